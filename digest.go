@@ -1,0 +1,150 @@
+package hallmark
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Digest names content by a hash of it. It is written "algorithm:hex", as in
+// OCI ("sha256:e3b0…"), and is one entry of an in-toto DigestSet.
+//
+// Algorithms have the names of the DigestSet specification: the file hashes
+// (sha256, sha384, sha512, sha3_256, blake2b, …), dirHash for the "h1:" sums of
+// go.sum, and gitCommit, gitTree, gitBlob and gitTag for git objects, which are
+// 40 digits long in a SHA-1 repository and 64 in a SHA-256 one. A Digest says
+// nothing of the strength of its algorithm: see [Digest.Secure].
+//
+// Digests are comparable with ==. The zero Digest is not valid and equals no
+// parsed one.
+//
+// https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md
+type Digest struct {
+	algorithm string
+	hex       string
+}
+
+// hexLengths gives the lengths that an algorithm's hexadecimal form can have.
+// Algorithms of no fixed length (shake128, shake256) are left out: two of their
+// digests cannot be told from a truncated one.
+func hexLengths(algorithm string) []int {
+	switch algorithm {
+	case "md5":
+		return []int{32}
+	case "sha1", "ripemd160":
+		return []int{40}
+	case "sha224", "sha512_224", "sha3_224":
+		return []int{56}
+	case "sha256", "sha512_256", "sha3_256", "blake2s", "sm3", "gost", "dirHash":
+		return []int{64}
+	case "sha384", "sha3_384":
+		return []int{96}
+	case "sha512", "sha3_512", "blake2b":
+		return []int{128}
+	case "gitCommit", "gitTree", "gitBlob", "gitTag":
+		return []int{40, 64}
+	}
+	return nil
+}
+
+// KnownAlgorithm reports whether a Digest can have the algorithm.
+func KnownAlgorithm(algorithm string) bool { return hexLengths(algorithm) != nil }
+
+// ParseDigest parses the form "algorithm:hex". The hexadecimal digits must be
+// lower case and as many as the algorithm has; no other spelling is accepted,
+// so that equal digests are equal strings.
+func ParseDigest(s string) (Digest, error) {
+	algorithm, sum, ok := strings.Cut(s, ":")
+	if !ok {
+		return Digest{}, fmt.Errorf("malformed digest %q: no colon, want algorithm:hex", s)
+	}
+	lengths := hexLengths(algorithm)
+	if lengths == nil {
+		return Digest{}, fmt.Errorf("malformed digest %q: unknown algorithm %q", s, algorithm)
+	}
+	if !slices.Contains(lengths, len(sum)) {
+		return Digest{}, fmt.Errorf("malformed digest %q: %d digits, want %v", s, len(sum), lengths)
+	}
+	if strings.Trim(sum, "0123456789abcdef") != "" {
+		return Digest{}, fmt.Errorf("malformed digest %q: not lower-case hexadecimal", s)
+	}
+	return Digest{algorithm, sum}, nil
+}
+
+// ParseH1 parses a sum as go.sum writes it, "h1:" and the base64 form of a
+// SHA-256, into a dirHash Digest. It is the hash of a list of file hashes
+// (golang.org/x/mod/sumdb/dirhash), not the SHA-256 of any file.
+func ParseH1(sum string) (Digest, error) {
+	b64, ok := strings.CutPrefix(sum, "h1:")
+	if !ok {
+		return Digest{}, fmt.Errorf("malformed module sum %q: want h1:", sum)
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(b64)
+	if err != nil || len(b) != 32 {
+		return Digest{}, fmt.Errorf("malformed module sum %q: want 32 bytes in base64", sum)
+	}
+	return Digest{"dirHash", hex.EncodeToString(b)}, nil
+}
+
+// Algorithm returns the DigestSet name of d's hash function.
+func (d Digest) Algorithm() string { return d.algorithm }
+
+// Hex returns d's sum in lower-case hexadecimal.
+func (d Digest) Hex() string { return d.hex }
+
+// IsZero reports whether d is the zero Digest, which names nothing.
+func (d Digest) IsZero() bool { return d == Digest{} }
+
+// Secure reports whether d's algorithm is one by which a file may be
+// identified against somebody who wants to pass off another one: SHA-2 and
+// SHA-3 of 256 bits and more. Hashes of git objects and module trees name
+// another thing than a file's bytes and are not among them.
+func (d Digest) Secure() bool {
+	switch d.algorithm {
+	case "sha256", "sha384", "sha512", "sha512_256", "sha3_256", "sha3_384", "sha3_512":
+		return true
+	}
+	return false
+}
+
+// H1 returns a dirHash Digest in the form that go.sum uses. It returns "" for
+// any other Digest.
+func (d Digest) H1() string {
+	if d.algorithm != "dirHash" {
+		return ""
+	}
+	b, err := hex.DecodeString(d.hex)
+	if err != nil {
+		panic("hallmark: internal error: digest is not hexadecimal")
+	}
+	return "h1:" + base64.StdEncoding.EncodeToString(b)
+}
+
+// String returns the form that [ParseDigest] reads, or "" for the zero Digest.
+func (d Digest) String() string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.algorithm + ":" + d.hex
+}
+
+// MarshalText returns the form that [ParseDigest] reads. It fails for the zero
+// Digest.
+func (d Digest) MarshalText() ([]byte, error) {
+	if d.IsZero() {
+		return nil, fmt.Errorf("hallmark: the zero digest has no text form")
+	}
+	return []byte(d.String()), nil
+}
+
+// UnmarshalText is [ParseDigest] for encoders.
+func (d *Digest) UnmarshalText(text []byte) error {
+	p, err := ParseDigest(string(text))
+	if err != nil {
+		return err
+	}
+	*d = p
+	return nil
+}

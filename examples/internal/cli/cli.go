@@ -1,0 +1,197 @@
+// Package cli is what the example programs have in common as programs: how they
+// end, how they write files, and how they show that they are busy.
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// ErrFindings is the error of a program that has done its work and has bad news:
+// it exits with 1. The news has been printed.
+var ErrFindings = errors.New("findings")
+
+// Main runs a program and exits: with 0 if it returns nil, with 1 if it returns
+// [ErrFindings], and else with 2 after one line on standard error. The
+// context ends with an interrupt.
+func Main(name string, run func(ctx context.Context, args []string) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, ErrFindings):
+		os.Exit(1)
+	default:
+		// Several faults are one error on several lines; a log wants one.
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		os.Exit(2)
+	}
+}
+
+// Flags returns an empty set of flags for a program. Its usage is the text and
+// then the flags, on standard output. A fault in the arguments is returned by
+// its Parse and not printed.
+func Flags(name, usage string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Usage = func() {
+		fmt.Print(usage, "\n\nFlags:\n")
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
+		flags.SetOutput(io.Discard)
+	}
+	return flags
+}
+
+// Parse parses args. It prints the usage for -h, and returns [flag.ErrHelp].
+func Parse(flags *flag.FlagSet, args []string) error {
+	err := flags.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		return fmt.Errorf("%w (-h lists the flags)", err)
+	}
+	return err
+}
+
+// A List is a flag that may be given several times.
+type List []string
+
+func (l *List) String() string { return strings.Join(*l, ",") }
+
+// Set appends s.
+func (l *List) Set(s string) error {
+	if s == "" {
+		return errors.New("empty")
+	}
+	*l = append(*l, s)
+	return nil
+}
+
+// Created returns the time to write into documents: that of the variable
+// SOURCE_DATE_EPOCH if it is set, or else the one that the caller has.
+//
+// https://reproducible-builds.org/specs/source-date-epoch/
+func Created(getenv func(string) string, otherwise time.Time) (time.Time, error) {
+	v := getenv("SOURCE_DATE_EPOCH")
+	if v == "" {
+		return otherwise, nil
+	}
+	sec, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || sec < 0 {
+		return time.Time{}, fmt.Errorf("SOURCE_DATE_EPOCH is %q, want a number of seconds", v)
+	}
+	return time.Unix(sec, 0).UTC(), nil
+}
+
+// WriteFile writes what write writes to the file path, all of it or nothing: to
+// another file in the same directory, which then takes its name.
+func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(perm); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// Bytes returns a function for [WriteFile] that writes data.
+func Bytes(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// A Progress shows on a terminal what is being done, once it has taken longer
+// than a second. It shows nothing if standard error is no terminal.
+type Progress struct {
+	mu    sync.Mutex
+	text  string
+	since time.Time
+	shown bool
+	stop  chan struct{}
+	done  sync.WaitGroup
+}
+
+// NewProgress starts a Progress, which must be stopped.
+func NewProgress() *Progress {
+	p := &Progress{stop: make(chan struct{})}
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return p
+	}
+	p.done.Go(func() {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.stop:
+				p.clear()
+				return
+			case <-tick.C:
+				p.draw()
+			}
+		}
+	})
+	return p
+}
+
+// Step says what is being done from now on.
+func (p *Progress) Step(format string, a ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text, p.since = fmt.Sprintf(format, a...), time.Now()
+}
+
+// Stop removes what is shown.
+func (p *Progress) Stop() {
+	close(p.stop)
+	p.done.Wait()
+}
+
+func (p *Progress) draw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	took := time.Since(p.since)
+	if p.text == "" || took < time.Second && !p.shown {
+		return
+	}
+	p.shown = true
+	fmt.Fprintf(os.Stderr, "\r\x1b[K%s … %ds", p.text, int(took.Seconds()))
+}
+
+func (p *Progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown {
+		fmt.Fprint(os.Stderr, "\r\x1b[K")
+		p.shown = false
+	}
+}

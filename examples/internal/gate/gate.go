@@ -1,0 +1,350 @@
+// Package gate holds artifacts against a policy file and says what came of it.
+// examples/verify is this as a program; examples/release runs it on what it has
+// just built, in a process of its own.
+package gate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
+)
+
+// Usage describes the flags and the exit codes.
+const Usage = `usage: verify -policy FILE [flags] ARTIFACT...
+
+Decides for each artifact whether the policy accepts it. An artifact is a file,
+or a digest "sha256:…". Its evidence is ARTIFACT.intoto.jsonl beside it, unless
+-evidence names files.
+
+Exit code: 0 every artifact is accepted; 1 one is rejected, or unproven because
+the evidence does not tell enough; 2 it could not be decided.`
+
+// Options are the flags of a gate.
+type Options struct {
+	Policy     string
+	Keys       cli.List
+	Evidence   cli.List
+	Byproducts cli.List
+	Source     string
+	Commit     string
+	JSON       bool
+}
+
+// Verdicts of a Record.
+const (
+	Accepted  = "accepted"
+	Rejected  = "rejected"
+	Unproven  = "unproven"
+	Undecided = "undecided"
+)
+
+// A Record is what came of one artifact. As JSON it is one line of the output
+// of -json.
+type Record struct {
+	Artifact   string   `json:"artifact"`
+	Digest     string   `json:"digest,omitempty"`
+	Verdict    string   `json:"verdict"`
+	Error      string   `json:"error,omitempty"`   // why it is undecided
+	Reasons    []Check  `json:"reasons,omitempty"` // why it is rejected or unproven
+	Checks     []Check  `json:"checks,omitempty"`  // why it is accepted
+	Skipped    []string `json:"skipped,omitempty"` // lines of the evidence that are none
+	Builder    string   `json:"builder,omitempty"`
+	Level      int      `json:"level,omitempty"`
+	Repository string   `json:"repository,omitempty"`
+	Ref        string   `json:"ref,omitempty"`
+	Commit     string   `json:"commit,omitempty"`
+	Components int      `json:"components,omitempty"` // in the attested CycloneDX document
+}
+
+// A Check is a verify.Check as JSON.
+type Check struct {
+	Rule     string `json:"rule"`
+	Item     string `json:"item,omitempty"`
+	Outcome  string `json:"outcome"`
+	Got      string `json:"got"`
+	Want     string `json:"want"`
+	Envelope int    `json:"evidence"`
+}
+
+// Main is the program.
+func Main(ctx context.Context, args []string) error {
+	var o Options
+	flags := cli.Flags("verify", Usage)
+	flags.StringVar(&o.Policy, "policy", "", "the policy `FILE`, YAML or JSON")
+	flags.Var(&o.Evidence, "evidence", "a `FILE` with an envelope, a Sigstore bundle, or one of them on each line; may be repeated")
+	flags.Var(&o.Keys, "key", "`NAME=FILE`: the public key, in PEM, that the policy calls NAME; may be repeated")
+	flags.StringVar(&o.Source, "source", "", "the repository `URL` that is expected, if the policy leaves it open")
+	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
+	flags.Var(&o.Byproducts, "byproduct", "a `SUFFIX`, such as .cdx.json: the file ARTIFACT+SUFFIX must be a byproduct that the provenance names; may be repeated")
+	flags.BoolVar(&o.JSON, "json", false, "print one JSON object for each artifact, on a line of its own")
+	if err := cli.Parse(flags, args); err != nil {
+		return err
+	}
+	if o.Policy == "" {
+		return errors.New("no -policy (-h lists the flags)")
+	}
+	if flags.NArg() == 0 {
+		return errors.New("no artifact to verify (-h lists the flags)")
+	}
+	policy, err := o.load()
+	if err != nil {
+		return err
+	}
+
+	findings := false
+	var undecided []error
+	for _, artifact := range flags.Args() {
+		r, err := o.verify(ctx, policy, artifact)
+		if err != nil {
+			undecided = append(undecided, err)
+			r.Verdict, r.Error = Undecided, err.Error()
+		}
+		findings = findings || r.Verdict == Rejected || r.Verdict == Unproven
+		if o.JSON {
+			line, err := json.Marshal(r)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("%s\n", line)
+		} else if err == nil {
+			fmt.Print(r.text())
+		}
+	}
+	if len(undecided) > 0 {
+		return errors.Join(undecided...)
+	}
+	if findings {
+		return cli.ErrFindings
+	}
+	return nil
+}
+
+// load reads the policy and fills in what it leaves open. A flag cannot replace
+// what the policy says.
+func (o *Options) load() (*verify.Policy, error) {
+	data, err := os.ReadFile(o.Policy)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(map[string]string)
+	for _, k := range o.Keys {
+		name, file, ok := strings.Cut(k, "=")
+		if !ok || name == "" || file == "" {
+			return nil, fmt.Errorf("-key %s: want NAME=FILE", k)
+		}
+		if _, ok := keys[name]; ok {
+			return nil, fmt.Errorf("-key %s: %s is there twice", k, name)
+		}
+		keys[name] = file
+	}
+	policy, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+		file, ok := keys[name]
+		if !ok {
+			return nil, fmt.Errorf("give it with -key %s=FILE", name)
+		}
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		return sign.ParsePublicKey(pem)
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Policy, err)
+	}
+	if o.Source != "" {
+		if policy.Source != "" && policy.Source != o.Source {
+			return nil, fmt.Errorf("-source is %s, but the policy has %s", o.Source, policy.Source)
+		}
+		policy.Source = o.Source
+	}
+	if o.Commit != "" {
+		commit, err := hallmark.ParseDigest("gitCommit:" + o.Commit)
+		if err != nil {
+			return nil, fmt.Errorf("-commit: %w", err)
+		}
+		if !policy.Commit.IsZero() && policy.Commit != commit {
+			return nil, fmt.Errorf("-commit is %s, but the policy has %s", o.Commit, policy.Commit.Hex())
+		}
+		policy.Commit = commit
+	}
+	return policy, nil
+}
+
+func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string) (Record, error) {
+	r := Record{Artifact: name}
+	a, files, err := o.artifact(ctx, name)
+	if err != nil {
+		return r, err
+	}
+	r.Digest = a.Digests[0].String()
+	envelopes, skipped, err := readEvidence(files)
+	if err != nil {
+		return r, err
+	}
+	for _, err := range skipped {
+		r.Skipped = append(r.Skipped, err.Error())
+	}
+	if len(envelopes) == 0 && len(skipped) > 0 {
+		return r, fmt.Errorf("%s: no evidence can be read: %w", name, errors.Join(skipped...))
+	}
+
+	res, err := policy.Verify(ctx, a, envelopes...)
+	if rejected, ok := errors.AsType[*verify.RejectedError](err); ok {
+		r.Verdict = Rejected
+		if rejected.Unproven() {
+			r.Verdict = Unproven
+		}
+		r.Reasons = checks(rejected.Reasons)
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	r.Verdict = Accepted
+	r.Checks = checks(res.Checks())
+	r.Builder, r.Level = res.Builder().ID, res.Level()
+	source, _ := res.Build().Source()
+	r.Repository, r.Ref, r.Commit = source.Repository, source.Ref, source.Commit.Hex()
+	for _, st := range res.Statements() {
+		if st.PredicateType == cyclonedx.PredicateType {
+			var bom struct {
+				Components []json.RawMessage `json:"components"`
+			}
+			if err := json.Unmarshal(st.Predicate, &bom); err != nil {
+				return r, fmt.Errorf("%s: attested SBOM: %w", name, err)
+			}
+			r.Components = len(bom.Components)
+		}
+	}
+	for _, suffix := range o.Byproducts {
+		c, err := byproduct(res, name+suffix)
+		if err != nil {
+			return r, err
+		}
+		if c.Outcome != string(verify.Passed) {
+			r.Verdict = Rejected
+			r.Reasons = append(r.Reasons, c)
+		} else {
+			r.Checks = append(r.Checks, c)
+		}
+	}
+	return r, nil
+}
+
+// artifact returns the artifact that an argument names, and the files with its
+// evidence.
+func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact, []string, error) {
+	if strings.HasPrefix(name, "sha256:") {
+		d, err := hallmark.ParseDigest(name)
+		if err != nil {
+			return hallmark.Artifact{}, nil, err
+		}
+		if len(o.Evidence) == 0 {
+			return hallmark.Artifact{}, nil, fmt.Errorf("%s: a digest needs -evidence", name)
+		}
+		return hallmark.Artifact{Name: name, Digests: []hallmark.Digest{d}}, o.Evidence, nil
+	}
+	as, err := hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{Algorithms: []string{"sha256", "sha512"}})
+	if err != nil {
+		return hallmark.Artifact{}, nil, err
+	}
+	if len(o.Evidence) > 0 {
+		return as[0], o.Evidence, nil
+	}
+	return as[0], []string{name + ".intoto.jsonl"}, nil
+}
+
+func readEvidence(files []string) (envelopes []*sign.Envelope, skipped []error, err error) {
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		// One envelope, over several lines perhaps, or one on each line.
+		if e, err := sign.Parse(data); err == nil {
+			envelopes = append(envelopes, e)
+			continue
+		}
+		es, bad, err := sign.ParseLines(data)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", file, err)
+		}
+		envelopes = append(envelopes, es...)
+		for _, err := range bad {
+			skipped = append(skipped, fmt.Errorf("%s: %w", file, err))
+		}
+	}
+	return envelopes, skipped, nil
+}
+
+// byproduct checks that a file is one that the accepted provenance names.
+func byproduct(res *verify.Result, file string) (Check, error) {
+	a, err := hallmark.HashFile(file)
+	if err != nil {
+		return Check{}, err
+	}
+	c := Check{Rule: "byproduct", Item: a.Name, Outcome: string(verify.Failed), Got: a.Digests[0].String(), Want: "a byproduct that the provenance names"}
+	for _, d := range res.Build().Byproducts {
+		if d.Name != a.Name {
+			continue
+		}
+		c.Want = strings.Join(digests(d.Digest.Digests()), " ")
+		if slices.Contains(d.Digest.Digests(), a.Digests[0]) {
+			c.Outcome = string(verify.Passed)
+		}
+	}
+	return c, nil
+}
+
+func digests(ds []hallmark.Digest) []string {
+	var all []string
+	for _, d := range ds {
+		all = append(all, d.String())
+	}
+	return all
+}
+
+func checks(cs []verify.Check) []Check {
+	var all []Check
+	for _, c := range cs {
+		all = append(all, Check{string(c.Rule), c.Item, string(c.Outcome), c.Got, c.Want, c.Envelope})
+	}
+	return all
+}
+
+// text is the record for people.
+func (r *Record) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", filepath.Clean(r.Artifact), r.Verdict)
+	for _, c := range r.Reasons {
+		name := strings.TrimSpace(c.Rule + " " + c.Item)
+		fmt.Fprintf(&b, "  %s %s\n    got  %s\n    want %s\n", name, c.Outcome, c.Got, c.Want)
+	}
+	for _, s := range r.Skipped {
+		fmt.Fprintf(&b, "  passed over: %s\n", s)
+	}
+	if r.Verdict != Accepted {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "  %s\n  built from %s", r.Digest, r.Repository)
+	if r.Commit != "" {
+		fmt.Fprintf(&b, " at %s", r.Commit)
+	}
+	fmt.Fprintf(&b, "\n  by %s, trusted up to SLSA Build level %d\n", r.Builder, r.Level)
+	if r.Components > 0 {
+		fmt.Fprintf(&b, "  %d components attested\n", r.Components)
+	}
+	return b.String()
+}

@@ -1,0 +1,119 @@
+// Sbom writes the software bill of materials of a Go module or a Go binary.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
+	"github.com/hallmark-dev/hallmark/sbom/gomod"
+	"github.com/hallmark-dev/hallmark/sbom/spdx"
+)
+
+const usage = `usage: sbom [flags] DIRECTORY|BINARY
+
+Writes what is inside: the modules linked into the packages of a Go module, or
+into a Go binary. The module is read with the go command, without network; a
+module that is missing from the module cache is an error.
+
+The time in the document is SOURCE_DATE_EPOCH, or else now.
+
+Exit code: 0 done; 2 it could not be done, and nothing was written.`
+
+func main() { cli.Main("sbom", run) }
+
+func run(ctx context.Context, args []string) error {
+	flags := cli.Flags("sbom", usage)
+	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.6] or spdx-json[@2.3]")
+	output := flags.String("o", "", "the `FILE` to write; standard output by default")
+	var packages cli.List
+	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
+	target := flags.String("target", "", "`GOOS/GOARCH` to describe; the go command's own by default")
+	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
+	if err := cli.Parse(flags, args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 {
+		return errors.New("want one directory or binary (-h lists the flags)")
+	}
+
+	var marshal func(*sbom.Document, sbom.Stamp) ([]byte, error)
+	switch *format {
+	case "cyclonedx-json", "cyclonedx-json@1.6":
+		marshal = cyclonedx.Marshal
+	case "spdx-json", "spdx-json@2.3":
+		marshal = spdx.Marshal
+	default:
+		return fmt.Errorf("-format %s: want cyclonedx-json, cyclonedx-json@1.6, spdx-json or spdx-json@2.3", *format)
+	}
+	created, err := cli.Created(os.Getenv, time.Now())
+	if err != nil {
+		return err
+	}
+
+	progress := cli.NewProgress()
+	progress.Step("reading %s", flags.Arg(0))
+	doc, err := read(ctx, flags.Arg(0), packages, *target, *tags)
+	progress.Stop()
+	if err != nil {
+		return err
+	}
+	data, err := marshal(doc, sbom.Stamp{Created: created, Tool: tool()})
+	if err != nil {
+		return err
+	}
+	if *output == "" {
+		_, err := os.Stdout.Write(data)
+		return err
+	}
+	return cli.WriteFile(*output, 0o644, cli.Bytes(data))
+}
+
+func read(ctx context.Context, path string, packages []string, target, tags string) (*sbom.Document, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		o := gomod.Options{Getenv: os.Getenv, Packages: packages}
+		if target != "" {
+			var ok bool
+			if o.GOOS, o.GOARCH, ok = strings.Cut(target, "/"); !ok || o.GOOS == "" || o.GOARCH == "" {
+				return nil, fmt.Errorf("-target %s: want GOOS/GOARCH", target)
+			}
+		}
+		if tags != "" {
+			o.Tags = strings.Split(tags, ",")
+		}
+		return gomod.Load(ctx, path, o)
+	}
+	if len(packages) > 0 || target != "" || tags != "" {
+		return nil, fmt.Errorf("%s is a binary: -package, -target and -tags are for directories", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	doc, err := gomod.ReadBinary(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return doc, nil
+}
+
+// tool names this program, with the version of the module that it is from.
+func tool() sbom.Tool {
+	t := sbom.Tool{Name: "hallmark-sbom"}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "(devel)" {
+		t.Version = info.Main.Version
+	}
+	return t
+}

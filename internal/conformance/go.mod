@@ -1,0 +1,18 @@
+module github.com/hallmark-dev/hallmark/internal/conformance
+
+go 1.26.0
+
+require (
+	github.com/CycloneDX/cyclonedx-go v0.12.0
+	github.com/hallmark-dev/hallmark v0.0.0
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/spdx/tools-golang v0.5.7
+)
+
+require (
+	github.com/anchore/go-struct-converter v0.1.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	golang.org/x/text v0.14.0 // indirect
+)
+
+replace github.com/hallmark-dev/hallmark => ../..

@@ -1,0 +1,493 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+	spdxjson "github.com/spdx/tools-golang/json"
+	"github.com/spdx/tools-golang/spdx/v2/common"
+	"github.com/spdx/tools-golang/spdx/v2/v2_3"
+	"github.com/spdx/tools-golang/spdxlib"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
+	"github.com/hallmark-dev/hallmark/sbom/spdx"
+)
+
+// documents is how many random Documents each test makes. Every one is another,
+// and the same in every run.
+const documents = 400
+
+func TestCycloneDXOfRandomDocuments(t *testing.T) {
+	schema := cycloneDXSchema(t, "1.6")
+	for seed := range uint64(documents) {
+		d, s := randomDocument(seed)
+		data, err := cyclonedx.Marshal(d, s)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		bad := func(format string, a ...any) {
+			t.Helper()
+			t.Errorf("seed %d: "+format, append([]any{seed}, a...)...)
+		}
+		if err := validate(schema, data); err != nil {
+			bad("%v", err)
+		}
+		if again, _ := cyclonedx.Marshal(shuffled(d, seed), s); !bytes.Equal(again, data) {
+			bad("the same Document in another order gives other bytes")
+		}
+		for _, h := range dirHashes(d) {
+			if bytes.Contains(data, []byte(h)) {
+				bad("a module sum stands in hexadecimal, as if it were the hash of a file")
+			}
+		}
+
+		var bom cdx.BOM
+		if err := cdx.NewBOMDecoder(bytes.NewReader(data), cdx.BOMFileFormatJSON).Decode(&bom); err != nil {
+			t.Fatalf("seed %d: cyclonedx-go cannot read it: %v", seed, err)
+		}
+		var back bytes.Buffer
+		if err := cdx.NewBOMEncoder(&back, cdx.BOMFileFormatJSON).Encode(&bom); err != nil {
+			t.Fatal(err)
+		}
+		if !sameJSON(t, data, back.Bytes()) {
+			bad("cyclonedx-go loses something of it:\n%s", back.Bytes())
+		}
+
+		if len(*bom.Components) != len(d.Components) {
+			bad("%d components, want %d", len(*bom.Components), len(d.Components))
+		}
+		for _, c := range append(*bom.Components, *bom.Metadata.Component) {
+			want := d.Component(c.BOMRef)
+			switch {
+			case want == nil:
+				bad("component %q is not in the Document", c.BOMRef)
+				continue
+			case c.Name != want.Name, c.Version != want.Version, c.PackageURL != want.PURL, string(c.Type) != string(want.Type):
+				bad("component %+v, want %+v", c, want)
+			case want.Replaces != "" && (*c.Pedigree.Ancestors)[0].PackageURL != want.Replaces:
+				bad("ancestor %+v, want %s", (*c.Pedigree.Ancestors)[0], want.Replaces)
+			case want != &d.Main && c.Hashes != nil:
+				bad("component %q has hashes %v", c.BOMRef, *c.Hashes)
+			case want != &d.Main && (c.Scope == cdx.ScopeExcluded) != (want.Scope == sbom.Build):
+				bad("component %q has scope %q, want that for %q", c.BOMRef, c.Scope, want.Scope)
+			}
+			// Everything that is a property, and every digest somewhere.
+			var got, wanted []string
+			for _, p := range deref(c.Properties) {
+				got = append(got, p.Name+"="+p.Value)
+			}
+			for _, h := range deref(c.Hashes) {
+				got = append(got, "hash="+h.Value)
+			}
+			for _, p := range want.Properties {
+				wanted = append(wanted, "hallmark:property:"+p.Name+"="+p.Value)
+			}
+			if want.Scope == sbom.Build {
+				wanted = append(wanted, "hallmark:scope=build")
+			}
+			for _, dg := range want.Digests {
+				switch {
+				case dg.H1() != "":
+					wanted = append(wanted, "hallmark:go:h1="+dg.H1())
+				case want == &d.Main && dg.Algorithm() == "sha256":
+					wanted = append(wanted, "hash="+dg.Hex())
+				default:
+					wanted = append(wanted, "hallmark:digest="+dg.String())
+				}
+			}
+			if !equalSets(got, wanted) {
+				bad("component %q has %q, want %q", c.BOMRef, got, wanted)
+			}
+		}
+
+		var edges []string
+		for _, dep := range *bom.Dependencies {
+			for _, to := range deref(dep.Dependencies) {
+				edges = append(edges, dep.Ref+"\n"+to)
+			}
+		}
+		if !equalSets(edges, edgesOf(d)) {
+			bad("%d edges, want %d", len(edges), len(edgesOf(d)))
+		}
+		known := make(map[string]sbom.Completeness)
+		for _, c := range *bom.Compositions {
+			for _, ref := range deref(c.Dependencies) {
+				known[string(ref)] = map[cdx.CompositionAggregate]sbom.Completeness{"complete": sbom.Complete, "unknown": sbom.Unknown}[c.Aggregate]
+			}
+		}
+		if !maps.Equal(known, completeness(d)) {
+			bad("compositions say %v, want %v", known, completeness(d))
+		}
+	}
+}
+
+func TestSPDXOfRandomDocuments(t *testing.T) {
+	schemas := map[string]interface{ Validate(any) error }{
+		"2.3": spdxSchema(t, "2.3"), "2.3.1": spdxSchema(t, "2.3.1"),
+	}
+	for seed := range uint64(documents) {
+		d, s := randomDocument(seed)
+		data, err := spdx.Marshal(d, s)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		bad := func(format string, a ...any) {
+			t.Helper()
+			t.Errorf("seed %d: "+format, append([]any{seed}, a...)...)
+		}
+		var value any
+		if err := json.Unmarshal(data, &value); err != nil {
+			t.Fatal(err)
+		}
+		for version, schema := range schemas {
+			if err := schema.Validate(value); err != nil {
+				bad("%s: %v", version, err)
+			}
+		}
+		if again, _ := spdx.Marshal(shuffled(d, seed), s); !bytes.Equal(again, data) {
+			bad("the same Document in another order gives other bytes")
+		}
+		for _, h := range dirHashes(d) {
+			if bytes.Contains(data, []byte(h)) {
+				bad("a module sum stands in hexadecimal, as if it were the hash of a file")
+			}
+		}
+
+		doc, err := spdxjson.Read(bytes.NewReader(data))
+		if err != nil {
+			t.Fatalf("seed %d: tools-golang cannot read it: %v", seed, err)
+		}
+		// ValidateDocument of v0.5.7 takes NONE and NOASSERTION for packages
+		// that are missing.
+		named := *doc
+		named.Relationships = slices.DeleteFunc(slices.Clone(doc.Relationships), func(r *v2_3.Relationship) bool {
+			return r.RefB.SpecialID != ""
+		})
+		if err := spdxlib.ValidateDocument(&named); err != nil {
+			bad("tools-golang: %v", err)
+		}
+		var back bytes.Buffer
+		if err := spdxjson.Write(doc, &back); err != nil {
+			t.Fatal(err)
+		}
+		if !sameJSON(t, data, back.Bytes()) {
+			bad("tools-golang loses something of it:\n%s", back.Bytes())
+		}
+
+		// Identifiers say nothing of a package: it is found by its place.
+		if len(doc.Packages) != 1+len(d.Components) {
+			t.Fatalf("seed %d: %d packages, want %d", seed, len(doc.Packages), 1+len(d.Components))
+		}
+		refs := make(map[common.ElementID]string)
+		for i, p := range doc.Packages {
+			want := &d.Main
+			if i > 0 {
+				want = &d.Components[i-1]
+			}
+			refs[p.PackageSPDXIdentifier] = want.Ref
+			purl := ""
+			for _, r := range p.PackageExternalReferences {
+				if r.Category != common.CategoryPackageManager || r.RefType != "purl" {
+					bad("package %q has the external reference %v", want.Ref, r)
+				}
+				purl += r.Locator
+			}
+			if p.PackageName != want.Name || p.PackageVersion != want.Version || purl != want.PURL ||
+				p.PrimaryPackagePurpose != strings.ToUpper(string(want.Type)) {
+				bad("package %+v, want %+v", p, want)
+			}
+			if p.FilesAnalyzed || p.PackageVerificationCode != nil || p.PackageSupplier.Supplier != "NOASSERTION" {
+				bad("package %+v claims more than is known", p)
+			}
+			if i > 0 && p.PackageChecksums != nil {
+				bad("package %q has checksums %v", want.Ref, p.PackageChecksums)
+			}
+			lines := strings.Split(p.PackageComment, "\n")
+			for _, dg := range want.Digests {
+				checksum := common.Checksum{Algorithm: common.SHA256, Value: dg.Hex()}
+				switch {
+				case dg.H1() != "" && slices.Contains(lines, "go.sum "+dg.H1()):
+				case i == 0 && dg.Algorithm() == "sha256" && slices.Contains(p.PackageChecksums, checksum):
+				case dg.H1() == "" && slices.Contains(lines, "digest "+dg.String()):
+				default:
+					bad("package %q does not have the digest %s", want.Ref, dg)
+				}
+			}
+			if want.Replaces != "" && !slices.Contains(lines, "replaces "+want.Replaces) {
+				bad("package %q does not say that it replaces %s: %q", want.Ref, want.Replaces, lines)
+			}
+			n := 0
+			for _, l := range lines {
+				if strings.HasPrefix(l, "property ") {
+					n++
+				}
+			}
+			if n != len(want.Properties) {
+				bad("package %q has %d properties in %q, want %d", want.Ref, n, lines, len(want.Properties))
+			}
+		}
+		if len(refs) != len(doc.Packages) {
+			bad("%d identifiers for %d packages", len(refs), len(doc.Packages))
+		}
+
+		var edges, contains, tools []string
+		none := make(map[string]string) // NONE or NOASSERTION
+		for _, r := range doc.Relationships {
+			a, b := refs[r.RefA.ElementRefID], refs[r.RefB.ElementRefID]
+			switch {
+			case r.Relationship == common.TypeRelationshipDependsOn && r.RefB.SpecialID != "":
+				none[a] += r.RefB.SpecialID
+			case r.Relationship == common.TypeRelationshipDependsOn:
+				edges = append(edges, a+"\n"+b)
+			case r.Relationship == common.TypeRelationshipContains && a == d.Main.Ref:
+				contains = append(contains, b)
+			case r.Relationship == common.TypeRelationshipBuildToolOf && b == d.Main.Ref:
+				tools = append(tools, a)
+			case r.Relationship == common.TypeRelationshipDescribe && r.RefA.ElementRefID == "DOCUMENT" && b == d.Main.Ref:
+			default:
+				bad("relationship %+v", r)
+			}
+		}
+		if !equalSets(edges, edgesOf(d)) {
+			bad("%d edges, want %d", len(edges), len(edgesOf(d)))
+		}
+		var runtime, build []string
+		for _, c := range d.Components {
+			if c.Scope == sbom.Build {
+				build = append(build, c.Ref)
+			} else {
+				runtime = append(runtime, c.Ref)
+			}
+		}
+		if !equalSets(contains, runtime) || !equalSets(tools, build) {
+			bad("contains %q, built with %q, want %q and %q", contains, tools, runtime, build)
+		}
+		for ref, c := range completeness(d) {
+			want := ""
+			switch {
+			case c == sbom.Unknown:
+				want = "NOASSERTION"
+			case !slices.ContainsFunc(d.Edges, func(e sbom.Edge) bool { return e.From == ref }):
+				want = "NONE"
+			}
+			if none[ref] != want {
+				bad("%q DEPENDS_ON %q, want %q", ref, none[ref], want)
+			}
+		}
+	}
+}
+
+// tools-golang v0.5.7 takes the text of a creator from the JSON as it stands,
+// escapes and all: common.Creator.UnmarshalJSON. What is written is right.
+func TestSPDXCreatorWithQuotes(t *testing.T) {
+	d, s := randomDocument(0)
+	s.Tool = sbom.Tool{Name: `the "tool"`, Version: `\1`}
+	data, err := spdx.Marshal(d, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ours struct{ CreationInfo struct{ Creators []string } }
+	if err := json.Unmarshal(data, &ours); err != nil {
+		t.Fatal(err)
+	}
+	if got := ours.CreationInfo.Creators; len(got) != 1 || got[0] != `Tool: the "tool"-\1` {
+		t.Errorf("creators %q", got)
+	}
+	var theirs v2_3.Document
+	if err := json.Unmarshal(data, &theirs); err != nil {
+		t.Fatal(err)
+	}
+	if got := theirs.CreationInfo.Creators[0].Creator; got != `the \"tool\"-\\1` {
+		t.Errorf("tools-golang reads the creator as %s: its defect is mended, and random tools may have quotes", got)
+	}
+}
+
+// randomDocument returns a Document with what is hard to write down: names of
+// many scripts and of JSON's and HTML's own characters, no versions, components
+// that replace others, many edges or none.
+func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	one := func(in int) bool { return r.IntN(in) == 0 }
+	pick := func(from ...string) string { return from[r.IntN(len(from))] }
+	word := func() string {
+		var b strings.Builder
+		for range 1 + r.IntN(4) {
+			b.WriteString(pick(
+				"a", "Z", "0", ".", "-", "_", "/", "+", "~", "@", ":", " ", "%2B", "<", ">", "&", "'", `"`, `\`, `\u003c`, `\n`, "=",
+				"ä", "ı", "ſ", "e\u0301", "語", "🜚", "\u202e", "\u200d", "\u2028", "\ufeff", "\ufffd", "NONE", "NOASSERTION", "SPDXRef-", "urn:uuid:",
+				"github.com/", "example.com/a", "00000000-0000-0000-0000-000000000000", `"documentNamespace": "https://spdx.org/spdxdocs/`,
+			))
+		}
+		return b.String()
+	}
+	text := func() string {
+		return word() + pick("", "", "\n", "\t", "\x00", "\x7f", "\r\n", "\u0085") + pick("", word())
+	}
+	digits := func(n int) string {
+		var b strings.Builder
+		for range n {
+			b.WriteString(pick("0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "b", "c", "d", "e", "f"))
+		}
+		return b.String()
+	}
+	digest := func() hallmark.Digest {
+		d, err := hallmark.ParseDigest(pick("dirHash:"+digits(64), "dirHash:"+digits(64), "sha256:"+digits(64), "gitCommit:"+digits(40)))
+		if err != nil {
+			panic(err)
+		}
+		return d
+	}
+	properties := func() (ps []sbom.Property) {
+		for range r.IntN(3) * r.IntN(3) {
+			ps = append(ps, sbom.Property{Name: pick("", text(), "GOOS"), Value: pick("", text())})
+		}
+		return ps
+	}
+	purl := func() string {
+		return pick("pkg:golang/", "pkg:golang/example.com/", "pkg:npm/%40") + pick("a", "A%2Fb", "%C3%A4", "x.y-z") +
+			pick("", "@v1.2.3", "@v2.0.0%2Bincompatible", "@v0.0.0-20261121104830-bcb64c912b21") + pick("", "", "?type=module", "#cmd/x")
+	}
+	used := make(map[string]bool)
+	component := func() sbom.Component {
+		c := sbom.Component{
+			Type:         sbom.Type(pick("application", "library", "library")),
+			Name:         word(),
+			Version:      pick("", "v1.2.3", "v2.0.0+incompatible", word()),
+			Scope:        sbom.Runtime,
+			Requirements: sbom.Completeness(pick("", "complete", "complete")),
+			Properties:   properties(),
+		}
+		if !one(6) {
+			c.PURL = purl()
+		}
+		for c.Ref = pick(c.PURL, "x"+word()); c.Ref == "" || used[c.Ref]; c.Ref += pick("'", "-", " ", "ä") {
+		}
+		used[c.Ref] = true
+		if one(8) {
+			c.Scope = sbom.Build
+		}
+		if one(5) {
+			c.Replaces = purl()
+		}
+		for range r.IntN(3) {
+			c.Digests = append(c.Digests, digest())
+		}
+		return c
+	}
+
+	d := &sbom.Document{
+		Main:       component(),
+		Phase:      sbom.Phase(pick("", "pre-build", "build", "post-build")),
+		Properties: properties(),
+	}
+	d.Main.Scope = sbom.Runtime
+	for range r.IntN(3) {
+		d.Unknown = append(d.Unknown, text())
+	}
+	n := r.IntN(30)
+	if one(100) {
+		n = 400
+	}
+	refs := []string{d.Main.Ref}
+	for range n {
+		c := component()
+		refs = append(refs, c.Ref)
+		d.Components = append(d.Components, c)
+	}
+	for range r.IntN(1 + 5*n) {
+		e := sbom.Edge{From: refs[r.IntN(len(refs))], To: refs[r.IntN(len(refs))]}
+		if e.From != e.To {
+			d.Edges = append(d.Edges, e)
+		}
+	}
+	if err := d.Sort(); err != nil {
+		panic(fmt.Sprintf("seed %d: %v", seed, err))
+	}
+	// No quotes and backslashes: see TestSPDXCreatorWithQuotes.
+	tool := sbom.Tool{Name: pick("", "tool", "<a> & b", "ä語", "Tool: Person: x")}
+	if tool.Name != "" {
+		tool.Version = pick("", "v1.2.3", "<1>")
+	}
+	return d, sbom.Stamp{
+		Created: time.Unix(r.Int64N(1<<32), r.Int64N(1e9)).In(time.FixedZone("", 60*r.IntN(600))),
+		Tool:    tool,
+	}
+}
+
+// shuffled returns d in another order.
+func shuffled(d *sbom.Document, seed uint64) *sbom.Document {
+	r := rand.New(rand.NewPCG(seed, 1))
+	s := *d
+	s.Components = slices.Clone(d.Components)
+	r.Shuffle(len(s.Components), func(i, j int) { s.Components[i], s.Components[j] = s.Components[j], s.Components[i] })
+	s.Edges = slices.Clone(d.Edges)
+	r.Shuffle(len(s.Edges), func(i, j int) { s.Edges[i], s.Edges[j] = s.Edges[j], s.Edges[i] })
+	s.Properties = slices.Clone(d.Properties)
+	slices.Reverse(s.Properties)
+	return &s
+}
+
+func edgesOf(d *sbom.Document) []string {
+	var edges []string
+	for _, e := range d.Edges {
+		edges = append(edges, e.From+"\n"+e.To)
+	}
+	return edges
+}
+
+func completeness(d *sbom.Document) map[string]sbom.Completeness {
+	m := map[string]sbom.Completeness{d.Main.Ref: d.Main.Requirements}
+	for _, c := range d.Components {
+		m[c.Ref] = c.Requirements
+	}
+	return m
+}
+
+func dirHashes(d *sbom.Document) []string {
+	var sums []string
+	for _, c := range append(slices.Clone(d.Components), d.Main) {
+		for _, dg := range c.Digests {
+			if dg.H1() != "" {
+				sums = append(sums, dg.Hex())
+			}
+		}
+	}
+	return sums
+}
+
+func deref[T any](p *[]T) []T {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
+func equalSets(a, b []string) bool {
+	a, b = slices.Clone(a), slices.Clone(b)
+	slices.Sort(a)
+	slices.Sort(b)
+	return slices.Equal(a, b)
+}
+
+func sameJSON(t *testing.T, a, b []byte) bool {
+	t.Helper()
+	var va, vb any
+	if err := json.Unmarshal(a, &va); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &vb); err != nil {
+		t.Fatal(err)
+	}
+	return reflect.DeepEqual(va, vb)
+}

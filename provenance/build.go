@@ -1,0 +1,481 @@
+package provenance
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
+)
+
+// PredicateType is the predicate type of a [Build]. Versions 1.0 to 1.2 of the
+// SLSA specification share it and are the same in writing.
+const PredicateType = "https://slsa.dev/provenance/v1"
+
+// A Build says how a builder made its artifacts: SLSA Build provenance.
+//
+// https://slsa.dev/spec/v1.2/build-provenance
+type Build struct {
+	// Type is the URI that gives the parameters their meaning.
+	Type string
+
+	// External are the parameters that whoever asked for the build could
+	// choose: its source first of all. They are the interface of the build,
+	// and a verifier must know all of them. Values are JSON values, as
+	// encoding/json decodes them with UseNumber.
+	External map[string]any
+
+	// Internal are parameters that the builder set.
+	Internal map[string]any
+
+	// Dependencies are what the build used, as far as it is known. The
+	// descriptor of the source is the first, if there is one.
+	Dependencies []ResourceDescriptor
+
+	// Builder is the URI of the builder: the platform, in the mode in which
+	// it ran. It decides which SLSA level the build can have.
+	Builder string
+
+	// BuilderVersion has versions of the builder's parts, by their names.
+	BuilderVersion map[string]string
+
+	// BuilderDependencies are what the builder itself is made of.
+	BuilderDependencies []ResourceDescriptor
+
+	// Invocation is the builder's name for this run, a URL if it has one.
+	Invocation string
+
+	// Started and Finished are the times of the run; zero if not recorded.
+	Started, Finished time.Time
+
+	// Byproducts are what the build left beside its artifacts.
+	Byproducts []ResourceDescriptor
+
+	// Evidence says where the values above come from, by their path:
+	// "builder", "source.repository", "source.ref", "source.commit",
+	// "external.workflow.path". It is not part of the provenance: a claim
+	// about its own trustworthiness would be worth nothing to a verifier.
+	Evidence map[string]Evidence
+}
+
+// Evidence is how a fact about a build became known. The higher, the harder it
+// was for the build's own steps to forge it.
+type Evidence int
+
+const (
+	NoEvidence  Evidence = iota // not known
+	Caller                      // the program that uses this module says so
+	ModulePath                  // the path of a Go module says where its repository is
+	Binary                      // build information in the artifact
+	Environment                 // a variable that a build step could have changed
+	Git                         // the checkout
+	Claim                       // a claim of the job's identity token, verified
+)
+
+func (e Evidence) String() string {
+	switch e {
+	case Caller:
+		return "caller"
+	case ModulePath:
+		return "module path"
+	case Binary:
+		return "binary"
+	case Environment:
+		return "environment"
+	case Git:
+		return "git"
+	case Claim:
+		return "claim"
+	}
+	return "none"
+}
+
+// Claims are what a job's identity token says of the job, after its signature,
+// issuer, audience and time have been verified: by package provenance/oidc, or
+// by the caller, who then answers for it.
+type Claims struct {
+	Issuer string
+
+	// Values are the other claims by their names in the token. Claims that
+	// are not strings have their JSON form.
+	Values map[string]string
+}
+
+// A Source is the commit that a build was made from.
+type Source struct {
+	// Repository is its URL, "https://github.com/org/repo", without user
+	// information; empty if not known.
+	Repository string
+
+	// Ref is the full name of the branch or tag, "refs/tags/v1.2.3"; empty if
+	// not known.
+	Ref string
+
+	// Commit is a gitCommit; zero if not known.
+	Commit hallmark.Digest
+
+	// Modified says that files differed from the commit, so that Commit is
+	// only what they were changed from.
+	Modified bool
+
+	// RepositoryFrom and CommitFrom say how they became known. What has no
+	// better evidence than the caller or a module path is marked so in the
+	// statement.
+	RepositoryFrom, CommitFrom Evidence
+}
+
+// Names of the annotations that a source's descriptor can have.
+const (
+	annotationModified       = "modified"       // true
+	annotationBase           = "base"           // gitCommit:… that modified files come from
+	annotationRepositoryFrom = "repositoryFrom" // "caller", "module path"
+	annotationCommitFrom     = "commitFrom"     // "caller"
+)
+
+// URI returns s in the form of resource descriptors, git+<repository>@<ref>, or
+// "" without a repository.
+func (s Source) URI() string {
+	switch {
+	case s.Repository == "":
+		return ""
+	case s.Ref == "":
+		return "git+" + s.Repository
+	}
+	return "git+" + s.Repository + "@" + s.Ref
+}
+
+// Descriptor returns s as a resource. A modified source has no gitCommit
+// digest, because the commit is not what was built; the commit is then an
+// annotation. ok is false if there is nothing to describe it by.
+func (s Source) Descriptor() (d ResourceDescriptor, ok bool) {
+	if s.Repository == "" && s.Commit.IsZero() {
+		return d, false
+	}
+	d.URI = s.URI()
+	d.Annotations = make(map[string]any)
+	switch {
+	case s.Commit.IsZero():
+	case s.Modified:
+		d.Annotations[annotationModified] = true
+		d.Annotations[annotationBase] = s.Commit.String()
+	default:
+		d.Digest = NewDigestSet(s.Commit)
+	}
+	if s.RepositoryFrom == Caller || s.RepositoryFrom == ModulePath {
+		d.Annotations[annotationRepositoryFrom] = s.RepositoryFrom.String()
+	}
+	if s.CommitFrom == Caller {
+		d.Annotations[annotationCommitFrom] = s.CommitFrom.String()
+	}
+	// A modified commit of an unknown repository has neither: nothing is left
+	// to identify it by.
+	return d, d.URI != "" || d.Digest != nil
+}
+
+// Source returns the source that b names, and the name of the external
+// parameter that names it. That is "workflow" in the build types of GitHub
+// Actions and "source" in those of this module: an object with a repository, an
+// https URL, and a ref.
+//
+// The commit is the gitCommit digest of the dependency whose URI is that
+// repository at that ref. If there is no such parameter or there are both, the
+// zero Source is returned: a source that is not known for certain is not known.
+func (b *Build) Source() (s Source, parameter string) {
+	for _, name := range []string{"workflow", "source"} {
+		p, ok := b.External[name].(map[string]any)
+		if !ok {
+			continue
+		}
+		repository, _ := p["repository"].(string)
+		ref, _ := p["ref"].(string)
+		if repository == "" {
+			continue
+		}
+		if parameter != "" {
+			return Source{}, ""
+		}
+		s, parameter = Source{Repository: repository, Ref: ref}, name
+	}
+	if parameter == "" {
+		return Source{}, ""
+	}
+	for _, d := range b.Dependencies {
+		if d.URI != s.URI() {
+			continue
+		}
+		if !s.Commit.IsZero() || s.Modified {
+			// Two commits of one ref: neither is known to be the one.
+			s.Commit, s.Modified = hallmark.Digest{}, false
+			return s, parameter
+		}
+		s.Modified, _ = d.Annotations[annotationModified].(bool)
+		if from, _ := d.Annotations[annotationRepositoryFrom].(string); from == ModulePath.String() {
+			s.RepositoryFrom = ModulePath
+		} else if from == Caller.String() {
+			s.RepositoryFrom = Caller
+		}
+		if from, _ := d.Annotations[annotationCommitFrom].(string); from == Caller.String() {
+			s.CommitFrom = Caller
+		}
+		if s.Modified {
+			base, _ := d.Annotations[annotationBase].(string)
+			s.Commit, _ = hallmark.ParseDigest(base)
+		} else if c, err := d.Digest.digest("gitCommit"); err == nil {
+			s.Commit = c
+		}
+	}
+	return s, parameter
+}
+
+// Statement returns the statement that b made subjects. It fails if anything
+// that SLSA requires is missing: most often the Builder, which an observer
+// leaves empty when nothing it may rely on names it, and which the caller then
+// has to name.
+func (b *Build) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
+	if b.Builder == "" {
+		return nil, errors.New("provenance: the builder is not known: name it, or give the observer the job's verified claims")
+	}
+	predicate, err := b.marshal()
+	if err != nil {
+		return nil, err
+	}
+	return New(PredicateType, predicate, subjects...)
+}
+
+// marshal returns b as a predicate, its members in the order of the
+// specification.
+func (b *Build) marshal() (json.RawMessage, error) {
+	var out []byte
+	var err error
+	value := func(v any) {
+		if err == nil {
+			out, err = strictjson.Append(out, v)
+		}
+	}
+	list := func(ds []ResourceDescriptor) {
+		out = append(out, '[')
+		for i, d := range ds {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			if err == nil {
+				out, err = d.append(out)
+			}
+		}
+		out = append(out, ']')
+	}
+	out = append(out, `{"buildDefinition":{"buildType":`...)
+	value(b.Type)
+	out = append(out, `,"externalParameters":`...)
+	value(b.External)
+	if len(b.Internal) > 0 {
+		out = append(out, `,"internalParameters":`...)
+		value(b.Internal)
+	}
+	if len(b.Dependencies) > 0 {
+		out = append(out, `,"resolvedDependencies":`...)
+		list(b.sortedDependencies())
+	}
+	out = append(out, `},"runDetails":{"builder":{"id":`...)
+	value(b.Builder)
+	if len(b.BuilderDependencies) > 0 {
+		out = append(out, `,"builderDependencies":`...)
+		list(sorted(b.BuilderDependencies))
+	}
+	if len(b.BuilderVersion) > 0 {
+		out = append(out, `,"version":`...)
+		value(b.BuilderVersion)
+	}
+	out = append(out, '}')
+	sep := `,"metadata":{`
+	metadata := func(name, v string) {
+		out = append(out, sep+`"`+name+`":`...)
+		value(v)
+		sep = ","
+	}
+	if b.Invocation != "" {
+		metadata("invocationId", b.Invocation)
+	}
+	if !b.Started.IsZero() {
+		metadata("startedOn", b.Started.UTC().Format(time.RFC3339Nano))
+	}
+	if !b.Finished.IsZero() {
+		metadata("finishedOn", b.Finished.UTC().Format(time.RFC3339Nano))
+	}
+	if sep == "," {
+		out = append(out, '}')
+	}
+	if len(b.Byproducts) > 0 {
+		out = append(out, `,"byproducts":`...)
+		list(sorted(b.Byproducts))
+	}
+	out = append(out, `}}`...)
+	if err != nil {
+		return nil, fmt.Errorf("provenance: %w", err)
+	}
+	return out, nil
+}
+
+// sortedDependencies returns b's dependencies in the order in which they are
+// written: the source first, as GitHub's build type asks, then the others.
+func (b *Build) sortedDependencies() []ResourceDescriptor {
+	ds := sorted(b.Dependencies)
+	if s, parameter := b.Source(); parameter != "" {
+		if i := slices.IndexFunc(ds, func(d ResourceDescriptor) bool { return d.URI == s.URI() }); i > 0 {
+			source := ds[i]
+			ds = slices.Insert(slices.Delete(ds, i, i+1), 0, source)
+		}
+	}
+	return ds
+}
+
+func sorted(ds []ResourceDescriptor) []ResourceDescriptor {
+	ds = slices.Clone(ds)
+	slices.SortStableFunc(ds, func(a, b ResourceDescriptor) int {
+		return cmp.Or(cmp.Compare(a.URI, b.URI), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest.key(), b.Digest.key()))
+	})
+	return ds
+}
+
+// ParseBuild returns the Build in s, whose predicate type must be
+// [PredicateType]. Members that SLSA does not know are ignored, as it asks.
+func ParseBuild(s *Statement) (*Build, error) {
+	if s.PredicateType != PredicateType {
+		return nil, fmt.Errorf("provenance: predicate type %.200q, want %q", s.PredicateType, PredicateType)
+	}
+	b := new(Build)
+	err := strictjson.Read(s.Predicate, func(r *strictjson.Reader) error {
+		return r.Object(func(name string) error {
+			switch name {
+			case "buildDefinition":
+				return r.Object(func(name string) error { return b.readDefinition(r, name) })
+			case "runDetails":
+				return r.Object(func(name string) error { return b.readRun(r, name) })
+			}
+			return r.Skip()
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("malformed provenance: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Build) readDefinition(r *strictjson.Reader, name string) (err error) {
+	switch name {
+	case "buildType":
+		b.Type, err = r.String()
+	case "externalParameters":
+		b.External, err = readParameters(r)
+	case "internalParameters":
+		b.Internal, err = readParameters(r)
+	case "resolvedDependencies":
+		b.Dependencies, err = readDescriptors(r, MaxDependencies)
+	default:
+		err = r.Skip()
+	}
+	return err
+}
+
+func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
+	switch name {
+	case "builder":
+		return r.Object(func(name string) (err error) {
+			switch name {
+			case "id":
+				b.Builder, err = r.String()
+			case "builderDependencies":
+				b.BuilderDependencies, err = readDescriptors(r, MaxDependencies)
+			case "version":
+				if r.Null() {
+					return nil
+				}
+				b.BuilderVersion = make(map[string]string)
+				return r.Object(func(part string) (err error) {
+					b.BuilderVersion[part], err = r.String()
+					return err
+				})
+			default:
+				err = r.Skip()
+			}
+			return err
+		})
+	case "metadata":
+		if r.Null() {
+			return nil
+		}
+		return r.Object(func(name string) (err error) {
+			switch name {
+			case "invocationId":
+				b.Invocation, err = r.String()
+			case "startedOn":
+				b.Started, err = readTime(r)
+			case "finishedOn":
+				b.Finished, err = readTime(r)
+			default:
+				err = r.Skip()
+			}
+			return err
+		})
+	case "byproducts":
+		b.Byproducts, err = readDescriptors(r, MaxDependencies)
+		return err
+	}
+	return r.Skip()
+}
+
+// readParameters reads an object of parameters. "Unset, null, and empty MUST be
+// interpreted equivalently."
+func readParameters(r *strictjson.Reader) (map[string]any, error) {
+	if r.Null() {
+		return nil, nil
+	}
+	if r.Kind() != '{' {
+		return nil, r.Errorf("parameters are not an object")
+	}
+	v, err := r.Value()
+	if err != nil {
+		return nil, err
+	}
+	return v.(map[string]any), nil
+}
+
+func readTime(r *strictjson.Reader) (time.Time, error) {
+	if r.Null() {
+		return time.Time{}, nil
+	}
+	s, err := r.String()
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, r.Errorf("malformed time %.40q, want RFC 3339", s)
+	}
+	return t.UTC(), nil
+}
+
+func (b *Build) validate(ps *problems) {
+	const definition, run = "$.predicate.buildDefinition", "$.predicate.runDetails"
+	checkURI(ps, definition+".buildType", b.Type)
+	if len(b.External) == 0 {
+		ps.add(Error, definition+".externalParameters", "missing or empty")
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.External)) {
+		if _, ok := b.Internal[name]; ok {
+			ps.add(Warning, definition+".internalParameters", "%q is an external parameter too", name)
+		}
+	}
+	validateDescriptors(ps, definition+".resolvedDependencies", b.Dependencies)
+	checkURI(ps, run+".builder.id", b.Builder)
+	validateDescriptors(ps, run+".builder.builderDependencies", b.BuilderDependencies)
+	if !b.Started.IsZero() && !b.Finished.IsZero() && b.Finished.Before(b.Started) {
+		ps.add(Error, run+".metadata.finishedOn", "%s is before startedOn", b.Finished.Format(time.RFC3339Nano))
+	}
+	validateDescriptors(ps, run+".byproducts", b.Byproducts)
+}

@@ -1,0 +1,405 @@
+// Package git observes the git checkout that a build is made from.
+//
+// [Inspect] returns the facts of a [Checkout]: its commit and tree, the branch
+// or tag, the repository it was cloned from, and the files in it that differ
+// from the commit. [Observe] makes of them the Build of somebody who builds on
+// a machine of their own.
+//
+// Both run the program git, found in the PATH that getenv gives, with an
+// environment of their own: variables such as GIT_DIR have no effect, replace
+// refs are not followed, no lock is taken, nothing is fetched, and the checkout
+// is not changed. HOME is passed on, because without it git would refuse
+// checkouts that the user has declared safe.
+//
+// # What is not seen
+//
+// A file counts as modified if "git status" says so. Files that the checkout
+// hides from it are not found: those marked assume-unchanged or skip-worktree,
+// and files that .gitignore or .git/info/exclude name although the compiler
+// reads them.
+package git
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/command"
+	"github.com/hallmark-dev/hallmark/provenance"
+)
+
+// ErrNoCheckout says that a directory is not part of a git checkout: there is
+// none around it, or the one around it tracks no file in it.
+var ErrNoCheckout = errors.New("not in a git checkout")
+
+// MaxModified is how many modified files [Inspect] lists. A checkout with more
+// is an error.
+const MaxModified = 10_000
+
+// A Checkout is what git knows of a directory.
+type Checkout struct {
+	Root   string          // the top directory, on this machine: not to be published
+	Commit hallmark.Digest // gitCommit of HEAD
+	Tree   hallmark.Digest // gitTree of HEAD
+	Time   time.Time       // when HEAD was committed
+
+	// Ref is the branch that is checked out, "refs/heads/main"; or, if HEAD
+	// is detached, the only tag at it, "refs/tags/v1.2.3"; or "".
+	Ref string
+
+	// Repository is the URL of the remote "origin", or of the only remote, as
+	// [RepositoryURL] returns it. It is empty if there is none, or if it is a
+	// path of this machine.
+	Repository string
+
+	// Modified are the files that differ from HEAD, untracked ones included
+	// and ignored ones not, by their slash-separated paths, sorted.
+	Modified []string
+}
+
+// Inspect returns the Checkout around dir. The error wraps [ErrNoCheckout] if
+// there is none.
+func Inspect(ctx context.Context, dir string, getenv func(string) string) (*Checkout, error) {
+	if getenv == nil {
+		return nil, errors.New("git: no getenv")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	g := gitIn{dir, append(command.Env(getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE"),
+		"LC_ALL=C",
+		"GIT_NO_REPLACE_OBJECTS=1",
+		"GIT_OPTIONAL_LOCKS=0",
+		"GIT_TERMINAL_PROMPT=0",
+	)}
+
+	root, err := g.line(ctx, "rev-parse", "--show-toplevel")
+	if failed, ok := errors.AsType[*command.Error](err); ok && strings.Contains(failed.Stderr, "not a git repository") {
+		return nil, fmt.Errorf("git: %s: %w", dir, ErrNoCheckout)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	// A module cache or a vendored tree can lie inside of a checkout that
+	// knows nothing of it.
+	tracked, err := g.run(ctx, "ls-files", "-z", "--", ".")
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	if len(tracked) == 0 {
+		return nil, fmt.Errorf("git: %s: the checkout around it tracks none of its files: %w", dir, ErrNoCheckout)
+	}
+
+	c := &Checkout{Root: filepath.FromSlash(root)}
+	if c.Commit, err = g.object(ctx, "gitCommit", "HEAD^{commit}"); err != nil {
+		return nil, err
+	}
+	if c.Tree, err = g.object(ctx, "gitTree", "HEAD^{tree}"); err != nil {
+		return nil, err
+	}
+	if c.Time, err = g.commitTime(ctx); err != nil {
+		return nil, err
+	}
+	if c.Ref, err = g.ref(ctx); err != nil {
+		return nil, err
+	}
+	if c.Repository, err = g.repository(ctx); err != nil {
+		return nil, err
+	}
+	if c.Modified, err = g.modified(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Source returns c as the source of a build. If the repository of c is not
+// known it is taken from modulePath, the path of the Go module that is built,
+// and is marked as coming from there; modulePath may be empty.
+func (c *Checkout) Source(modulePath string) provenance.Source {
+	s := provenance.Source{
+		Repository:     c.Repository,
+		Ref:            c.Ref,
+		Commit:         c.Commit,
+		Modified:       len(c.Modified) > 0,
+		RepositoryFrom: provenance.Git,
+		CommitFrom:     provenance.Git,
+	}
+	if s.Repository == "" {
+		s.Repository, s.RepositoryFrom = ModuleRepository(modulePath), provenance.ModulePath
+	}
+	return s
+}
+
+// Options says how [Observe] works. Getenv is required.
+type Options struct {
+	Getenv func(string) string
+
+	// ModulePath is the path of the Go module that is built. The repository
+	// is taken from it if the checkout has no remote that others can reach.
+	ModulePath string
+
+	// AllowModified allows a checkout with modified files. The Build then has
+	// no commit for its source; each modified file is a dependency, and files
+	// that were deleted are an annotation of the source.
+	AllowModified bool
+}
+
+// A ModifiedError says that a checkout has files that differ from its commit.
+type ModifiedError struct {
+	Files []string // at least one, sorted
+}
+
+func (e *ModifiedError) Error() string {
+	const show = 5
+	text := fmt.Sprintf("git: %d files differ from the commit: %s", len(e.Files), strings.Join(e.Files[:min(show, len(e.Files))], ", "))
+	if len(e.Files) > show {
+		text += ", …"
+	}
+	return text
+}
+
+// Observe returns the Build of the checkout around dir by the local builder, as
+// [provenance.Local] makes it. A checkout with modified files is a
+// [*ModifiedError] unless the options allow it.
+func Observe(ctx context.Context, dir string, o Options) (*provenance.Build, error) {
+	c, err := Inspect(ctx, dir, o.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return c.Build(ctx, o)
+}
+
+// Build is [Observe] for a checkout that was inspected before.
+func (c *Checkout) Build(ctx context.Context, o Options) (*provenance.Build, error) {
+	s := c.Source(o.ModulePath)
+	if !s.Modified {
+		return provenance.Local(s), nil
+	}
+	if !o.AllowModified {
+		return nil, &ModifiedError{Files: c.Modified}
+	}
+	if s.Repository == "" {
+		return nil, errors.New("git: the checkout is modified and its repository is not known")
+	}
+	b := provenance.Local(s)
+	var deleted []any
+	for _, name := range c.Modified {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		d := provenance.ResourceDescriptor{Name: name, Annotations: map[string]any{"modified": true}}
+		a, err := hallmark.HashFile(filepath.Join(c.Root, filepath.FromSlash(name)))
+		switch {
+		case err == nil:
+			d.Digest = provenance.NewDigestSet(a.Digests...)
+		case errors.Is(err, os.ErrNotExist):
+			deleted = append(deleted, name)
+			continue
+		default:
+			return nil, fmt.Errorf("git: %w", err)
+		}
+		b.Dependencies = append(b.Dependencies, d)
+	}
+	if deleted != nil {
+		b.Dependencies[0].Annotations["deleted"] = deleted
+	}
+	return b, nil
+}
+
+// RepositoryURL returns remote, which is written in any way that git
+// understands, as a URL to publish: without user information, query and
+// fragment, its host in lower case, without ".git" at the end. SSH remotes, in
+// URL form and as "git@host:path", become https, where the same repository is
+// to be found on every known host. It returns "" for a path, a file URL, and
+// whatever it cannot take apart.
+func RepositoryURL(remote string) string {
+	remote = strings.TrimSpace(remote)
+	if !strings.Contains(remote, "://") {
+		// [user@]host:path, but not C:\path or ./path
+		host, p, ok := strings.Cut(remote, ":")
+		if !ok || strings.ContainsAny(host, `/\`) || len(host) < 2 {
+			return ""
+		}
+		if i := strings.LastIndexByte(host, '@'); i >= 0 {
+			host = host[i+1:]
+		}
+		remote = "ssh://" + host + "/" + strings.TrimPrefix(p, "/")
+	}
+	u, err := url.Parse(remote)
+	if err != nil || u.Hostname() == "" || u.Opaque != "" {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	scheme := strings.ToLower(u.Scheme)
+	switch scheme {
+	case "http", "https":
+	case "ssh", "git+ssh", "ssh+git":
+		scheme, host = "https", strings.ToLower(u.Hostname())
+	default:
+		return ""
+	}
+	p := strings.TrimSuffix(strings.TrimRight(path.Clean("/"+u.Path), "/"), ".git")
+	if p == "" {
+		return ""
+	}
+	return (&url.URL{Scheme: scheme, Host: host, Path: p}).String()
+}
+
+// ModuleRepository returns the URL at which the repository of a Go module would
+// be if its path says so: for hosts whose repositories have two path elements
+// those two, for others the path without its major version. It returns "" for a
+// path that no host can have, such as "example".
+//
+// A module path need not be a repository's: what comes from here is no more
+// than a hint.
+func ModuleRepository(modulePath string) string {
+	elements := strings.Split(modulePath, "/")
+	if !strings.Contains(elements[0], ".") || len(elements) < 2 || slices.Contains(elements, "") {
+		return ""
+	}
+	switch elements[0] {
+	case "github.com", "gitlab.com", "bitbucket.org", "codeberg.org":
+		if len(elements) < 3 {
+			return ""
+		}
+		elements = elements[:3]
+	default:
+		if last := elements[len(elements)-1]; len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" {
+			elements = elements[:len(elements)-1]
+		}
+	}
+	return "https://" + strings.Join(elements, "/")
+}
+
+// gitIn runs git in a directory.
+type gitIn struct {
+	dir string
+	env []string
+}
+
+func (g gitIn) run(ctx context.Context, args ...string) ([]byte, error) {
+	// A checkout's own configuration could name a program for git to run.
+	args = append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "--no-pager"}, args...)
+	return command.Run(ctx, g.dir, g.env, "git", args...)
+}
+
+func (g gitIn) line(ctx context.Context, args ...string) (string, error) {
+	out, err := g.run(ctx, args...)
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+func (g gitIn) object(ctx context.Context, algorithm, name string) (hallmark.Digest, error) {
+	id, err := g.line(ctx, "rev-parse", "--verify", "--end-of-options", name)
+	if err != nil {
+		return hallmark.Digest{}, fmt.Errorf("git: %w", err)
+	}
+	d, err := hallmark.ParseDigest(algorithm + ":" + id)
+	if err != nil {
+		return hallmark.Digest{}, fmt.Errorf("git: rev-parse %s: %w", name, err)
+	}
+	return d, nil
+}
+
+// commitTime reads the commit itself: the formats of git log depend on
+// configuration.
+func (g gitIn) commitTime(ctx context.Context) (time.Time, error) {
+	commit, err := g.run(ctx, "cat-file", "commit", "HEAD")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("git: %w", err)
+	}
+	for line := range bytes.Lines(commit) {
+		if rest, ok := bytes.CutPrefix(line, []byte("committer ")); ok {
+			// committer Name <mail> 1700000000 +0100
+			fields := strings.Fields(string(rest[bytes.LastIndexByte(rest, '>')+1:]))
+			if len(fields) == 2 {
+				if sec, err := strconv.ParseInt(fields[0], 10, 64); err == nil {
+					return time.Unix(sec, 0).UTC(), nil
+				}
+			}
+			return time.Time{}, fmt.Errorf("git: malformed committer line %.200q", line)
+		}
+		if len(line) == 1 {
+			break
+		}
+	}
+	return time.Time{}, errors.New("git: the commit has no committer line")
+}
+
+func (g gitIn) ref(ctx context.Context) (string, error) {
+	ref, err := g.line(ctx, "symbolic-ref", "--quiet", "HEAD")
+	if err == nil {
+		return ref, nil
+	}
+	if failed, ok := errors.AsType[*command.Error](err); !ok || failed.ExitCode != 1 {
+		return "", fmt.Errorf("git: %w", err)
+	}
+	tag, err := g.line(ctx, "for-each-ref", "--format=%(refname)", "--points-at=HEAD", "refs/tags")
+	if err != nil {
+		return "", fmt.Errorf("git: %w", err)
+	}
+	if strings.Contains(tag, "\n") { // more than one: neither is known to be meant
+		return "", nil
+	}
+	return tag, nil
+}
+
+func (g gitIn) repository(ctx context.Context) (string, error) {
+	remotes, err := g.line(ctx, "remote")
+	if err != nil {
+		return "", fmt.Errorf("git: %w", err)
+	}
+	names := strings.Fields(remotes)
+	name := "origin"
+	if len(names) == 1 {
+		name = names[0]
+	}
+	if !slices.Contains(names, name) {
+		return "", nil
+	}
+	// Not "git remote get-url", which applies url.<base>.insteadOf.
+	remote, err := g.line(ctx, "config", "--get", "remote."+name+".url")
+	if failed, ok := errors.AsType[*command.Error](err); ok && failed.ExitCode == 1 {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("git: %w", err)
+	}
+	return RepositoryURL(remote), nil
+}
+
+func (g gitIn) modified(ctx context.Context) ([]string, error) {
+	out, err := g.run(ctx, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=none")
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	var files []string
+	for entry := range strings.SplitSeq(string(out), "\x00") {
+		if entry == "" {
+			continue
+		}
+		// XY SP path
+		if len(entry) < 4 || entry[2] != ' ' {
+			return nil, fmt.Errorf("git: malformed status line %.200q", entry)
+		}
+		if len(files) == MaxModified {
+			return nil, fmt.Errorf("git: more than %d modified files", MaxModified)
+		}
+		files = append(files, entry[3:])
+	}
+	slices.Sort(files)
+	return files, nil
+}

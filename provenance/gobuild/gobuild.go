@@ -1,0 +1,154 @@
+// Package gobuild adds to a Build what a finished Go binary says of itself.
+//
+// A Go binary carries build information: the modules that are linked into it
+// with their sums, the Go version, settings, and, if it was built in a git
+// checkout with -buildvcs=true, the commit. [Attach] holds it against the
+// source that the Build names and records the rest as dependencies and as a
+// byproduct. The build type and the parameters of the platform stay as they
+// are.
+//
+// Whoever has the binary can change its build information, so that it is no
+// better evidence than the binary itself. A contradiction, though, is news.
+package gobuild
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark/provenance"
+)
+
+// RecipeName is the name of the byproduct that says how to build again.
+const RecipeName = "go-build-recipe.json"
+
+// A Recipe is what a binary does not record of how it was built.
+type Recipe struct {
+	// Flags are the flags of the go command, as "-trimpath". They are
+	// published: a flag that holds a secret does not belong here.
+	Flags []string
+}
+
+// A MismatchError says that a binary was not built from the source that its
+// Build names.
+type MismatchError struct {
+	What      string // "commit" or "modified"
+	Got, Want string // in the binary, and in the source
+}
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("gobuild: the binary's build information has %s %s, the source has %s", e.What, e.Got, e.Want)
+}
+
+// Attach adds to b what info says of the binary that b made:
+//
+//   - each linked module as a dependency, "pkg:golang/<path>@<version>", with its
+//     sum as dirHash where go.sum had one; of a replaced module the replacement;
+//   - the standard library as a dependency without a digest;
+//   - a byproduct with the package, the Go version, the settings and r, as JSON:
+//     its digest, and its content if that is under 1 KiB.
+//
+// Settings that can hold secrets or paths of the building machine (-ldflags,
+// CGO_CFLAGS and their like) are left out, as is the commit, which b has.
+//
+// If the source of b is known and info names another commit, or says that files
+// were modified where b says that they were not, or the other way round, the
+// error is a [*MismatchError]. A binary that names no commit is not an error.
+// b is not changed if there is an error.
+func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
+	if b == nil || info == nil {
+		return errors.New("gobuild: no build or no build information")
+	}
+	settings := make(map[string]any)
+	var revision, modified string
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified":
+			modified = s.Value
+		case strings.HasPrefix(s.Key, "vcs"), mayHoldSecrets(s.Key):
+		default:
+			settings[s.Key] = s.Value
+		}
+	}
+	if source, _ := b.Source(); revision != "" && !source.Commit.IsZero() {
+		if revision != source.Commit.Hex() {
+			return &MismatchError{"commit", revision, source.Commit.Hex()}
+		}
+		if want := fmt.Sprint(source.Modified); modified != want {
+			return &MismatchError{"modified", modified, want}
+		}
+	}
+
+	var dependencies []provenance.ResourceDescriptor
+	for _, m := range info.Deps {
+		if m.Replace != nil {
+			m = m.Replace
+		}
+		d := provenance.ResourceDescriptor{URI: purl.Golang(m.Path, m.Version)}
+		if m.Version == "(devel)" || strings.HasPrefix(m.Path, ".") || strings.HasPrefix(m.Path, "/") {
+			// A directory beside the source: it has no name for others, and
+			// its path can be one of this machine.
+			continue
+		}
+		if m.Sum != "" {
+			h1, err := hallmark.ParseH1(m.Sum)
+			if err != nil {
+				return fmt.Errorf("gobuild: module %s: %w", m.Path, err)
+			}
+			d.Digest = provenance.NewDigestSet(h1)
+		}
+		dependencies = append(dependencies, d)
+	}
+	if v, ok := strings.CutPrefix(info.GoVersion, "go"); ok {
+		v, _, _ = strings.Cut(v, " ")
+		v, _, _ = strings.Cut(v, "-X:")
+		dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", v)})
+	}
+
+	flags := r.Flags
+	if flags == nil {
+		flags = []string{}
+	}
+	recipe, err := strictjson.Append(nil, map[string]any{
+		"flags":    flags,
+		"go":       info.GoVersion,
+		"package":  info.Path,
+		"settings": settings,
+	})
+	if err != nil {
+		return fmt.Errorf("gobuild: recipe: %w", err)
+	}
+	digests, err := hallmark.Hash(bytes.NewReader(recipe))
+	if err != nil {
+		return fmt.Errorf("gobuild: recipe: %w", err)
+	}
+	byproduct := provenance.ResourceDescriptor{
+		Name:      RecipeName,
+		Digest:    provenance.NewDigestSet(digests...),
+		MediaType: "application/json",
+	}
+	if len(recipe) < 1<<10 {
+		byproduct.Content = recipe
+	}
+	b.Dependencies = append(slices.Clip(b.Dependencies), dependencies...)
+	b.Byproducts = append(slices.Clip(b.Byproducts), byproduct)
+	return nil
+}
+
+// mayHoldSecrets reports whether a build setting is written freely by whoever
+// builds, so that a password or a path can be in it.
+func mayHoldSecrets(key string) bool {
+	switch key {
+	case "-ldflags", "-gcflags", "-asmflags", "-gccgoflags", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,104 @@
+// Package intoto turns Statements into the protocol buffer types of
+// github.com/in-toto/attestation and back.
+//
+// It is for programs that already speak those types. They should not be what a
+// statement is written with: the JSON that protobuf makes of them differs from
+// one build of a program to the next, and their numbers are floating point.
+package intoto
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/in-toto/attestation/go/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark/provenance"
+)
+
+// ToProto returns s as a protocol buffer. It fails if [provenance.Statement]'s
+// Marshal does, and if the predicate has an integer that a protocol buffer would
+// round, beyond 2⁵³: the error names it.
+func ToProto(s *provenance.Statement) (*v1.Statement, error) {
+	data, err := s.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	if s.Predicate != nil {
+		v, err := strictjson.Value(s.Predicate)
+		if err != nil {
+			return nil, fmt.Errorf("intoto: predicate: %w", err)
+		}
+		if err := exact("$.predicate", v); err != nil {
+			return nil, err
+		}
+	}
+	p := new(v1.Statement)
+	if err := protojson.Unmarshal(data, p); err != nil {
+		return nil, fmt.Errorf("intoto: %w", err)
+	}
+	return p, nil
+}
+
+// FromProto returns p as a Statement. The _type must be
+// [provenance.StatementType]. Nothing else is checked: see
+// [provenance.Statement.Validate].
+func FromProto(p *v1.Statement) (*provenance.Statement, error) {
+	if p == nil {
+		return nil, errors.New("intoto: no statement")
+	}
+	data, err := protojson.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("intoto: %w", err)
+	}
+	s, err := provenance.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	if s.Predicate != nil {
+		// What protojson wrote has white space that nobody may rely on.
+		if s.Predicate, err = strictjson.Append(nil, s.Predicate); err != nil {
+			return nil, fmt.Errorf("intoto: predicate: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// exact returns an error if v holds an integer that no float64 is.
+func exact(path string, v any) error {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if err := exact(path+"."+name, v[name]); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if err := exact(path+"["+strconv.Itoa(i)+"]", e); err != nil {
+				return err
+			}
+		}
+	case json.Number:
+		n := v.String()
+		if strings.ContainsAny(n, ".eE") {
+			return nil
+		}
+		want, ok := new(big.Int).SetString(n, 10)
+		f, err := strconv.ParseFloat(n, 64)
+		if !ok || err != nil {
+			return fmt.Errorf("intoto: %s: malformed number %.40q", path, n)
+		}
+		if got, _ := big.NewFloat(f).Int(nil); got.Cmp(want) != 0 {
+			return fmt.Errorf("intoto: %s: the integer %.40s would become %s", path, n, got)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,432 @@
+// Package cyclonedx writes an [sbom.Document] as CycloneDX 1.6 JSON.
+//
+//	data, err := cyclonedx.Marshal(doc, sbom.Stamp{Created: when})
+//
+// # What is written
+//
+// The main component is metadata.component. All others are components, sorted
+// by bom-ref, which is the component's Ref. Those that are part of the artifact
+// have the scope required, those that only made it have the scope excluded and
+// the property hallmark:scope.
+//
+// Every component has an entry in dependencies. An entry without dependsOn
+// means that the component requires nothing only if compositions say complete
+// for it: compositions list the components by what is known of their
+// requirements, complete or unknown. The assemblies of the main component, which
+// are everything in it, are complete if all that is part of the artifact has
+// complete requirements and the Document has no Unknown; otherwise they are
+// unknown.
+//
+// A component that is used instead of another one has that other one as the
+// ancestor in its pedigree, and notes that say so.
+//
+// # Hashes
+//
+// Only digests of the main component are hashes, and only those by a file hash
+// that CycloneDX has a name for. The h1 sum of a Go module is not among them:
+// it is a hash of a list of hashes, which no file has, and its label here would
+// be SHA-256. Digests that are no hashes are properties.
+//
+// # Properties
+//
+// What CycloneDX has no field for is a property. These names are used, on
+// components unless said otherwise:
+//
+//	hallmark:go:h1          the sum of a Go module as in go.sum, "h1:…"
+//	hallmark:digest         any other digest, "algorithm:hex"
+//	hallmark:scope          "build": it made the artifact and is not part of it
+//	hallmark:property:NAME  the Property NAME of the component, or of the
+//	                        Document if it is in the metadata
+//	hallmark:unknown        in the metadata: what the source could not tell
+//
+// Nothing is written of what a Document does not hold: no supplier, no licence,
+// no timestamp without [sbom.Stamp.Created] and no tool without its name.
+//
+// # Serial number
+//
+// The serial number is made from the document: the UUID of version 5 (RFC 9562)
+// of all its bytes, in which the nil UUID stands for the serial number. Its
+// namespace is the UUID of version 5 of [PredicateType] in the namespace for
+// URLs. The same document has the same serial number, another one has another.
+//
+// The specification is at https://cyclonedx.org/docs/1.6/json/.
+package cyclonedx
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// PredicateType is the in-toto predicate type of a CycloneDX document.
+const PredicateType = "https://cyclonedx.org/bom"
+
+// MediaType is the media type of what [Marshal] returns.
+// https://www.iana.org/assignments/media-types/application/vnd.cyclonedx+json
+const MediaType = "application/vnd.cyclonedx+json; version=1.6"
+
+// Marshal returns d with s as a CycloneDX 1.6 document: indented JSON with a
+// line break at its end, in which <, > and & are written as they are.
+//
+// The same d and s give the same bytes. The order of components, edges and
+// properties in d does not matter; that of digests and of Unknown is kept.
+//
+// Marshal fails, with every reason joined, if [sbom.Document.Check] does or if
+// d or s cannot be said in CycloneDX:
+//
+//   - a text is not UTF-8, or a version longer than 1024 characters;
+//   - a Ref begins with urn:cdx:, which would make it a link to another document;
+//   - a Replaces is not a package URL with a name, or a digest is zero;
+//   - the main component is not part of the artifact, that is, has not the scope
+//     [sbom.Runtime];
+//   - a Phase or Completeness is not one of package sbom's;
+//   - the tool has a version and no name, or the year is beyond 9999.
+func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
+	bom, err := BOM(d, s)
+	if err != nil {
+		return nil, err
+	}
+	const noSerial = "urn:uuid:00000000-0000-0000-0000-000000000000"
+	bom.SerialNumber = noSerial
+
+	// Not EncodeVersion: it copies the whole document and then changes what
+	// it takes for newer than the version, correct or not.
+	var buf bytes.Buffer
+	enc := cdx.NewBOMEncoder(&buf, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false)
+	if err := enc.Encode(bom); err != nil {
+		return nil, fmt.Errorf("cyclonedx: %w", err)
+	}
+	data := buf.Bytes()
+
+	// cyclonedx-go encodes tools apart from the rest and with HTML escapes.
+	// The pair of backslashes is in the list so that one which belongs to the
+	// text is never taken for the beginning of an escape.
+	if strings.ContainsAny(s.Tool.Name+s.Tool.Version, "<>&") {
+		unescape := strings.NewReplacer(`\\`, `\\`, `\u003c`, `<`, `\u003e`, `>`, `\u0026`, `&`)
+		data = []byte(unescape.Replace(string(data)))
+	}
+
+	// The serial number stands before anything that d or s could contain.
+	at := bytes.Index(data, []byte(noSerial))
+	copy(data[at:], "urn:uuid:"+uuid5(data))
+	return data, nil
+}
+
+// BOM returns d with s as a value of cyclonedx-go, for callers who add to it
+// before they encode it. It has no serial number, because that of [Marshal] is
+// made from the finished document. BOM fails as Marshal does.
+//
+// Encode it with Encode and not with EncodeVersion, which in cyclonedx-go
+// v0.12.0 can make a valid document invalid.
+func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
+	components := sorted(d)
+	if err := refuse(d, s, components); err != nil {
+		return nil, err
+	}
+	bom := cdx.NewBOM()
+	bom.SpecVersion = cdx.SpecVersion1_6
+	bom.JSONSchema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+
+	main := component(&d.Main, true)
+	bom.Metadata = &cdx.Metadata{Component: &main}
+	if !s.Created.IsZero() {
+		bom.Metadata.Timestamp = s.Created.UTC().Format(time.RFC3339)
+	}
+	if d.Phase != "" {
+		bom.Metadata.Lifecycles = &[]cdx.Lifecycle{{Phase: cdx.LifecyclePhase(d.Phase)}}
+	}
+	if s.Tool.Name != "" {
+		tool := cdx.Component{Type: cdx.ComponentTypeApplication, Name: s.Tool.Name, Version: s.Tool.Version}
+		bom.Metadata.Tools = &cdx.ToolsChoice{Components: &[]cdx.Component{tool}}
+	}
+	var properties []cdx.Property
+	for _, u := range d.Unknown {
+		properties = append(properties, cdx.Property{Name: "hallmark:unknown", Value: u})
+	}
+	properties = appendProperties(properties, d.Properties)
+	if len(properties) > 0 {
+		bom.Metadata.Properties = &properties
+	}
+
+	others := make([]cdx.Component, len(components)-1)
+	for i, c := range components[1:] {
+		others[i] = component(c, false)
+	}
+	bom.Components = &others
+
+	requires := requirements(d.Edges)
+	dependencies := make([]cdx.Dependency, len(components))
+	for i, c := range components {
+		dependencies[i].Ref = c.Ref
+		if to := requires[c.Ref]; len(to) > 0 {
+			dependencies[i].Dependencies = &to
+		}
+	}
+	bom.Dependencies = &dependencies
+	bom.Compositions = compositions(d, components)
+	return bom, nil
+}
+
+// sorted returns d's components in the order of the output: the main one and
+// then the others by Ref.
+func sorted(d *sbom.Document) []*sbom.Component {
+	cs := make([]*sbom.Component, 1, 1+len(d.Components))
+	cs[0] = &d.Main
+	for i := range d.Components {
+		cs = append(cs, &d.Components[i])
+	}
+	slices.SortFunc(cs[1:], func(a, b *sbom.Component) int { return strings.Compare(a.Ref, b.Ref) })
+	return cs
+}
+
+// component returns c as a component, or as the main one, which has no scope and
+// may have hashes.
+func component(c *sbom.Component, main bool) cdx.Component {
+	out := cdx.Component{
+		BOMRef:     c.Ref,
+		Type:       cdx.ComponentType(c.Type), // a sbom.Type is a CycloneDX name
+		Name:       c.Name,
+		Version:    c.Version,
+		PackageURL: c.PURL,
+	}
+	var properties []cdx.Property
+	var hashes []cdx.Hash
+	for _, d := range c.Digests {
+		switch hash := hashAlgorithm(d); {
+		case main && hash != "":
+			hashes = append(hashes, cdx.Hash{Algorithm: hash, Value: d.Hex()})
+		case d.H1() != "":
+			properties = append(properties, cdx.Property{Name: "hallmark:go:h1", Value: d.H1()})
+		default:
+			properties = append(properties, cdx.Property{Name: "hallmark:digest", Value: d.String()})
+		}
+	}
+	switch {
+	case main:
+	case c.Scope == sbom.Runtime:
+		out.Scope = cdx.ScopeRequired
+	case c.Scope == sbom.Build:
+		out.Scope = cdx.ScopeExcluded
+		properties = append(properties, cdx.Property{Name: "hallmark:scope", Value: string(c.Scope)})
+	}
+	properties = appendProperties(properties, c.Properties)
+	if len(hashes) > 0 {
+		out.Hashes = &hashes
+	}
+	if len(properties) > 0 {
+		out.Properties = &properties
+	}
+	if c.Replaces != "" {
+		name, version, _ := splitPURL(c.Replaces) // refuse has seen the error
+		out.Pedigree = &cdx.Pedigree{
+			Ancestors: &[]cdx.Component{{Type: out.Type, Name: name, Version: version, PackageURL: c.Replaces}},
+			Notes:     "used instead of the ancestor, which was asked for",
+		}
+	}
+	return out
+}
+
+// hashAlgorithm returns CycloneDX's name of the hash of a file that d is, or
+// "" if d is none or has no name there.
+func hashAlgorithm(d hallmark.Digest) cdx.HashAlgorithm {
+	switch d.Algorithm() {
+	case "md5":
+		return cdx.HashAlgoMD5
+	case "sha1":
+		return cdx.HashAlgoSHA1
+	case "sha256":
+		return cdx.HashAlgoSHA256
+	case "sha384":
+		return cdx.HashAlgoSHA384
+	case "sha512":
+		return cdx.HashAlgoSHA512
+	case "sha3_256":
+		return cdx.HashAlgoSHA3_256
+	case "sha3_384":
+		return cdx.HashAlgoSHA3_384
+	case "sha3_512":
+		return cdx.HashAlgoSHA3_512
+	case "blake2b":
+		return cdx.HashAlgoBlake2b_512
+	}
+	return ""
+}
+
+func appendProperties(to []cdx.Property, ps []sbom.Property) []cdx.Property {
+	first := len(to)
+	for _, p := range ps {
+		to = append(to, cdx.Property{Name: "hallmark:property:" + p.Name, Value: p.Value})
+	}
+	slices.SortFunc(to[first:], func(a, b cdx.Property) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))
+	})
+	return to
+}
+
+// requirements returns what each component requires, by Ref, sorted and without
+// duplicates.
+func requirements(edges []sbom.Edge) map[string][]string {
+	edges = slices.Clone(edges)
+	slices.SortFunc(edges, func(a, b sbom.Edge) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
+	})
+	edges = slices.Compact(edges)
+	to := make([]string, len(edges))
+	requires := make(map[string][]string)
+	for i, e := range edges {
+		to[i] = e.To
+		n := len(requires[e.From])
+		requires[e.From] = to[i-n : i+1 : i+1]
+	}
+	return requires
+}
+
+// compositions returns what is known to be complete. The order of its lists is
+// that of components.
+func compositions(d *sbom.Document, components []*sbom.Component) *[]cdx.Composition {
+	inventory := cdx.CompositionAggregateComplete
+	if len(d.Unknown) > 0 {
+		inventory = cdx.CompositionAggregateUnknown
+	}
+	var complete, unknown []cdx.BOMReference
+	for _, c := range components {
+		if c.Requirements == sbom.Complete {
+			complete = append(complete, cdx.BOMReference(c.Ref))
+			continue
+		}
+		unknown = append(unknown, cdx.BOMReference(c.Ref))
+		if c.Scope == sbom.Runtime {
+			// What this one requires may be in the artifact and not here.
+			inventory = cdx.CompositionAggregateUnknown
+		}
+	}
+	out := []cdx.Composition{{
+		Aggregate:  inventory,
+		Assemblies: &[]cdx.BOMReference{cdx.BOMReference(d.Main.Ref)},
+	}}
+	if len(complete) > 0 {
+		out = append(out, cdx.Composition{Aggregate: cdx.CompositionAggregateComplete, Dependencies: &complete})
+	}
+	if len(unknown) > 0 {
+		out = append(out, cdx.Composition{Aggregate: cdx.CompositionAggregateUnknown, Dependencies: &unknown})
+	}
+	return &out
+}
+
+// refuse returns every reason for which d and s have no form in CycloneDX 1.6,
+// joined.
+func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error {
+	errs := []error{d.Check()}
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("cyclonedx: "+format, a...)) }
+	text := func(of string, texts ...string) {
+		for _, t := range texts {
+			// encoding/json would write another text, and one for many.
+			if !utf8.ValidString(t) {
+				fail("%s: text %q is not UTF-8", of, t)
+			}
+		}
+	}
+	properties := func(of string, ps []sbom.Property) {
+		for _, p := range ps {
+			text(of, p.Name, p.Value)
+		}
+	}
+
+	text("document", d.Unknown...)
+	properties("document", d.Properties)
+	switch d.Phase {
+	case "", sbom.PreBuild, sbom.Built, sbom.PostBuild:
+	default:
+		fail("document: phase %q is not known", d.Phase)
+	}
+	if d.Main.Scope == sbom.Build {
+		fail("main component: scope %q, want %q", d.Main.Scope, sbom.Runtime)
+	}
+	for _, c := range components {
+		text(c.Ref, c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
+		properties(c.Ref, c.Properties)
+		if strings.HasPrefix(c.Ref, "urn:cdx:") {
+			fail("%s: a ref that begins with urn:cdx: is a link to another document", c.Ref)
+		}
+		if n := utf8.RuneCountInString(c.Version); n > maxVersion {
+			fail("%s: version of %d characters, want at most %d", c.Ref, n, maxVersion)
+		}
+		if c.Requirements != sbom.Complete && c.Requirements != sbom.Unknown {
+			fail("%s: completeness %q is not known", c.Ref, c.Requirements)
+		}
+		for _, dg := range c.Digests {
+			if dg.IsZero() {
+				fail("%s: a digest is zero", c.Ref)
+			}
+		}
+		if c.Replaces != "" {
+			_, version, err := splitPURL(c.Replaces)
+			if err != nil {
+				fail("%s: replaces: %w", c.Ref, err)
+			}
+			if n := utf8.RuneCountInString(version); n > maxVersion {
+				fail("%s: replaces a version of %d characters, want at most %d", c.Ref, n, maxVersion)
+			}
+		}
+	}
+
+	text("tool", s.Tool.Name, s.Tool.Version)
+	if s.Tool.Name == "" && s.Tool.Version != "" {
+		fail("tool: version %q without a name", s.Tool.Version)
+	}
+	if y := s.Created.UTC().Year(); y < 0 || y > 9999 {
+		fail("created in the year %d, want one of four digits", y)
+	}
+	return errors.Join(errs...)
+}
+
+// maxVersion is how many characters the JSON schema allows a version.
+const maxVersion = 1024
+
+// splitPURL returns the name and the version in a package URL. The name
+// includes the namespace, as a Component's does.
+// https://github.com/package-url/purl-spec
+func splitPURL(purl string) (name, version string, err error) {
+	rest, ok := strings.CutPrefix(purl, "pkg:")
+	rest, _, _ = strings.Cut(rest, "#")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, rest, slash := strings.Cut(rest, "/")
+	name = rest
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		name, version = rest[:i], rest[i+1:]
+	}
+	name, nerr := url.PathUnescape(name)
+	version, verr := url.PathUnescape(version)
+	if !ok || !slash || name == "" || nerr != nil || verr != nil || !utf8.ValidString(name+version) {
+		return "", "", fmt.Errorf("malformed package URL %q: want pkg:type/name@version", purl)
+	}
+	return name, version, nil
+}
+
+// uuid5 returns the UUID of version 5 of data, in the namespace that the package
+// comment names.
+func uuid5(data []byte) string {
+	// The namespace for URLs, RFC 9562 section 6.6.
+	u := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+	for _, name := range [][]byte{[]byte(PredicateType), data} {
+		h := sha1.New()
+		h.Write(u[:])
+		h.Write(name)
+		copy(u[:], h.Sum(nil))
+		u[6] = u[6]&0x0f | 0x50
+		u[8] = u[8]&0x3f | 0x80
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+}

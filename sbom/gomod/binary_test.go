@@ -1,0 +1,463 @@
+package gomod
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// build builds a package and returns the program.
+func build(t testing.TB, dir string, getenv func(string) string, args ...string) []byte {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "program")
+	goCommand(t, dir, getenv, append([]string{"build", "-o", file}, args...)...)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// elfFile returns a small ELF file that has build information and nothing else.
+func elfFile(goVersion, modinfo string) []byte {
+	// The format is told in the comments of package debug/buildinfo.
+	info := append([]byte("\xff Go buildinf:"), 8, 2)
+	info = append(info, make([]byte, 16)...)
+	info = binary.AppendUvarint(info, uint64(len(goVersion)))
+	info = append(info, goVersion...)
+	frame := strings.Repeat("-", 16)
+	modinfo = frame + modinfo + frame
+	info = binary.AppendUvarint(info, uint64(len(modinfo)))
+	info = append(info, modinfo...)
+
+	var b bytes.Buffer
+	h := elf.Header64{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1,
+	}
+	p := elf.Prog64{
+		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W),
+		Off: 128, Vaddr: 0x10000, Filesz: uint64(len(info)), Memsz: uint64(len(info)), Align: 16,
+	}
+	binary.Write(&b, binary.LittleEndian, h)
+	binary.Write(&b, binary.LittleEndian, p)
+	b.Write(make([]byte, 128-b.Len()))
+	b.Write(info)
+	return b.Bytes()
+}
+
+const modinfo = `path	example.com/app/cmd/app
+mod	example.com/app	v1.2.4-0.20261121104830-bcb64c912b21+dirty	
+dep	example.com/lib	v1.0.0
+=>	../lib	(devel)	
+dep	example.com/old	v1.0.0+incompatible
+=>	example.com/New	v1.1.0	h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+dep	example.com/sibling	(devel)	
+dep	golang.org/x/mod	v0.42.0	h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+build	-buildmode=exe
+build	-compiler=gc
+build	-ldflags="-X main.token=secret"
+build	-pgo=/home/me/app/default.pgo
+build	-tags=a,b
+build	CGO_ENABLED=1
+build	CGO_CFLAGS="-I /home/me"
+build	CGO_CPPFLAGS=
+build	GOARCH=amd64
+build	GOEXPERIMENT=jsonv2
+build	GOOS=linux
+build	GOAMD64=v1
+build	GOFUTURE=/home/me
+build	vcs=git
+build	vcs.modified=true
+`
+
+func TestReadBinary(t *testing.T) {
+	for _, test := range []struct{ name, goVersion, modinfo, want string }{
+		{"everything", "go1.26.8-X:jsonv2", modinfo, `runtime application example.com/app [pkg:golang/example.com/app@v1.2.4-0.20261121104830-bcb64c912b21%2Bdirty]
+runtime library example.com/New [pkg:golang/example.com/New@v1.1.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= for pkg:golang/example.com/old@v1.0.0%2Bincompatible
+runtime library example.com/lib [pkg:golang/example.com/lib] for pkg:golang/example.com/lib@v1.0.0 directory=../lib origin=directory
+runtime library example.com/sibling [pkg:golang/example.com/sibling] origin=workspace
+build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+runtime library golang.org/x/mod [pkg:golang/golang.org/x/mod@v0.42.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+runtime library stdlib [pkg:golang/stdlib@GO]
+-buildmode=exe
+-compiler=gc
+-pgo=default.pgo
+-tags=a,b
+CGO_ENABLED=1
+GOAMD64=v1
+GOARCH=amd64
+GOEXPERIMENT=jsonv2
+GOOS=linux
+GoVersion=GO
+Path=example.com/app/cmd/app
+vcs=git
+vcs.modified=true
+withheld=-ldflags
+withheld=CGO_CFLAGS
+withheld=GOFUTURE
+unknown: which module imports which: a binary does not record it
+unknown: the system that the toolchain ran on, and so its version as a module
+unknown: whether C libraries are linked, and which
+`},
+		{"built from a file", "go1.26.8", "path\tcommand-line-arguments\ndep\tgolang.org/x/mod\tv0.42.0\t\n", `runtime application command-line-arguments [command-line-arguments]
+build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+runtime library golang.org/x/mod [pkg:golang/golang.org/x/mod@v0.42.0]
+runtime library stdlib [pkg:golang/stdlib@GO]
+GoVersion=GO
+Path=command-line-arguments
+unknown: the module of the main package: it was built from files, or with the toolchain
+unknown: the version of the main module
+unknown: which module imports which: a binary does not record it
+unknown: the system that the toolchain ran on, and so its version as a module
+`},
+		{"a library, a development version of Go, an absolute directory", "devel go1.27-9d3a6b1", "path\texample.com/l\nmod\texample.com/l\t(devel)\t\ndep\texample.com/d\tv1.0.0\n=>\t/home/me/d\t(devel)\t\nbuild\t-buildmode=c-shared\n", `runtime library example.com/l [pkg:golang/example.com/l]
+runtime library example.com/d [pkg:golang/example.com/d] for pkg:golang/example.com/d@v1.0.0 origin=directory
+build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+runtime library stdlib [pkg:golang/stdlib]
+-buildmode=c-shared
+GoVersion=GO
+Path=example.com/l
+unknown: the version of the main module
+unknown: which module imports which: a binary does not record it
+unknown: the system that the toolchain ran on, and so its version as a module
+`},
+		{"installed by version", "go1.26.8", "path\texample.com/m/cmd/c\nmod\texample.com/m\tv1.0.0\th1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", `runtime application example.com/m [pkg:golang/example.com/m@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+runtime library stdlib [pkg:golang/stdlib@GO]
+GoVersion=GO
+Path=example.com/m/cmd/c
+unknown: which module imports which: a binary does not record it
+unknown: the system that the toolchain ran on, and so its version as a module
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, err := ReadBinary(bytes.NewReader(elfFile(test.goVersion, test.modinfo)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(t, d); got != test.want {
+				t.Errorf("got other lines than wanted:\n%s", diff(got, test.want))
+			}
+			if d.Phase != sbom.PostBuild {
+				t.Errorf("phase %q", d.Phase)
+			}
+		})
+	}
+}
+
+func TestReadBinaryErrors(t *testing.T) {
+	whole := elfFile("go1.26.8", modinfo)
+	for _, test := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"empty", nil, "malformed binary: "},
+		{"text", []byte(strings.Repeat("not a program\n", 10)), "malformed binary: "},
+		{"cut in the header", whole[:50], "malformed binary: "},
+		{"cut in the program header", whole[:100], "malformed binary: "},
+		{"cut in the build information", whole[:200], "malformed binary: "},
+		{"no Go program", bytes.Replace(whole, []byte(" Go buildinf:"), []byte(" No buildinf:"), 1), "malformed binary: "},
+		{"malformed line", elfFile("go1.26.8", "path\tp\nmod\tonly\n"), "malformed binary: "},
+		{"replacement of nothing", elfFile("go1.26.8", "path\tp\n=>\ta\tv1\t\n"), "malformed binary: "},
+		{"malformed sum", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\th1:short\n"), `malformed binary: module m v1: malformed module sum "h1:short"`},
+		{"sum of another kind", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\th2:AAAA\n"), "malformed binary: module m v1: malformed module sum"},
+		{"twice the same module", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\t\ndep\ta\tv1\t\ndep\ta\tv1\t\n"), "malformed binary: sbom: component 2 (pkg:golang/a@v1): its ref occurs twice"},
+		{"nameless module", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\t\ndep\t\tv1\t\n"), "malformed binary: module 1: it has no path"},
+		{"control character", elfFile("go1.26.8", "path\tp\nmod\tm\x1b[2J\tv1\t\n"), `malformed binary: main module: "path": "m\x1b[2J" is not text`},
+		{"not UTF-8", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\xff\t\n"), `is not text`},
+		{"not UTF-8 in a setting", elfFile("go1.26.8", "path\tp\nbuild\tGOOS=\xff\n"), `malformed binary: "GOOS": "\xff" is not text`},
+		{"long path", elfFile("go1.26.8", "path\tp\nmod\t"+strings.Repeat("m", maxText+1)+"\tv1\t\n"), `malformed binary: main module: "path": 8193 bytes, want at most 8192`},
+		{"many modules", elfFile("go1.26.8", "path\tp\n"+strings.Repeat("dep\ta\tv1\t\n", maxModules+1)), "malformed binary: 20001 modules, want at most 20000"},
+		{"many settings", elfFile("go1.26.8", "path\tp\n"+strings.Repeat("build\ta=b\n", maxSettings+1)), "malformed binary: 1001 build settings, want at most 1000"},
+		{"no modules recorded", elfFile("go1.26.8", ""), "does not record its modules"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, err := ReadBinary(bytes.NewReader(test.data))
+			if err == nil {
+				t.Fatalf("got\n%s\nwant an error with %q", summary(t, d), test.want)
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v\nwant %q in it", err, test.want)
+			}
+		})
+	}
+
+	broken := errors.New("the disk is gone")
+	_, err := ReadBinary(readerAt(func([]byte, int64) (int, error) { return 0, broken }))
+	if !errors.Is(err, broken) || strings.Contains(err.Error(), "malformed") {
+		t.Errorf("reader that fails: got %v, want %v", err, broken)
+	}
+	for _, info := range []*debug.BuildInfo{
+		nil,
+		{Path: "p", Deps: []*debug.Module{nil}},
+		{Path: "p", Deps: []*debug.Module{{Path: "a", Replace: &debug.Module{}}}},
+		{Path: "p", Deps: []*debug.Module{{Path: "a", Replace: &debug.Module{Path: "b", Replace: &debug.Module{Path: "c"}}}}},
+	} {
+		if d, err := FromBuildInfo(info); err == nil {
+			t.Errorf("got\n%s\nwant an error", summary(t, d))
+		}
+	}
+}
+
+type readerAt func([]byte, int64) (int, error)
+
+func (r readerAt) ReadAt(p []byte, off int64) (int, error) { return r(p, off) }
+
+// Real programs, for two systems, against their sources.
+func TestReconcile(t *testing.T) {
+	dir := fixture(t)
+	app := filepath.Join(dir, "app")
+	var source, binary *sbom.Document
+	for _, test := range []struct {
+		goos, goarch string
+		tags, flags  []string
+	}{
+		{goos: "windows", goarch: "arm64", tags: []string{"special", "other"}, flags: []string{"-trimpath", "-tags=other,special"}},
+		{goos: "linux", goarch: "amd64", flags: []string{"-ldflags=-s -w"}},
+	} {
+		env := getenv("GOOS="+test.goos, "GOARCH="+test.goarch)
+		var err error
+		source, err = Load(t.Context(), app, Options{Getenv: env, Tags: test.tags, Packages: []string{"."}, Version: "v1.0.0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		program := build(t, app, env, append(test.flags, ".")...)
+		if binary, err = ReadBinary(bytes.NewReader(program)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Reconcile(source, binary); err != nil {
+			t.Errorf("%s/%s: %v", test.goos, test.goarch, err)
+		}
+		if _, err := ReadBinary(bytes.NewReader(program[:len(program)/50])); err == nil || !strings.HasPrefix(err.Error(), "malformed binary: ") {
+			t.Errorf("%s/%s: truncated: got %v", test.goos, test.goarch, err)
+		}
+	}
+
+	vendored := build(t, app, getenv("GOOS=linux", "GOARCH=amd64"), ".")
+	goCommand(t, app, getenv(), "mod", "vendor")
+	fromVendor, err := Load(t.Context(), app, Options{Getenv: getenv(), GOOS: "linux", GOARCH: "amd64"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := ReadBinary(bytes.NewReader(vendored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Reconcile(fromVendor, b); err != nil {
+		t.Errorf("vendor: %v", err)
+	}
+
+	if err := Reconcile(binary, source); err == nil || !strings.Contains(err.Error(), `phase "post-build" and "pre-build"`) {
+		t.Errorf("source and binary swapped: got %v", err)
+	}
+	if err := Reconcile(source, source); err == nil {
+		t.Error("two sources agree")
+	}
+}
+
+func TestReconcileDifferences(t *testing.T) {
+	const sum = "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+	info := func() *debug.BuildInfo {
+		return &debug.BuildInfo{
+			GoVersion: "go1.26.8",
+			Path:      "example.com/app",
+			Main:      debug.Module{Path: "example.com/app", Version: "v1.0.0"},
+			Deps: []*debug.Module{
+				{Path: "example.com/a", Version: "v1.0.0", Sum: sum},
+				{Path: "example.com/b", Version: "v1.0.0", Replace: &debug.Module{Path: "example.com/c", Version: "v1.0.0", Sum: sum}},
+				{Path: "example.com/d", Version: "v1.0.0", Replace: &debug.Module{Path: "../d", Version: "(devel)"}},
+			},
+			Settings: []debug.BuildSetting{
+				{Key: "-tags", Value: "x,y"}, {Key: "CGO_ENABLED", Value: "0"}, {Key: "GOARCH", Value: "amd64"},
+				{Key: "GOAMD64", Value: "v1"}, {Key: "GOOS", Value: "linux"}, {Key: "-trimpath", Value: "true"},
+			},
+		}
+	}
+	document := func(info *debug.BuildInfo) *sbom.Document {
+		d, err := FromBuildInfo(info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	set := func(key, value string) func(*debug.BuildInfo) {
+		return func(i *debug.BuildInfo) {
+			for j := range i.Settings {
+				if i.Settings[j].Key == key {
+					i.Settings[j].Value = value
+					return
+				}
+			}
+			i.Settings = append(i.Settings, debug.BuildSetting{Key: key, Value: value})
+		}
+	}
+	// The source's own Document differs in what this does not compare.
+	source := document(info())
+	source.Phase = sbom.PreBuild
+	source.Properties = append(source.Properties, sbom.Property{Name: "Path", Value: "example.com/app/cmd/other"})
+	source.Component("pkg:golang/example.com/d").Name = "example.com/name-in-go.mod"
+	if err := source.Sort(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, test := range []struct {
+		name   string
+		change func(*debug.BuildInfo)
+		want   string
+	}{
+		{"nothing", func(i *debug.BuildInfo) {}, ""},
+		{"order of tags", set("-tags", "y,x"), ""},
+		{"-trimpath", set("-trimpath", "false"), ""},
+		{"unknown version of main", func(i *debug.BuildInfo) { i.Main.Version = "(devel)" }, ""},
+		{"main module", func(i *debug.BuildInfo) { i.Main.Path = "example.com/other" },
+			"main module: source has example.com/app, binary has example.com/other"},
+		{"version of main", func(i *debug.BuildInfo) { i.Main.Version = "v1.0.0+dirty" },
+			"version of the main module: source has v1.0.0, binary has v1.0.0+dirty"},
+		{"main package", func(i *debug.BuildInfo) { i.Path = "example.com/app/cmd/third" },
+			"main package: source has example.com/app, example.com/app/cmd/other, binary has example.com/app/cmd/third"},
+		{"module less", func(i *debug.BuildInfo) { i.Deps = i.Deps[1:] },
+			"module example.com/a v1.0.0: in the source, not in the binary"},
+		{"module more", func(i *debug.BuildInfo) {
+			i.Deps = append(i.Deps, &debug.Module{Path: "example.com/x", Version: "v0.1.0"})
+		},
+			"module example.com/x v0.1.0: in the binary, not in the source"},
+		{"version", func(i *debug.BuildInfo) { i.Deps[0].Version = "v1.0.1" },
+			"module example.com/a: version: source has v1.0.0, binary has v1.0.1"},
+		{"sum", func(i *debug.BuildInfo) { i.Deps[0].Sum = "h1:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
+			"module example.com/a: sum: source has h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, binary has h1:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+		{"no sum", func(i *debug.BuildInfo) { i.Deps[0].Sum = "" },
+			"module example.com/a: sum: source has h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, binary has none"},
+		{"another replacement", func(i *debug.BuildInfo) { i.Deps[1].Replace.Path = "example.com/e" },
+			"module example.com/b: name: source has example.com/c, binary has example.com/e"},
+		{"replacement of another version", func(i *debug.BuildInfo) { i.Deps[1].Version = "v1.0.1" },
+			"module example.com/b: what it replaces: source has pkg:golang/example.com/b@v1.0.0, binary has pkg:golang/example.com/b@v1.0.1"},
+		{"not replaced", func(i *debug.BuildInfo) {
+			i.Deps[1] = &debug.Module{Path: "example.com/b", Version: "v1.0.0", Sum: sum}
+		},
+			"module example.com/b: what it replaces: source has pkg:golang/example.com/b@v1.0.0, binary has none\nmodule example.com/b: name: source has example.com/c, binary has example.com/b"},
+		{"another directory", func(i *debug.BuildInfo) { i.Deps[2].Replace.Path = "../evil" },
+			"module example.com/d: directory: source has ../d, binary has ../evil"},
+		{"a module named like the standard library", func(i *debug.BuildInfo) {
+			i.Deps = append(i.Deps, &debug.Module{Path: "stdlib", Version: "(devel)"})
+		},
+			"module stdlib: version: source has 1.26.8, binary has none\nmodule pkg:golang/stdlib@1.26.8 1.26.8: in the binary, not in the source"},
+		{"Go release", func(i *debug.BuildInfo) { i.GoVersion = "go1.26.9" },
+			"module stdlib: version: source has 1.26.8, binary has 1.26.9"},
+		{"experiment", func(i *debug.BuildInfo) {
+			i.GoVersion = "go1.26.8-X:jsonv2"
+			set("GOEXPERIMENT", "jsonv2")(i)
+		},
+			"GOEXPERIMENT: source has none, binary has jsonv2"},
+		{"target", func(i *debug.BuildInfo) {
+			set("GOOS", "darwin")(i)
+			set("GOARCH", "arm64")(i)
+			set("GOARM64", "v8.0")(i)
+		},
+			"GOOS: source has linux, binary has darwin\nGOARCH: source has amd64, binary has arm64\nGOARM64: source has none, binary has v8.0"},
+		{"processor", set("GOAMD64", "v3"), "GOAMD64: source has v1, binary has v3"},
+		{"cgo", set("CGO_ENABLED", "1"), "CGO_ENABLED: source has 0, binary has 1"},
+		{"tags", set("-tags", "x"), "-tags: source has x,y, binary has x"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			i := info()
+			test.change(i)
+			err := Reconcile(source, document(i))
+			got := ""
+			if err != nil {
+				got = strings.TrimPrefix(err.Error(), "gomod: source and binary differ:\n")
+			}
+			if got != test.want {
+				t.Errorf("got\n%s\nwant\n%s", got, test.want)
+			}
+		})
+	}
+
+	// Without a release, the whole version must be the same.
+	devel := func(version string) *sbom.Document {
+		i := info()
+		i.GoVersion = version
+		return document(i)
+	}
+	source = devel("go1.27-devel_1")
+	source.Phase = sbom.PreBuild
+	if err := Reconcile(source, devel("go1.27-devel_1-X:jsonv2")); err != nil {
+		t.Errorf("same development version: %v", err)
+	}
+	if err := Reconcile(source, devel("go1.27-devel_2")); err == nil || !strings.Contains(err.Error(), "Go version: source has go1.27-devel_1, binary has go1.27-devel_2") {
+		t.Errorf("other development version: got %v", err)
+	}
+}
+
+func FuzzReadBinary(f *testing.F) {
+	f.Add(elfFile("go1.26.8", modinfo))
+	f.Add(elfFile("devel go1.27-9d3a6b1", "path\tcommand-line-arguments\ndep\ta\tv1\t\n=>\t./b\t\t\n"))
+	f.Add([]byte("MZ"))
+	f.Add([]byte("\xfe\xed\xfa\xce"))
+	f.Add([]byte("\xca\xfe\xba\xbe"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d, err := ReadBinary(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		if err := d.Check(); err != nil {
+			t.Error(err)
+		}
+		again, err := ReadBinary(bytes.NewReader(data))
+		if err != nil || summary(t, again) != summary(t, d) {
+			t.Error("read twice, with two results")
+		}
+	})
+}
+
+// FuzzFromBuildInfo changes the text of the build information, which fuzzing a
+// whole binary seldom reaches.
+func FuzzFromBuildInfo(f *testing.F) {
+	f.Add("go1.26.8", modinfo)
+	f.Fuzz(func(t *testing.T, goVersion, text string) {
+		info, err := debug.ParseBuildInfo(text)
+		if err != nil {
+			return
+		}
+		info.GoVersion = goVersion
+		d, err := FromBuildInfo(info)
+		if err != nil {
+			return
+		}
+		if err := d.Check(); err != nil {
+			t.Error(err)
+		}
+		for i := range d.Components {
+			if p, ok := strings.CutPrefix(d.Components[i].PURL, "pkg:golang/"); !ok || strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_~:/%@") != "" {
+				t.Errorf("PURL %q", d.Components[i].PURL)
+			}
+		}
+		source := *d
+		source.Phase = sbom.PreBuild
+		if err := Reconcile(&source, d); err != nil {
+			t.Errorf("a document differs from itself: %v", err)
+		}
+	})
+}
+
+func BenchmarkReadBinary(b *testing.B) {
+	program := build(b, ".", getenv("GOFLAGS=-mod=readonly"), "cmd/vet")
+	b.SetBytes(int64(len(program)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ReadBinary(io.NewSectionReader(bytes.NewReader(program), 0, int64(len(program)))); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+// Package gomod says which Go modules are in a program, as a [sbom.Document]:
+// before it is built, from its sources ([Load]), or afterwards, from the binary
+// ([ReadBinary]). [Reconcile] holds one against the other.
+//
+// # What is in the Document
+//
+// Main is the module that has the packages asked for, or the module of the
+// binary's main package. The other components are
+//
+//   - the modules that a package of the program is from, and no others: a
+//     module that go.mod requires for a test, for a tool or for another system
+//     is not in the program;
+//   - the standard library, named stdlib, with the Go release as its version
+//     ("1.26.8"). A package that the standard library has a copy of
+//     (vendor/golang.org/x/net/…) belongs to it;
+//   - the Go toolchain, golang.org/toolchain, the one component of scope
+//     [sbom.Build].
+//
+// An edge from one module to another means that a package of the first imports
+// one of the second, in this program. Requirements of go.mod files are not
+// edges. A binary does not record imports: its Document has no edges.
+//
+// A module that is used in place of another one, by a replace directive, is a
+// component with its own name, version, PURL and sum; Replaces is the PURL of
+// the other. A directory that is used in place of a module has neither version
+// nor sum, and its name is the one in its own go.mod. Where that is not known,
+// as in a binary, it is the name of the module it replaces.
+//
+// The digest of a module is the dirHash that go.sum has (h1:). It is the one
+// that the go command has recorded; nothing is hashed here. Modules in vendor
+// mode have none, because the go command does not check what is in vendor.
+//
+// # Properties
+//
+// Settings of the build have the names that "go version -m" prints: GOOS,
+// GOARCH, GOAMD64 and its like, CGO_ENABLED, GOEXPERIMENT, GOFIPS140, -tags;
+// from a binary also the others of a fixed list, such as -trimpath and
+// vcs.revision. A setting that is not on the list is not in the Document,
+// because its value may hold a secret or a path (-ldflags, CGO_CFLAGS); a
+// property "withheld" has its name. These properties are this package's own:
+//
+//	GoVersion  of the document: the Go version in full ("go1.26.8-X:jsonv2")
+//	Path       of the document: the import path of a main package
+//	mode       of the document: how Load found packages, "module", "workspace" or "vendor"
+//	origin     of a component: where its files are from if that is not its
+//	           module's zip, "directory", "workspace" or "vendor"
+//	directory  of a component that a replace directive takes from a directory:
+//	           the path as go.mod has it, if it is a relative one
+//
+// No absolute path is in a Document.
+package gomod
+
+import (
+	"fmt"
+	"go/version"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// Names of the components that are no modules of a build list.
+const (
+	stdlibName    = "stdlib"
+	toolchainName = "golang.org/toolchain"
+)
+
+// PURL returns the package URL of a module, "pkg:golang/path@version", in
+// canonical form: bytes other than ASCII letters, digits and . - _ ~ : are
+// percent-encoded. The version may be empty; its "v" stays. The letters keep
+// their case, since module paths that differ in it are different modules.
+//
+// https://github.com/package-url/purl-spec/blob/main/purl-specification.md
+func PURL(path, version string) string {
+	var b strings.Builder
+	b.WriteString("pkg:golang")
+	for segment := range strings.SplitSeq(path, "/") {
+		b.WriteByte('/')
+		percentEncode(&b, segment)
+	}
+	if version != "" {
+		b.WriteByte('@')
+		percentEncode(&b, version)
+	}
+	return b.String()
+}
+
+func percentEncode(b *strings.Builder, s string) {
+	for i := range len(s) {
+		c := s[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(".-_~:", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(b, "%%%02X", c)
+		}
+	}
+}
+
+// A module is one module of a program, as go list and a binary both know it.
+type module struct {
+	path, version string // version is empty for a main module or a directory
+	sum           string // "h1:…", or empty
+
+	// The module that this one is used instead of, if there is one.
+	replacedPath, replacedVersion string
+
+	origin    string // as the property
+	directory string // as in the replace directive
+}
+
+// component returns m as a component without edges.
+func (m module) component() (sbom.Component, error) {
+	c := sbom.Component{
+		Type:    sbom.Library,
+		Name:    m.path,
+		Version: m.version,
+		PURL:    PURL(m.path, m.version),
+		Scope:   sbom.Runtime,
+	}
+	c.Ref = c.PURL
+	if m.sum != "" {
+		d, err := hallmark.ParseH1(m.sum)
+		if err != nil {
+			return sbom.Component{}, fmt.Errorf("module %s %s: %w", m.path, m.version, err)
+		}
+		c.Digests = []hallmark.Digest{d}
+	}
+	if m.replacedPath != "" {
+		c.Replaces = PURL(m.replacedPath, m.replacedVersion)
+	}
+	if m.origin != "" {
+		c.Properties = append(c.Properties, sbom.Property{Name: "origin", Value: m.origin})
+	}
+	if m.directory != "" && !absolute(m.directory) {
+		c.Properties = append(c.Properties, sbom.Property{Name: "directory", Value: m.directory})
+	}
+	return c, nil
+}
+
+// setRef changes c.Ref if it is taken. Two directories can hold modules of the
+// same name and none has a version; what they replace tells them apart.
+func setRef(c *sbom.Component, taken map[string]bool) {
+	if taken[c.Ref] && c.Replaces != "" {
+		c.Ref += "?replaces=" + strings.TrimPrefix(c.Replaces, "pkg:golang/")
+	}
+	taken[c.Ref] = true
+}
+
+// absolute reports whether a path is an absolute one on any system. The path
+// may be from another system than the one this runs on.
+func absolute(path string) bool {
+	return strings.HasPrefix(path, "/") || strings.HasPrefix(path, `\`) ||
+		len(path) >= 2 && path[1] == ':'
+}
+
+// stdlib returns the standard library of a Go version.
+func stdlib(goVersion string) sbom.Component {
+	c := sbom.Component{
+		Type:    sbom.Library,
+		Name:    stdlibName,
+		Version: strings.TrimPrefix(release(goVersion), "go"),
+		Scope:   sbom.Runtime,
+	}
+	// The name by which vulnerability databases know it.
+	c.PURL = PURL(c.Name, c.Version)
+	c.Ref = c.PURL
+	return c
+}
+
+// toolchain returns the toolchain of a Go version that ran on host ("linux-amd64").
+// As a module it has a version for each host, so without one it has none.
+func toolchain(goVersion, host string) sbom.Component {
+	c := sbom.Component{
+		Type:  sbom.Application,
+		Name:  toolchainName,
+		Scope: sbom.Build,
+	}
+	if r := release(goVersion); r != "" && host != "" {
+		c.Version = "v0.0.1-" + r + "." + host
+	}
+	c.PURL = PURL(c.Name, c.Version)
+	c.Ref = c.PURL
+	return c
+}
+
+// release returns the Go release that a Go version is of ("go1.26.8"), or ""
+// for one that is no release. What follows the release is cut off: experiments
+// ("go1.26.8-X:jsonv2", before Go 1.26 "go1.25.4 X:jsonv2") and words of those
+// who packaged it ("go1.22.2 (Red Hat 1.22.2-1.el9)").
+func release(goVersion string) string {
+	r, _, _ := strings.Cut(goVersion, "-X:")
+	r, _, _ = strings.Cut(r, " ")
+	// go/version takes any suffix after a hyphen: go1.27-devel_9d3a6b1.
+	if !version.IsValid(r) || strings.Contains(r, "-") {
+		return ""
+	}
+	return r
+}

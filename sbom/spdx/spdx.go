@@ -1,0 +1,434 @@
+// Package spdx writes an [sbom.Document] as SPDX 2.3 JSON.
+//
+//	data, err := spdx.Marshal(doc, sbom.Stamp{Created: when})
+//
+// # What is written
+//
+// Every component is a package, the main one first and the others sorted by
+// Ref. The relationships between them are true statements by the table of the
+// specification's clause 11.1:
+//
+//	SPDXRef-DOCUMENT DESCRIBES main
+//	main CONTAINS c              c is part of the artifact
+//	c BUILD_TOOL_OF main         c made the artifact and is not part of it
+//	a DEPENDS_ON b               a requires b
+//	a DEPENDS_ON NONE            a requires nothing
+//	a DEPENDS_ON NOASSERTION     what a requires is not known, or not all of it
+//
+// A package with neither NONE nor NOASSERTION has all its requirements in the
+// document.
+//
+// What SPDX 2.3 has no field for stands in the comment of the package, or of the
+// document, one statement in a line:
+//
+//	go.sum h1:…        the sum of a Go module as in go.sum
+//	digest ALG:HEX     any other digest that is no checksum
+//	replaces PURL      the package is used instead of that one, which was asked for
+//	property N=V       the Property N of the component, or of the Document, is V
+//	unknown SENTENCE   what the source could not tell, in the document's comment
+//
+// A text in such a line that holds control characters or begins with a double
+// quote is written as a quoted Go string, and so is a name that holds "=".
+//
+// A checksum is the digest of a file. Only the main component has them, and only
+// of algorithms that SPDX has a name for. The h1 sum of a Go module is a hash of
+// a list of hashes and never a checksum.
+//
+// The comment of the creation information is the type of the SBOM: Source,
+// Build or Analyzed, as "SBOM Type: Build". Suppliers, licences, copyright and
+// download locations are NOASSERTION, because a Document does not hold them. No
+// files were analysed, so there is no package verification code.
+//
+// # Identifiers
+//
+// A package's identifier is "SPDXRef-Package-" and the component's Ref, in which
+// every byte other than an ASCII letter, digit or full stop is a hyphen and two
+// upper-case hexadecimal digits. So no two Refs have the same identifier, and a
+// component has the same in every document.
+//
+// The document's namespace is the one that clause 6.5.2 gives to creators
+// without a website of their own: https://spdx.org/spdxdocs/, the document's
+// name, a hyphen and a UUID. The UUID is made from the document: it is that of
+// version 5 (RFC 9562) of all its bytes, in which the nil UUID stands for it. Its
+// namespace is the UUID of version 5 of [PredicateType] in the namespace for
+// URLs. The same document has the same namespace, another one has another.
+//
+// The specification is at https://spdx.github.io/spdx-spec/v2.3/.
+package spdx
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha1"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spdx/tools-golang/spdx/v2/common"
+	"github.com/spdx/tools-golang/spdx/v2/v2_3"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// PredicateType is the in-toto predicate type of an SPDX 2.3 document.
+const PredicateType = "https://spdx.dev/Document/v2.3"
+
+// MediaType is the media type of what [Marshal] returns.
+// https://www.iana.org/assignments/media-types/application/spdx+json
+const MediaType = "application/spdx+json"
+
+const (
+	namespace   = "https://spdx.org/spdxdocs/"
+	nilUUID     = "00000000-0000-0000-0000-000000000000"
+	noAssertion = "NOASSERTION"
+)
+
+// Marshal returns d with s as an SPDX 2.3 document: indented JSON with a line
+// break at its end, in which <, > and & are written as they are. The document's
+// creator is s.Tool, or the tool "hallmark" if that has no name.
+//
+// The same d and s give the same bytes. The order of components, edges and
+// properties in d does not matter; that of digests and of Unknown is kept.
+//
+// Marshal fails, with every reason joined, if [sbom.Document.Check] does or if
+// d or s cannot be said in SPDX:
+//
+//   - s has no time of creation, which clause 6.9 requires, or its year is beyond
+//     9999;
+//   - a text is not UTF-8;
+//   - a name, a version or a package URL holds a control character, or a package
+//     URL a space: clauses 6.8, 7.1, 7.3 and 7.21 want one line, and no space in
+//     a locator;
+//   - a digest is zero;
+//   - the main component is not part of the artifact, that is, has not the scope
+//     [sbom.Runtime];
+//   - a Phase or Completeness is not one of package sbom's;
+//   - the tool has a version and no name.
+func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
+	components := sorted(d)
+	if err := refuse(d, s, components); err != nil {
+		return nil, err
+	}
+	doc := document(d, s, components)
+	doc.DocumentNamespace = namespace + url.PathEscape(doc.DocumentName) + "-" + nilUUID
+
+	// Not the json package of tools-golang, which brings in every version of
+	// SPDX and is this encoder for a document that is not converted.
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return nil, fmt.Errorf("spdx: %w", err)
+	}
+	data := buf.Bytes()
+
+	// Only the document's name stands before its namespace, and the quotes
+	// in a name are escaped.
+	field := []byte(`"documentNamespace": "` + namespace)
+	at := bytes.Index(data, field) + len(field) + len(url.PathEscape(doc.DocumentName)) + len("-")
+	copy(data[at:], uuid5(data))
+	return data, nil
+}
+
+func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_3.Document {
+	doc := &v2_3.Document{
+		SPDXVersion:    v2_3.Version,
+		DataLicense:    v2_3.DataLicense,
+		SPDXIdentifier: "DOCUMENT",
+		DocumentName:   d.Main.Name,
+		CreationInfo: &v2_3.CreationInfo{
+			Creators: []common.Creator{{CreatorType: "Tool", Creator: cmp.Or(s.Tool.Name, "hallmark")}},
+			Created:  s.Created.UTC().Format(time.RFC3339),
+		},
+	}
+	if d.Main.Version != "" {
+		doc.DocumentName += "-" + d.Main.Version
+	}
+	if s.Tool.Version != "" {
+		doc.CreationInfo.Creators[0].Creator += "-" + s.Tool.Version
+	}
+	if d.Phase != "" {
+		doc.CreationInfo.CreatorComment = "SBOM Type: " + sbomType(d.Phase)
+	}
+	var lines []string
+	for _, u := range d.Unknown {
+		lines = append(lines, "unknown "+quote(u, ""))
+	}
+	doc.DocumentComment = strings.Join(appendProperties(lines, d.Properties), "\n")
+
+	doc.Packages = make([]*v2_3.Package, len(components))
+	ids := make(map[string]common.DocElementID, len(components))
+	for i, c := range components {
+		doc.Packages[i] = newPackage(c, i == 0)
+		ids[c.Ref] = common.DocElementID{ElementRefID: doc.Packages[i].PackageSPDXIdentifier}
+	}
+
+	// In one piece: a document has several relationships per component.
+	all := make([]v2_3.Relationship, 0, 2*len(components)+len(d.Edges))
+	relate := func(a common.DocElementID, is string, b common.DocElementID) {
+		all = append(all, v2_3.Relationship{RefA: a, Relationship: is, RefB: b})
+	}
+	main := ids[d.Main.Ref]
+	relate(common.DocElementID{ElementRefID: "DOCUMENT"}, common.TypeRelationshipDescribe, main)
+	for _, c := range components[1:] {
+		switch c.Scope {
+		case sbom.Runtime:
+			relate(main, common.TypeRelationshipContains, ids[c.Ref])
+		case sbom.Build:
+			relate(ids[c.Ref], common.TypeRelationshipBuildToolOf, main)
+		}
+	}
+	requires := requirements(d.Edges)
+	for _, c := range components {
+		for _, to := range requires[c.Ref] {
+			relate(ids[c.Ref], common.TypeRelationshipDependsOn, ids[to])
+		}
+		switch {
+		case c.Requirements == sbom.Unknown:
+			relate(ids[c.Ref], common.TypeRelationshipDependsOn, common.DocElementID{SpecialID: noAssertion})
+		case len(requires[c.Ref]) == 0:
+			relate(ids[c.Ref], common.TypeRelationshipDependsOn, common.DocElementID{SpecialID: "NONE"})
+		}
+	}
+	doc.Relationships = make([]*v2_3.Relationship, len(all))
+	for i := range all {
+		doc.Relationships[i] = &all[i]
+	}
+	return doc
+}
+
+// sorted returns d's components in the order of the output: the main one and
+// then the others by Ref.
+func sorted(d *sbom.Document) []*sbom.Component {
+	cs := make([]*sbom.Component, 1, 1+len(d.Components))
+	cs[0] = &d.Main
+	for i := range d.Components {
+		cs = append(cs, &d.Components[i])
+	}
+	slices.SortFunc(cs[1:], func(a, b *sbom.Component) int { return strings.Compare(a.Ref, b.Ref) })
+	return cs
+}
+
+// newPackage returns c as a package, or as the main one, which may have
+// checksums.
+func newPackage(c *sbom.Component, main bool) *v2_3.Package {
+	p := &v2_3.Package{
+		PackageName:             c.Name,
+		PackageSPDXIdentifier:   common.ElementID("Package-" + idString(c.Ref)),
+		PackageVersion:          c.Version,
+		PackageSupplier:         &common.Supplier{Supplier: noAssertion},
+		PackageDownloadLocation: noAssertion,
+		PackageLicenseConcluded: noAssertion,
+		PackageLicenseDeclared:  noAssertion,
+		PackageCopyrightText:    noAssertion,
+		PrimaryPackagePurpose:   strings.ToUpper(string(c.Type)), // clause 7.24
+	}
+	if c.PURL != "" {
+		p.PackageExternalReferences = []*v2_3.PackageExternalReference{{
+			Category: common.CategoryPackageManager,
+			RefType:  common.TypePackageManagerPURL,
+			Locator:  c.PURL,
+		}}
+	}
+	var lines []string
+	for _, d := range c.Digests {
+		switch algorithm := checksumAlgorithm(d); {
+		case main && algorithm != "":
+			p.PackageChecksums = append(p.PackageChecksums, common.Checksum{Algorithm: algorithm, Value: d.Hex()})
+		case d.H1() != "":
+			lines = append(lines, "go.sum "+d.H1())
+		default:
+			lines = append(lines, "digest "+d.String())
+		}
+	}
+	if c.Replaces != "" {
+		lines = append(lines, "replaces "+c.Replaces)
+	}
+	p.PackageComment = strings.Join(appendProperties(lines, c.Properties), "\n")
+	return p
+}
+
+// idString returns s in the characters of an SPDX identifier, clause 7.2. The
+// package comment says how; it can be undone.
+func idString(s string) string {
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(s)+len(s)/2)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.':
+			b = append(b, c)
+		default:
+			b = append(b, '-', hex[c>>4], hex[c&0xf])
+		}
+	}
+	return string(b)
+}
+
+// sbomType returns the type of SBOM that is made in a phase, by the names of
+// CISA's "Types of Software Bill of Material (SBOM) Documents", or "" for a phase
+// that is not known.
+func sbomType(p sbom.Phase) string {
+	switch p {
+	case sbom.PreBuild:
+		return "Source"
+	case sbom.Built:
+		return "Build"
+	case sbom.PostBuild:
+		return "Analyzed"
+	}
+	return ""
+}
+
+// checksumAlgorithm returns SPDX's name of the hash of a file that d is, or "" if
+// d is none or has no name there.
+func checksumAlgorithm(d hallmark.Digest) common.ChecksumAlgorithm {
+	switch d.Algorithm() {
+	case "md5":
+		return common.MD5
+	case "sha1":
+		return common.SHA1
+	case "sha224":
+		return common.SHA224
+	case "sha256":
+		return common.SHA256
+	case "sha384":
+		return common.SHA384
+	case "sha512":
+		return common.SHA512
+	case "sha3_256":
+		return common.SHA3_256
+	case "sha3_384":
+		return common.SHA3_384
+	case "sha3_512":
+		return common.SHA3_512
+	case "blake2b":
+		return common.BLAKE2b_512
+	}
+	return ""
+}
+
+// appendProperties appends a line for each property, sorted.
+func appendProperties(lines []string, ps []sbom.Property) []string {
+	first := len(lines)
+	for _, p := range ps {
+		lines = append(lines, "property "+quote(p.Name, "=")+"="+quote(p.Value, ""))
+	}
+	slices.Sort(lines[first:])
+	return lines
+}
+
+// quote returns s as it stands in a line of a comment.
+func quote(s, special string) string {
+	if strings.HasPrefix(s, `"`) || strings.ContainsFunc(s, unicode.IsControl) || strings.ContainsAny(s, special) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// requirements returns what each component requires, by Ref, sorted and without
+// duplicates.
+func requirements(edges []sbom.Edge) map[string][]string {
+	edges = slices.Clone(edges)
+	slices.SortFunc(edges, func(a, b sbom.Edge) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
+	})
+	edges = slices.Compact(edges)
+	to := make([]string, len(edges))
+	requires := make(map[string][]string)
+	for i, e := range edges {
+		to[i] = e.To
+		n := len(requires[e.From])
+		requires[e.From] = to[i-n : i+1 : i+1]
+	}
+	return requires
+}
+
+// refuse returns every reason for which d and s have no form in SPDX 2.3,
+// joined.
+func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error {
+	errs := []error{d.Check()}
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("spdx: "+format, a...)) }
+	text := func(of string, texts ...string) {
+		for _, t := range texts {
+			// encoding/json would write another text, and one for many.
+			if !utf8.ValidString(t) {
+				fail("%s: text %q is not UTF-8", of, t)
+			}
+		}
+	}
+	line := func(of string, texts ...string) {
+		text(of, texts...)
+		for _, t := range texts {
+			if strings.ContainsFunc(t, unicode.IsControl) {
+				fail("%s: text %q holds a control character, want one line", of, t)
+			}
+		}
+	}
+	properties := func(of string, ps []sbom.Property) {
+		for _, p := range ps {
+			text(of, p.Name, p.Value)
+		}
+	}
+
+	text("document", d.Unknown...)
+	properties("document", d.Properties)
+	if d.Phase != "" && sbomType(d.Phase) == "" {
+		fail("document: phase %q is not known", d.Phase)
+	}
+	if d.Main.Scope == sbom.Build {
+		fail("main component: scope %q, want %q", d.Main.Scope, sbom.Runtime)
+	}
+	for _, c := range components {
+		text(c.Ref, c.Ref)
+		line(c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
+		if strings.Contains(c.PURL, " ") {
+			fail("%s: package URL %q holds a space", c.Ref, c.PURL)
+		}
+		properties(c.Ref, c.Properties)
+		if c.Requirements != sbom.Complete && c.Requirements != sbom.Unknown {
+			fail("%s: completeness %q is not known", c.Ref, c.Requirements)
+		}
+		for _, dg := range c.Digests {
+			if dg.IsZero() {
+				fail("%s: a digest is zero", c.Ref)
+			}
+		}
+	}
+
+	line("tool", s.Tool.Name, s.Tool.Version)
+	if s.Tool.Name == "" && s.Tool.Version != "" {
+		fail("tool: version %q without a name", s.Tool.Version)
+	}
+	if s.Created.IsZero() {
+		fail("no time of creation: SPDX 2.3 requires it (clause 6.9), and it is the caller's to give")
+	}
+	if y := s.Created.UTC().Year(); y < 0 || y > 9999 {
+		fail("created in the year %d, want one of four digits", y)
+	}
+	return errors.Join(errs...)
+}
+
+// uuid5 returns the UUID of version 5 of data, in the namespace that the package
+// comment names.
+func uuid5(data []byte) string {
+	// The namespace for URLs, RFC 9562 section 6.6.
+	u := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+	for _, name := range [][]byte{[]byte(PredicateType), data} {
+		h := sha1.New()
+		h.Write(u[:])
+		h.Write(name)
+		copy(u[:], h.Sum(nil))
+		u[6] = u[6]&0x0f | 0x50
+		u[8] = u[8]&0x3f | 0x80
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+}

@@ -1,0 +1,372 @@
+package spdx_test
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spdx/tools-golang/spdx/v2/v2_3"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/spdx"
+)
+
+var update = flag.Bool("update", false, "write the documents in testdata again")
+
+// stamp has a time of another zone and with a fraction of a second.
+func stamp() sbom.Stamp {
+	return sbom.Stamp{
+		Created: time.Date(2026, 11, 21, 12, 48, 28, 999, time.FixedZone("", 2*60*60)),
+		Tool:    sbom.Tool{Name: "tool", Version: "v0.1.0"},
+	}
+}
+
+// load returns one of the Documents that package cyclonedx is tested with.
+func load(t *testing.T, name string) *sbom.Document {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "cyclonedx", "testdata", name+".document.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := new(sbom.Document)
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// marshal returns what Marshal makes of d, as bytes and as a document.
+func marshal(t *testing.T, d *sbom.Document, s sbom.Stamp) ([]byte, *v2_3.Document) {
+	t.Helper()
+	data, err := spdx.Marshal(d, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := new(v2_3.Document)
+	if err := json.Unmarshal(data, doc); err != nil {
+		t.Fatal(err)
+	}
+	return data, doc
+}
+
+func TestMarshal(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		tool sbom.Tool
+	}{
+		{"source", sbom.Tool{Name: "tool", Version: "v0.1.0"}},
+		{"binary", sbom.Tool{Name: "tool"}},
+		{"bare", sbom.Tool{}},
+	} {
+		got, _ := marshal(t, load(t, test.name), sbom.Stamp{Created: stamp().Created, Tool: test.tool})
+		file := filepath.Join("testdata", test.name+".spdx.json")
+		if *update {
+			if err := os.WriteFile(file, got, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s differs from what Marshal returns:\n%s", file, got)
+		}
+	}
+}
+
+func TestOrderDoesNotMatter(t *testing.T) {
+	want, _ := marshal(t, load(t, "source"), stamp())
+	for seed := range uint64(20) {
+		d := load(t, "source")
+		r := rand.New(rand.NewPCG(seed, 0))
+		r.Shuffle(len(d.Components), func(i, j int) { d.Components[i], d.Components[j] = d.Components[j], d.Components[i] })
+		r.Shuffle(len(d.Edges), func(i, j int) { d.Edges[i], d.Edges[j] = d.Edges[j], d.Edges[i] })
+		r.Shuffle(len(d.Properties), func(i, j int) { d.Properties[i], d.Properties[j] = d.Properties[j], d.Properties[i] })
+		d.Edges = append(d.Edges, d.Edges[0])
+		first := d.Components[0].Ref
+
+		if got, _ := marshal(t, d, stamp()); !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: another order of the Document gives other bytes:\n%s", seed, got)
+		}
+		if d.Components[0].Ref != first {
+			t.Fatalf("seed %d: Marshal has sorted the caller's Document", seed)
+		}
+		if err := d.Sort(); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := marshal(t, d, stamp()); !bytes.Equal(got, want) {
+			t.Fatalf("seed %d: the sorted Document gives other bytes:\n%s", seed, got)
+		}
+	}
+}
+
+func TestNamespace(t *testing.T) {
+	const nilUUID = "00000000-0000-0000-0000-000000000000"
+	// uuid5(NAMESPACE_URL, "https://spdx.dev/Document/v2.3")
+	space, err := hex.DecodeString("e3e07b3739fc564ebaee2073e7765a57")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for _, test := range []struct {
+		name string // escaped
+		edit func(*sbom.Document, *sbom.Stamp)
+	}{
+		{"example.com%2Fapp-v1.2.3", func(d *sbom.Document, s *sbom.Stamp) {}},
+		{"example.com%2Fapp-v1.2.3", func(d *sbom.Document, s *sbom.Stamp) { s.Created = s.Created.Add(time.Second) }},
+		{"example.com%2Fapp-v1.2.3", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Version = "v0.2.1" }},
+		{"%C3%A4%23%3C&%3E", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Name, d.Main.Version = "ä#<&>", "" }},
+		// Where the UUID goes is not looked for in what a caller says.
+		{url("https://spdx.org/spdxdocs/x-" + nilUUID), func(d *sbom.Document, s *sbom.Stamp) {
+			d.Main.Name, d.Main.Version = "https://spdx.org/spdxdocs/x-"+nilUUID, ""
+		}},
+		{url(`"documentNamespace": "https://spdx.org/spdxdocs/`), func(d *sbom.Document, s *sbom.Stamp) {
+			d.Main.Name, d.Main.Version = `"documentNamespace": "https://spdx.org/spdxdocs/`, ""
+		}},
+	} {
+		d, s := load(t, "source"), stamp()
+		test.edit(d, &s)
+		data, doc := marshal(t, d, s)
+		got, ok := strings.CutPrefix(doc.DocumentNamespace, "https://spdx.org/spdxdocs/"+test.name+"-")
+		if !ok {
+			t.Errorf("namespace %s, want it to begin with https://spdx.org/spdxdocs/%s-", doc.DocumentNamespace, test.name)
+			continue
+		}
+		line := []byte(`"documentNamespace": "https://spdx.org/spdxdocs/` + test.name + "-")
+		at := bytes.Index(data, line) + len(line)
+		copy(data[at:], nilUUID)
+		sum := sha1.Sum(slices.Concat(space, data))
+		sum[6] = sum[6]&0x0f | 5<<4
+		sum[8] = sum[8]&0x3f | 0b10<<6
+		if want := fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16]); got != want {
+			t.Errorf("UUID of the namespace is %s, want %s", got, want)
+		}
+		if seen[got] {
+			t.Errorf("UUID %s for two documents", got)
+		}
+		seen[got] = true
+	}
+}
+
+// url escapes the characters that the tests have in names.
+func url(s string) string {
+	return strings.NewReplacer("/", "%2F", `"`, "%22", " ", "%20").Replace(s)
+}
+
+func TestIdentifiers(t *testing.T) {
+	valid := regexp.MustCompile(`^Package-[A-Za-z0-9.-]+$`)
+	seen := make(map[string]string)
+	// Each of these is another one's identifier by some simpler rule.
+	for _, ref := range []string{
+		"a/b", "a-b", "a_b", "a-2Fb", "a/2Fb", "A/B", "a/B", "a//b", "a%2Fb", "a b", "a\x00b",
+		"DOCUMENT", "SPDXRef-DOCUMENT", "SPDXRef-a", "Package-a", "a", "ä", "é", "a\u0308", "-", "--", ".", "NONE",
+	} {
+		d := load(t, "bare")
+		d.Main.Ref = ref
+		_, doc := marshal(t, d, stamp())
+		id := string(doc.Packages[0].PackageSPDXIdentifier)
+		if !valid.MatchString(id) {
+			t.Errorf("%q: identifier %q is not valid", ref, id)
+		}
+		if other, ok := seen[id]; ok {
+			t.Errorf("%q and %q have the identifier %s", ref, other, id)
+		}
+		seen[id] = ref
+	}
+}
+
+func TestDigests(t *testing.T) {
+	for _, test := range []struct {
+		digest         string
+		checksum, line string // of the main component; others have no checksums
+	}{
+		{"dirHash:14404bc75cd2db5e28c298f2eeab017a2c5b51192e850030acae54c0b193c2de", "", "go.sum h1:FEBLx1zS214owpjy7qsBeixbURkuhQAwrK5UwLGTwt4="},
+		{"md5:" + strings.Repeat("0", 32), "MD5", ""},
+		{"sha1:" + strings.Repeat("1", 40), "SHA1", ""},
+		{"sha224:" + strings.Repeat("2", 56), "SHA224", ""},
+		{"sha256:" + strings.Repeat("2", 64), "SHA256", ""},
+		{"sha384:" + strings.Repeat("3", 96), "SHA384", ""},
+		{"sha512:" + strings.Repeat("4", 128), "SHA512", ""},
+		{"sha3_256:" + strings.Repeat("5", 64), "SHA3-256", ""},
+		{"sha3_384:" + strings.Repeat("6", 96), "SHA3-384", ""},
+		{"sha3_512:" + strings.Repeat("7", 128), "SHA3-512", ""},
+		{"blake2b:" + strings.Repeat("8", 128), "BLAKE2b-512", ""},
+		{"sha512_256:" + strings.Repeat("9", 64), "", "digest sha512_256:" + strings.Repeat("9", 64)},
+		{"gitTree:" + strings.Repeat("a", 40), "", "digest gitTree:" + strings.Repeat("a", 40)},
+	} {
+		dg, err := hallmark.ParseDigest(test.digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := load(t, "binary")
+		d.Main.Digests = []hallmark.Digest{dg}
+		d.Components[0].Digests = []hallmark.Digest{dg}
+		_, doc := marshal(t, d, stamp())
+		main, other := doc.Packages[0], doc.Packages[1]
+		if other.PackageChecksums != nil {
+			t.Errorf("%s: checksums of a component that is not the artifact: %v", test.digest, other.PackageChecksums)
+		}
+		wantOther := test.line
+		if wantOther == "" {
+			wantOther = "digest " + test.digest
+		}
+		if other.PackageComment != wantOther {
+			t.Errorf("%s: comment %q, want %q", test.digest, other.PackageComment, wantOther)
+		}
+		if main.PackageComment != test.line {
+			t.Errorf("%s: comment of the main component %q, want %q", test.digest, main.PackageComment, test.line)
+		}
+		switch {
+		case test.checksum == "" && main.PackageChecksums != nil:
+			t.Errorf("%s: checksums %v, want none", test.digest, main.PackageChecksums)
+		case test.checksum == "":
+		case len(main.PackageChecksums) != 1,
+			string(main.PackageChecksums[0].Algorithm) != test.checksum,
+			main.PackageChecksums[0].Value != dg.Hex():
+			t.Errorf("%s: checksums %v, want one of %s", test.digest, main.PackageChecksums, test.checksum)
+		}
+	}
+}
+
+func TestComments(t *testing.T) {
+	d := load(t, "bare")
+	d.Unknown = []string{"one line", "two\nlines", `"quoted"`}
+	d.Properties = []sbom.Property{{Name: "b=c", Value: "d=e"}, {Name: "a", Value: "x\ty"}, {Name: "", Value: ""}}
+	_, doc := marshal(t, d, stamp())
+	want := strings.Join([]string{
+		`unknown one line`,
+		`unknown "two\nlines"`,
+		`unknown "\"quoted\""`,
+		`property "b=c"=d=e`,
+		`property =`,
+		`property a="x\ty"`,
+	}, "\n")
+	if doc.DocumentComment != want {
+		t.Errorf("comment\n%s\nwant\n%s", doc.DocumentComment, want)
+	}
+}
+
+func TestCreators(t *testing.T) {
+	for _, test := range []struct {
+		tool sbom.Tool
+		want string
+	}{
+		{sbom.Tool{}, "hallmark"},
+		{sbom.Tool{Name: "t"}, "t"},
+		{sbom.Tool{Name: "t<u>", Version: "v1&2"}, "t<u>-v1&2"},
+	} {
+		_, doc := marshal(t, load(t, "bare"), sbom.Stamp{Created: stamp().Created, Tool: test.tool})
+		if got := doc.CreationInfo.Creators; len(got) != 1 || got[0].CreatorType != "Tool" || got[0].Creator != test.want {
+			t.Errorf("%v: creators %v, want Tool: %s", test.tool, got, test.want)
+		}
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	for _, test := range []struct {
+		want string // in the error
+		edit func(*sbom.Document, *sbom.Stamp)
+	}{
+		{"no time of creation", func(d *sbom.Document, s *sbom.Stamp) { s.Created = time.Time{} }},
+		{"main component has no name", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Name = "" }},
+		{"its ref occurs twice", func(d *sbom.Document, s *sbom.Stamp) { d.Components[1].Ref = d.Components[0].Ref }},
+		{"an end is not in the document", func(d *sbom.Document, s *sbom.Stamp) { d.Edges[0].To = "elsewhere" }},
+		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Ref, d.Edges = "a\xff", nil }},
+		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Name = "\xc3" }},
+		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Components[1].Properties[0].Value = "\xed\xa0\x80" }},
+		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Properties[0].Name = "\x80" }},
+		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Unknown = []string{"\x80"} }},
+		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { s.Tool.Version = "\x80" }},
+		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Name = "a\nb" }},
+		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Version = "v1\r" }},
+		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].PURL = "pkg:golang/a\x00" }},
+		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Replaces = "pkg:golang/a\nb" }},
+		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { s.Tool.Name = "a\nPerson: b" }},
+		{"holds a space", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].PURL = "pkg:golang/a b" }},
+		{`phase "operations" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Phase = "operations" }},
+		{`main component: scope "build"`, func(d *sbom.Document, s *sbom.Stamp) { d.Main.Scope = sbom.Build }},
+		{`completeness "nearly" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Requirements = "nearly" }},
+		{"a digest is zero", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Digests = make([]hallmark.Digest, 1) }},
+		{`version "v1" without a name`, func(d *sbom.Document, s *sbom.Stamp) { s.Tool = sbom.Tool{Version: "v1"} }},
+		{"created in the year 10000", func(d *sbom.Document, s *sbom.Stamp) { s.Created = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }},
+	} {
+		d, s := load(t, "source"), stamp()
+		test.edit(d, &s)
+		data, err := spdx.Marshal(d, s)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("error %v, want one with %q", err, test.want)
+		}
+		if data != nil {
+			t.Errorf("bytes beside the error %v", err)
+		}
+	}
+
+	d := load(t, "source")
+	d.Phase, d.Main.Type = "never", ""
+	_, err := spdx.Marshal(d, sbom.Stamp{})
+	for _, want := range []string{"phase", "type", "6.9"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("several faults: error %v, want one with %q too", err, want)
+		}
+	}
+}
+
+func BenchmarkMarshal(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		d := benchmarkDocument(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				data, err := spdx.Marshal(d, stamp())
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(len(data)))
+			}
+		})
+	}
+}
+
+// benchmarkDocument returns a Document of n components that require two others
+// each, with the fields that a Go module has.
+func benchmarkDocument(n int) *sbom.Document {
+	h1, err := hallmark.ParseH1("h1:FEBLx1zS214owpjy7qsBeixbURkuhQAwrK5UwLGTwt4=")
+	if err != nil {
+		panic(err)
+	}
+	module := func(i int) sbom.Component {
+		name := fmt.Sprintf("example.com/some/module%06d", i)
+		purl := "pkg:golang/" + name + "@v1.2.3"
+		return sbom.Component{
+			Ref: purl, Type: sbom.Library, Name: name, Version: "v1.2.3", PURL: purl, Scope: sbom.Runtime,
+			Digests: []hallmark.Digest{h1}, Requirements: sbom.Complete,
+		}
+	}
+	d := &sbom.Document{Main: module(0)}
+	for i := 1; i < n; i++ {
+		d.Components = append(d.Components, module(i))
+		d.Edges = append(d.Edges, sbom.Edge{From: module(i / 2).Ref, To: module(i).Ref})
+		if i > 1 && i/3 != i/2 {
+			d.Edges = append(d.Edges, sbom.Edge{From: module(i / 3).Ref, To: module(i).Ref})
+		}
+	}
+	if err := d.Sort(); err != nil {
+		panic(err)
+	}
+	return d
+}

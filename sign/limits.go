@@ -1,0 +1,14 @@
+package sign
+
+// Bounds of what [Parse] accepts. What is over one of them is refused with an
+// error that names the bound.
+const (
+	// MaxEnvelopeSize is the size of an envelope or bundle, in bytes.
+	MaxEnvelopeSize = 64 << 20
+
+	// MaxSignatures is the number of signatures in one envelope.
+	MaxSignatures = 64
+
+	// MaxLines is the number of lines of a JSON Lines file.
+	MaxLines = 10_000
+)

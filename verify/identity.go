@@ -1,0 +1,167 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sign"
+)
+
+// An Identity is somebody who signs. [Key] and [Keys] make identities of public
+// keys; package sign/sigstore makes them of workflows that sign without keys.
+//
+// Implementations must be safe for concurrent use.
+type Identity interface {
+	// Recognize verifies e and returns what speaks for it. The error is or
+	// wraps [ErrNotSigned] if the identity did not sign e, and any other
+	// error if that cannot be told.
+	Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, error)
+
+	// String names the identity for people.
+	String() string
+}
+
+// ErrNotSigned says that an identity did not sign an envelope.
+var ErrNotSigned = errors.New("not signed by this identity")
+
+// Evidence is what an [Identity] has verified of an envelope. It has at least
+// one key, or claims.
+type Evidence struct {
+	PayloadType string
+	Payload     []byte // exactly the bytes that were verified
+
+	// Keys are the fingerprints of the distinct keys that signed.
+	Keys []hallmark.Digest
+
+	// Claims are what the certificate says of the signer, if the key was
+	// certified for one run of a workflow. They are nil for plain keys.
+	Claims *Claims
+}
+
+// Claims are what a certificate says of a workflow run. The platform has vouched
+// for each, unlike for what the run itself says in a predicate. A claim that a
+// certificate does not have is empty; a policy treats it as unproven.
+type Claims struct {
+	Issuer     string // of the identity token
+	Builder    string // URI of the workflow that signed, with its ref
+	Repository string // URL of the source repository
+	Ref        string // full ref of the source
+	Commit     string // hexadecimal commit of the source
+	Trigger    string // event that started the run
+	Runner     string // kind of machine, "github-hosted"
+	Invocation string // URL of the run
+}
+
+// signers returns a string for each party that signed, equal for equal parties.
+func (e *Evidence) signers() []string {
+	if c := e.Claims; c != nil {
+		return []string{c.Issuer + " " + c.Builder}
+	}
+	var all []string
+	for _, k := range e.Keys {
+		all = append(all, k.String())
+	}
+	return all
+}
+
+// signer names the signers for people.
+func (e *Evidence) signer() string {
+	if e.Claims != nil {
+		return e.Claims.Builder
+	}
+	return "key " + strings.Join(e.signers(), ", ")
+}
+
+// Key returns the Identity of whoever holds the key of v.
+func Key(v sign.Verifier) (Identity, error) { return Keys(1, v) }
+
+// Keys returns the Identity of a group that has signed when at least threshold
+// of the keys have. Keys are told apart by their public halves, so that neither
+// a second signature nor a second key id of one key counts. It is an error if
+// two verifiers have the same key, or if threshold is not between 1 and their
+// number.
+func Keys(threshold int, verifiers ...sign.Verifier) (Identity, error) {
+	if threshold < 1 || threshold > len(verifiers) {
+		return nil, fmt.Errorf("verify: a threshold of %d for %d keys", threshold, len(verifiers))
+	}
+	k := &keys{threshold: threshold}
+	seen := make(map[hallmark.Digest]bool)
+	for i, v := range verifiers {
+		if v == nil {
+			return nil, fmt.Errorf("verify: key %d is nil", i)
+		}
+		fp, err := sign.Fingerprint(v.Public())
+		if err != nil {
+			return nil, fmt.Errorf("verify: key %d: %w", i, err)
+		}
+		if seen[fp] {
+			return nil, fmt.Errorf("verify: key %d (%s) is there twice", i, fp)
+		}
+		seen[fp] = true
+		id, err := v.KeyID()
+		if err != nil {
+			id = "" // a hint that is missing costs time only
+		}
+		k.keys = append(k.keys, key{v, fp, id})
+	}
+	return k, nil
+}
+
+type keys struct {
+	threshold int
+	keys      []key
+}
+
+type key struct {
+	v           sign.Verifier
+	fingerprint hallmark.Digest
+	id          string
+}
+
+func (k *keys) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, error) {
+	pae := e.PAE()
+	ev := &Evidence{PayloadType: e.PayloadType, Payload: e.Payload}
+	for _, one := range k.keys {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if one.signed(ctx, e, pae) {
+			ev.Keys = append(ev.Keys, one.fingerprint)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err // a verifier may have given up
+	}
+	if len(ev.Keys) < k.threshold {
+		return nil, ErrNotSigned
+	}
+	return ev, nil
+}
+
+// signed reports whether a signature of e is k's. Signatures that name its key
+// id are tried first, and then all others: the id is only a hint.
+func (k *key) signed(ctx context.Context, e *sign.Envelope, pae []byte) bool {
+	for _, hinted := range []bool{true, false} {
+		for _, s := range e.Signatures {
+			if (s.KeyID == k.id) == hinted && k.v.Verify(ctx, pae, s.Sig) == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (k *keys) String() string {
+	var all []string
+	for _, one := range k.keys {
+		all = append(all, one.fingerprint.String())
+	}
+	text := "key " + strings.Join(all, " or ")
+	if k.threshold > 1 {
+		text = fmt.Sprintf("%d of keys %s", k.threshold, strings.Join(all, ", "))
+	}
+	return text
+}

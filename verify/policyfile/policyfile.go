@@ -1,0 +1,375 @@
+// Package policyfile reads a [verify.Policy] from a file, in YAML or in JSON.
+//
+//	builders:
+//	  - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
+//	    key: release                # a name; Options.Key returns the key
+//	    level: 2
+//	source: https://github.com/org/app
+//	refs: {releases: true, branches: [main], tags: [nightly]}      # or: any
+//	commit: 0123456789abcdef0123456789abcdef01234567
+//	buildTypes: [https://actions.github.io/buildtypes/workflow/v1]
+//	parameters:
+//	  /workflow/path: .github/workflows/release.yml   # exactly this value
+//	  /inputs/channel: {oneOf: [stable, beta]}
+//	  /inputs/note: any                               # or: {any: true}
+//	triggers: [push, release]
+//	runners: [github-hosted]
+//	require:
+//	  - predicateType: https://cyclonedx.org/bom
+//	    keys: [release, audit]
+//	    threshold: 2
+//
+// Every member may be left out. What is missing is then missing in the Policy,
+// and the caller may fill it in; a Policy that lacks what it must have is
+// refused by [verify.Policy.Verify]. A member that is not known, is there twice
+// or has another type is an error with its line, as is a document that is empty
+// or has a second one behind it. Aliases, merge keys and custom tags are not
+// read.
+package policyfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// MaxSize is the size of a policy file, in bytes. A larger one is an error.
+const MaxSize = 1 << 20
+
+// Options says how [Parse] resolves what a file only names.
+type Options struct {
+	// Key returns the public key that a file calls name. Without it every
+	// name is unknown.
+	Key func(name string) (sign.Verifier, error)
+}
+
+// Parse parses a policy. Faults are reported together, each as
+// "malformed policy: line N: what".
+func Parse(data []byte, o Options) (*verify.Policy, error) {
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("malformed policy: %d bytes, at most %d are read", len(data), MaxSize)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc yaml.Node
+	switch err := dec.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, errors.New("malformed policy: it is empty")
+	case err != nil:
+		return nil, fmt.Errorf("malformed policy: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("malformed policy: a second document")
+	}
+	p := parser{key: o.Key}
+	policy := p.policy(doc.Content[0])
+	if err := errors.Join(p.errs...); err != nil {
+		return nil, err
+	}
+	return policy, nil
+}
+
+// parser walks over a document and collects its faults.
+type parser struct {
+	key  func(string) (sign.Verifier, error)
+	errs []error
+}
+
+func (p *parser) fail(n *yaml.Node, format string, a ...any) {
+	p.errs = append(p.errs, fmt.Errorf("malformed policy: line %d: %s", n.Line, fmt.Sprintf(format, a...)))
+}
+
+func (p *parser) policy(n *yaml.Node) *verify.Policy {
+	policy := new(verify.Policy)
+	members := 0
+	p.mapping(n, "a policy", func(name string, key, v *yaml.Node) bool {
+		members++
+		switch name {
+		case "builders":
+			p.list(v, func(e *yaml.Node) { policy.Builders = append(policy.Builders, p.builder(e)) })
+		case "source":
+			policy.Source = p.text(v)
+		case "refs":
+			policy.Refs = p.refs(v)
+		case "commit":
+			policy.Commit = p.commit(v)
+		case "buildTypes":
+			policy.BuildTypes = p.texts(v)
+		case "parameters":
+			policy.Parameters = make(map[string]verify.Parameter)
+			p.mapping(v, "parameters", func(at string, key, v *yaml.Node) bool {
+				if !strings.HasPrefix(at, "/") {
+					p.fail(key, "parameter %q is not a JSON Pointer, which begins with /", at)
+				}
+				policy.Parameters[at] = p.parameter(v)
+				return true
+			})
+		case "triggers":
+			policy.Triggers = p.texts(v)
+		case "runners":
+			policy.Runners = p.texts(v)
+		case "require":
+			p.list(v, func(e *yaml.Node) { policy.Require = append(policy.Require, p.requirement(e)) })
+		default:
+			return false
+		}
+		return true
+	})
+	if members == 0 && len(p.errs) == 0 {
+		p.fail(n, "it is empty")
+	}
+	return policy
+}
+
+func (p *parser) builder(n *yaml.Node) verify.Builder {
+	var b verify.Builder
+	p.mapping(n, "a builder", func(name string, _, v *yaml.Node) bool {
+		switch name {
+		case "id":
+			b.ID = p.text(v)
+		case "key":
+			b.Identity = p.identity(v)
+		case "level":
+			b.Level = p.number(v)
+			if b.Level < 1 || b.Level > 3 {
+				p.fail(v, "level %s, want 1 to 3", v.Value)
+			}
+		default:
+			return false
+		}
+		return true
+	})
+	if b.ID == "" {
+		p.fail(n, "a builder without id")
+	}
+	if b.Identity == nil {
+		p.fail(n, "a builder without key")
+	}
+	return b
+}
+
+func (p *parser) requirement(n *yaml.Node) verify.Requirement {
+	var q verify.Requirement
+	p.mapping(n, "a requirement", func(name string, _, v *yaml.Node) bool {
+		switch name {
+		case "predicateType":
+			q.PredicateType = p.text(v)
+		case "keys":
+			p.list(v, func(e *yaml.Node) {
+				if id := p.identity(e); id != nil {
+					q.Identities = append(q.Identities, id)
+				}
+			})
+		case "threshold":
+			q.Threshold = p.number(v)
+			if q.Threshold < 1 {
+				p.fail(v, "threshold %s, want at least 1", v.Value)
+			}
+		default:
+			return false
+		}
+		return true
+	})
+	if q.PredicateType == "" {
+		p.fail(n, "a requirement without predicateType")
+	}
+	if len(q.Identities) == 0 {
+		p.fail(n, "a requirement without keys")
+	}
+	return q
+}
+
+func (p *parser) identity(n *yaml.Node) verify.Identity {
+	name := p.text(n)
+	if name == "" {
+		return nil
+	}
+	if p.key == nil {
+		p.fail(n, "key %q is not known", name)
+		return nil
+	}
+	v, err := p.key(name)
+	if err != nil {
+		p.fail(n, "key %q: %v", name, err)
+		return nil
+	}
+	id, err := verify.Key(v)
+	if err != nil {
+		p.fail(n, "key %q: %v", name, err)
+		return nil
+	}
+	return id
+}
+
+func (p *parser) refs(n *yaml.Node) verify.Refs {
+	if n.Kind == yaml.ScalarNode && n.Value == "any" {
+		return verify.Refs{Any: true}
+	}
+	var r verify.Refs
+	p.mapping(n, "refs", func(name string, _, v *yaml.Node) bool {
+		switch name {
+		case "branches":
+			r.Branches = p.texts(v)
+		case "tags":
+			r.Tags = p.texts(v)
+		case "releases":
+			r.Releases = p.boolean(v)
+		default:
+			return false
+		}
+		return true
+	})
+	return r
+}
+
+func (p *parser) commit(n *yaml.Node) hallmark.Digest {
+	// Forty decimal digits are a number for YAML, and a commit here.
+	if n.Kind != yaml.ScalarNode {
+		p.fail(n, "want a commit")
+		return hallmark.Digest{}
+	}
+	d, err := hallmark.ParseDigest("gitCommit:" + n.Value)
+	if err != nil {
+		p.fail(n, "commit: %v", err)
+	}
+	return d
+}
+
+func (p *parser) parameter(n *yaml.Node) verify.Parameter {
+	if n.Kind == yaml.ScalarNode {
+		if n.Tag == "!!str" && n.Style == 0 && n.Value == "any" {
+			return verify.Parameter{Any: true}
+		}
+		return verify.Parameter{OneOf: []any{p.value(n)}}
+	}
+	if n.Kind == yaml.SequenceNode {
+		return verify.Parameter{OneOf: []any{p.value(n)}}
+	}
+	var q verify.Parameter
+	p.mapping(n, "a parameter", func(name string, _, v *yaml.Node) bool {
+		switch name {
+		case "oneOf":
+			p.list(v, func(e *yaml.Node) { q.OneOf = append(q.OneOf, p.value(e)) })
+		case "any":
+			q.Any = p.boolean(v)
+		default:
+			return false
+		}
+		return true
+	})
+	if len(q.OneOf) == 0 && !q.Any {
+		p.fail(n, "a parameter that no value satisfies")
+	}
+	return q
+}
+
+// value returns n as a JSON value.
+func (p *parser) value(n *yaml.Node) any {
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		all := []any{}
+		p.list(n, func(e *yaml.Node) { all = append(all, p.value(e)) })
+		return all
+	case n.Kind == yaml.MappingNode && len(n.Content) == 0:
+		return map[string]any{}
+	case n.Kind == yaml.ScalarNode:
+		switch n.Tag {
+		case "!!str":
+			return n.Value
+		case "!!bool":
+			if n.Value == "true" || n.Value == "false" {
+				return n.Value == "true"
+			}
+		case "!!null":
+			return nil
+		case "!!int", "!!float":
+			if json.Valid([]byte(n.Value)) {
+				return json.Number(n.Value)
+			}
+		}
+	}
+	p.fail(n, "%.100q is no value that JSON has; put it in quotation marks", n.Value)
+	return nil
+}
+
+// mapping calls member for each member of n, which reports whether it knows
+// the name.
+func (p *parser) mapping(n *yaml.Node, what string, member func(name string, key, v *yaml.Node) bool) {
+	if n.Kind != yaml.MappingNode {
+		p.fail(n, "want %s", what)
+		return
+	}
+	seen := make(map[string]int)
+	for i := 0; i < len(n.Content); i += 2 {
+		key, v := n.Content[i], n.Content[i+1]
+		if key.Kind != yaml.ScalarNode || key.Tag != "!!str" {
+			p.fail(key, "a name that is not a string")
+			continue
+		}
+		if line, ok := seen[key.Value]; ok {
+			p.fail(key, "%q is already on line %d", key.Value, line)
+			continue
+		}
+		seen[key.Value] = key.Line
+		if v.Kind == yaml.AliasNode {
+			p.fail(v, "aliases are not read")
+			continue
+		}
+		if !member(key.Value, key, v) {
+			p.fail(key, "%s has no member %q", what, key.Value)
+		}
+	}
+}
+
+func (p *parser) list(n *yaml.Node, element func(*yaml.Node)) {
+	if n.Kind != yaml.SequenceNode {
+		p.fail(n, "want a list")
+		return
+	}
+	for _, e := range n.Content {
+		if e.Kind == yaml.AliasNode {
+			p.fail(e, "aliases are not read")
+			continue
+		}
+		element(e)
+	}
+}
+
+func (p *parser) texts(n *yaml.Node) []string {
+	var all []string
+	p.list(n, func(e *yaml.Node) { all = append(all, p.text(e)) })
+	return all
+}
+
+func (p *parser) text(n *yaml.Node) string {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" || n.Value == "" {
+		p.fail(n, "want a string")
+		return ""
+	}
+	return n.Value
+}
+
+func (p *parser) boolean(n *yaml.Node) bool {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+		p.fail(n, "want true or false")
+	}
+	return n.Value == "true"
+}
+
+func (p *parser) number(n *yaml.Node) int {
+	i, err := strconv.Atoi(n.Value)
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
+		p.fail(n, "want a number")
+		return 0
+	}
+	return i
+}

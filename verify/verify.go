@@ -1,0 +1,630 @@
+// Package verify decides whether an artifact came from where it should.
+//
+// A [Policy] is what the caller knows beforehand: which builders are trusted and
+// whose signature speaks for them, the source and the build type that are
+// expected, and what else must be attested. [Policy.Verify] holds an artifact
+// and the evidence for it, signed envelopes, against the policy. It returns a
+// [Result], which nothing else can make: a function that takes a *Result can
+// rely on the check having been made.
+//
+// # Two layers
+//
+// First, who signed? An [Identity] recognizes an envelope and answers with
+// [Evidence]: the bytes that were verified, and the distinct keys or the
+// certificate that did it. Nothing of a payload is read before.
+//
+// Second, is that what was expected? This is a pure function of the policy and
+// the evidence: no network, no clock, the same answer every time. Strings are
+// compared byte by byte. The order of the envelopes does not matter, an envelope
+// that proves nothing does no harm, and absence of evidence satisfies nothing.
+//
+// # Three ends
+//
+// Accepted is a *Result. Rejected is a [*RejectedError], which lists every
+// reason as data. Any other error is undecided: the policy is incomplete, the
+// evidence of a trusted signer cannot be read, an identity could not be asked,
+// or the context ended. A gate stays shut for the last two; only a rejection is
+// news about the artifact.
+//
+// A rule whose facts the evidence does not have is [Unproven], and unproven is
+// not passed.
+//
+// # What is not checked
+//
+// A policy knows nothing of time: keys do not expire, and old evidence is as
+// good as new. Dependencies are not looked at, and neither is what an attached
+// SBOM says.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/sign"
+)
+
+// A Policy says which builds the caller accepts. Builders, Source and BuildTypes
+// must be given, and at least one of Refs and Commit: a Policy that lacks one of
+// them is an error and accepts nothing. It is not changed by verification and
+// may be used by several goroutines.
+type Policy struct {
+	// Builders are those that may have made the artifact. One is enough.
+	Builders []Builder
+
+	// Source is the repository's URL, "https://github.com/org/repo".
+	Source string
+
+	// BuildTypes are the build types whose parameters the caller understands.
+	BuildTypes []string
+
+	// Refs are the branches and tags that may have been built. With a Commit
+	// it may be left zero: the commit then is enough.
+	Refs Refs
+
+	// Commit is the commit that must have been built. The zero Digest stands
+	// for any commit of an allowed ref.
+	Commit hallmark.Digest
+
+	// Parameters are the external parameters that the build may have, by
+	// JSON Pointer (RFC 6901): "/workflow/path". The build must have exactly
+	// these, beside its source's repository and ref, for which Source and
+	// Refs answer: one that is missing and one that is not named here are
+	// both failures.
+	Parameters map[string]Parameter
+
+	// Triggers are the events that may have started a build in a platform
+	// that has events. Empty means push, release and workflow_dispatch: those
+	// that only people with write access can cause.
+	Triggers []string
+
+	// Runners are the kinds of machine on which such a build may have run.
+	// Empty means those of the platform itself: github-hosted, gitlab-hosted.
+	Runners []string
+
+	// Require is what must be attested of the artifact beside its provenance.
+	Require []Requirement
+}
+
+// A Builder is a build platform that the caller trusts.
+type Builder struct {
+	// ID is the builder.id that the provenance must have, byte by byte.
+	ID string
+
+	// Identity is who may sign for ID.
+	Identity Identity
+
+	// Level is the SLSA Build level up to which the caller trusts the
+	// builder, 1 to 3; 0 means 1. A Result has no higher level, whatever the
+	// provenance says.
+	Level int
+}
+
+// Refs are the branches and tags that a build may be of. The zero Refs allows
+// none.
+type Refs struct {
+	Branches []string // exact names, "main"
+	Tags     []string // exact names, "v1.2.3"
+
+	// Releases allows every tag that is a semantic version with a v and
+	// without a pre-release: "v1.2.3".
+	Releases bool
+
+	// Any allows every ref, and a build that names none.
+	Any bool
+}
+
+// A Parameter says which values an external parameter may have. The zero
+// Parameter allows none.
+type Parameter struct {
+	// OneOf are the values that are allowed: JSON values, compared with the
+	// digits of numbers as written.
+	OneOf []any
+
+	// Any allows every value. It is for a parameter that cannot make the
+	// artifact another one than the caller wants.
+	Any bool
+}
+
+// A Requirement is an attestation that an artifact must have beside its
+// provenance. Requirements do not depend on each other: evidence that fails one
+// may satisfy another.
+type Requirement struct {
+	// PredicateType is the exact predicate type.
+	PredicateType string
+
+	// Identities are those who may sign it.
+	Identities []Identity
+
+	// Threshold is how many of them must have signed, by distinct keys or
+	// certificate identities; 0 means 1.
+	Threshold int
+}
+
+// A Rule names one thing that a Policy checks.
+type Rule string
+
+// The rules.
+const (
+	RuleSignature   Rule = "signature"    // somebody whom the policy names signed
+	RulePayloadType Rule = "payload-type" // what was signed is a statement
+	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance
+	RuleSubject     Rule = "subject"      // the statement is about the artifact
+	RuleBuilder     Rule = "builder"      // it names the builder that its signer may speak for
+	RuleBuildType   Rule = "build-type"
+	RuleSource      Rule = "source"
+	RuleRef         Rule = "ref"
+	RuleCommit      Rule = "commit"
+	RuleParameter   Rule = "parameter" // an external parameter, named in Check.Item
+	RuleTrigger     Rule = "trigger"
+	RuleRunner      Rule = "runner"
+	RuleCertificate Rule = "certificate" // the signer's certificate and the statement agree on Check.Item
+	RuleRequired    Rule = "required"    // a requirement, whose predicate type is in Check.Item
+)
+
+// An Outcome is how a check ended.
+type Outcome string
+
+// The outcomes.
+const (
+	Passed   Outcome = "passed"
+	Failed   Outcome = "failed"
+	Unproven Outcome = "unproven" // the evidence does not tell; this is not a pass
+)
+
+// A Check is one rule held against one piece of evidence.
+type Check struct {
+	Rule    Rule
+	Item    string // what of several things the rule was about; often empty
+	Outcome Outcome
+	Got     string // what the evidence says
+	Want    string // what the policy asks for
+
+	// Envelope is the index of the evidence among the envelopes given to
+	// Verify, or -1 if there was none to check.
+	Envelope int
+}
+
+func (c Check) String() string {
+	name := string(c.Rule)
+	if c.Item != "" {
+		name += " " + c.Item
+	}
+	if c.Outcome == Passed {
+		return fmt.Sprintf("%s: %s", name, c.Got)
+	}
+	text := fmt.Sprintf("%s: got %s, want %s", name, c.Got, c.Want)
+	if c.Outcome == Unproven {
+		text = fmt.Sprintf("%s: unproven: %s, want %s", name, c.Got, c.Want)
+	}
+	if c.Envelope >= 0 {
+		text += fmt.Sprintf(" (evidence %d)", c.Envelope)
+	}
+	return text
+}
+
+// A Result is an artifact that a Policy accepted, and why. Only
+// [Policy.Verify] makes one.
+type Result struct {
+	artifact   hallmark.Artifact
+	builder    Builder
+	build      *provenance.Build
+	statements []*provenance.Statement
+	checks     []Check
+}
+
+// Artifact returns what was accepted. Its name is the one that the caller gave.
+func (r *Result) Artifact() hallmark.Artifact { return r.artifact }
+
+// Builder returns the builder of the policy that made the artifact.
+func (r *Result) Builder() Builder { return r.builder }
+
+// Level returns the SLSA Build level up to which the policy trusts the builder.
+func (r *Result) Level() int { return max(r.builder.Level, 1) }
+
+// Build returns the provenance that was accepted.
+func (r *Result) Build() *provenance.Build { return r.build }
+
+// Statements returns the statements that the policy was satisfied by: the
+// provenance first, then those of each requirement, in the policy's order.
+func (r *Result) Statements() []*provenance.Statement { return slices.Clone(r.statements) }
+
+// Checks returns every check that was made of the accepted evidence. All have
+// passed.
+func (r *Result) Checks() []Check { return slices.Clone(r.checks) }
+
+// A RejectedError says why a Policy does not accept an artifact.
+type RejectedError struct {
+	Artifact hallmark.Artifact
+	Reasons  []Check // at least one; none has passed
+}
+
+// Unproven reports whether nothing speaks against the artifact but that the
+// evidence does not tell enough.
+func (e *RejectedError) Unproven() bool {
+	return !slices.ContainsFunc(e.Reasons, func(c Check) bool { return c.Outcome != Unproven })
+}
+
+func (e *RejectedError) Error() string {
+	var b strings.Builder
+	verdict := "rejected"
+	if e.Unproven() {
+		verdict = "unproven"
+	}
+	fmt.Fprintf(&b, "%s %s", e.Artifact.Name, verdict)
+	for _, c := range e.Reasons {
+		b.WriteString("\n  " + c.String())
+	}
+	return b.String()
+}
+
+// Verify decides whether p accepts a on the evidence of envelopes. The three
+// ends are described at the top of the package. a must have a digest for which
+// [hallmark.Digest.Secure] holds.
+func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*sign.Envelope) (*Result, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(a.Digests, hallmark.Digest.Secure) {
+		return nil, fmt.Errorf("verify: artifact %q has no digest by SHA-256 or better", a.Name)
+	}
+
+	// Who signed? What cannot be decided may be decisive, so it is kept until
+	// it is known whether the rest is enough.
+	var undecided []error
+	r := &Result{artifact: a}
+	var reasons []Check
+	builds := newCandidates(RuleSignature, "")
+	for i, e := range envelopes {
+		signed, err := p.recognizeBuilders(ctx, e)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
+		}
+		if err != nil {
+			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+		}
+		if len(signed) == 0 {
+			continue
+		}
+		st, checks, err := read(i, signed[0].evidence, provenance.PredicateType, RuleProvenance, a)
+		if err != nil {
+			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+			continue
+		}
+		if st == nil {
+			builds.add(checks)
+			continue
+		}
+		b, err := provenance.ParseBuild(st)
+		if err != nil {
+			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+			continue
+		}
+		more, by := p.evaluate(i, b, signed)
+		checks = append(checks, more...)
+		if builds.add(checks) && r.build == nil {
+			r.builder, r.build = by, b
+			r.statements = append(r.statements, st)
+			r.checks = append(r.checks, checks...)
+		}
+	}
+	if r.build == nil {
+		reasons = append(reasons, builds.reasons(wantIdentities(p.Builders))...)
+	}
+
+	for _, q := range p.Require {
+		statements, checks, errs, err := q.verify(ctx, a, envelopes)
+		if err != nil {
+			return nil, err
+		}
+		undecided = append(undecided, errs...)
+		if statements == nil {
+			reasons = append(reasons, checks...)
+			continue
+		}
+		r.statements = append(r.statements, statements...)
+		r.checks = append(r.checks, checks...)
+	}
+
+	switch {
+	case len(reasons) == 0:
+		return r, nil
+	case len(undecided) > 0:
+		return nil, fmt.Errorf("verify: %s is undecided: %w", a.Name, errors.Join(undecided...))
+	}
+	return nil, &RejectedError{Artifact: a, Reasons: reasons}
+}
+
+// check returns everything that p lacks to be a policy.
+func (p *Policy) check() error {
+	var errs []error
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("verify: policy: "+format, a...)) }
+	if p == nil {
+		return errors.New("verify: policy: there is none")
+	}
+	if len(p.Builders) == 0 {
+		fail("no builders")
+	}
+	for i, b := range p.Builders {
+		if b.ID == "" {
+			fail("builder %d has no id", i)
+		}
+		if b.Identity == nil {
+			fail("builder %d has no identity", i)
+		}
+		if b.Level < 0 || b.Level > 3 {
+			fail("builder %d has level %d, want 1 to 3", i, b.Level)
+		}
+	}
+	if p.Source == "" {
+		fail("no source")
+	}
+	if len(p.BuildTypes) == 0 {
+		fail("no build types")
+	}
+	if slices.Contains(p.BuildTypes, "") {
+		fail("an empty build type")
+	}
+	if p.Refs.none() && p.Commit.IsZero() {
+		fail("neither refs nor a commit")
+	}
+	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
+		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())
+	}
+	for at := range p.Parameters {
+		if !strings.HasPrefix(at, "/") {
+			fail("parameter %q is not a JSON Pointer", at)
+		}
+	}
+	for i, q := range p.Require {
+		if q.PredicateType == "" {
+			fail("requirement %d has no predicate type", i)
+		}
+		if len(q.Identities) == 0 || slices.Contains(q.Identities, nil) {
+			fail("requirement %d lacks an identity", i)
+		}
+		if q.Threshold < 0 || q.Threshold > len(q.Identities) {
+			fail("requirement %d asks for %d signers of %d", i, q.Threshold, len(q.Identities))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// signedFor is a builder whose identity signed an envelope.
+type signedFor struct {
+	builder  Builder
+	evidence *Evidence
+}
+
+func (p *Policy) recognizeBuilders(ctx context.Context, e *sign.Envelope) ([]signedFor, error) {
+	var signed []signedFor
+	var errs []error
+	for _, b := range p.Builders {
+		ev, err := recognize(ctx, b.Identity, e)
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+		case ev != nil:
+			signed = append(signed, signedFor{b, ev})
+		}
+	}
+	return signed, errors.Join(errs...)
+}
+
+// recognize returns nil evidence for an envelope that id did not sign.
+func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, error) {
+	if e == nil {
+		return nil, errors.New("no envelope")
+	}
+	ev, err := id.Recognize(ctx, e)
+	switch {
+	case errors.Is(err, ErrNotSigned):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", id, err)
+	case ev == nil || len(ev.Keys) == 0 && ev.Claims == nil:
+		return nil, fmt.Errorf("%s: recognized without evidence", id)
+	}
+	return ev, nil
+}
+
+// read returns the statement in the i-th evidence if it is of the predicate
+// type and about a. Otherwise it returns the checks that say why not, or an
+// error if the statement cannot be read.
+func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artifact) (*provenance.Statement, []Check, error) {
+	signature := Check{Rule: RuleSignature, Outcome: Passed, Got: ev.signer(), Envelope: i}
+	if ev.PayloadType != provenance.MediaType {
+		return nil, []Check{signature, {RulePayloadType, "", Failed, quote(ev.PayloadType), quote(provenance.MediaType), i}}, nil
+	}
+	st, err := provenance.Parse(ev.Payload)
+	if err != nil {
+		return nil, nil, err
+	}
+	typed := Check{rule, "", Passed, quote(st.PredicateType), quote(predicateType), i}
+	if st.PredicateType != predicateType {
+		typed.Outcome = Failed
+		return nil, []Check{signature, typed}, nil
+	}
+	subject := subjectCheck(i, st, a)
+	checks := []Check{signature, typed, subject}
+	if subject.Outcome != Passed {
+		return nil, checks, nil
+	}
+	return st, checks, nil
+}
+
+// subjectCheck looks for a among the subjects of st. A subject is a if they
+// share a secure digest, and no digest of an algorithm that both have differs.
+func subjectCheck(i int, st *provenance.Statement, a hallmark.Artifact) Check {
+	c := Check{Rule: RuleSubject, Outcome: Failed, Want: artifactText(a), Envelope: i}
+	for _, s := range st.Subjects {
+		shared, conflict := false, false
+		for _, d := range a.Digests {
+			hex, ok := s.Digest[d.Algorithm()]
+			if !ok {
+				continue
+			}
+			// A value that is no digest of its algorithm cannot be equal.
+			if hex != d.Hex() {
+				conflict = true
+			} else if d.Secure() {
+				shared = true
+			}
+		}
+		if shared && !conflict {
+			c.Outcome, c.Got = Passed, artifactText(a)
+			return c
+		}
+	}
+	c.Got = subjectsText(st.Subjects)
+	return c
+}
+
+func artifactText(a hallmark.Artifact) string {
+	var ds []string
+	for _, d := range a.Digests {
+		ds = append(ds, d.String())
+	}
+	return strings.Join(ds, " ")
+}
+
+// subjectsText names a few subjects for a failed check.
+func subjectsText(subjects []provenance.ResourceDescriptor) string {
+	const show = 3
+	var text []string
+	for _, s := range subjects[:min(show, len(subjects))] {
+		hex := "no SHA-256"
+		if h, ok := s.Digest["sha256"]; ok {
+			hex = fmt.Sprintf("sha256:%.64s", h)
+		}
+		text = append(text, fmt.Sprintf("%.100q (%s)", s.Name, hex))
+	}
+	if n := len(subjects) - show; n > 0 {
+		text = append(text, fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(text, ", ")
+}
+
+// verify looks for a statement about a for q, signed by as many identities as
+// it asks for. It returns nil statements and the reasons if there is none.
+func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (statements []*provenance.Statement, checks []Check, undecided []error, err error) {
+	threshold := max(q.Threshold, 1)
+	found := newCandidates(RuleRequired, q.PredicateType)
+	signers := make(map[string]bool)
+	for i, e := range envelopes {
+		counted := false
+		for _, id := range q.Identities {
+			ev, err := recognize(ctx, id, e)
+			if ctx.Err() != nil {
+				return nil, nil, nil, fmt.Errorf("verify: %w", context.Cause(ctx))
+			}
+			if err != nil {
+				undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+				continue
+			}
+			if ev == nil {
+				continue
+			}
+			st, made, err := read(i, ev, q.PredicateType, RuleRequired, a)
+			if err != nil {
+				undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+				continue
+			}
+			for k := range made {
+				made[k].Item = q.PredicateType
+			}
+			if !found.add(made) {
+				continue
+			}
+			if !counted {
+				statements = append(statements, st)
+				counted = true
+			}
+			checks = append(checks, made...)
+			for _, s := range ev.signers() {
+				signers[s] = true
+			}
+		}
+	}
+	if len(signers) >= threshold {
+		return statements, checks, undecided, nil
+	}
+	var names []string
+	for _, id := range q.Identities {
+		names = append(names, id.String())
+	}
+	want := strings.Join(names, ", ")
+	if threshold > 1 {
+		want = fmt.Sprintf("%d of %s", threshold, want)
+	}
+	if len(signers) > 0 {
+		got := fmt.Sprintf("%d distinct signers", len(signers))
+		return nil, []Check{{RuleRequired, q.PredicateType, Failed, got, want, -1}}, undecided, nil
+	}
+	return nil, found.reasons(want), undecided, nil
+}
+
+// candidates keeps why evidence that a trusted party signed did not do.
+type candidates struct {
+	rule   Rule
+	item   string
+	about  []Check // failures of evidence about the artifact
+	others []Check // failures of evidence that never got so far
+}
+
+func newCandidates(rule Rule, item string) *candidates { return &candidates{rule: rule, item: item} }
+
+// add takes the checks of one piece of evidence and reports whether all passed.
+func (c *candidates) add(checks []Check) bool {
+	passed, about := true, false
+	for _, k := range checks {
+		if k.Rule == RuleSubject && k.Outcome == Passed {
+			about = true
+		}
+		if k.Outcome != Passed {
+			passed = false
+		}
+	}
+	if passed {
+		return true
+	}
+	for _, k := range checks {
+		switch {
+		case k.Outcome == Passed:
+		case about:
+			c.about = append(c.about, k)
+		case k.Rule != RuleProvenance && k.Rule != RuleRequired:
+			// That evidence of one type is not of another is no reason.
+			c.others = append(c.others, k)
+		}
+	}
+	return false
+}
+
+// reasons returns why no evidence did: evidence about the artifact first, and
+// that there is none if there is none.
+func (c *candidates) reasons(want string) []Check {
+	switch {
+	case len(c.about) > 0:
+		return c.about
+	case len(c.others) > 0:
+		return c.others
+	}
+	return []Check{{c.rule, c.item, Failed, "no evidence that it signed", want, -1}}
+}
+
+func wantIdentities(builders []Builder) string {
+	var names []string
+	for _, b := range builders {
+		if n := b.Identity.String(); !slices.Contains(names, n) {
+			names = append(names, n)
+		}
+	}
+	return "provenance signed by " + strings.Join(names, " or ")
+}
+
+func quote(s string) string { return fmt.Sprintf("%.200q", s) }
