@@ -48,7 +48,7 @@ func Hash(r io.Reader, algorithms ...string) ([]Digest, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, _, err := hashReader(r, algorithms)
+	ds, _, err := hashReader(r, algorithms, make([]byte, bufferSize))
 	return ds, err
 }
 
@@ -63,7 +63,7 @@ func HashFile(path string, algorithms ...string) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, err
 	}
-	return hashFile(context.Background(), path, algorithms, nil)
+	return hashFile(context.Background(), path, algorithms, nil, make([]byte, bufferSize))
 }
 
 // HashOptions says how [HashFiles] works. The zero value is ready for use.
@@ -98,12 +98,13 @@ func HashFiles(ctx context.Context, paths []string, o HashOptions) ([]Artifact, 
 	var wg sync.WaitGroup
 	for range min(workers, len(paths)) {
 		wg.Go(func() {
+			buf := make([]byte, bufferSize)
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(paths) {
 					return
 				}
-				a, err := hashFile(ctx, paths[i], algorithms, o.Progress)
+				a, err := hashFile(ctx, paths[i], algorithms, o.Progress, buf)
 				if err != nil {
 					cancel(err)
 					return
@@ -119,7 +120,7 @@ func HashFiles(ctx context.Context, paths []string, o HashOptions) ([]Artifact, 
 	return artifacts, nil
 }
 
-func hashFile(ctx context.Context, path string, algorithms []string, progress func(int64)) (Artifact, error) {
+func hashFile(ctx context.Context, path string, algorithms []string, progress func(int64), buf []byte) (Artifact, error) {
 	// Lstat first: opening a FIFO would block.
 	before, err := os.Lstat(path)
 	if err != nil {
@@ -140,7 +141,7 @@ func hashFile(ctx context.Context, path string, algorithms []string, progress fu
 	if !os.SameFile(before, opened) {
 		return Artifact{}, fmt.Errorf("hash %s: the file was replaced while it was opened", path)
 	}
-	ds, n, err := hashReader(&watched{ctx, f, progress}, algorithms)
+	ds, n, err := hashReader(&watched{ctx, f, progress}, algorithms, buf)
 	if err != nil {
 		return Artifact{}, fmt.Errorf("hash %s: %w", path, err)
 	}
@@ -172,13 +173,14 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func hashReader(r io.Reader, algorithms []string) ([]Digest, int64, error) {
+// bufferSize is large enough that the calls to read do not show beside SHA-256.
+const bufferSize = 256 << 10
+
+func hashReader(r io.Reader, algorithms []string, buf []byte) ([]Digest, int64, error) {
 	hashes := make([]hash.Hash, len(algorithms))
 	for i, a := range algorithms {
 		hashes[i] = newHash(a)
 	}
-	// Large enough that the calls to read do not show beside SHA-256.
-	buf := make([]byte, 256<<10)
 	var total int64
 	for {
 		n, err := r.Read(buf)

@@ -58,17 +58,17 @@ func KnownAlgorithm(algorithm string) bool { return hexLengths(algorithm) != nil
 func ParseDigest(s string) (Digest, error) {
 	algorithm, sum, ok := strings.Cut(s, ":")
 	if !ok {
-		return Digest{}, fmt.Errorf("malformed digest %q: no colon, want algorithm:hex", s)
+		return Digest{}, fmt.Errorf("malformed digest %.150q: no colon, want algorithm:hex", s)
 	}
 	lengths := hexLengths(algorithm)
 	if lengths == nil {
-		return Digest{}, fmt.Errorf("malformed digest %q: unknown algorithm %q", s, algorithm)
+		return Digest{}, fmt.Errorf("malformed digest %.150q: unknown algorithm %.50q", s, algorithm)
 	}
 	if !slices.Contains(lengths, len(sum)) {
-		return Digest{}, fmt.Errorf("malformed digest %q: %d digits, want %v", s, len(sum), lengths)
+		return Digest{}, fmt.Errorf("malformed digest %.150q: %d digits, want %v", s, len(sum), lengths)
 	}
 	if strings.Trim(sum, "0123456789abcdef") != "" {
-		return Digest{}, fmt.Errorf("malformed digest %q: not lower-case hexadecimal", s)
+		return Digest{}, fmt.Errorf("malformed digest %.150q: not lower-case hexadecimal", s)
 	}
 	return Digest{algorithm, sum}, nil
 }
@@ -79,11 +79,12 @@ func ParseDigest(s string) (Digest, error) {
 func ParseH1(sum string) (Digest, error) {
 	b64, ok := strings.CutPrefix(sum, "h1:")
 	if !ok {
-		return Digest{}, fmt.Errorf("malformed module sum %q: want h1:", sum)
+		return Digest{}, fmt.Errorf("malformed module sum %.150q: want h1:", sum)
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(b64)
-	if err != nil || len(b) != 32 {
-		return Digest{}, fmt.Errorf("malformed module sum %q: want 32 bytes in base64", sum)
+	// The length, because encoding/base64 passes over line breaks.
+	if err != nil || len(b64) != 44 || len(b) != 32 {
+		return Digest{}, fmt.Errorf("malformed module sum %.150q: want 32 bytes in base64", sum)
 	}
 	return Digest{"dirHash", hex.EncodeToString(b)}, nil
 }

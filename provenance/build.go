@@ -1,12 +1,12 @@
 package provenance
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -57,8 +57,8 @@ type Build struct {
 	Byproducts []ResourceDescriptor
 
 	// Evidence says where the values above come from, by their path:
-	// "builder", "source.repository", "source.ref", "source.commit",
-	// "external.workflow.path". It is not part of the provenance: a claim
+	// "builder", "invocation", "source.repository", "source.ref",
+	// "source.commit", "external.workflow.path". It is not part of the provenance: a claim
 	// about its own trustworthiness would be worth nothing to a verifier.
 	Evidence map[string]Evidence
 }
@@ -158,18 +158,20 @@ func (s Source) Descriptor() (d ResourceDescriptor, ok bool) {
 	}
 	d.URI = s.URI()
 	d.Annotations = make(map[string]any)
+	if s.Modified {
+		d.Annotations[annotationModified] = true
+	}
 	switch {
 	case s.Commit.IsZero():
 	case s.Modified:
-		d.Annotations[annotationModified] = true
 		d.Annotations[annotationBase] = s.Commit.String()
 	default:
 		d.Digest = NewDigestSet(s.Commit)
 	}
-	if s.RepositoryFrom == Caller || s.RepositoryFrom == ModulePath {
+	if s.Repository != "" && (s.RepositoryFrom == Caller || s.RepositoryFrom == ModulePath) {
 		d.Annotations[annotationRepositoryFrom] = s.RepositoryFrom.String()
 	}
-	if s.CommitFrom == Caller {
+	if !s.Commit.IsZero() && s.CommitFrom == Caller {
 		d.Annotations[annotationCommitFrom] = s.CommitFrom.String()
 	}
 	// A modified commit of an unknown repository has neither: nothing is left
@@ -183,7 +185,8 @@ func (s Source) Descriptor() (d ResourceDescriptor, ok bool) {
 // https URL, and a ref.
 //
 // The commit is the gitCommit digest of the dependency whose URI is that
-// repository at that ref. If there is no such parameter or there are both, the
+// repository at that ref; it is zero if such dependencies have different ones.
+// The source is modified if any of them says so. If there is no such parameter or there are both, the
 // zero Source is returned: a source that is not known for certain is not known.
 func (b *Build) Source() (s Source, parameter string) {
 	for _, name := range []string{"workflow", "source"} {
@@ -204,16 +207,13 @@ func (b *Build) Source() (s Source, parameter string) {
 	if parameter == "" {
 		return Source{}, ""
 	}
+	var commits []hallmark.Digest
 	for _, d := range b.Dependencies {
 		if d.URI != s.URI() {
 			continue
 		}
-		if !s.Commit.IsZero() || s.Modified {
-			// Two commits of one ref: neither is known to be the one.
-			s.Commit, s.Modified = hallmark.Digest{}, false
-			return s, parameter
-		}
-		s.Modified, _ = d.Annotations[annotationModified].(bool)
+		modified, _ := d.Annotations[annotationModified].(bool)
+		s.Modified = s.Modified || modified
 		if from, _ := d.Annotations[annotationRepositoryFrom].(string); from == ModulePath.String() {
 			s.RepositoryFrom = ModulePath
 		} else if from == Caller.String() {
@@ -222,12 +222,16 @@ func (b *Build) Source() (s Source, parameter string) {
 		if from, _ := d.Annotations[annotationCommitFrom].(string); from == Caller.String() {
 			s.CommitFrom = Caller
 		}
-		if s.Modified {
-			base, _ := d.Annotations[annotationBase].(string)
-			s.Commit, _ = hallmark.ParseDigest(base)
-		} else if c, err := d.Digest.digest("gitCommit"); err == nil {
-			s.Commit = c
+		c, err := d.Digest.digest("gitCommit")
+		if base, ok := d.Annotations[annotationBase].(string); ok && modified {
+			c, err = hallmark.ParseDigest(base)
 		}
+		if err == nil && c.Algorithm() == "gitCommit" && !slices.Contains(commits, c) {
+			commits = append(commits, c)
+		}
+	}
+	if len(commits) == 1 { // of two, neither is known to be the one
+		s.Commit = commits[0]
 	}
 	return s, parameter
 }
@@ -335,11 +339,12 @@ func (b *Build) sortedDependencies() []ResourceDescriptor {
 }
 
 func sorted(ds []ResourceDescriptor) []ResourceDescriptor {
-	ds = slices.Clone(ds)
-	slices.SortStableFunc(ds, func(a, b ResourceDescriptor) int {
-		return cmp.Or(cmp.Compare(a.URI, b.URI), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest.key(), b.Digest.key()))
+	return sortedBy(ds, func(a, b *ResourceDescriptor) int {
+		if c := strings.Compare(a.URI, b.URI); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
 	})
-	return ds
 }
 
 // ParseBuild returns the Build in s, whose predicate type must be
@@ -357,7 +362,7 @@ func ParseBuild(s *Statement) (*Build, error) {
 			case "runDetails":
 				return r.Object(func(name string) error { return b.readRun(r, name) })
 			}
-			return r.Skip()
+			return skip(r, name, "buildDefinition", "runDetails")
 		})
 	})
 	if err != nil {
@@ -377,7 +382,7 @@ func (b *Build) readDefinition(r *strictjson.Reader, name string) (err error) {
 	case "resolvedDependencies":
 		b.Dependencies, err = readDescriptors(r, MaxDependencies)
 	default:
-		err = r.Skip()
+		err = skip(r, name, "buildType", "externalParameters", "internalParameters", "resolvedDependencies")
 	}
 	return err
 }
@@ -401,7 +406,7 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 					return err
 				})
 			default:
-				err = r.Skip()
+				err = skip(r, name, "id", "builderDependencies", "version")
 			}
 			return err
 		})
@@ -411,14 +416,17 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 		}
 		return r.Object(func(name string) (err error) {
 			switch name {
-			case "invocationId":
+			case "invocationId", "invocationID": // the latter from in-toto-golang before v0.10.0
+				if b.Invocation != "" {
+					return r.Errorf("a second invocation id")
+				}
 				b.Invocation, err = r.String()
 			case "startedOn":
 				b.Started, err = readTime(r)
 			case "finishedOn":
 				b.Finished, err = readTime(r)
 			default:
-				err = r.Skip()
+				err = skip(r, name, "invocationId", "startedOn", "finishedOn")
 			}
 			return err
 		})
@@ -426,7 +434,7 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 		b.Byproducts, err = readDescriptors(r, MaxDependencies)
 		return err
 	}
-	return r.Skip()
+	return skip(r, name, "builder", "metadata", "byproducts")
 }
 
 // readParameters reads an object of parameters. "Unset, null, and empty MUST be

@@ -1,10 +1,12 @@
 package provenance
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
@@ -74,6 +76,26 @@ func (d *ResourceDescriptor) identifies() bool {
 		}
 		return true
 	})
+}
+
+// sortedBy returns ds in the order in which they are written: by compare, then
+// by digest. Those that differ in nothing of that have the order of their JSON,
+// so that the order in ds never shows.
+func sortedBy(ds []ResourceDescriptor, compare func(a, b *ResourceDescriptor) int) []ResourceDescriptor {
+	ds = slices.Clone(ds)
+	slices.SortFunc(ds, func(a, b ResourceDescriptor) int {
+		if c := compare(&a, &b); c != 0 {
+			return c
+		}
+		if c := strings.Compare(a.Digest.key(), b.Digest.key()); c != 0 {
+			return c
+		}
+		// What cannot be written is an error when it is written.
+		x, _ := a.append(nil)
+		y, _ := b.append(nil)
+		return bytes.Compare(x, y)
+	})
+	return ds
 }
 
 // append appends d as JSON, its members in the order of the specification.
@@ -154,6 +176,10 @@ func readDescriptor(r *strictjson.Reader) (d ResourceDescriptor, err error) {
 			if text, err = r.Text(); err != nil {
 				return err
 			}
+			// encoding/base64 skips newlines even when strict.
+			if bytes.ContainsAny(text, "\r\n") {
+				return r.Errorf("malformed base64: line break")
+			}
 			if d.Content, err = base64.StdEncoding.Strict().DecodeString(string(text)); err != nil {
 				return r.Errorf("malformed base64: %v", err)
 			}
@@ -172,7 +198,7 @@ func readDescriptor(r *strictjson.Reader) (d ResourceDescriptor, err error) {
 			v, err = r.Value()
 			d.Annotations, _ = v.(map[string]any)
 		default:
-			err = r.Skip()
+			err = skip(r, name, "name", "uri", "digest", "content", "downloadLocation", "mediaType", "annotations")
 		}
 		return err
 	})
@@ -192,7 +218,7 @@ func (d *ResourceDescriptor) validate(ps *problems, at string) {
 	for _, algorithm := range slices.Sorted(maps.Keys(d.Digest)) {
 		if _, err := d.Digest.digest(algorithm); err != nil {
 			severity := Error
-			if !hallmark.KnownAlgorithm(algorithm) {
+			if !hallmark.KnownAlgorithm(algorithm) && !misspelled(algorithm) {
 				severity = Warning // identifiers that are no hashes are allowed
 			}
 			ps.add(severity, at+".digest."+algorithm, "%v", err)
@@ -204,6 +230,13 @@ func (d *ResourceDescriptor) validate(ps *problems, at string) {
 	if d.DownloadLocation != "" {
 		checkURI(ps, at+".downloadLocation", d.DownloadLocation)
 	}
+}
+
+// misspelled reports whether algorithm is another spelling of one that is known,
+// such as SHA256 or sha-256, which some readers take for it.
+func misspelled(algorithm string) bool {
+	lower := strings.ToLower(algorithm)
+	return hallmark.KnownAlgorithm(strings.ReplaceAll(lower, "-", "_")) || hallmark.KnownAlgorithm(strings.ReplaceAll(lower, "-", ""))
 }
 
 func validateDescriptors(ps *problems, at string, ds []ResourceDescriptor) {

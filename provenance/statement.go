@@ -37,7 +37,6 @@
 package provenance
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,9 +93,11 @@ func (s *Statement) Marshal() ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	subjects := slices.Clone(s.Subjects)
-	slices.SortFunc(subjects, func(a, b ResourceDescriptor) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.URI, b.URI), cmp.Compare(a.Digest.key(), b.Digest.key()))
+	subjects := sortedBy(s.Subjects, func(a, b *ResourceDescriptor) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.URI, b.URI)
 	})
 	b := append([]byte(nil), `{"_type":"`+StatementType+`","subject":[`...)
 	for i, d := range subjects {
@@ -145,7 +146,7 @@ func (s *Statement) check() error {
 // list that is missing or empty. What is wrong inside of a subject, such as a
 // digest that is too short, is left to [Statement.Validate] and to those who
 // match digests: it identifies nothing. Members that in-toto does not know are
-// ignored.
+// ignored, at every level.
 func Parse(payload []byte) (*Statement, error) {
 	if len(payload) > MaxStatementSize {
 		return nil, fmt.Errorf("malformed statement: %d bytes, at most %d are read", len(payload), MaxStatementSize)
@@ -170,7 +171,7 @@ func Parse(payload []byte) (*Statement, error) {
 				}
 				s.Predicate, err = r.Raw()
 			default:
-				err = r.Skip()
+				err = skip(r, name, "_type", "subject", "predicateType", "predicate")
 			}
 			return err
 		})
@@ -187,6 +188,18 @@ func Parse(payload []byte) (*Statement, error) {
 	}
 	s.Predicate = slices.Clone(s.Predicate)
 	return &s, nil
+}
+
+// skip reads the value of a member that is none of known. A name that differs
+// from one of them in case only is an error: encoding/json, for one, takes it
+// for that member, and would read another statement.
+func skip(r *strictjson.Reader, name string, known ...string) error {
+	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			return r.Errorf("want %q", k)
+		}
+	}
+	return r.Skip()
 }
 
 // A Severity says what a [Problem] means for those who read the statement.
@@ -238,13 +251,18 @@ func (s *Statement) Validate() []Problem {
 		ps.add(Error, "$.subject", "%d subjects, at most %d can be read", n, MaxSubjects)
 		return ps
 	}
-	names := make(map[string]int)
+	names, uris := make(map[string]int), make(map[string]int)
 	for i, d := range s.Subjects {
 		at := fmt.Sprintf("$.subject[%d]", i)
 		if first, ok := names[d.Name]; ok && d.Name != "" {
 			ps.add(Error, at+".name", "%q is also the name of subject %d", d.Name, first)
 		} else {
 			names[d.Name] = i
+		}
+		if first, ok := uris[d.URI]; ok && d.URI != "" {
+			ps.add(Warning, at+".uri", "%q is also the uri of subject %d", d.URI, first)
+		} else {
+			uris[d.URI] = i
 		}
 		if len(d.Digest) == 0 {
 			ps.add(Error, at+".digest", "a subject needs a digest")
@@ -290,7 +308,7 @@ func checkURI(ps *problems, path, uri string) {
 	case uri == "":
 		ps.add(Error, path, "missing")
 		return
-	case !ok || scheme == "" || rest == "" || strings.Trim(scheme, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.") != "":
+	case !ok || rest == "" || !isScheme(scheme):
 		ps.add(Error, path, "%.200q is not an absolute URI", uri)
 		return
 	case strings.ContainsFunc(uri, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`"<>\^{|}`+"`", c) }):
@@ -300,9 +318,17 @@ func checkURI(ps *problems, path, uri string) {
 		ps.add(Error, path, "the scheme of %.200q is not in lower case", uri)
 	}
 	if authority, ok := strings.CutPrefix(rest, "//"); ok {
-		authority, _, _ = strings.Cut(authority, "/")
+		if i := strings.IndexAny(authority, "/?#"); i >= 0 {
+			authority = authority[:i]
+		}
 		if authority != strings.ToLower(authority) {
 			ps.add(Error, path, "the authority of %.200q is not in lower case", uri)
 		}
 	}
+}
+
+// isScheme reports whether s is a letter and then letters, digits, and + - .
+func isScheme(s string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	return s != "" && strings.IndexByte(letters, s[0]) >= 0 && strings.Trim(s, letters+"0123456789+-.") == ""
 }

@@ -20,10 +20,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
 )
@@ -143,9 +143,7 @@ type Tool struct{ Name, Version string }
 // in which it is not a Document, as [Document.Check] does.
 func (d *Document) Sort() error {
 	slices.SortFunc(d.Components, func(a, b Component) int { return cmp.Compare(a.Ref, b.Ref) })
-	slices.SortFunc(d.Edges, func(a, b Edge) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
-	})
+	slices.SortFunc(d.Edges, compareEdges)
 	d.Edges = slices.Compact(d.Edges)
 	sortProperties(d.Properties)
 	sortProperties(d.Main.Properties)
@@ -161,23 +159,57 @@ func sortProperties(ps []Property) {
 	})
 }
 
-// Check returns every way in which d is not a Document, joined: a component
-// without a Ref, a name, a type or a scope, two with the same Ref, an edge whose
-// end is not in the document or that leads back to its start. Encoders refuse
-// a Document that does not pass.
+// Check returns every way in which d is not a Document, joined:
+//
+//   - a component without a Ref or a name, with a type, a scope or a completeness
+//     that is none of this package's, with a zero Digest, or with a PURL or a
+//     Replaces that does not begin with "pkg:";
+//   - two components with the same Ref;
+//   - a main component that is not part of the artifact;
+//   - an edge with an end that is not in d, or that leads to its own start;
+//   - a Phase that is none of this package's;
+//   - a text anywhere in d that is not UTF-8.
+//
+// Encoders refuse a Document that does not pass.
 func (d *Document) Check() error {
 	var errs []error
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("sbom: "+format, a...)) }
-	known := make(map[string]bool, len(d.Components)+1)
-	for i, c := range d.components() {
-		where := fmt.Sprintf("component %d (%s)", i, cmp.Or(c.Ref, c.Name))
-		if i == 0 {
-			where = "main component"
+	text := func(of string, texts ...string) {
+		for _, t := range texts {
+			// Two texts could become one when they are written down.
+			if !utf8.ValidString(t) {
+				fail("%s: text %q is not UTF-8", of, t)
+			}
 		}
+	}
+	properties := func(of string, ps []Property) {
+		for _, p := range ps {
+			text(of, p.Name, p.Value)
+		}
+	}
+
+	text("document", d.Unknown...)
+	properties("document", d.Properties)
+	switch d.Phase {
+	case "", PreBuild, Built, PostBuild:
+	default:
+		fail("document: phase %q is not known", d.Phase)
+	}
+	if d.Main.Scope == Build {
+		fail("main component: scope %q, want %q", d.Main.Scope, Runtime)
+	}
+	known := make(map[string]bool, len(d.Components)+1)
+	for i, c := range d.All() {
+		where := c.Ref
 		switch {
+		case i == 0:
+			where = "main component"
 		case c.Ref == "":
+			where = fmt.Sprintf("component %q", c.Name)
+		}
+		if c.Ref == "" {
 			fail("%s has no ref", where)
-		case known[c.Ref]:
+		} else if known[c.Ref] {
 			fail("%s: its ref occurs twice", where)
 		}
 		known[c.Ref] = true
@@ -190,9 +222,21 @@ func (d *Document) Check() error {
 		if c.Scope != Runtime && c.Scope != Build {
 			fail("%s: scope %q, want %q or %q", where, c.Scope, Runtime, Build)
 		}
-		if c.PURL != "" && !strings.HasPrefix(c.PURL, "pkg:") {
-			fail("%s: PURL %q does not begin with pkg:", where, c.PURL)
+		if c.Requirements != Complete && c.Requirements != Unknown {
+			fail("%s: completeness %q is not known", where, c.Requirements)
 		}
+		for _, p := range []string{c.PURL, c.Replaces} {
+			if p != "" && !strings.HasPrefix(p, "pkg:") {
+				fail("%s: package URL %q does not begin with pkg:", where, p)
+			}
+		}
+		for _, dg := range c.Digests {
+			if dg.IsZero() {
+				fail("%s: a digest is zero", where)
+			}
+		}
+		text(where, c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
+		properties(where, c.Properties)
 	}
 	for _, e := range d.Edges {
 		if !known[e.From] || !known[e.To] {
@@ -205,19 +249,36 @@ func (d *Document) Check() error {
 	return errors.Join(errs...)
 }
 
-// components yields d's components with their number in the document; Main is
-// number 0.
-func (d *Document) components() iter.Seq2[int, *Component] {
-	return func(yield func(int, *Component) bool) {
-		if !yield(0, &d.Main) {
-			return
-		}
-		for i := range d.Components {
-			if !yield(i+1, &d.Components[i]) {
-				return
-			}
-		}
+// All returns all components of d: the main one first, the others by Ref, in
+// whatever order they are in d. They are d's own and not copies.
+func (d *Document) All() []*Component {
+	all := make([]*Component, 1, 1+len(d.Components))
+	all[0] = &d.Main
+	for i := range d.Components {
+		all = append(all, &d.Components[i])
 	}
+	slices.SortFunc(all[1:], func(a, b *Component) int { return cmp.Compare(a.Ref, b.Ref) })
+	return all
+}
+
+// Requires returns, for the Ref of each component that requires any, the Refs of
+// those that it requires, sorted and without duplicates.
+func (d *Document) Requires() map[string][]string {
+	edges := slices.Clone(d.Edges)
+	slices.SortFunc(edges, compareEdges)
+	edges = slices.Compact(edges)
+	to := make([]string, len(edges)) // one piece of memory for all lists
+	requires := make(map[string][]string)
+	for i, e := range edges {
+		to[i] = e.To
+		n := len(requires[e.From])
+		requires[e.From] = to[i-n : i+1 : i+1]
+	}
+	return requires
+}
+
+func compareEdges(a, b Edge) int {
+	return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
 }
 
 // Component returns the component of d that ref identifies, or nil.
@@ -237,10 +298,7 @@ func (d *Document) Component(ref string) *Component {
 // Document whose edges are not known to be complete does not mean that the
 // component is not needed.
 func (d *Document) Why(ref string) []string {
-	to := make(map[string][]string)
-	for _, e := range d.Edges {
-		to[e.From] = append(to[e.From], e.To)
-	}
+	requires := d.Requires()
 	from := map[string]string{d.Main.Ref: ""}
 	for queue := []string{d.Main.Ref}; len(queue) > 0; queue = queue[1:] {
 		if queue[0] == ref {
@@ -251,7 +309,7 @@ func (d *Document) Why(ref string) []string {
 			slices.Reverse(chain)
 			return chain
 		}
-		for _, next := range to[queue[0]] {
+		for _, next := range requires[queue[0]] {
 			if _, seen := from[next]; !seen {
 				from[next] = queue[0]
 				queue = append(queue, next)

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -27,8 +28,22 @@ import (
 // gives up when its context has ended, but cannot interrupt key once it signs.
 // It is safe for concurrent use if key is.
 func NewSigner(key crypto.Signer) (SignerVerifier, error) {
-	if key == nil {
+	switch k := key.(type) {
+	case nil:
 		return nil, errors.New("sign: no key")
+	case *ecdsa.PrivateKey:
+		if k == nil {
+			return nil, errors.New("sign: no key")
+		}
+	case ed25519.PrivateKey:
+		// crypto/ed25519 panics over a key of another length, and a signature
+		// made with another key's public half gives the private one away.
+		if len(k) != ed25519.PrivateKeySize {
+			return nil, fmt.Errorf("sign: Ed25519 private key of %d bytes, want %d", len(k), ed25519.PrivateKeySize)
+		}
+		if !k.Equal(ed25519.NewKeyFromSeed(k.Seed())) {
+			return nil, errors.New("sign: the halves of the Ed25519 key do not belong together")
+		}
 	}
 	v, err := newVerifier(key.Public())
 	if err != nil {
@@ -64,8 +79,8 @@ func Fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
 
 // ParsePrivateKey parses a private key in PEM: PKCS #8 ("PRIVATE KEY"), or
 // SEC 1 ("EC PRIVATE KEY"). The key must be one that [NewSigner] takes. Data
-// beside the one PEM block is an error, as is an encrypted key. No error holds
-// any part of the key.
+// beside the one PEM block is an error, as are an encrypted key and data of more
+// than [MaxKeySize]. No error holds any part of the key.
 func ParsePrivateKey(data []byte) (SignerVerifier, error) {
 	block, err := onlyBlock(data, "private key")
 	if err != nil {
@@ -80,7 +95,10 @@ func ParsePrivateKey(data []byte) (SignerVerifier, error) {
 	default:
 		return nil, fmt.Errorf("malformed private key: PEM block %.40q, want PRIVATE KEY or EC PRIVATE KEY", block.Type)
 	}
-	if err != nil {
+	// crypto/x509 passes over what follows a private key.
+	var whole asn1.RawValue
+	rest, unread := asn1.Unmarshal(block.Bytes, &whole)
+	if err != nil || unread != nil || len(rest) > 0 {
 		// What the parser says could quote the key.
 		return nil, fmt.Errorf("malformed private key: the PEM block %s does not hold one", block.Type)
 	}
@@ -93,7 +111,7 @@ func ParsePrivateKey(data []byte) (SignerVerifier, error) {
 
 // ParsePublicKey parses a public key in PEM, in PKIX form ("PUBLIC KEY"). The
 // key must be one that [NewVerifier] takes. Data beside the one PEM block is an
-// error.
+// error, as are data of more than [MaxKeySize].
 func ParsePublicKey(data []byte) (Verifier, error) {
 	block, err := onlyBlock(data, "public key")
 	if err != nil {
@@ -122,10 +140,16 @@ func MarshalPublicKey(key crypto.PublicKey) ([]byte, error) {
 }
 
 func onlyBlock(data []byte, what string) (*pem.Block, error) {
+	if len(data) > MaxKeySize {
+		return nil, fmt.Errorf("malformed %s: %d bytes, at most %d are read", what, len(data), MaxKeySize)
+	}
 	block, rest := pem.Decode(data)
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("malformed %s: no PEM block", what)
+	case bytes.Count(data, []byte("-----BEGIN ")) > 1:
+		// Counted, because encoding/pem passes over a block that is broken.
+		return nil, fmt.Errorf("malformed %s: more than one PEM block", what)
 	case !bytes.HasPrefix(bytes.TrimSpace(data), []byte("-----BEGIN ")):
 		return nil, fmt.Errorf("malformed %s: data before the PEM block", what)
 	case len(bytes.TrimSpace(rest)) > 0:
@@ -149,7 +173,10 @@ func newVerifier(key crypto.PublicKey) (*verifier, error) {
 			return nil, fmt.Errorf("sign: Ed25519 key of %d bytes, want %d", len(k), ed25519.PublicKeySize)
 		}
 	case *ecdsa.PublicKey:
-		if k == nil || k.Curve != elliptic.P256() {
+		if k == nil || *k == (ecdsa.PublicKey{Curve: k.Curve}) {
+			return nil, errors.New("sign: ECDSA key without a point")
+		}
+		if k.Curve != elliptic.P256() {
 			return nil, errors.New("sign: ECDSA key on another curve than P-256")
 		}
 		if _, err := k.ECDH(); err != nil {

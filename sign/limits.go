@@ -1,7 +1,8 @@
 package sign
 
-// Bounds of what [Parse] accepts. What is over one of them is refused with an
-// error that names the bound.
+// Bounds of what [Parse], [ParseLines], [ParsePrivateKey] and [ParsePublicKey]
+// accept, and [Sign] and [Envelope.Marshal] make. What is over one of them is
+// refused with an error that names the bound.
 const (
 	// MaxEnvelopeSize is the size of an envelope or bundle, in bytes.
 	MaxEnvelopeSize = 64 << 20
@@ -11,4 +12,7 @@ const (
 
 	// MaxLines is the number of lines of a JSON Lines file.
 	MaxLines = 10_000
+
+	// MaxKeySize is the size of a key in PEM, in bytes.
+	MaxKeySize = 64 << 10
 )

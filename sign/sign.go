@@ -30,9 +30,11 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 )
 
@@ -67,7 +69,8 @@ type Signature struct {
 }
 
 // Sign returns an envelope of payload with a signature by each of signers, in
-// their order.
+// their order. It is an error if the payload type is empty or not UTF-8, and if
+// there are no signers or more than [MaxSignatures].
 //
 // The signature of a signer that is also a [Verifier], as those of [NewSigner]
 // are, is verified before it is returned, so that a broken key or key service
@@ -77,19 +80,35 @@ func Sign(ctx context.Context, payloadType string, payload []byte, signers ...Si
 	if payloadType == "" {
 		return nil, errors.New("sign: no payload type")
 	}
+	if !utf8.ValidString(payloadType) {
+		return nil, fmt.Errorf("sign: payload type %.100q is not UTF-8", payloadType)
+	}
 	if len(signers) == 0 {
 		return nil, errors.New("sign: no signer")
 	}
 	if len(signers) > MaxSignatures {
 		return nil, fmt.Errorf("sign: %d signers, at most %d can sign one envelope", len(signers), MaxSignatures)
 	}
-	e := &Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
-	pae := e.PAE()
-	seen := make(map[string]int)
+	// All that can be refused is refused before the first key is used.
+	seen := make(map[hallmark.Digest]int)
 	for i, s := range signers {
 		if s == nil {
 			return nil, fmt.Errorf("sign: signer %d is nil", i)
 		}
+		if v, ok := s.(Verifier); ok {
+			fp, err := Fingerprint(v.Public())
+			if err != nil {
+				return nil, fmt.Errorf("sign: signer %d: %w", i, err)
+			}
+			if first, ok := seen[fp]; ok {
+				return nil, fmt.Errorf("sign: signers %d and %d have the same key", first, i)
+			}
+			seen[fp] = i
+		}
+	}
+	e := &Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
+	pae := e.PAE()
+	for i, s := range signers {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("sign: signer %d: %w", i, err)
 		}
@@ -101,18 +120,16 @@ func Sign(ctx context.Context, payloadType string, payload []byte, signers ...Si
 		if err != nil {
 			return nil, fmt.Errorf("sign: signer %d: key id: %w", i, err)
 		}
+		if len(sig) == 0 {
+			return nil, fmt.Errorf("sign: signer %d (key id %q) made an empty signature", i, id)
+		}
 		if v, ok := s.(Verifier); ok {
 			if err := v.Verify(ctx, pae, sig); err != nil {
+				if ended := ctx.Err(); ended != nil {
+					return nil, fmt.Errorf("sign: signer %d: %w", i, ended)
+				}
 				return nil, fmt.Errorf("sign: signer %d (key id %q) made a signature that its own key does not verify: %w", i, id, err)
 			}
-			fp, err := Fingerprint(v.Public())
-			if err != nil {
-				return nil, fmt.Errorf("sign: signer %d: %w", i, err)
-			}
-			if first, ok := seen[fp.String()]; ok {
-				return nil, fmt.Errorf("sign: signers %d and %d have the same key", first, i)
-			}
-			seen[fp.String()] = i
 		}
 		e.Signatures = append(e.Signatures, Signature{id, bytes.Clone(sig)})
 	}
@@ -138,12 +155,18 @@ func (e *Envelope) PAE() []byte {
 }
 
 // Marshal returns e as JSON on one line, without a newline and without its
-// bundle. The same envelope gives the same bytes.
+// bundle. The same envelope gives the same bytes. It is an error if e is not one
+// that [Parse] reads: without a payload type or a signature, with text that is
+// not UTF-8, or over a bound.
 func (e *Envelope) Marshal() ([]byte, error) {
 	if e.PayloadType == "" || len(e.Signatures) == 0 {
 		return nil, errors.New("sign: envelope without a payload type or without a signature")
 	}
-	b := append([]byte(nil), `{"payload":"`...)
+	if len(e.Signatures) > MaxSignatures {
+		return nil, fmt.Errorf("sign: envelope with %d signatures, at most %d are read", len(e.Signatures), MaxSignatures)
+	}
+	b := make([]byte, 0, base64.StdEncoding.EncodedLen(len(e.Payload))+256*(1+len(e.Signatures)))
+	b = append(b, `{"payload":"`...)
 	b = base64.StdEncoding.AppendEncode(b, e.Payload)
 	b = append(b, `","payloadType":`...)
 	b, err := strictjson.AppendString(b, e.PayloadType)
@@ -167,7 +190,11 @@ func (e *Envelope) Marshal() ([]byte, error) {
 		b = base64.StdEncoding.AppendEncode(b, s.Sig)
 		b = append(b, `"}`...)
 	}
-	return append(b, `]}`...), nil
+	b = append(b, `]}`...)
+	if len(b) > MaxEnvelopeSize {
+		return nil, fmt.Errorf("sign: envelope of %d bytes, at most %d are read", len(b), MaxEnvelopeSize)
+	}
+	return b, nil
 }
 
 // bundleType begins the media type of every Sigstore bundle.
@@ -179,7 +206,8 @@ const bundleType = "application/vnd.dev.sigstore.bundle"
 // name in another case, bytes that are not UTF-8, data after the end, and
 // base64 that is not the one encoding of its bytes are errors. Both the
 // standard and the URL-safe alphabet are read, as DSSE asks, but not mixed in
-// one string. Members that DSSE does not know are ignored.
+// one string. Members that DSSE does not know are ignored, but for those that
+// hold the content of a bundle.
 //
 // Of a bundle only its envelope is read. A bundle that signs a file's digest
 // instead of an envelope is an error.
@@ -194,6 +222,9 @@ func Parse(data []byte) (*Envelope, error) {
 		return r.Object(func(name string) (err error) {
 			switch name {
 			case "mediaType":
+				if r.Kind() != '"' {
+					return r.Skip() // an unknown member, if this is no bundle
+				}
 				mediaType, err = r.String()
 				return err
 			case "dsseEnvelope":
@@ -215,7 +246,7 @@ func Parse(data []byte) (*Envelope, error) {
 		return nil, errors.New("malformed bundle: it has an envelope and is one")
 	}
 	if !strings.HasPrefix(mediaType, bundleType) {
-		return nil, fmt.Errorf("malformed bundle: media type %q, want %s…", mediaType, bundleType)
+		return nil, fmt.Errorf("malformed bundle: media type %.100q, want %s…", mediaType, bundleType)
 	}
 	e, err := inner.envelope()
 	if err != nil {
@@ -302,12 +333,14 @@ func decode(r *strictjson.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	// IndexByte four times is much faster than one ContainsAny.
+	has := func(c byte) bool { return bytes.IndexByte(text, c) >= 0 }
 	// encoding/base64 skips newlines even when strict.
-	if bytes.ContainsAny(text, "\r\n") {
+	if has('\r') || has('\n') {
 		return nil, r.Errorf("malformed base64: line break")
 	}
 	enc := base64.StdEncoding
-	if bytes.ContainsAny(text, "-_") {
+	if has('-') || has('_') {
 		enc = base64.URLEncoding
 	}
 	b := make([]byte, enc.DecodedLen(len(text)))
@@ -326,13 +359,17 @@ func decode(r *strictjson.Reader) ([]byte, error) {
 // bundle specification says must be read: they are returned as skipped, with
 // their line numbers. It is an error if data has more than [MaxLines] lines.
 func ParseLines(data []byte) (envelopes []*Envelope, skipped []error, err error) {
-	if n := bytes.Count(data, []byte("\n")); n > MaxLines {
+	n := bytes.Count(data, []byte("\n"))
+	if len(data) > 0 && data[len(data)-1] != '\n' {
+		n++
+	}
+	if n > MaxLines {
 		return nil, nil, fmt.Errorf("malformed envelope lines: %d lines, at most %d are read", n, MaxLines)
 	}
 	line := 0
 	for text := range bytes.Lines(data) {
 		line++
-		if text = bytes.TrimSpace(text); len(text) == 0 {
+		if text = bytes.Trim(text, " \t\r\n"); len(text) == 0 {
 			continue
 		}
 		e, err := Parse(text)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,9 +12,24 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance"
 )
 
-// evaluate holds b, which the builders in signed may have signed, against p. It
-// returns all checks, and the builder that b names.
-func (p *Policy) evaluate(i int, b *provenance.Build, signed []signedFor) ([]Check, Builder) {
+// speakers returns those of signed who may speak for the builder that b names,
+// or the first if none may.
+func speakers(b *provenance.Build, signed []signedFor) []signedFor {
+	var may []signedFor
+	for _, s := range signed {
+		if s.builder.ID == b.Builder {
+			may = append(may, s)
+		}
+	}
+	if may == nil {
+		return signed[:1]
+	}
+	return may
+}
+
+// evaluate holds b, for which s speaks, against p and returns all checks. signed
+// are all builders of the policy who signed b.
+func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []signedFor) []Check {
 	var checks []Check
 	check := func(rule Rule, item string, ok bool, got, want string) {
 		outcome := Failed
@@ -21,23 +37,17 @@ func (p *Policy) evaluate(i int, b *provenance.Build, signed []signedFor) ([]Che
 		case ok:
 			outcome = Passed
 		case got == "":
-			outcome, got = Unproven, "the evidence does not say"
+			outcome, got = Unproven, notSaid
 		}
 		checks = append(checks, Check{rule, item, outcome, got, want, i})
 	}
 
 	// A signer speaks for the builders that the policy names for it only.
-	var builder Builder
 	var ids []string
-	evidence := signed[0].evidence
 	for _, s := range signed {
 		ids = append(ids, s.builder.ID)
-		if s.builder.ID == b.Builder {
-			builder, evidence = s.builder, s.evidence
-			break
-		}
 	}
-	check(RuleBuilder, "", builder.ID != "", b.Builder, strings.Join(ids, " or "))
+	check(RuleBuilder, "", s.builder.ID == b.Builder, b.Builder, strings.Join(ids, " or "))
 	check(RuleBuildType, "", slices.Contains(p.BuildTypes, b.Type), b.Type, strings.Join(p.BuildTypes, " or "))
 
 	source, parameter := b.Source()
@@ -50,34 +60,46 @@ func (p *Policy) evaluate(i int, b *provenance.Build, signed []signedFor) ([]Che
 		check(RuleRef, "", p.Refs.allow(source.Ref), got, p.Refs.String())
 	}
 	switch {
-	case p.Commit.IsZero():
 	case source.Modified:
-		checks = append(checks, Check{RuleCommit, "", Unproven, "files were modified after " + source.Commit.String(), p.Commit.String(), i})
-	default:
+		// No ref has what was built, and no commit.
+		want := cmp.Or(p.Commit.String(), "an unmodified commit")
+		checks = append(checks, Check{RuleCommit, "", Unproven, "files were modified after " + source.Commit.String(), want, i})
+	case !p.Commit.IsZero():
 		check(RuleCommit, "", source.Commit == p.Commit, source.Commit.String(), p.Commit.String())
 	}
 
-	checks = append(checks, p.parameters(i, b, parameter)...)
-	checks = append(checks, p.circumstances(i, b, evidence.Claims)...)
-	if evidence.Claims != nil {
-		checks = append(checks, certificate(i, b, source, evidence.Claims)...)
+	checks = append(checks, p.parameters(i, b, source, parameter)...)
+	claims := s.evidence.Claims
+	checks = append(checks, p.circumstances(i, b, parameter, claims)...)
+	if claims != nil {
+		checks = append(checks, certificate(i, b, source, claims)...)
 	}
-	return checks, builder
+	return checks
 }
 
-// parameters accounts for every external parameter of b. source is the name of
-// the one that names the source, or "".
-func (p *Policy) parameters(i int, b *provenance.Build, source string) []Check {
+// notSaid is what a check got that is unproven.
+const notSaid = "the evidence does not say"
+
+// parameters accounts for every external parameter of b. parameter is the name
+// of the one that names source, or "".
+func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source, parameter string) []Check {
 	var checks []Check
 	values := make(map[string]any)
 	leaves("", b.External, values)
-	if source != "" {
-		delete(values, pointer("", source)+"/repository")
-		delete(values, pointer("", source)+"/ref")
+	if parameter != "" {
+		// Only what the rules for the source have looked at: a ref that is no
+		// string is none for them.
+		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
+			if at := pointer("", parameter) + "/" + name; values[at] == looked {
+				delete(values, at)
+			}
+		}
 	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
 		// The parameter of a source that is not known: the rules for the
 		// source say so.
 		delete(values, "/source")
+	} else if _, ok := values["/source/ref"].(string); ok && len(s) == 1 {
+		delete(values, "/source/ref") // of a repository that is not known
 	}
 	for _, at := range slices.Sorted(maps.Keys(values)) {
 		got, err := strictjson.Append(nil, values[at])
@@ -119,54 +141,70 @@ func pointer(at, name string) string {
 	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
-// circumstances checks what started the build and on what machine it ran, where
-// the platform has such facts: a certificate's claims, or what the predicate of
-// a GitHub build says. Other builds have neither rule.
-func (p *Policy) circumstances(i int, b *provenance.Build, claims *Claims) []Check {
-	var trigger, runner string
-	github, ok := b.Internal["github"].(map[string]any)
-	if ok {
-		trigger, _ = github["event_name"].(string)
-		runner, _ = github["runner_environment"].(string)
-	}
+// circumstances checks what started the build and on what machine it ran. A
+// certificate's claims say it, or else what the predicate of a GitHub build says
+// of itself. Builds that have neither, and no workflow, are of a platform without
+// such facts: the rules then hold only if the policy names what it allows.
+func (p *Policy) circumstances(i int, b *provenance.Build, parameter string, claims *Claims) []Check {
+	trigger, runner, says := githubContext(b)
 	if claims != nil {
 		trigger, runner = claims.Trigger, claims.Runner
-	} else if !ok {
-		return nil
 	}
-	one := func(rule Rule, got string, allowed, safe []string) Check {
+	has := says || claims != nil || parameter == "workflow"
+	var checks []Check
+	one := func(rule Rule, got string, allowed []string, safe ...string) {
 		if len(allowed) == 0 {
+			if !has {
+				return
+			}
 			allowed = safe
 		}
 		c := Check{rule, "", Passed, got, strings.Join(allowed, " or "), i}
 		switch {
 		case got == "":
-			c.Outcome, c.Got = Unproven, "the evidence does not say"
+			c.Outcome, c.Got = Unproven, notSaid
 		case !slices.Contains(allowed, got):
 			c.Outcome = Failed
 		}
-		return c
+		checks = append(checks, c)
 	}
-	return []Check{
-		one(RuleTrigger, trigger, p.Triggers, []string{"push", "release", "workflow_dispatch"}),
-		one(RuleRunner, runner, p.Runners, []string{"github-hosted", "gitlab-hosted"}),
+	one(RuleTrigger, trigger, p.Triggers, "push", "release", "workflow_dispatch")
+	one(RuleRunner, runner, p.Runners, "github-hosted", "gitlab-hosted")
+	return checks
+}
+
+// githubContext returns what a build of GitHub Actions says of its circumstances.
+func githubContext(b *provenance.Build) (trigger, runner string, ok bool) {
+	github, ok := b.Internal["github"].(map[string]any)
+	if ok {
+		trigger, _ = github["event_name"].(string)
+		runner, _ = github["runner_environment"].(string)
 	}
+	return trigger, runner, ok
 }
 
 // certificate compares what the signer's certificate and the predicate both say
 // of the build. The platform wrote the one, a step of the build perhaps the
-// other.
+// other. A predicate need not say what started the build and where it ran.
 func certificate(i int, b *provenance.Build, source provenance.Source, claims *Claims) []Check {
+	trigger, runner, _ := githubContext(b)
 	var checks []Check
-	for _, c := range []struct{ item, claim, predicate string }{
-		{"builder", claims.Builder, b.Builder},
-		{"source", claims.Repository, source.Repository},
-		{"ref", claims.Ref, source.Ref},
-		{"commit", claims.Commit, source.Commit.Hex()},
-		{"invocation", claims.Invocation, b.Invocation},
+	for _, c := range []struct {
+		item, claim, predicate string
+		optional               bool
+	}{
+		{"builder", claims.Builder, b.Builder, false},
+		{"source", claims.Repository, source.Repository, false},
+		{"ref", claims.Ref, source.Ref, false},
+		{"commit", claims.Commit, source.Commit.Hex(), false},
+		{"invocation", claims.Invocation, b.Invocation, false},
+		{"trigger", claims.Trigger, trigger, true},
+		{"runner", claims.Runner, runner, true},
 	} {
 		check := Check{RuleCertificate, c.item, Passed, c.predicate, c.claim, i}
 		switch {
+		case c.optional && c.predicate == "":
+			continue
 		case c.claim == "":
 			check.Outcome, check.Want = Unproven, "a claim of the certificate"
 		case c.claim != c.predicate:

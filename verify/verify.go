@@ -17,6 +17,8 @@
 // the evidence: no network, no clock, the same answer every time. Strings are
 // compared byte by byte. The order of the envelopes does not matter, an envelope
 // that proves nothing does no harm, and absence of evidence satisfies nothing.
+// Of several builds that would do, that of the most trusted builder is taken,
+// and the first of these.
 //
 // # Three ends
 //
@@ -37,10 +39,14 @@
 package verify
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hallmark-dev/hallmark"
@@ -74,16 +80,19 @@ type Policy struct {
 	// JSON Pointer (RFC 6901): "/workflow/path". The build must have exactly
 	// these, beside its source's repository and ref, for which Source and
 	// Refs answer: one that is missing and one that is not named here are
-	// both failures.
+	// both failures. What counts as a parameter is every value that is no
+	// object with members; an array is one value.
 	Parameters map[string]Parameter
 
-	// Triggers are the events that may have started a build in a platform
-	// that has events. Empty means push, release and workflow_dispatch: those
-	// that only people with write access can cause.
+	// Triggers are the events that may have started a build. Empty means
+	// push, release and workflow_dispatch, which only people with write
+	// access can cause, and is not held against builds of a platform that
+	// has no events.
 	Triggers []string
 
-	// Runners are the kinds of machine on which such a build may have run.
-	// Empty means those of the platform itself: github-hosted, gitlab-hosted.
+	// Runners are the kinds of machine on which the build may have run. Empty
+	// means those of the platform itself, github-hosted and gitlab-hosted, and
+	// is not held against builds of a platform without such kinds.
 	Runners []string
 
 	// Require is what must be attested of the artifact beside its provenance.
@@ -103,6 +112,8 @@ type Builder struct {
 	// provenance says.
 	Level int
 }
+
+func (b *Builder) level() int { return max(b.Level, 1) }
 
 // Refs are the branches and tags that a build may be of. The zero Refs allows
 // none.
@@ -140,8 +151,8 @@ type Requirement struct {
 	// Identities are those who may sign it.
 	Identities []Identity
 
-	// Threshold is how many of them must have signed, by distinct keys or
-	// certificate identities; 0 means 1.
+	// Threshold is how many of them must have signed, each by a key or a
+	// certificate identity that is not counted for another; 0 means 1.
 	Threshold int
 }
 
@@ -192,14 +203,14 @@ type Check struct {
 func (c Check) String() string {
 	name := string(c.Rule)
 	if c.Item != "" {
-		name += " " + c.Item
+		name += " " + line(c.Item)
 	}
 	if c.Outcome == Passed {
-		return fmt.Sprintf("%s: %s", name, c.Got)
+		return fmt.Sprintf("%s: %s", name, line(c.Got))
 	}
-	text := fmt.Sprintf("%s: got %s, want %s", name, c.Got, c.Want)
+	text := fmt.Sprintf("%s: got %s, want %s", name, line(c.Got), line(c.Want))
 	if c.Outcome == Unproven {
-		text = fmt.Sprintf("%s: unproven: %s, want %s", name, c.Got, c.Want)
+		text = fmt.Sprintf("%s: unproven: %s, want %s", name, line(c.Got), line(c.Want))
 	}
 	if c.Envelope >= 0 {
 		text += fmt.Sprintf(" (evidence %d)", c.Envelope)
@@ -207,31 +218,85 @@ func (c Check) String() string {
 	return text
 }
 
+// line returns s for a report. A step of the build may have chosen it, so it
+// must not begin a line of its own, steer a terminal or fill a log.
+func line(s string) string {
+	const most = 1000
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
 // A Result is an artifact that a Policy accepted, and why. Only
-// [Policy.Verify] makes one.
+// [Policy.Verify] makes one, and nothing changes it: its methods return copies.
 type Result struct {
 	artifact   hallmark.Artifact
 	builder    Builder
-	build      *provenance.Build
-	statements []*provenance.Statement
+	statements []*provenance.Statement // the provenance first
 	checks     []Check
 }
 
 // Artifact returns what was accepted. Its name is the one that the caller gave.
-func (r *Result) Artifact() hallmark.Artifact { return r.artifact }
+func (r *Result) Artifact() hallmark.Artifact {
+	return hallmark.Artifact{Name: r.artifact.Name, Digests: slices.Clone(r.artifact.Digests)}
+}
 
 // Builder returns the builder of the policy that made the artifact.
 func (r *Result) Builder() Builder { return r.builder }
 
 // Level returns the SLSA Build level up to which the policy trusts the builder.
-func (r *Result) Level() int { return max(r.builder.Level, 1) }
+func (r *Result) Level() int { return r.builder.level() }
 
 // Build returns the provenance that was accepted.
-func (r *Result) Build() *provenance.Build { return r.build }
+func (r *Result) Build() *provenance.Build {
+	b, err := provenance.ParseBuild(r.statements[0])
+	if err != nil {
+		panic("verify: internal error: provenance that was accepted cannot be read")
+	}
+	return b
+}
 
 // Statements returns the statements that the policy was satisfied by: the
 // provenance first, then those of each requirement, in the policy's order.
-func (r *Result) Statements() []*provenance.Statement { return slices.Clone(r.statements) }
+func (r *Result) Statements() []*provenance.Statement {
+	var all []*provenance.Statement
+	for _, s := range r.statements {
+		c := *s
+		c.Predicate = bytes.Clone(s.Predicate)
+		c.Subjects = slices.Clone(s.Subjects)
+		for i := range c.Subjects {
+			d := &c.Subjects[i]
+			d.Digest = maps.Clone(d.Digest)
+			d.Content = bytes.Clone(d.Content)
+			d.Annotations, _ = clone(d.Annotations).(map[string]any)
+		}
+		all = append(all, &c)
+	}
+	return all
+}
+
+// clone returns a copy of a JSON value.
+func clone(v any) any {
+	switch v := v.(type) {
+	case []any:
+		c := make([]any, len(v))
+		for i, e := range v {
+			c[i] = clone(e)
+		}
+		return c
+	case map[string]any:
+		c := maps.Clone(v)
+		for name, e := range c {
+			c[name] = clone(e)
+		}
+		return c
+	}
+	return v
+}
 
 // Checks returns every check that was made of the accepted evidence. All have
 // passed.
@@ -255,7 +320,7 @@ func (e *RejectedError) Error() string {
 	if e.Unproven() {
 		verdict = "unproven"
 	}
-	fmt.Fprintf(&b, "%s %s", e.Artifact.Name, verdict)
+	fmt.Fprintf(&b, "%s %s", line(cmp.Or(e.Artifact.Name, artifactText(e.Artifact))), verdict)
 	for _, c := range e.Reasons {
 		b.WriteString("\n  " + c.String())
 	}
@@ -272,14 +337,22 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 	if !slices.ContainsFunc(a.Digests, hallmark.Digest.Secure) {
 		return nil, fmt.Errorf("verify: artifact %q has no digest by SHA-256 or better", a.Name)
 	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
+	}
+	a.Digests = slices.Clone(a.Digests) // the caller's own may change
 
 	// Who signed? What cannot be decided may be decisive, so it is kept until
 	// it is known whether the rest is enough.
 	var undecided []error
 	r := &Result{artifact: a}
 	var reasons []Check
-	builds := newCandidates(RuleSignature, "")
+	builds := candidates{unsigned: RuleSignature}
 	for i, e := range envelopes {
+		if e == nil {
+			undecided = append(undecided, fmt.Errorf("evidence %d: no envelope", i))
+			continue
+		}
 		signed, err := p.recognizeBuilders(ctx, e)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
@@ -304,15 +377,14 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
 			continue
 		}
-		more, by := p.evaluate(i, b, signed)
-		checks = append(checks, more...)
-		if builds.add(checks) && r.build == nil {
-			r.builder, r.build = by, b
-			r.statements = append(r.statements, st)
-			r.checks = append(r.checks, checks...)
+		for _, s := range speakers(b, signed) {
+			checks := append(slices.Clip(checks), p.evaluate(i, b, s, signed)...)
+			if builds.add(checks) && (r.statements == nil || s.builder.level() > r.Level()) {
+				r.builder, r.statements, r.checks = s.builder, []*provenance.Statement{st}, checks
+			}
 		}
 	}
-	if r.build == nil {
+	if r.statements == nil {
 		reasons = append(reasons, builds.reasons(wantIdentities(p.Builders))...)
 	}
 
@@ -372,6 +444,9 @@ func (p *Policy) check() error {
 	if p.Refs.none() && p.Commit.IsZero() {
 		fail("neither refs nor a commit")
 	}
+	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
+		fail("a branch or tag without a name")
+	}
 	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
 		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())
 	}
@@ -417,9 +492,6 @@ func (p *Policy) recognizeBuilders(ctx context.Context, e *sign.Envelope) ([]sig
 
 // recognize returns nil evidence for an envelope that id did not sign.
 func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, error) {
-	if e == nil {
-		return nil, errors.New("no envelope")
-	}
 	ev, err := id.Recognize(ctx, e)
 	switch {
 	case errors.Is(err, ErrNotSigned):
@@ -428,6 +500,9 @@ func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, e
 		return nil, fmt.Errorf("%s: %w", id, err)
 	case ev == nil || len(ev.Keys) == 0 && ev.Claims == nil:
 		return nil, fmt.Errorf("%s: recognized without evidence", id)
+	case ev.PayloadType != e.PayloadType || !bytes.Equal(ev.Payload, e.Payload):
+		// Another identity's evidence is about these bytes.
+		return nil, fmt.Errorf("%s: recognized other bytes than the envelope has", id)
 	}
 	return ev, nil
 }
@@ -513,11 +588,14 @@ func subjectsText(subjects []provenance.ResourceDescriptor) string {
 // it asks for. It returns nil statements and the reasons if there is none.
 func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (statements []*provenance.Statement, checks []Check, undecided []error, err error) {
 	threshold := max(q.Threshold, 1)
-	found := newCandidates(RuleRequired, q.PredicateType)
-	signers := make(map[string]bool)
+	found := candidates{item: q.PredicateType, unsigned: RuleRequired}
+	signers := make([][]string, len(q.Identities)) // by identity
 	for i, e := range envelopes {
+		if e == nil {
+			continue
+		}
 		counted := false
-		for _, id := range q.Identities {
+		for k, id := range q.Identities {
 			ev, err := recognize(ctx, id, e)
 			if ctx.Err() != nil {
 				return nil, nil, nil, fmt.Errorf("verify: %w", context.Cause(ctx))
@@ -545,12 +623,11 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 				counted = true
 			}
 			checks = append(checks, made...)
-			for _, s := range ev.signers() {
-				signers[s] = true
-			}
+			signers[k] = append(signers[k], ev.signers()...)
 		}
 	}
-	if len(signers) >= threshold {
+	n := distinct(signers)
+	if n >= threshold {
 		return statements, checks, undecided, nil
 	}
 	var names []string
@@ -561,48 +638,76 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 	if threshold > 1 {
 		want = fmt.Sprintf("%d of %s", threshold, want)
 	}
-	if len(signers) > 0 {
-		got := fmt.Sprintf("%d distinct signers", len(signers))
-		return nil, []Check{{RuleRequired, q.PredicateType, Failed, got, want, -1}}, undecided, nil
+	if n > 0 {
+		short := Check{RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1}
+		return nil, append([]Check{short}, found.failed...), undecided, nil
 	}
 	return nil, found.reasons(want), undecided, nil
 }
 
-// candidates keeps why evidence that a trusted party signed did not do.
-type candidates struct {
-	rule   Rule
-	item   string
-	about  []Check // failures of evidence about the artifact
-	others []Check // failures of evidence that never got so far
+// distinct returns how many identities, given by their signers, can be counted
+// if no signer is counted twice: a maximum matching, one augmenting path after
+// the other. A group of keys is one identity, and two names of one key are one
+// signer.
+func distinct(identities [][]string) int {
+	holder := make(map[string]int) // which identity a signer counts for
+	n := 0
+	for i := range identities {
+		tried := make(map[string]bool)
+		var place func(i int) bool
+		place = func(i int) bool {
+			for _, s := range identities[i] {
+				if tried[s] {
+					continue
+				}
+				tried[s] = true
+				if other, taken := holder[s]; !taken || place(other) {
+					holder[s] = i
+					return true
+				}
+			}
+			return false
+		}
+		if place(i) {
+			n++
+		}
+	}
+	return n
 }
 
-func newCandidates(rule Rule, item string) *candidates { return &candidates{rule: rule, item: item} }
+// candidates keeps why evidence that a trusted party signed did not do.
+type candidates struct {
+	item     string
+	unsigned Rule // that fails if there is no evidence at all
+
+	about  []Check // failures of evidence about the artifact
+	failed []Check // failures of evidence that never got so far
+	types  []Check // of statements that are no provenance: no reason beside others
+}
 
 // add takes the checks of one piece of evidence and reports whether all passed.
 func (c *candidates) add(checks []Check) bool {
-	passed, about := true, false
+	failed := &c.failed
 	for _, k := range checks {
 		if k.Rule == RuleSubject && k.Outcome == Passed {
-			about = true
-		}
-		if k.Outcome != Passed {
-			passed = false
+			failed = &c.about
 		}
 	}
-	if passed {
-		return true
-	}
+	passed := true
 	for _, k := range checks {
 		switch {
 		case k.Outcome == Passed:
-		case about:
-			c.about = append(c.about, k)
-		case k.Rule != RuleProvenance && k.Rule != RuleRequired:
-			// That evidence of one type is not of another is no reason.
-			c.others = append(c.others, k)
+			continue
+		case k.Rule == RuleProvenance:
+			c.types = append(c.types, k)
+		case k.Rule == RuleRequired:
+			// The item names the type that is missing.
+		default:
+			*failed = append(*failed, k)
 		}
+		passed = false
 	}
-	return false
+	return passed
 }
 
 // reasons returns why no evidence did: evidence about the artifact first, and
@@ -611,10 +716,18 @@ func (c *candidates) reasons(want string) []Check {
 	switch {
 	case len(c.about) > 0:
 		return c.about
-	case len(c.others) > 0:
-		return c.others
+	case len(c.failed) > 0:
+		return c.failed
+	case len(c.types) > 0:
+		var types []string
+		for _, k := range c.types {
+			types = append(types, k.Got)
+		}
+		slices.Sort(types)
+		got := "only " + strings.Join(slices.Compact(types), ", ")
+		return []Check{{RuleProvenance, "", Failed, got, want, -1}}
 	}
-	return []Check{{c.rule, c.item, Failed, "no evidence that it signed", want, -1}}
+	return []Check{{c.unsigned, c.item, Failed, "no evidence that it signed", want, -1}}
 }
 
 func wantIdentities(builders []Builder) string {

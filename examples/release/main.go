@@ -89,7 +89,7 @@ type command struct {
 
 func run(ctx context.Context, args []string) error {
 	var r release
-	flags := cli.Flags("release", usage)
+	flags := cli.Flags("release")
 	flags.StringVar(&r.dir, "dir", ".", "the `DIRECTORY` of the module or workspace")
 	flags.StringVar(&r.out, "out", "dist", "the `DIRECTORY` to write to")
 	flags.StringVar(&r.key, "key", "", "the private key to sign with, a PEM `FILE`; a fresh one by default, of which nothing is kept but the public half")
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&r.commit, "commit", "", "the commit, in `HEX`, where there is no checkout")
 	flags.StringVar(&r.policy, "policy", "", "the policy `FILE` to verify with; examples/release/policy.yaml, which is built in, by default")
 	flags.BoolVar(&r.allowDirty, "allow-dirty", false, "build although files differ from the commit; the provenance says so, and is not accepted")
-	if err := cli.Parse(flags, args); err != nil {
+	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {

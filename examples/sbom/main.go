@@ -30,14 +30,14 @@ Exit code: 0 done; 2 it could not be done, and nothing was written.`
 func main() { cli.Main("sbom", run) }
 
 func run(ctx context.Context, args []string) error {
-	flags := cli.Flags("sbom", usage)
+	flags := cli.Flags("sbom")
 	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.6] or spdx-json[@2.3]")
 	output := flags.String("o", "", "the `FILE` to write; standard output by default")
 	var packages cli.List
 	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
 	target := flags.String("target", "", "`GOOS/GOARCH` to describe; the go command's own by default")
 	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
-	if err := cli.Parse(flags, args); err != nil {
+	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {

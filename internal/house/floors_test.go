@@ -3,6 +3,7 @@ package house_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -124,7 +125,15 @@ func TestFloors(t *testing.T) {
 	exists := make(map[string]bool) // of the root module
 	links := make(map[string][]string)
 
-	// What is imported depends on the platform.
+	told := make(map[string]bool)
+	fault := func(format string, a ...any) {
+		if text := fmt.Sprintf(format, a...); !told[text] {
+			told[text] = true
+			t.Error(text)
+		}
+	}
+
+	// What is imported depends on the platform. A fault on all is told once.
 	for _, platform := range []string{"linux/amd64", "darwin/arm64", "windows/amd64"} {
 		goos, goarch, _ := strings.Cut(platform, "/")
 		packages := goList(t, rootDir(t), append(alone(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0"), "-deps", "./...")
@@ -140,8 +149,8 @@ func TestFloors(t *testing.T) {
 			}
 			for _, imported := range p.Imports {
 				if below, ok := table[imported]; ok && below.floor >= r.floor {
-					t.Errorf("%s: %s (floor %d) imports %s (floor %d): a room imports from lower floors only, so that nothing flows back and each can be understood without those above it",
-						platform, importPath, r.floor, imported, below.floor)
+					fault("%s (floor %d) imports %s (floor %d): a room imports from lower floors only, so that nothing flows back and each can be understood without those above it",
+						importPath, r.floor, imported, below.floor)
 				}
 			}
 			for _, dep := range p.Deps {
@@ -149,11 +158,11 @@ func TestFloors(t *testing.T) {
 					links[importPath] = append(links[importPath], m.Path)
 				}
 				if dep == "net/http" {
-					t.Errorf("%s: %s links net/http: a room does nothing over the network, and who reads its dependencies should see that", platform, importPath)
+					fault("%s links net/http: a room does nothing over the network, and who reads its dependencies should see that", importPath)
 				}
 				for _, a := range apart() {
 					if within(importPath, modulePath+"/"+a.from) && within(dep, modulePath+"/"+a.to) {
-						t.Errorf("%s: %s imports %s, directly or not: %s", platform, importPath, dep, a.reason)
+						fault("%s imports %s, directly or not: %s", importPath, dep, a.reason)
 					}
 				}
 			}

@@ -18,7 +18,9 @@ import (
 // v may be what [Value] returns, a string or integer type, a slice of strings, a
 // map of strings to strings, a json.RawMessage, or anything that encoding/json
 // can marshal. It is an error if v holds a string that is not UTF-8 or a
-// json.RawMessage that a [Reader] refuses.
+// json.RawMessage or json.Number that a [Reader] refuses. Within a value that
+// only encoding/json can marshal, text that was marshaled already must not have
+// the escape \ufffd.
 func Append(b []byte, v any) ([]byte, error) {
 	var err error
 	switch v := v.(type) {
@@ -33,7 +35,15 @@ func Append(b []byte, v any) ([]byte, error) {
 	case int64:
 		return strconv.AppendInt(b, v, 10), nil
 	case json.Number:
-		return appendRaw(b, []byte(v))
+		var n json.Number
+		err := Read([]byte(v), func(r *Reader) (err error) {
+			n, err = r.Number()
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("json.Number %.100q: %w", string(v), err)
+		}
+		return append(b, n...), nil
 	case json.RawMessage:
 		return appendRaw(b, v)
 	case []any:
@@ -69,7 +79,12 @@ func Append(b []byte, v any) ([]byte, error) {
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return appendRaw(b, buf.Bytes())
+	r := NewReader(buf.Bytes())
+	r.noReplacement = true
+	if b, err = r.appendTo(b); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 func appendMap[V any](b []byte, m map[string]V) ([]byte, error) {

@@ -11,6 +11,7 @@ package strictjson
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -42,6 +43,10 @@ type Reader struct {
 	pos   int
 	path  []step
 	names [][]byte // of the objects that are open, one after another
+
+	// noReplacement refuses the escape \ufffd, which is all that encoding/json
+	// leaves of bytes that are not UTF-8.
+	noReplacement bool
 }
 
 // step is one part of the way to the value being read: a member or an element.
@@ -84,9 +89,10 @@ func (r *Reader) Path() string {
 			continue
 		}
 		b = append(b, '.')
-		// A name comes from the document: keep it short and on one line.
+		// A name comes from the document: keep it short and on one line, and
+		// do not let one look like several.
 		name := s.name[:min(len(s.name), 100)]
-		if q := strconv.Quote(string(name)); len(q) == len(name)+2 {
+		if q := strconv.Quote(string(name)); len(q) == len(name)+2 && len(name) > 0 && !bytes.ContainsAny(name, ".[") {
 			b = append(b, name...)
 		} else {
 			b = append(b, q...)
@@ -260,6 +266,9 @@ func (r *Reader) Text() ([]byte, error) {
 func (r *Reader) text() ([]byte, error) {
 	r.pos++
 	start := r.pos
+	for len(r.data)-r.pos >= 8 && plain(binary.LittleEndian.Uint64(r.data[r.pos:])) {
+		r.pos += 8
+	}
 	ascii := true
 	for r.pos < len(r.data) {
 		switch c := r.data[r.pos]; {
@@ -280,6 +289,15 @@ func (r *Reader) text() ([]byte, error) {
 		r.pos++
 	}
 	return nil, r.Errorf("string has no end")
+}
+
+// plain reports whether none of eight bytes is a quotation mark, a backslash, a
+// control character or outside of ASCII: long strings are base64 as a rule. The
+// highest bit of a byte is set in it or by what is subtracted if the byte is one
+// of these.
+func plain(eight uint64) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	return (eight|(eight-' '*each)|((eight^'"'*each)-each)|((eight^'\\'*each)-each))&high == 0
 }
 
 // escaped reads the rest of a string that began at start and whose first escape
@@ -337,6 +355,9 @@ func (r *Reader) escaped(start int) ([]byte, error) {
 				if u = utf16.DecodeRune(u, low); u == utf8.RuneError {
 					return nil, r.Errorf("half a surrogate pair in a string")
 				}
+			}
+			if u == utf8.RuneError && r.noReplacement {
+				return nil, r.Errorf("string is not UTF-8")
 			}
 			b = utf8.AppendRune(b, u)
 		default:
@@ -511,6 +532,9 @@ func (r *Reader) next() string {
 	default:
 		if '0' <= c && c <= '9' || c == '-' {
 			return "a number"
+		}
+		if c >= utf8.RuneSelf {
+			return fmt.Sprintf("byte %#x", c)
 		}
 		return strconv.QuoteRune(rune(c))
 	}

@@ -9,7 +9,9 @@
 // environment of their own: variables such as GIT_DIR have no effect, replace
 // refs are not followed, no lock is taken, nothing is fetched, and the checkout
 // is not changed. HOME is passed on, because without it git would refuse
-// checkouts that the user has declared safe.
+// checkouts that the user has declared safe. A checkout's own configuration can
+// make git run a program of its choice, a clean filter, to see whether a file is
+// modified: do not inspect one in which you would not run "git status".
 //
 // # What is not seen
 //
@@ -108,13 +110,15 @@ func Inspect(ctx context.Context, dir string, getenv func(string) string) (*Chec
 	if c.Commit, err = g.object(ctx, "gitCommit", "HEAD^{commit}"); err != nil {
 		return nil, err
 	}
-	if c.Tree, err = g.object(ctx, "gitTree", "HEAD^{tree}"); err != nil {
+	// From here on by its name, in case HEAD moves.
+	commit := c.Commit.Hex()
+	if c.Tree, err = g.object(ctx, "gitTree", commit+"^{tree}"); err != nil {
 		return nil, err
 	}
-	if c.Time, err = g.commitTime(ctx); err != nil {
+	if c.Time, err = g.commitTime(ctx, commit); err != nil {
 		return nil, err
 	}
-	if c.Ref, err = g.ref(ctx); err != nil {
+	if c.Ref, err = g.ref(ctx, commit); err != nil {
 		return nil, err
 	}
 	if c.Repository, err = g.repository(ctx); err != nil {
@@ -140,6 +144,9 @@ func (c *Checkout) Source(modulePath string) provenance.Source {
 	}
 	if s.Repository == "" {
 		s.Repository, s.RepositoryFrom = ModuleRepository(modulePath), provenance.ModulePath
+	}
+	if s.Repository == "" {
+		s.RepositoryFrom = provenance.NoEvidence
 	}
 	return s
 }
@@ -224,36 +231,42 @@ func (c *Checkout) Build(ctx context.Context, o Options) (*provenance.Build, err
 // understands, as a URL to publish: without user information, query and
 // fragment, its host in lower case, without ".git" at the end. SSH remotes, in
 // URL form and as "git@host:path", become https, where the same repository is
-// to be found on every known host. It returns "" for a path, a file URL, and
-// whatever it cannot take apart.
+// to be found on every known host; a host that only the configuration of ssh
+// knows cannot be told from a real one. It returns "" for a path, a file URL, a
+// path with an @, before which there could be a password, and whatever it cannot
+// take apart.
 func RepositoryURL(remote string) string {
 	remote = strings.TrimSpace(remote)
 	if !strings.Contains(remote, "://") {
-		// [user@]host:path, but not C:\path or ./path
+		// [user@]host:path, but not C:\path, ./path or helper::address
 		host, p, ok := strings.Cut(remote, ":")
-		if !ok || strings.ContainsAny(host, `/\`) || len(host) < 2 {
+		if !ok || strings.HasPrefix(p, ":") {
 			return ""
 		}
 		if i := strings.LastIndexByte(host, '@'); i >= 0 {
 			host = host[i+1:]
 		}
-		remote = "ssh://" + host + "/" + strings.TrimPrefix(p, "/")
+		const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		if len(host) < 2 || strings.Trim(host, letters+"-._") != "" {
+			return ""
+		}
+		remote = "ssh://" + host + "/" + p
 	}
 	u, err := url.Parse(remote)
 	if err != nil || u.Hostname() == "" || u.Opaque != "" {
 		return ""
 	}
-	host := strings.ToLower(u.Host)
+	host := strings.TrimSuffix(strings.ToLower(u.Host), ":")
 	scheme := strings.ToLower(u.Scheme)
 	switch scheme {
 	case "http", "https":
 	case "ssh", "git+ssh", "ssh+git":
-		scheme, host = "https", strings.ToLower(u.Hostname())
+		scheme, host = "https", strings.TrimSuffix(host, ":"+u.Port())
 	default:
 		return ""
 	}
-	p := strings.TrimSuffix(strings.TrimRight(path.Clean("/"+u.Path), "/"), ".git")
-	if p == "" {
+	p := strings.TrimRight(strings.TrimSuffix(path.Clean("/"+u.Path), ".git"), "/")
+	if p == "" || strings.Contains(p, "@") {
 		return ""
 	}
 	return (&url.URL{Scheme: scheme, Host: host, Path: p}).String()
@@ -262,25 +275,37 @@ func RepositoryURL(remote string) string {
 // ModuleRepository returns the URL at which the repository of a Go module would
 // be if its path says so: for hosts whose repositories have two path elements
 // those two, for others the path without its major version. It returns "" for a
-// path that no host can have, such as "example".
+// path that no host can have, such as "example", and for one of gitlab.com with
+// more than two elements, which can be a group's or a directory's.
 //
 // A module path need not be a repository's: what comes from here is no more
 // than a hint.
 func ModuleRepository(modulePath string) string {
+	// https://go.dev/ref/mod#go-mod-file-ident: ASCII letters, digits, and
+	// - . _ ~ in elements that neither begin nor end with a dot; the first one
+	// in lower case and with a dot in it.
+	const lower, upper = "abcdefghijklmnopqrstuvwxyz0123456789-.", "ABCDEFGHIJKLMNOPQRSTUVWXYZ_~"
 	elements := strings.Split(modulePath, "/")
-	if !strings.Contains(elements[0], ".") || len(elements) < 2 || slices.Contains(elements, "") {
-		return ""
+	for i, e := range elements {
+		if e == "" || strings.Trim(e, lower+upper) != "" || e[0] == '.' || e[len(e)-1] == '.' {
+			return ""
+		}
+		if i == 0 && (strings.Trim(e, lower) != "" || e[0] == '-' || !strings.Contains(e, ".")) {
+			return ""
+		}
 	}
 	switch elements[0] {
-	case "github.com", "gitlab.com", "bitbucket.org", "codeberg.org":
+	case "github.com", "bitbucket.org", "codeberg.org":
 		if len(elements) < 3 {
 			return ""
 		}
-		elements = elements[:3]
-	default:
-		if last := elements[len(elements)-1]; len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" {
-			elements = elements[:len(elements)-1]
-		}
+		return "https://" + strings.Join(elements[:3], "/")
+	}
+	if last := elements[len(elements)-1]; len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" {
+		elements = elements[:len(elements)-1]
+	}
+	if len(elements) < 2 || elements[0] == "gitlab.com" && len(elements) != 3 {
+		return ""
 	}
 	return "https://" + strings.Join(elements, "/")
 }
@@ -316,12 +341,12 @@ func (g gitIn) object(ctx context.Context, algorithm, name string) (hallmark.Dig
 
 // commitTime reads the commit itself: the formats of git log depend on
 // configuration.
-func (g gitIn) commitTime(ctx context.Context) (time.Time, error) {
-	commit, err := g.run(ctx, "cat-file", "commit", "HEAD")
+func (g gitIn) commitTime(ctx context.Context, commit string) (time.Time, error) {
+	text, err := g.run(ctx, "cat-file", "commit", commit)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("git: %w", err)
 	}
-	for line := range bytes.Lines(commit) {
+	for line := range bytes.Lines(text) {
 		if rest, ok := bytes.CutPrefix(line, []byte("committer ")); ok {
 			// committer Name <mail> 1700000000 +0100
 			fields := strings.Fields(string(rest[bytes.LastIndexByte(rest, '>')+1:]))
@@ -339,7 +364,7 @@ func (g gitIn) commitTime(ctx context.Context) (time.Time, error) {
 	return time.Time{}, errors.New("git: the commit has no committer line")
 }
 
-func (g gitIn) ref(ctx context.Context) (string, error) {
+func (g gitIn) ref(ctx context.Context, commit string) (string, error) {
 	ref, err := g.line(ctx, "symbolic-ref", "--quiet", "HEAD")
 	if err == nil {
 		return ref, nil
@@ -347,7 +372,7 @@ func (g gitIn) ref(ctx context.Context) (string, error) {
 	if failed, ok := errors.AsType[*command.Error](err); !ok || failed.ExitCode != 1 {
 		return "", fmt.Errorf("git: %w", err)
 	}
-	tag, err := g.line(ctx, "for-each-ref", "--format=%(refname)", "--points-at=HEAD", "refs/tags")
+	tag, err := g.line(ctx, "for-each-ref", "--format=%(refname)", "--points-at="+commit, "refs/tags")
 	if err != nil {
 		return "", fmt.Errorf("git: %w", err)
 	}

@@ -117,8 +117,12 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 		}
 	}
 	if claims != nil {
-		if w := fact("builder", "job_workflow_ref", "", true); w != "" {
+		// No variable has it.
+		if w := claims.Values["job_workflow_ref"]; w != "" {
 			b.Builder = server + "/" + w
+			b.Evidence["builder"] = provenance.Claim
+		} else {
+			errs = append(errs, errors.New("github: the token has no claim job_workflow_ref"))
 		}
 	}
 
@@ -137,7 +141,7 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 	if ok {
 		path, ok = strings.CutSuffix(path, "@"+ref)
 	}
-	if !ok && workflow != "" && repository != "" && ref != "" {
+	if (!ok || path == "") && workflow != "" && repository != "" && ref != "" {
 		errs = append(errs, fmt.Errorf("github: workflow %q is not in repository %q at ref %q", workflow, repository, ref))
 	}
 	if err := errors.Join(errs...); err != nil {

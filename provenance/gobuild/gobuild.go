@@ -15,6 +15,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"go/version"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -50,12 +52,16 @@ func (e *MismatchError) Error() string {
 //
 //   - each linked module as a dependency, "pkg:golang/<path>@<version>", with its
 //     sum as dirHash where go.sum had one; of a replaced module the replacement;
-//   - the standard library as a dependency without a digest;
+//   - the standard library as a dependency without a digest, and without a
+//     version if Go was no release;
 //   - a byproduct with the package, the Go version, the settings and r, as JSON:
 //     its digest, and its content if that is under 1 KiB.
 //
-// Settings that can hold secrets or paths of the building machine (-ldflags,
-// CGO_CFLAGS and their like) are left out, as is the commit, which b has.
+// A module that is a directory beside the source, replaced by one or of a
+// workspace, is left out: it has no name for others. Of the settings those are
+// recorded that can hold neither secrets nor paths of the building machine:
+// -ldflags, CGO_CFLAGS and their like are left out, as is the commit, which b
+// has.
 //
 // If the source of b is known and info names another commit, or says that files
 // were modified where b says that they were not, or the other way round, the
@@ -73,9 +79,11 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 			revision = s.Value
 		case s.Key == "vcs.modified":
 			modified = s.Value
-		case strings.HasPrefix(s.Key, "vcs"), mayHoldSecrets(s.Key):
-		default:
+		case harmless(s.Key):
 			settings[s.Key] = s.Value
+		case s.Key == "-pgo":
+			// Without -trimpath it is an absolute path.
+			settings[s.Key] = path.Base(strings.ReplaceAll(s.Value, `\`, "/"))
 		}
 	}
 	if source, _ := b.Source(); revision != "" && !source.Commit.IsZero() {
@@ -92,12 +100,10 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 		if m.Replace != nil {
 			m = m.Replace
 		}
-		d := provenance.ResourceDescriptor{URI: purl.Golang(m.Path, m.Version)}
-		if m.Version == "(devel)" || strings.HasPrefix(m.Path, ".") || strings.HasPrefix(m.Path, "/") {
-			// A directory beside the source: it has no name for others, and
-			// its path can be one of this machine.
-			continue
+		if m.Version == "" || m.Version == "(devel)" || strings.ContainsAny(m.Path, `:\`) || m.Path == "" || m.Path[0] == '.' || m.Path[0] == '/' {
+			continue // a directory, perhaps an absolute path of some system
 		}
+		d := provenance.ResourceDescriptor{URI: purl.Golang(m.Path, m.Version)}
 		if m.Sum != "" {
 			h1, err := hallmark.ParseH1(m.Sum)
 			if err != nil {
@@ -107,11 +113,14 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 		}
 		dependencies = append(dependencies, d)
 	}
-	if v, ok := strings.CutPrefix(info.GoVersion, "go"); ok {
-		v, _, _ = strings.Cut(v, " ")
-		v, _, _ = strings.Cut(v, "-X:")
-		dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", v)})
+	// go1.26.8-X:jsonv2 is a release with experiments; before Go 1.26 a space
+	// came before them, as it does before the words of those who package Go.
+	release, _, _ := strings.Cut(info.GoVersion, "-X:")
+	release, _, _ = strings.Cut(release, " ")
+	if !version.IsValid(release) || strings.Contains(release, "-") { // go1.27-devel_9d3a6b1 is valid
+		release = ""
 	}
+	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(release, "go"))})
 
 	flags := r.Flags
 	if flags == nil {
@@ -143,11 +152,13 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	return nil
 }
 
-// mayHoldSecrets reports whether a build setting is written freely by whoever
-// builds, so that a password or a path can be in it.
-func mayHoldSecrets(key string) bool {
+// harmless reports whether a build setting has values that the go command knows
+// or that are mere names, so that neither a password nor a path is in it.
+func harmless(key string) bool {
 	switch key {
-	case "-ldflags", "-gcflags", "-asmflags", "-gccgoflags", "CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS":
+	case "-asan", "-buildmode", "-compiler", "-cover", "-msan", "-race", "-tags", "-trimpath",
+		"CGO_ENABLED", "DefaultGODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOOS", "GOARCH",
+		"GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM":
 		return true
 	}
 	return false

@@ -24,21 +24,20 @@ import (
 )
 
 // ToProto returns s as a protocol buffer. It fails if [provenance.Statement]'s
-// Marshal does, and if the predicate has an integer that a protocol buffer would
-// round, beyond 2⁵³: the error names it.
+// Marshal does, and if an annotation or the predicate has an integer that a
+// protocol buffer would round, beyond 2⁵³: the error names it. Numbers with a
+// fraction or an exponent become the nearest floating point numbers.
 func ToProto(s *provenance.Statement) (*v1.Statement, error) {
 	data, err := s.Marshal()
 	if err != nil {
 		return nil, err
 	}
-	if s.Predicate != nil {
-		v, err := strictjson.Value(s.Predicate)
-		if err != nil {
-			return nil, fmt.Errorf("intoto: predicate: %w", err)
-		}
-		if err := exact("$.predicate", v); err != nil {
-			return nil, err
-		}
+	v, err := strictjson.Value(data)
+	if err != nil {
+		return nil, fmt.Errorf("intoto: %w", err)
+	}
+	if err := exact("$", v); err != nil {
+		return nil, err
 	}
 	p := new(v1.Statement)
 	if err := protojson.Unmarshal(data, p); err != nil {

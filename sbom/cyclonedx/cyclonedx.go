@@ -9,10 +9,10 @@
 // have the scope required, those that only made it have the scope excluded and
 // the property hallmark:scope.
 //
-// Every component has an entry in dependencies. An entry without dependsOn
-// means that the component requires nothing only if compositions say complete
-// for it: compositions list the components by what is known of their
-// requirements, complete or unknown. The assemblies of the main component, which
+// A component has an entry in dependencies if anything is known of what it
+// requires; an entry without dependsOn means that it requires nothing.
+// Compositions list the components by what is known of their requirements,
+// complete or unknown. The assemblies of the main component, which
 // are everything in it, are complete if all that is part of the artifact has
 // complete requirements and the Document has no Unknown; otherwise they are
 // unknown.
@@ -55,7 +55,6 @@ package cyclonedx
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha1"
 	"errors"
 	"fmt"
 	"net/url"
@@ -67,6 +66,7 @@ import (
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/uuid"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
@@ -86,19 +86,16 @@ const MediaType = "application/vnd.cyclonedx+json; version=1.6"
 // Marshal fails, with every reason joined, if [sbom.Document.Check] does or if
 // d or s cannot be said in CycloneDX:
 //
-//   - a text is not UTF-8, or a version longer than 1024 characters;
+//   - a version is longer than 1024 characters, or the tool's name is not UTF-8;
 //   - a Ref begins with urn:cdx:, which would make it a link to another document;
-//   - a Replaces is not a package URL with a name, or a digest is zero;
-//   - the main component is not part of the artifact, that is, has not the scope
-//     [sbom.Runtime];
-//   - a Phase or Completeness is not one of package sbom's;
+//   - a Replaces is not a package URL with a name;
 //   - the tool has a version and no name, or the year is beyond 9999.
 func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 	bom, err := BOM(d, s)
 	if err != nil {
 		return nil, err
 	}
-	const noSerial = "urn:uuid:00000000-0000-0000-0000-000000000000"
+	const noSerial = "urn:uuid:" + uuid.Nil
 	bom.SerialNumber = noSerial
 
 	// Not EncodeVersion: it copies the whole document and then changes what
@@ -120,7 +117,7 @@ func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 
 	// The serial number stands before anything that d or s could contain.
 	at := bytes.Index(data, []byte(noSerial))
-	copy(data[at:], "urn:uuid:"+uuid5(data))
+	copy(data[at:], "urn:uuid:"+uuid.OfContent(PredicateType, data))
 	return data, nil
 }
 
@@ -131,7 +128,7 @@ func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 // Encode it with Encode and not with EncodeVersion, which in cyclonedx-go
 // v0.12.0 can make a valid document invalid.
 func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
-	components := sorted(d)
+	components := d.All()
 	if err := refuse(d, s, components); err != nil {
 		return nil, err
 	}
@@ -166,29 +163,20 @@ func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
 	}
 	bom.Components = &others
 
-	requires := requirements(d.Edges)
-	dependencies := make([]cdx.Dependency, len(components))
-	for i, c := range components {
-		dependencies[i].Ref = c.Ref
-		if to := requires[c.Ref]; len(to) > 0 {
-			dependencies[i].Dependencies = &to
+	requires := d.Requires()
+	dependencies := make([]cdx.Dependency, 0, len(components))
+	for _, c := range components {
+		to := requires[c.Ref]
+		switch {
+		case len(to) > 0:
+			dependencies = append(dependencies, cdx.Dependency{Ref: c.Ref, Dependencies: &to})
+		case c.Requirements == sbom.Complete:
+			dependencies = append(dependencies, cdx.Dependency{Ref: c.Ref})
 		}
 	}
 	bom.Dependencies = &dependencies
 	bom.Compositions = compositions(d, components)
 	return bom, nil
-}
-
-// sorted returns d's components in the order of the output: the main one and
-// then the others by Ref.
-func sorted(d *sbom.Document) []*sbom.Component {
-	cs := make([]*sbom.Component, 1, 1+len(d.Components))
-	cs[0] = &d.Main
-	for i := range d.Components {
-		cs = append(cs, &d.Components[i])
-	}
-	slices.SortFunc(cs[1:], func(a, b *sbom.Component) int { return strings.Compare(a.Ref, b.Ref) })
-	return cs
 }
 
 // component returns c as a component, or as the main one, which has no scope and
@@ -275,24 +263,6 @@ func appendProperties(to []cdx.Property, ps []sbom.Property) []cdx.Property {
 	return to
 }
 
-// requirements returns what each component requires, by Ref, sorted and without
-// duplicates.
-func requirements(edges []sbom.Edge) map[string][]string {
-	edges = slices.Clone(edges)
-	slices.SortFunc(edges, func(a, b sbom.Edge) int {
-		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
-	})
-	edges = slices.Compact(edges)
-	to := make([]string, len(edges))
-	requires := make(map[string][]string)
-	for i, e := range edges {
-		to[i] = e.To
-		n := len(requires[e.From])
-		requires[e.From] = to[i-n : i+1 : i+1]
-	}
-	return requires
-}
-
 // compositions returns what is known to be complete. The order of its lists is
 // that of components.
 func compositions(d *sbom.Document, components []*sbom.Component) *[]cdx.Composition {
@@ -330,46 +300,12 @@ func compositions(d *sbom.Document, components []*sbom.Component) *[]cdx.Composi
 func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error {
 	errs := []error{d.Check()}
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("cyclonedx: "+format, a...)) }
-	text := func(of string, texts ...string) {
-		for _, t := range texts {
-			// encoding/json would write another text, and one for many.
-			if !utf8.ValidString(t) {
-				fail("%s: text %q is not UTF-8", of, t)
-			}
-		}
-	}
-	properties := func(of string, ps []sbom.Property) {
-		for _, p := range ps {
-			text(of, p.Name, p.Value)
-		}
-	}
-
-	text("document", d.Unknown...)
-	properties("document", d.Properties)
-	switch d.Phase {
-	case "", sbom.PreBuild, sbom.Built, sbom.PostBuild:
-	default:
-		fail("document: phase %q is not known", d.Phase)
-	}
-	if d.Main.Scope == sbom.Build {
-		fail("main component: scope %q, want %q", d.Main.Scope, sbom.Runtime)
-	}
 	for _, c := range components {
-		text(c.Ref, c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
-		properties(c.Ref, c.Properties)
 		if strings.HasPrefix(c.Ref, "urn:cdx:") {
 			fail("%s: a ref that begins with urn:cdx: is a link to another document", c.Ref)
 		}
 		if n := utf8.RuneCountInString(c.Version); n > maxVersion {
 			fail("%s: version of %d characters, want at most %d", c.Ref, n, maxVersion)
-		}
-		if c.Requirements != sbom.Complete && c.Requirements != sbom.Unknown {
-			fail("%s: completeness %q is not known", c.Ref, c.Requirements)
-		}
-		for _, dg := range c.Digests {
-			if dg.IsZero() {
-				fail("%s: a digest is zero", c.Ref)
-			}
 		}
 		if c.Replaces != "" {
 			_, version, err := splitPURL(c.Replaces)
@@ -382,7 +318,9 @@ func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error 
 		}
 	}
 
-	text("tool", s.Tool.Name, s.Tool.Version)
+	if !utf8.ValidString(s.Tool.Name + s.Tool.Version) {
+		fail("tool: %q %q is not UTF-8", s.Tool.Name, s.Tool.Version)
+	}
 	if s.Tool.Name == "" && s.Tool.Version != "" {
 		fail("tool: version %q without a name", s.Tool.Version)
 	}
@@ -413,20 +351,4 @@ func splitPURL(purl string) (name, version string, err error) {
 		return "", "", fmt.Errorf("malformed package URL %q: want pkg:type/name@version", purl)
 	}
 	return name, version, nil
-}
-
-// uuid5 returns the UUID of version 5 of data, in the namespace that the package
-// comment names.
-func uuid5(data []byte) string {
-	// The namespace for URLs, RFC 9562 section 6.6.
-	u := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
-	for _, name := range [][]byte{[]byte(PredicateType), data} {
-		h := sha1.New()
-		h.Write(u[:])
-		h.Write(name)
-		copy(u[:], h.Sum(nil))
-		u[6] = u[6]&0x0f | 0x50
-		u[8] = u[8]&0x3f | 0x80
-	}
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -37,7 +37,7 @@ func ExampleMarshal() {
 	//   "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
 	//   "bomFormat": "CycloneDX",
 	//   "specVersion": "1.6",
-	//   "serialNumber": "urn:uuid:5bf66c99-7aeb-5ed5-8d74-1ab0c58d9c86",
+	//   "serialNumber": "urn:uuid:a70ed032-74f0-59a8-a1d9-66dd5aec00df",
 	//   "version": 1,
 	//   "metadata": {
 	//     "timestamp": "2026-11-21T10:48:28Z",
@@ -54,11 +54,7 @@ func ExampleMarshal() {
 	//     }
 	//   },
 	//   "components": [],
-	//   "dependencies": [
-	//     {
-	//       "ref": "pkg:golang/example.com/app"
-	//     }
-	//   ],
+	//   "dependencies": [],
 	//   "compositions": [
 	//     {
 	//       "aggregate": "unknown",
@@ -109,11 +105,7 @@ func ExampleBOM() {
 	//     }
 	//   },
 	//   "components": [],
-	//   "dependencies": [
-	//     {
-	//       "ref": "pkg:golang/example.com/app"
-	//     }
-	//   ],
+	//   "dependencies": [],
 	//   "compositions": [
 	//     {
 	//       "aggregate": "unknown",

@@ -173,7 +173,7 @@ func TestReadBinaryErrors(t *testing.T) {
 		{"replacement of nothing", elfFile("go1.26.8", "path\tp\n=>\ta\tv1\t\n"), "malformed binary: "},
 		{"malformed sum", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\th1:short\n"), `malformed binary: module m v1: malformed module sum "h1:short"`},
 		{"sum of another kind", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\th2:AAAA\n"), "malformed binary: module m v1: malformed module sum"},
-		{"twice the same module", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\t\ndep\ta\tv1\t\ndep\ta\tv1\t\n"), "malformed binary: sbom: component 2 (pkg:golang/a@v1): its ref occurs twice"},
+		{"twice the same module", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\t\ndep\ta\tv1\t\ndep\ta\tv1\t\n"), "malformed binary: sbom: pkg:golang/a@v1: its ref occurs twice"},
 		{"nameless module", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\t\ndep\t\tv1\t\n"), "malformed binary: module 1: it has no path"},
 		{"control character", elfFile("go1.26.8", "path\tp\nmod\tm\x1b[2J\tv1\t\n"), `malformed binary: main module: "path": "m\x1b[2J" is not text`},
 		{"not UTF-8", elfFile("go1.26.8", "path\tp\nmod\tm\tv1\xff\t\n"), `is not text`},
@@ -368,6 +368,11 @@ func TestReconcileDifferences(t *testing.T) {
 			"GOOS: source has linux, binary has darwin\nGOARCH: source has amd64, binary has arm64\nGOARM64: source has none, binary has v8.0"},
 		{"processor", set("GOAMD64", "v3"), "GOAMD64: source has v1, binary has v3"},
 		{"cgo", set("CGO_ENABLED", "1"), "CGO_ENABLED: source has 0, binary has 1"},
+		{"FIPS module", func(i *debug.BuildInfo) {
+			set("GOFIPS140", "v1.0.0-c2097c7c")(i)
+			set("-tags", "x,y,fips140v1.0")(i)
+		},
+			"GOFIPS140: source has none, binary has v1.0.0-c2097c7c"},
 		{"tags", set("-tags", "x"), "-tags: source has x,y, binary has x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -382,6 +387,28 @@ func TestReconcileDifferences(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}
 		})
+	}
+
+	for _, test := range []struct {
+		source, binary string
+		same           bool
+	}{
+		{"v1.0.0", "v1.0.0-c2097c7c", true},
+		{"v1.0.0-c2097c7c", "v1.0.0-c2097c7c", true},
+		{"certified", "v1.0.0-c2097c7c", true},
+		{"latest", "latest", true},
+		{"v1.0.0", "v1.1.0-00000000", false},
+		{"latest", "v1.0.0-c2097c7c", false},
+		{"certified", "", false},
+	} {
+		i := info()
+		set("GOFIPS140", test.source)(i)
+		s := document(i)
+		s.Phase = sbom.PreBuild
+		set("GOFIPS140", test.binary)(i)
+		if err := Reconcile(s, document(i)); (err == nil) != test.same {
+			t.Errorf("GOFIPS140=%s, binary with %s: got %v", test.source, test.binary, err)
+		}
 	}
 
 	// Without a release, the whole version must be the same.

@@ -56,6 +56,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
@@ -71,30 +72,7 @@ const (
 // their case, since module paths that differ in it are different modules.
 //
 // https://github.com/package-url/purl-spec/blob/main/purl-specification.md
-func PURL(path, version string) string {
-	var b strings.Builder
-	b.WriteString("pkg:golang")
-	for segment := range strings.SplitSeq(path, "/") {
-		b.WriteByte('/')
-		percentEncode(&b, segment)
-	}
-	if version != "" {
-		b.WriteByte('@')
-		percentEncode(&b, version)
-	}
-	return b.String()
-}
-
-func percentEncode(b *strings.Builder, s string) {
-	for i := range len(s) {
-		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(".-_~:", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(b, "%%%02X", c)
-		}
-	}
-}
+func PURL(path, version string) string { return purl.Golang(path, version) }
 
 // A module is one module of a program, as go list and a binary both know it.
 type module struct {

@@ -52,7 +52,8 @@ type Options struct {
 // the variables of [Options.Getenv] that matter to it, and so reads the file
 // that "go env -w" writes. These are fixed, because Load neither uses the
 // network nor changes a file of the module: GOPROXY and checksum database are
-// off, GOTOOLCHAIN is local, and -mod=mod in GOFLAGS is an error. A workspace
+// off, GOTOOLCHAIN is local, and -mod=mod in GOFLAGS is an error; its other flags
+// (-tags, -mod=vendor, -modfile, -overlay) act as they do in a build. A workspace
 // (go.work) is used if the go command would use it; GOWORK=off is for those who
 // build without. The go command may write to its caches.
 //
@@ -187,7 +188,9 @@ type listedModule struct {
 	Dir     string
 	GoMod   string
 	Replace *listedModule
-	Error   *struct{ Err string }
+
+	// Not its Error: that the cache lacks the .info file, from which nothing
+	// is needed here. A module that the cache lacks is an error of its packages.
 }
 
 // list returns the packages asked for and all that they import.
@@ -229,8 +232,6 @@ func list(ctx context.Context, dir string, o Options) ([]listed, error) {
 		switch {
 		case p.Error != nil:
 			errs = append(errs, fmt.Errorf("package %s: %s", p.ImportPath, p.Error.Err))
-		case p.Module != nil && p.Module.Error != nil:
-			errs = append(errs, fmt.Errorf("module %s: %s", p.Module.Path, p.Module.Error.Err))
 		case p.Incomplete:
 			errs = append(errs, fmt.Errorf("package %s: one that it imports could not be loaded", p.ImportPath))
 		}
@@ -267,9 +268,12 @@ func explain(err error) error {
 		text = text[:maxErrors] + "…"
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("go list: not in the module cache: %s\n%s", strings.Join(missing, ", "), text)
+		text = "not in the module cache: " + strings.Join(missing, ", ") + "\n" + text
 	}
-	return fmt.Errorf("go list: %v: %s", e.Err, text)
+	if strings.Contains(text, "disabled by GOPROXY=off") {
+		text += "\n(the network is not used: \"go mod download\" gets what the module cache, go.sum or go.work.sum lacks)"
+	}
+	return fmt.Errorf("go list: %w: %s", e.Err, text)
 }
 
 // assemble makes a Document of packages: the modules that they are from, and

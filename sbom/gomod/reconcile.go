@@ -22,7 +22,7 @@ import (
 //     which is then not compared,
 //   - the target and the other settings that decide which files are compiled
 //     are the same: GOOS, GOARCH, GOAMD64 and its like, CGO_ENABLED,
-//     GOEXPERIMENT and the set of build tags,
+//     GOEXPERIMENT, GOFIPS140 and the set of build tags,
 //   - the binary's main package is among those that were asked for.
 //
 // Otherwise the error joins one for each difference. A binary built from vendor
@@ -78,6 +78,12 @@ func Reconcile(source, binary *sbom.Document) error {
 	for _, name := range []string{"GOOS", "GOARCH", archVariable(property(binary.Properties, "GOARCH")), "CGO_ENABLED", "GOEXPERIMENT"} {
 		differ(name, property(source.Properties, name), property(binary.Properties, name))
 	}
+	// The go command adds the hash of the module's sources to its version
+	// (v1.0.0-c2097c7c), and resolves the names certified and inprocess.
+	fips, plain := property(source.Properties, "GOFIPS140"), property(binary.Properties, "GOFIPS140")
+	if !strings.HasPrefix(plain, fips+"-") && !(plain != "" && (fips == "certified" || fips == "inprocess")) {
+		differ("GOFIPS140", fips, plain)
+	}
 	differ("-tags", tagSet(source), tagSet(binary))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("gomod: source and binary differ:\n%w", err)
@@ -123,9 +129,11 @@ func plainVersion(d *sbom.Document) string {
 	return v
 }
 
-// tagSet returns d's build tags, sorted.
+// tagSet returns d's build tags, sorted. Left out are those that the go command
+// adds for GOFIPS140 (fips140v1.0).
 func tagSet(d *sbom.Document) string {
 	tags := strings.Split(property(d.Properties, "-tags"), ",")
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return strings.HasPrefix(tag, "fips140v") })
 	slices.Sort(tags)
 	return strings.Join(slices.Compact(tags), ",")
 }

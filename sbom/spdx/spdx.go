@@ -59,7 +59,6 @@ package spdx
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha1"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,6 +74,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/uuid"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
@@ -87,7 +87,6 @@ const MediaType = "application/spdx+json"
 
 const (
 	namespace   = "https://spdx.org/spdxdocs/"
-	nilUUID     = "00000000-0000-0000-0000-000000000000"
 	noAssertion = "NOASSERTION"
 )
 
@@ -103,22 +102,17 @@ const (
 //
 //   - s has no time of creation, which clause 6.9 requires, or its year is beyond
 //     9999;
-//   - a text is not UTF-8;
 //   - a name, a version or a package URL holds a control character, or a package
 //     URL a space: clauses 6.8, 7.1, 7.3 and 7.21 want one line, and no space in
 //     a locator;
-//   - a digest is zero;
-//   - the main component is not part of the artifact, that is, has not the scope
-//     [sbom.Runtime];
-//   - a Phase or Completeness is not one of package sbom's;
-//   - the tool has a version and no name.
+//   - the tool has a version and no name, or its name is not UTF-8.
 func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
-	components := sorted(d)
+	components := d.All()
 	if err := refuse(d, s, components); err != nil {
 		return nil, err
 	}
 	doc := document(d, s, components)
-	doc.DocumentNamespace = namespace + url.PathEscape(doc.DocumentName) + "-" + nilUUID
+	doc.DocumentNamespace = namespace + url.PathEscape(doc.DocumentName) + "-" + uuid.Nil
 
 	// Not the json package of tools-golang, which brings in every version of
 	// SPDX and is this encoder for a document that is not converted.
@@ -135,7 +129,7 @@ func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 	// in a name are escaped.
 	field := []byte(`"documentNamespace": "` + namespace)
 	at := bytes.Index(data, field) + len(field) + len(url.PathEscape(doc.DocumentName)) + len("-")
-	copy(data[at:], uuid5(data))
+	copy(data[at:], uuid.OfContent(PredicateType, data))
 	return data, nil
 }
 
@@ -187,7 +181,7 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 			relate(ids[c.Ref], common.TypeRelationshipBuildToolOf, main)
 		}
 	}
-	requires := requirements(d.Edges)
+	requires := d.Requires()
 	for _, c := range components {
 		for _, to := range requires[c.Ref] {
 			relate(ids[c.Ref], common.TypeRelationshipDependsOn, ids[to])
@@ -204,18 +198,6 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 		doc.Relationships[i] = &all[i]
 	}
 	return doc
-}
-
-// sorted returns d's components in the order of the output: the main one and
-// then the others by Ref.
-func sorted(d *sbom.Document) []*sbom.Component {
-	cs := make([]*sbom.Component, 1, 1+len(d.Components))
-	cs[0] = &d.Main
-	for i := range d.Components {
-		cs = append(cs, &d.Components[i])
-	}
-	slices.SortFunc(cs[1:], func(a, b *sbom.Component) int { return strings.Compare(a.Ref, b.Ref) })
-	return cs
 }
 
 // newPackage returns c as a package, or as the main one, which may have
@@ -334,77 +316,29 @@ func quote(s, special string) string {
 	return s
 }
 
-// requirements returns what each component requires, by Ref, sorted and without
-// duplicates.
-func requirements(edges []sbom.Edge) map[string][]string {
-	edges = slices.Clone(edges)
-	slices.SortFunc(edges, func(a, b sbom.Edge) int {
-		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
-	})
-	edges = slices.Compact(edges)
-	to := make([]string, len(edges))
-	requires := make(map[string][]string)
-	for i, e := range edges {
-		to[i] = e.To
-		n := len(requires[e.From])
-		requires[e.From] = to[i-n : i+1 : i+1]
-	}
-	return requires
-}
-
 // refuse returns every reason for which d and s have no form in SPDX 2.3,
 // joined.
 func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error {
 	errs := []error{d.Check()}
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("spdx: "+format, a...)) }
-	text := func(of string, texts ...string) {
-		for _, t := range texts {
-			// encoding/json would write another text, and one for many.
-			if !utf8.ValidString(t) {
-				fail("%s: text %q is not UTF-8", of, t)
-			}
-		}
-	}
 	line := func(of string, texts ...string) {
-		text(of, texts...)
 		for _, t := range texts {
 			if strings.ContainsFunc(t, unicode.IsControl) {
 				fail("%s: text %q holds a control character, want one line", of, t)
 			}
 		}
 	}
-	properties := func(of string, ps []sbom.Property) {
-		for _, p := range ps {
-			text(of, p.Name, p.Value)
-		}
-	}
-
-	text("document", d.Unknown...)
-	properties("document", d.Properties)
-	if d.Phase != "" && sbomType(d.Phase) == "" {
-		fail("document: phase %q is not known", d.Phase)
-	}
-	if d.Main.Scope == sbom.Build {
-		fail("main component: scope %q, want %q", d.Main.Scope, sbom.Runtime)
-	}
 	for _, c := range components {
-		text(c.Ref, c.Ref)
 		line(c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
 		if strings.Contains(c.PURL, " ") {
 			fail("%s: package URL %q holds a space", c.Ref, c.PURL)
 		}
-		properties(c.Ref, c.Properties)
-		if c.Requirements != sbom.Complete && c.Requirements != sbom.Unknown {
-			fail("%s: completeness %q is not known", c.Ref, c.Requirements)
-		}
-		for _, dg := range c.Digests {
-			if dg.IsZero() {
-				fail("%s: a digest is zero", c.Ref)
-			}
-		}
 	}
 
 	line("tool", s.Tool.Name, s.Tool.Version)
+	if !utf8.ValidString(s.Tool.Name + s.Tool.Version) {
+		fail("tool: %q %q is not UTF-8", s.Tool.Name, s.Tool.Version)
+	}
 	if s.Tool.Name == "" && s.Tool.Version != "" {
 		fail("tool: version %q without a name", s.Tool.Version)
 	}
@@ -415,20 +349,4 @@ func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error 
 		fail("created in the year %d, want one of four digits", y)
 	}
 	return errors.Join(errs...)
-}
-
-// uuid5 returns the UUID of version 5 of data, in the namespace that the package
-// comment names.
-func uuid5(data []byte) string {
-	// The namespace for URLs, RFC 9562 section 6.6.
-	u := [16]byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
-	for _, name := range [][]byte{[]byte(PredicateType), data} {
-		h := sha1.New()
-		h.Write(u[:])
-		h.Write(name)
-		copy(u[:], h.Sum(nil))
-		u[6] = u[6]&0x0f | 0x50
-		u[8] = u[8]&0x3f | 0x80
-	}
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }

@@ -25,6 +25,11 @@
 // or has another type is an error with its line, as is a document that is empty
 // or has a second one behind it. Aliases, merge keys and custom tags are not
 // read.
+//
+// Truth is written true or false, and numbers as JSON has them: what versions
+// of YAML or its readers disagree about is an error. JSON is read as the YAML
+// that it is, so its escapes \/ and those of surrogate pairs (\ud83d\ude00) are
+// not; the characters themselves are.
 package policyfile
 
 import (
@@ -54,7 +59,8 @@ type Options struct {
 }
 
 // Parse parses a policy. Faults are reported together, each as
-// "malformed policy: line N: what".
+// "malformed policy: line N: what". What is no YAML is one fault, whose line is
+// given if the YAML reader knows it.
 func Parse(data []byte, o Options) (*verify.Policy, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("malformed policy: %d bytes, at most %d are read", len(data), MaxSize)
@@ -108,7 +114,7 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 			policy.Parameters = make(map[string]verify.Parameter)
 			p.mapping(v, "parameters", func(at string, key, v *yaml.Node) bool {
 				if !strings.HasPrefix(at, "/") {
-					p.fail(key, "parameter %q is not a JSON Pointer, which begins with /", at)
+					p.fail(key, "parameter %.100q is not a JSON Pointer, which begins with /", at)
 				}
 				policy.Parameters[at] = p.parameter(v)
 				return true
@@ -132,59 +138,44 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 
 func (p *parser) builder(n *yaml.Node) verify.Builder {
 	var b verify.Builder
-	p.mapping(n, "a builder", func(name string, _, v *yaml.Node) bool {
+	seen := p.mapping(n, "a builder", func(name string, _, v *yaml.Node) bool {
 		switch name {
 		case "id":
 			b.ID = p.text(v)
 		case "key":
 			b.Identity = p.identity(v)
 		case "level":
-			b.Level = p.number(v)
-			if b.Level < 1 || b.Level > 3 {
-				p.fail(v, "level %s, want 1 to 3", v.Value)
+			if b.Level = p.number(v); b.Level > 3 {
+				p.fail(v, "level %d, want 1 to 3", b.Level)
 			}
 		default:
 			return false
 		}
 		return true
 	})
-	if b.ID == "" {
-		p.fail(n, "a builder without id")
-	}
-	if b.Identity == nil {
-		p.fail(n, "a builder without key")
-	}
+	p.need(n, seen, "a builder", "id", "key")
 	return b
 }
 
 func (p *parser) requirement(n *yaml.Node) verify.Requirement {
 	var q verify.Requirement
-	p.mapping(n, "a requirement", func(name string, _, v *yaml.Node) bool {
+	seen := p.mapping(n, "a requirement", func(name string, _, v *yaml.Node) bool {
 		switch name {
 		case "predicateType":
 			q.PredicateType = p.text(v)
 		case "keys":
-			p.list(v, func(e *yaml.Node) {
-				if id := p.identity(e); id != nil {
-					q.Identities = append(q.Identities, id)
-				}
-			})
+			p.list(v, func(e *yaml.Node) { q.Identities = append(q.Identities, p.identity(e)) })
+			if v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
+				p.fail(v, "a requirement that nobody can sign")
+			}
 		case "threshold":
 			q.Threshold = p.number(v)
-			if q.Threshold < 1 {
-				p.fail(v, "threshold %s, want at least 1", v.Value)
-			}
 		default:
 			return false
 		}
 		return true
 	})
-	if q.PredicateType == "" {
-		p.fail(n, "a requirement without predicateType")
-	}
-	if len(q.Identities) == 0 {
-		p.fail(n, "a requirement without keys")
-	}
+	p.need(n, seen, "a requirement", "predicateType", "keys")
 	return q
 }
 
@@ -194,24 +185,24 @@ func (p *parser) identity(n *yaml.Node) verify.Identity {
 		return nil
 	}
 	if p.key == nil {
-		p.fail(n, "key %q is not known", name)
+		p.fail(n, "key %.100q is not known", name)
 		return nil
 	}
 	v, err := p.key(name)
 	if err != nil {
-		p.fail(n, "key %q: %v", name, err)
+		p.fail(n, "key %.100q: %v", name, err)
 		return nil
 	}
 	id, err := verify.Key(v)
 	if err != nil {
-		p.fail(n, "key %q: %v", name, err)
+		p.fail(n, "key %.100q: %v", name, err)
 		return nil
 	}
 	return id
 }
 
 func (p *parser) refs(n *yaml.Node) verify.Refs {
-	if n.Kind == yaml.ScalarNode && n.Value == "any" {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value == "any" {
 		return verify.Refs{Any: true}
 	}
 	var r verify.Refs
@@ -233,7 +224,7 @@ func (p *parser) refs(n *yaml.Node) verify.Refs {
 
 func (p *parser) commit(n *yaml.Node) hallmark.Digest {
 	// Forty decimal digits are a number for YAML, and a commit here.
-	if n.Kind != yaml.ScalarNode {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" && n.Tag != "!!int" && n.Tag != "!!float" {
 		p.fail(n, "want a commit")
 		return hallmark.Digest{}
 	}
@@ -269,6 +260,9 @@ func (p *parser) parameter(n *yaml.Node) verify.Parameter {
 	if len(q.OneOf) == 0 && !q.Any {
 		p.fail(n, "a parameter that no value satisfies")
 	}
+	if len(q.OneOf) > 0 && q.Any {
+		p.fail(n, "a parameter with oneOf and any")
+	}
 	return q
 }
 
@@ -279,8 +273,13 @@ func (p *parser) value(n *yaml.Node) any {
 		all := []any{}
 		p.list(n, func(e *yaml.Node) { all = append(all, p.value(e)) })
 		return all
-	case n.Kind == yaml.MappingNode && len(n.Content) == 0:
-		return map[string]any{}
+	case n.Kind == yaml.MappingNode:
+		// The members of an object are parameters with pointers of their own.
+		if len(n.Content) == 0 && n.Tag == "!!map" {
+			return map[string]any{}
+		}
+		p.fail(n, "a value that is an object with members")
+		return nil
 	case n.Kind == yaml.ScalarNode:
 		switch n.Tag {
 		case "!!str":
@@ -302,11 +301,11 @@ func (p *parser) value(n *yaml.Node) any {
 }
 
 // mapping calls member for each member of n, which reports whether it knows
-// the name.
-func (p *parser) mapping(n *yaml.Node, what string, member func(name string, key, v *yaml.Node) bool) {
-	if n.Kind != yaml.MappingNode {
+// the name. It returns the lines of the names.
+func (p *parser) mapping(n *yaml.Node, what string, member func(name string, key, v *yaml.Node) bool) map[string]int {
+	if n.Kind != yaml.MappingNode || n.Tag != "!!map" {
 		p.fail(n, "want %s", what)
-		return
+		return nil
 	}
 	seen := make(map[string]int)
 	for i := 0; i < len(n.Content); i += 2 {
@@ -316,7 +315,7 @@ func (p *parser) mapping(n *yaml.Node, what string, member func(name string, key
 			continue
 		}
 		if line, ok := seen[key.Value]; ok {
-			p.fail(key, "%q is already on line %d", key.Value, line)
+			p.fail(key, "%.100q is already on line %d", key.Value, line)
 			continue
 		}
 		seen[key.Value] = key.Line
@@ -325,13 +324,24 @@ func (p *parser) mapping(n *yaml.Node, what string, member func(name string, key
 			continue
 		}
 		if !member(key.Value, key, v) {
-			p.fail(key, "%s has no member %q", what, key.Value)
+			p.fail(key, "%s has no member %.100q", what, key.Value)
+		}
+	}
+	return seen
+}
+
+// need reports the members that are missing from n. seen is what mapping
+// returned for it.
+func (p *parser) need(n *yaml.Node, seen map[string]int, what string, names ...string) {
+	for _, name := range names {
+		if _, ok := seen[name]; !ok && seen != nil {
+			p.fail(n, "%s without %s", what, name)
 		}
 	}
 }
 
 func (p *parser) list(n *yaml.Node, element func(*yaml.Node)) {
-	if n.Kind != yaml.SequenceNode {
+	if n.Kind != yaml.SequenceNode || n.Tag != "!!seq" {
 		p.fail(n, "want a list")
 		return
 	}
@@ -359,16 +369,18 @@ func (p *parser) text(n *yaml.Node) string {
 }
 
 func (p *parser) boolean(n *yaml.Node) bool {
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
 		p.fail(n, "want true or false")
 	}
 	return n.Value == "true"
 }
 
+// number returns a number of 1 or more, or 0 after a fault.
 func (p *parser) number(n *yaml.Node) int {
 	i, err := strconv.Atoi(n.Value)
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
-		p.fail(n, "want a number")
+	// For some readers 010 is 8.
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || strconv.Itoa(i) != n.Value || i < 1 {
+		p.fail(n, "want a number, 1 or more")
 		return 0
 	}
 	return i

@@ -43,25 +43,23 @@ func Main(name string, run func(ctx context.Context, args []string) error) {
 	}
 }
 
-// Flags returns an empty set of flags for a program. Its usage is the text and
-// then the flags, on standard output. A fault in the arguments is returned by
-// its Parse and not printed.
-func Flags(name, usage string) *flag.FlagSet {
+// Flags returns an empty set of flags for a program, to be parsed by [Parse].
+func Flags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.Usage = func() {
-		fmt.Print(usage, "\n\nFlags:\n")
-		flags.SetOutput(os.Stdout)
-		flags.PrintDefaults()
-		flags.SetOutput(io.Discard)
-	}
 	return flags
 }
 
-// Parse parses args. It prints the usage for -h, and returns [flag.ErrHelp].
-func Parse(flags *flag.FlagSet, args []string) error {
+// Parse parses args. For -h it prints the usage and the flags on standard output
+// and returns [flag.ErrHelp].
+func Parse(flags *flag.FlagSet, usage string, args []string) error {
 	err := flags.Parse(args)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Print(usage, "\n\nFlags:\n")
+		flags.SetOutput(os.Stdout)
+		flags.PrintDefaults()
+	case err != nil:
 		return fmt.Errorf("%w (-h lists the flags)", err)
 	}
 	return err

@@ -15,11 +15,14 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
-	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
+
+// cycloneDX is the predicate type of CycloneDX documents. A gate does not need
+// the package that writes them.
+const cycloneDX = "https://cyclonedx.org/bom"
 
 // Usage describes the flags and the exit codes.
 const Usage = `usage: verify -policy FILE [flags] ARTIFACT...
@@ -81,7 +84,7 @@ type Check struct {
 // Main is the program.
 func Main(ctx context.Context, args []string) error {
 	var o Options
-	flags := cli.Flags("verify", Usage)
+	flags := cli.Flags("verify")
 	flags.StringVar(&o.Policy, "policy", "", "the policy `FILE`, YAML or JSON")
 	flags.Var(&o.Evidence, "evidence", "a `FILE` with an envelope, a Sigstore bundle, or one of them on each line; may be repeated")
 	flags.Var(&o.Keys, "key", "`NAME=FILE`: the public key, in PEM, that the policy calls NAME; may be repeated")
@@ -89,7 +92,7 @@ func Main(ctx context.Context, args []string) error {
 	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
 	flags.Var(&o.Byproducts, "byproduct", "a `SUFFIX`, such as .cdx.json: the file ARTIFACT+SUFFIX must be a byproduct that the provenance names; may be repeated")
 	flags.BoolVar(&o.JSON, "json", false, "print one JSON object for each artifact, on a line of its own")
-	if err := cli.Parse(flags, args); err != nil {
+	if err := cli.Parse(flags, Usage, args); err != nil {
 		return err
 	}
 	if o.Policy == "" {
@@ -218,7 +221,7 @@ func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string
 	source, _ := res.Build().Source()
 	r.Repository, r.Ref, r.Commit = source.Repository, source.Ref, source.Commit.Hex()
 	for _, st := range res.Statements() {
-		if st.PredicateType == cyclonedx.PredicateType {
+		if st.PredicateType == cycloneDX {
 			var bom struct {
 				Components []json.RawMessage `json:"components"`
 			}
@@ -329,8 +332,11 @@ func (r *Record) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", filepath.Clean(r.Artifact), r.Verdict)
 	for _, c := range r.Reasons {
-		name := strings.TrimSpace(c.Rule + " " + c.Item)
-		fmt.Fprintf(&b, "  %s %s\n    got  %s\n    want %s\n", name, c.Outcome, c.Got, c.Want)
+		name, got, want := strings.TrimSpace(c.Rule+" "+c.Item), "got", "want"
+		if c.Rule == string(verify.RuleSubject) {
+			got, want = "attested", "here"
+		}
+		fmt.Fprintf(&b, "  %s %s\n    %-8s %s\n    %-8s %s\n", name, c.Outcome, got, c.Got, want, c.Want)
 	}
 	for _, s := range r.Skipped {
 		fmt.Fprintf(&b, "  passed over: %s\n", s)

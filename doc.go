@@ -1,0 +1,43 @@
+// Package hallmark has the two words that all packages of this module speak: a
+// [Digest], which names bytes, and an [Artifact], which is a name with its
+// digests. [HashFile] and [HashFiles] make them.
+//
+// A hallmark on a piece of silver says what it is made of, who made it, and which
+// office tested it. The packages of this module strike the same marks on
+// software, and read them.
+//
+// # The way through
+//
+// Data goes one way. Each step has a package, a type and a verb:
+//
+//	what is inside     module graph    →  [sbom.Document]         sbom/gomod
+//	                   sbom.Document   →  CycloneDX, SPDX         sbom/cyclonedx, sbom/spdx
+//	where it is from   finished build  →  [provenance.Build]      provenance/github, provenance/git
+//	                   Build           →  [provenance.Statement]  provenance, provenance/gobuild
+//	who says so        statement       →  [sign.Envelope]         sign
+//	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile
+//	believe it
+//
+// The example of this package goes the whole way in one function. The programs
+// in the directory examples are it in earnest; they are there to be copied.
+//
+// A verifier needs neither the sbom packages nor a way to sign, and a program
+// that only writes SBOMs links no signatures. Package sign/sigstore, which
+// recognizes who signed without keys, is a module of its own, because what it
+// stands on is large.
+//
+// # What no package does
+//
+// No package reads the environment, the clock or the network but through what
+// the caller gives it, prints or logs, keeps global state, or has an init
+// function. The same input gives the same bytes, in every build and on every
+// machine, and no output has a path of the machine it was made on. Times are the
+// caller's to give. Programs that are run, go and git, are run with an
+// environment of their own.
+//
+// [sbom.Document]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/sbom#Document
+// [provenance.Build]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/provenance#Build
+// [provenance.Statement]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/provenance#Statement
+// [sign.Envelope]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/sign#Envelope
+// [verify.Result]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/verify#Result
+package hallmark

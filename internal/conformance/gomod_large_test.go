@@ -1,0 +1,91 @@
+package conformance
+
+import (
+	"encoding/json"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/gomod"
+)
+
+// TestGoModLarge holds gomod against the go command on a program that links
+// more than 200 modules. It downloads them through the user's GOPROXY if they
+// are not in the module cache. The program is not compiled, which takes
+// minutes: "go build -n" prints the build information that it would have.
+func TestGoModLarge(t *testing.T) {
+	const module, command = "github.com/prometheus/prometheus@v0.305.0", "./cmd/prometheus"
+	env := map[string]string{"GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "amd64", "GOEXPERIMENT": "", "GOFIPS140": ""}
+	var downloaded struct{ Dir string }
+	if err := json.Unmarshal(runGo(t, t.TempDir(), env, "mod", "download", "-json", module), &downloaded); err != nil {
+		t.Fatal(err)
+	}
+	want := goListEdges(t, downloaded.Dir, env, "", command)
+
+	env["GOPROXY"] = "off"
+	source, err := gomod.Load(t.Context(), downloaded.Dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(source.Components); n < 200 {
+		t.Errorf("%d components, want more than 200", n)
+	}
+	if got := edges(source); !slices.Equal(got, want) {
+		t.Errorf("%d edges, go list has %d", len(got), len(want))
+	}
+	for _, c := range source.Components {
+		if c.Scope == sbom.Runtime && c.Name != "stdlib" && (c.Version == "" || len(c.Digests) != 1 || source.Why(c.Ref) == nil) {
+			t.Errorf("%s: version %q, %d digests, why: %q", c.Ref, c.Version, len(c.Digests), source.Why(c.Ref))
+		}
+	}
+
+	info := plannedBuildInfo(t, downloaded.Dir, env, command)
+	binary, err := gomod.FromBuildInfo(info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(info.Deps); n != len(binary.Components)-2 || n != len(source.Components)-2 {
+		t.Errorf("the program has %d modules, its Document %d, that of its sources %d", n, len(binary.Components)-2, len(source.Components)-2)
+	}
+	if err := gomod.Reconcile(source, binary); err != nil {
+		t.Error(err)
+	}
+	info.Deps[len(info.Deps)/2].Sum = info.Deps[0].Sum
+	if binary, err = gomod.FromBuildInfo(info); err != nil {
+		t.Fatal(err)
+	}
+	if err := gomod.Reconcile(source, binary); err == nil || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("one sum changed: got %v", err)
+	}
+}
+
+// plannedBuildInfo returns the build information of the program that the go
+// command would build.
+func plannedBuildInfo(t *testing.T, dir string, env map[string]string, args ...string) *debug.BuildInfo {
+	t.Helper()
+	program := t.TempDir() + "/program"
+	cmd := append([]string{"build", "-n", "-trimpath", "-buildvcs=false", "-o", program}, args...)
+	_, commands := goCommand(t, dir, env, cmd...)
+	for line := range strings.Lines(string(commands)) {
+		quoted, ok := strings.CutPrefix(strings.TrimSpace(line), "modinfo ")
+		if !ok {
+			continue
+		}
+		text, err := strconv.Unquote(quoted)
+		if err != nil || len(text) < 32 {
+			t.Fatalf("%d bytes of build information, %v", len(text), err)
+		}
+		// 16 bytes of a frame are before and behind it.
+		info, err := debug.ParseBuildInfo(text[16 : len(text)-16])
+		if err != nil {
+			t.Fatal(err)
+		}
+		info.GoVersion = strings.TrimSpace(string(runGo(t, dir, env, "env", "GOVERSION")))
+		return info
+	}
+	t.Fatal("go build -n prints no build information")
+	return nil
+}

@@ -1,0 +1,221 @@
+package sbom_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+func lib(ref string) sbom.Component {
+	return sbom.Component{Ref: ref, Name: ref, Type: sbom.Library, Scope: sbom.Runtime}
+}
+
+// document returns a Document in which main requires a and b, a requires c, and c
+// requires a.
+func document() *sbom.Document {
+	main := lib("main")
+	main.Type = sbom.Application
+	return &sbom.Document{
+		Main:       main,
+		Components: []sbom.Component{lib("a"), lib("b"), lib("c"), lib("d")},
+		Edges:      []sbom.Edge{{"a", "c"}, {"c", "a"}, {"main", "a"}, {"main", "b"}},
+	}
+}
+
+func TestSort(t *testing.T) {
+	want := document()
+	want.Main.Properties = []sbom.Property{{"a", "1"}, {"a", "2"}, {"b", "1"}}
+	want.Components[1].Properties = []sbom.Property{{"x", "1"}, {"y", "1"}}
+	want.Properties = []sbom.Property{{"GOARCH", "amd64"}, {"GOOS", "linux"}}
+	if err := want.Sort(); err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		got := document()
+		got.Main.Properties = slices.Clone(want.Main.Properties)
+		got.Components[1].Properties = slices.Clone(want.Components[1].Properties)
+		got.Properties = slices.Clone(want.Properties)
+		got.Edges = append(got.Edges, sbom.Edge{From: "main", To: "a"}) // twice
+		shuffle(r, got.Components)
+		shuffle(r, got.Edges)
+		shuffle(r, got.Properties)
+		shuffle(r, got.Main.Properties)
+		if err := got.Sort(); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+func shuffle[E any](r *rand.Rand, s []E) {
+	r.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
+}
+
+func TestCheck(t *testing.T) {
+	if err := document().Check(); err != nil {
+		t.Errorf("a whole document: %v", err)
+	}
+	for _, tt := range []struct {
+		name   string
+		change func(*sbom.Document)
+		want   string
+	}{
+		{"main without ref", func(d *sbom.Document) { d.Main.Ref = ""; d.Edges = nil }, "sbom: main component has no ref"},
+		{"without ref", func(d *sbom.Document) { d.Components[3].Ref = "" }, `sbom: component "d" has no ref`},
+		{"ref twice", func(d *sbom.Document) { d.Components[3].Ref = "b" }, "sbom: b: its ref occurs twice"},
+		{"ref of main", func(d *sbom.Document) { d.Components[3].Ref = "main" }, "sbom: main: its ref occurs twice"},
+		{"without name", func(d *sbom.Document) { d.Components[3].Name = "" }, "sbom: d has no name"},
+		{"type", func(d *sbom.Document) { d.Components[3].Type = "file" }, `sbom: d: type "file", want "application" or "library"`},
+		{"no scope", func(d *sbom.Document) { d.Components[3].Scope = "" }, `sbom: d: scope "", want "runtime" or "build"`},
+		{"scope of main", func(d *sbom.Document) { d.Main.Scope = sbom.Build }, `sbom: main component: scope "build", want "runtime"`},
+		{"completeness", func(d *sbom.Document) { d.Components[3].Requirements = "partly" }, `sbom: d: completeness "partly" is not known`},
+		{"purl", func(d *sbom.Document) { d.Components[3].PURL = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
+		{"replaces", func(d *sbom.Document) { d.Components[3].Replaces = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
+		{"digest", func(d *sbom.Document) { d.Components[3].Digests = make([]hallmark.Digest, 1) }, "sbom: d: a digest is zero"},
+		{"edge from nowhere", func(d *sbom.Document) { d.Edges[0].From = "x" }, "sbom: edge x → c: an end is not in the document"},
+		{"edge to nowhere", func(d *sbom.Document) { d.Edges[0].To = "x" }, "sbom: edge a → x: an end is not in the document"},
+		{"edge to itself", func(d *sbom.Document) { d.Edges[0].To = "a" }, "sbom: edge a → a leads to its own start"},
+		{"phase", func(d *sbom.Document) { d.Phase = "design" }, `sbom: document: phase "design" is not known`},
+		{"unknown not UTF-8", func(d *sbom.Document) { d.Unknown = []string{"\xff"} }, `sbom: document: text "\xff" is not UTF-8`},
+		{"name not UTF-8", func(d *sbom.Document) { d.Components[3].Name = "\xff" }, `sbom: d: text "\xff" is not UTF-8`},
+		{"property not UTF-8", func(d *sbom.Document) { d.Properties = []sbom.Property{{"a", "\xff"}} }, `sbom: document: text "\xff" is not UTF-8`},
+		{"two faults", func(d *sbom.Document) { d.Phase = "design"; d.Components[3].Name = "" },
+			"sbom: document: phase \"design\" is not known\nsbom: d has no name"},
+	} {
+		d := document()
+		tt.change(d)
+		if err := d.Check(); err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestWhy(t *testing.T) {
+	d := document()
+	for _, tt := range []struct{ ref, want string }{
+		{"main", "main"},
+		{"b", "main b"},
+		{"c", "main a c"}, // there is a circle
+		{"d", ""},
+		{"nowhere", ""},
+	} {
+		if got := strings.Join(d.Why(tt.ref), " "); got != tt.want {
+			t.Errorf("Why(%s) = %q, want %q", tt.ref, got, tt.want)
+		}
+	}
+}
+
+func TestComponent(t *testing.T) {
+	d := document()
+	for _, ref := range []string{"main", "a", "b", "c", "d"} {
+		if c := d.Component(ref); c == nil || c.Ref != ref {
+			t.Errorf("Component(%s) = %+v", ref, c)
+		}
+	}
+	if c := d.Component("nowhere"); c != nil {
+		t.Errorf("Component(nowhere) = %+v", c)
+	}
+}
+
+func TestAll(t *testing.T) {
+	d := document()
+	slices.Reverse(d.Components)
+	var refs []string
+	for _, c := range d.All() {
+		refs = append(refs, c.Ref)
+	}
+	if got := strings.Join(refs, " "); got != "main a b c d" {
+		t.Errorf("got %s", got)
+	}
+	if d.All()[0] != &d.Main || d.All()[1] != &d.Components[3] {
+		t.Error("got copies, want the document's own components")
+	}
+}
+
+func TestRequires(t *testing.T) {
+	d := document()
+	d.Edges = append(d.Edges, d.Edges...)
+	slices.Reverse(d.Edges)
+	want := map[string][]string{"main": {"a", "b"}, "a": {"c"}, "c": {"a"}}
+	got := d.Requires()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	// The lists share memory; one must not grow into the next.
+	_ = append(got["a"], "x")
+	if got := d.Requires(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func ExampleDocument_Why() {
+	d := document()
+	fmt.Println(d.Why("c"))
+	// Output: [main a c]
+}
+
+func ExampleDocument_Sort() {
+	d := document()
+	slices.Reverse(d.Components)
+	d.Edges = append(d.Edges, sbom.Edge{From: "a", To: "elsewhere"})
+	fmt.Println(d.Sort())
+	fmt.Println(d.Components[0].Name)
+	// Output:
+	// sbom: edge a → elsewhere: an end is not in the document
+	// a
+}
+
+func ExampleDocument_Check() {
+	d := document()
+	d.Components[0].Name = ""
+	fmt.Println(d.Check())
+	// Output: sbom: a has no name
+}
+
+func ExampleDocument_Component() {
+	d := document()
+	fmt.Println(d.Component("b").Scope, d.Component("elsewhere") == nil)
+	// Output: runtime true
+}
+
+func ExampleDocument_All() {
+	for _, c := range document().All() {
+		fmt.Print(c.Name, " ")
+	}
+	// Output: main a b c d
+}
+
+func ExampleDocument_Requires() {
+	fmt.Println(document().Requires()["main"])
+	// Output: [a b]
+}
+
+// Time and memory must grow as the document does.
+func BenchmarkSort(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			d := document()
+			for i := range n {
+				ref := fmt.Sprintf("pkg:golang/example.com/m%d", (i*7919)%n)
+				d.Components = append(d.Components, lib(ref))
+				d.Edges = append(d.Edges, sbom.Edge{From: "main", To: ref})
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := d.Sort(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/component")
+		})
+	}
+}

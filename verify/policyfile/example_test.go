@@ -1,0 +1,37 @@
+package policyfile_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
+)
+
+func ExampleParse() {
+	policy, err := policyfile.Parse([]byte(`
+builders:
+  - id: https://example.com/builder
+    key: release
+source: https://github.com/acme/app
+buildTypes: [https://example.com/buildtypes/v1]
+refs: {releases: true}
+`), policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+		if name != "release" {
+			return nil, errors.New("no such key")
+		}
+		return sign.NewVerifier(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public())
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(policy.Builders[0].ID, "for", policy.Source, "at", policy.Refs)
+
+	_, err = policyfile.Parse([]byte("source: https://github.com/acme/app\nref: main\n"), policyfile.Options{})
+	fmt.Println(err)
+	// Output:
+	// https://example.com/builder for https://github.com/acme/app at a release tag (v1.2.3)
+	// malformed policy: line 2: a policy has no member "ref"
+}
