@@ -79,7 +79,7 @@ func ParseDigest(s string) (Digest, error) {
 func ParseH1(sum string) (Digest, error) {
 	b64, ok := strings.CutPrefix(sum, "h1:")
 	if !ok {
-		return Digest{}, fmt.Errorf("malformed module sum %.150q: want h1:", sum)
+		return Digest{}, fmt.Errorf("malformed module sum %.150q: it does not begin with h1: as in go.sum", sum)
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(b64)
 	// The length, because encoding/base64 passes over line breaks.

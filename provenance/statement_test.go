@@ -397,7 +397,9 @@ func TestBounds(t *testing.T) {
 		digests = append(digests, fmt.Sprintf(`"a%d":"x"`, i))
 	}
 	digest := func(n int) string { return `{"digest":{` + strings.Join(digests[:n], ",") + `}}` }
-	dependencies := func(list string) string { return build(map[string]string{"more": `"resolvedDependencies":[` + list + `]`}) }
+	dependencies := func(list string) string {
+		return build(map[string]string{"more": `"resolvedDependencies":[` + list + `]`})
+	}
 	pad := func(size int) string {
 		text := with("{}", "{}")
 		return text + strings.Repeat(" ", size-len(text))

@@ -88,8 +88,10 @@ func TestCheck(t *testing.T) {
 		{"unknown not UTF-8", func(d *sbom.Document) { d.Unknown = []string{"\xff"} }, `sbom: document: text "\xff" is not UTF-8`},
 		{"name not UTF-8", func(d *sbom.Document) { d.Components[3].Name = "\xff" }, `sbom: d: text "\xff" is not UTF-8`},
 		{"property not UTF-8", func(d *sbom.Document) { d.Properties = []sbom.Property{{"a", "\xff"}} }, `sbom: document: text "\xff" is not UTF-8`},
-		{"two faults", func(d *sbom.Document) { d.Phase = "design"; d.Components[3].Name = "" },
-			"sbom: document: phase \"design\" is not known\nsbom: d has no name"},
+		{
+			"two faults", func(d *sbom.Document) { d.Phase = "design"; d.Components[3].Name = "" },
+			"sbom: document: phase \"design\" is not known\nsbom: d has no name",
+		},
 	} {
 		d := document()
 		tt.change(d)

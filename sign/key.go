@@ -49,7 +49,19 @@ func NewSigner(key crypto.Signer) (SignerVerifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signer{verifier: v, key: key}, nil
+	if _, ok := v.key.(ed25519.PublicKey); ok {
+		return &signer{v, func(data []byte) ([]byte, error) {
+			return key.Sign(rand.Reader, data, crypto.Hash(0))
+		}}, nil
+	}
+	var random io.Reader = rand.Reader
+	if _, ok := key.(*ecdsa.PrivateKey); ok {
+		random = nil // RFC 6979: the same payload gets the same signature
+	}
+	return &signer{v, func(data []byte) ([]byte, error) {
+		sum := sha256.Sum256(data)
+		return key.Sign(random, sum[:], crypto.SHA256)
+	}}, nil
 }
 
 // NewVerifier returns a Verifier for key, an ed25519.PublicKey or an
@@ -219,25 +231,17 @@ func (v *verifier) String() string           { return "key sha256:" + v.id }
 
 type signer struct {
 	*verifier
-	key crypto.Signer
+
+	// The private key is where no reflection finds it. A Format method would
+	// not do: package fmt does not call it for what is in an unexported field.
+	sign func(data []byte) ([]byte, error)
 }
 
 func (s *signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if _, ok := s.verifier.key.(ed25519.PublicKey); ok {
-		return s.key.Sign(rand.Reader, data, crypto.Hash(0))
-	}
-	var random io.Reader = rand.Reader
-	if _, ok := s.key.(*ecdsa.PrivateKey); ok {
-		random = nil // RFC 6979: the same payload gets the same signature
-	}
-	sum := sha256.Sum256(data)
-	return s.key.Sign(random, sum[:], crypto.SHA256)
+	return s.sign(data)
 }
-
-// Format keeps the private key out of every verb of package fmt.
-func (s *signer) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
 var _ SignerVerifier = (*signer)(nil)

@@ -138,7 +138,7 @@ func leaves(at string, v any, values map[string]any) {
 
 // pointer returns the JSON Pointer of the member name of the value at at.
 func pointer(at, name string) string {
-	return at + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	return at + "/" + strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
 // circumstances checks what started the build and on what machine it ran. A

@@ -287,20 +287,28 @@ func TestTampered(t *testing.T) {
 	}{
 		{name: "nothing", verdict: gate.Accepted},
 		{name: "artifact", change: flip("hello"), verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},
-		{name: "another artifact", change: func(dist string) { write(t, dist, "hello", string(read(t, filepath.Join(dist, "bye")))) },
-			verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},
+		{
+			name: "another artifact", change: func(dist string) { write(t, dist, "hello", string(read(t, filepath.Join(dist, "bye")))) },
+			verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom",
+		},
 		{name: "commit", commit: "0123456789012345678901234567890123456789", verdict: gate.Rejected, code: 1, rules: "commit"},
 		{name: "source", source: "https://example.com/fork", verdict: gate.Rejected, code: 1, rules: "source"},
 		{name: "builder", policy: otherBuilder, verdict: gate.Rejected, code: 1, rules: "builder"},
 		{name: "key", key: filepath.Join(otherKey, "release.pub"), verdict: gate.Rejected, code: 1, rules: "signature, required https://cyclonedx.org/bom"},
 		{name: "SBOM file", change: flip("hello.cdx.json"), verdict: gate.Rejected, code: 1, rules: "byproduct hello.cdx.json"},
 		{name: "other SBOM file", change: flip("hello.spdx.json"), verdict: gate.Rejected, code: 1, rules: "byproduct hello.spdx.json"},
-		{name: "no SBOM attestation", change: edit("hello.intoto.jsonl", func(s string) string { return s[:strings.IndexByte(s, '\n')] }),
-			verdict: gate.Rejected, code: 1, rules: "required https://cyclonedx.org/bom"},
-		{name: "no provenance", change: edit("hello.intoto.jsonl", func(s string) string { return s[strings.IndexByte(s, '\n')+1:] }),
-			verdict: gate.Rejected, code: 1, rules: "provenance"},
-		{name: "payload of the provenance", change: edit("hello.intoto.jsonl", func(s string) string { return strings.Replace(s, `"payload":"eyJ`, `"payload":"eyI`, 1) }),
-			verdict: gate.Rejected, code: 1, rules: "provenance"},
+		{
+			name: "no SBOM attestation", change: edit("hello.intoto.jsonl", func(s string) string { return s[:strings.IndexByte(s, '\n')] }),
+			verdict: gate.Rejected, code: 1, rules: "required https://cyclonedx.org/bom",
+		},
+		{
+			name: "no provenance", change: edit("hello.intoto.jsonl", func(s string) string { return s[strings.IndexByte(s, '\n')+1:] }),
+			verdict: gate.Rejected, code: 1, rules: "provenance",
+		},
+		{
+			name: "payload of the provenance", change: edit("hello.intoto.jsonl", func(s string) string { return strings.Replace(s, `"payload":"eyJ`, `"payload":"eyI`, 1) }),
+			verdict: gate.Rejected, code: 1, rules: "provenance",
+		},
 		{name: "attestations of another artifact", change: func(dist string) {
 			write(t, dist, "hello.intoto.jsonl", string(read(t, filepath.Join(dist, "bye.intoto.jsonl"))))
 		}, verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},

@@ -62,6 +62,25 @@ func TestGoModLarge(t *testing.T) {
 	}
 }
 
+// TestGoModExamples holds gomod against the go command on the example programs
+// of this repository, built as a release builds them.
+func TestGoModExamples(t *testing.T) {
+	const dir = "../../examples"
+	env := map[string]string{"GOFLAGS": "", "GOWORK": "off", "GOEXPERIMENT": "", "GOFIPS140": ""}
+	for _, command := range []string{"./release", "./sbom", "./verify"} {
+		t.Run(command, func(t *testing.T) {
+			source, err := gomod.Load(t.Context(), dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := edges(source), goListEdges(t, dir, env, "", command); !slices.Equal(got, want) {
+				t.Errorf("edges are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			judgeBinary(t, source, dir, env, command)
+		})
+	}
+}
+
 // plannedBuildInfo returns the build information of the program that the go
 // command would build.
 func plannedBuildInfo(t *testing.T, dir string, env map[string]string, args ...string) *debug.BuildInfo {

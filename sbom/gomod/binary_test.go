@@ -280,8 +280,12 @@ func TestReconcileDifferences(t *testing.T) {
 				{Path: "example.com/d", Version: "v1.0.0", Replace: &debug.Module{Path: "../d", Version: "(devel)"}},
 			},
 			Settings: []debug.BuildSetting{
-				{Key: "-tags", Value: "x,y"}, {Key: "CGO_ENABLED", Value: "0"}, {Key: "GOARCH", Value: "amd64"},
-				{Key: "GOAMD64", Value: "v1"}, {Key: "GOOS", Value: "linux"}, {Key: "-trimpath", Value: "true"},
+				{Key: "-tags", Value: "x,y"},
+				{Key: "CGO_ENABLED", Value: "0"},
+				{Key: "GOARCH", Value: "amd64"},
+				{Key: "GOAMD64", Value: "v1"},
+				{Key: "GOOS", Value: "linux"},
+				{Key: "-trimpath", Value: "true"},
 			},
 		}
 	}
@@ -321,58 +325,92 @@ func TestReconcileDifferences(t *testing.T) {
 		{"order of tags", set("-tags", "y,x"), ""},
 		{"-trimpath", set("-trimpath", "false"), ""},
 		{"unknown version of main", func(i *debug.BuildInfo) { i.Main.Version = "(devel)" }, ""},
-		{"main module", func(i *debug.BuildInfo) { i.Main.Path = "example.com/other" },
-			"main module: source has example.com/app, binary has example.com/other"},
-		{"version of main", func(i *debug.BuildInfo) { i.Main.Version = "v1.0.0+dirty" },
-			"version of the main module: source has v1.0.0, binary has v1.0.0+dirty"},
-		{"main package", func(i *debug.BuildInfo) { i.Path = "example.com/app/cmd/third" },
-			"main package: source has example.com/app, example.com/app/cmd/other, binary has example.com/app/cmd/third"},
-		{"module less", func(i *debug.BuildInfo) { i.Deps = i.Deps[1:] },
-			"module example.com/a v1.0.0: in the source, not in the binary"},
-		{"module more", func(i *debug.BuildInfo) {
-			i.Deps = append(i.Deps, &debug.Module{Path: "example.com/x", Version: "v0.1.0"})
+		{
+			"main module", func(i *debug.BuildInfo) { i.Main.Path = "example.com/other" },
+			"main module: source has example.com/app, binary has example.com/other",
 		},
-			"module example.com/x v0.1.0: in the binary, not in the source"},
-		{"version", func(i *debug.BuildInfo) { i.Deps[0].Version = "v1.0.1" },
-			"module example.com/a: version: source has v1.0.0, binary has v1.0.1"},
-		{"sum", func(i *debug.BuildInfo) { i.Deps[0].Sum = "h1:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
-			"module example.com/a: sum: source has h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, binary has h1:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
-		{"no sum", func(i *debug.BuildInfo) { i.Deps[0].Sum = "" },
-			"module example.com/a: sum: source has h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, binary has none"},
-		{"another replacement", func(i *debug.BuildInfo) { i.Deps[1].Replace.Path = "example.com/e" },
-			"module example.com/b: name: source has example.com/c, binary has example.com/e"},
-		{"replacement of another version", func(i *debug.BuildInfo) { i.Deps[1].Version = "v1.0.1" },
-			"module example.com/b: what it replaces: source has pkg:golang/example.com/b@v1.0.0, binary has pkg:golang/example.com/b@v1.0.1"},
-		{"not replaced", func(i *debug.BuildInfo) {
-			i.Deps[1] = &debug.Module{Path: "example.com/b", Version: "v1.0.0", Sum: sum}
+		{
+			"version of main", func(i *debug.BuildInfo) { i.Main.Version = "v1.0.0+dirty" },
+			"version of the main module: source has v1.0.0, binary has v1.0.0+dirty",
 		},
-			"module example.com/b: what it replaces: source has pkg:golang/example.com/b@v1.0.0, binary has none\nmodule example.com/b: name: source has example.com/c, binary has example.com/b"},
-		{"another directory", func(i *debug.BuildInfo) { i.Deps[2].Replace.Path = "../evil" },
-			"module example.com/d: directory: source has ../d, binary has ../evil"},
-		{"a module named like the standard library", func(i *debug.BuildInfo) {
-			i.Deps = append(i.Deps, &debug.Module{Path: "stdlib", Version: "(devel)"})
+		{
+			"main package", func(i *debug.BuildInfo) { i.Path = "example.com/app/cmd/third" },
+			"main package: source has example.com/app, example.com/app/cmd/other, binary has example.com/app/cmd/third",
 		},
-			"module stdlib: version: source has 1.26.8, binary has none\nmodule pkg:golang/stdlib@1.26.8 1.26.8: in the binary, not in the source"},
-		{"Go release", func(i *debug.BuildInfo) { i.GoVersion = "go1.26.9" },
-			"module stdlib: version: source has 1.26.8, binary has 1.26.9"},
-		{"experiment", func(i *debug.BuildInfo) {
-			i.GoVersion = "go1.26.8-X:jsonv2"
-			set("GOEXPERIMENT", "jsonv2")(i)
+		{
+			"module less", func(i *debug.BuildInfo) { i.Deps = i.Deps[1:] },
+			"module example.com/a v1.0.0: in the source, not in the binary",
 		},
-			"GOEXPERIMENT: source has none, binary has jsonv2"},
-		{"target", func(i *debug.BuildInfo) {
-			set("GOOS", "darwin")(i)
-			set("GOARCH", "arm64")(i)
-			set("GOARM64", "v8.0")(i)
+		{
+			"module more", func(i *debug.BuildInfo) {
+				i.Deps = append(i.Deps, &debug.Module{Path: "example.com/x", Version: "v0.1.0"})
+			},
+			"module example.com/x v0.1.0: in the binary, not in the source",
 		},
-			"GOOS: source has linux, binary has darwin\nGOARCH: source has amd64, binary has arm64\nGOARM64: source has none, binary has v8.0"},
+		{
+			"version", func(i *debug.BuildInfo) { i.Deps[0].Version = "v1.0.1" },
+			"module example.com/a: version: source has v1.0.0, binary has v1.0.1",
+		},
+		{
+			"sum", func(i *debug.BuildInfo) { i.Deps[0].Sum = "h1:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=" },
+			"module example.com/a: sum: source has h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, binary has h1:AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+		},
+		{
+			"no sum", func(i *debug.BuildInfo) { i.Deps[0].Sum = "" },
+			"module example.com/a: sum: source has h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, binary has none",
+		},
+		{
+			"another replacement", func(i *debug.BuildInfo) { i.Deps[1].Replace.Path = "example.com/e" },
+			"module example.com/b: name: source has example.com/c, binary has example.com/e",
+		},
+		{
+			"replacement of another version", func(i *debug.BuildInfo) { i.Deps[1].Version = "v1.0.1" },
+			"module example.com/b: what it replaces: source has pkg:golang/example.com/b@v1.0.0, binary has pkg:golang/example.com/b@v1.0.1",
+		},
+		{
+			"not replaced", func(i *debug.BuildInfo) {
+				i.Deps[1] = &debug.Module{Path: "example.com/b", Version: "v1.0.0", Sum: sum}
+			},
+			"module example.com/b: what it replaces: source has pkg:golang/example.com/b@v1.0.0, binary has none\nmodule example.com/b: name: source has example.com/c, binary has example.com/b",
+		},
+		{
+			"another directory", func(i *debug.BuildInfo) { i.Deps[2].Replace.Path = "../evil" },
+			"module example.com/d: directory: source has ../d, binary has ../evil",
+		},
+		{
+			"a module named like the standard library", func(i *debug.BuildInfo) {
+				i.Deps = append(i.Deps, &debug.Module{Path: "stdlib", Version: "(devel)"})
+			},
+			"module stdlib: version: source has 1.26.8, binary has none\nmodule pkg:golang/stdlib@1.26.8 1.26.8: in the binary, not in the source",
+		},
+		{
+			"Go release", func(i *debug.BuildInfo) { i.GoVersion = "go1.26.9" },
+			"module stdlib: version: source has 1.26.8, binary has 1.26.9",
+		},
+		{
+			"experiment", func(i *debug.BuildInfo) {
+				i.GoVersion = "go1.26.8-X:jsonv2"
+				set("GOEXPERIMENT", "jsonv2")(i)
+			},
+			"GOEXPERIMENT: source has none, binary has jsonv2",
+		},
+		{
+			"target", func(i *debug.BuildInfo) {
+				set("GOOS", "darwin")(i)
+				set("GOARCH", "arm64")(i)
+				set("GOARM64", "v8.0")(i)
+			},
+			"GOOS: source has linux, binary has darwin\nGOARCH: source has amd64, binary has arm64\nGOARM64: source has none, binary has v8.0",
+		},
 		{"processor", set("GOAMD64", "v3"), "GOAMD64: source has v1, binary has v3"},
 		{"cgo", set("CGO_ENABLED", "1"), "CGO_ENABLED: source has 0, binary has 1"},
-		{"FIPS module", func(i *debug.BuildInfo) {
-			set("GOFIPS140", "v1.0.0-c2097c7c")(i)
-			set("-tags", "x,y,fips140v1.0")(i)
+		{
+			"FIPS module", func(i *debug.BuildInfo) {
+				set("GOFIPS140", "v1.0.0-c2097c7c")(i)
+				set("-tags", "x,y,fips140v1.0")(i)
+			},
+			"GOFIPS140: source has none, binary has v1.0.0-c2097c7c",
 		},
-			"GOFIPS140: source has none, binary has v1.0.0-c2097c7c"},
 		{"tags", set("-tags", "x"), "-tags: source has x,y, binary has x"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

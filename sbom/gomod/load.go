@@ -195,7 +195,8 @@ type listedModule struct {
 
 // list returns the packages asked for and all that they import.
 func list(ctx context.Context, dir string, o Options) ([]listed, error) {
-	args := []string{"list", "-deps",
+	args := []string{
+		"list", "-deps",
 		"-json=ImportPath,Name,Standard,DepOnly,Imports,CgoFiles,Module,Incomplete,Error",
 		// GOFLAGS may have any of these: an error must not be hidden, tests are
 		// not linked, and imports must be resolved.

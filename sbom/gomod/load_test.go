@@ -345,7 +345,8 @@ func TestAssemble(t *testing.T) {
 	for _, test := range []struct {
 		name, packages, want string // want is part of the error or of the summary
 	}{
-		{"replaced by a module", `[
+		{
+			"replaced by a module", `[
 			{"ImportPath": "fmt", "Standard": true, "DepOnly": true},
 			{"ImportPath": "example.com/a/x", "DepOnly": true, "Imports": ["fmt"], "Module": {"Path": "example.com/a", "Version": "v1.0.0", "Dir": "/cache/b",
 				"Replace": {"Path": "example.com/b", "Version": "v2.0.0+incompatible", "Sum": ` + sum + `}}},
@@ -366,17 +367,26 @@ Path=example.com/app
 mode=module
 unknown: the version of the main module
 unknown: which C libraries are linked by the packages that use cgo
-`},
-		{"a command of a dependency", `[{"ImportPath": "example.com/tool/cmd/t", "Name": "main", "Module": {"Path": "example.com/tool", "Version": "v1.0.0", "Dir": "/x", "Sum": ` + sum + `}}]`,
-			"runtime application example.com/tool [pkg:golang/example.com/tool@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= complete\n"},
-		{"an absolute directory", `[
+`,
+		},
+		{
+			"a command of a dependency", `[{"ImportPath": "example.com/tool/cmd/t", "Name": "main", "Module": {"Path": "example.com/tool", "Version": "v1.0.0", "Dir": "/x", "Sum": ` + sum + `}}]`,
+			"runtime application example.com/tool [pkg:golang/example.com/tool@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= complete\n",
+		},
+		{
+			"an absolute directory", `[
 			{"ImportPath": "example.com/a", "DepOnly": true, "Module": {"Path": "example.com/a", "Version": "v1.0.0", "Dir": "/home/me/a", "Replace": {"Path": "/home/me/a", "GoMod": "/home/me/a/none"}}},
 			{"ImportPath": "example.com/app", "Module": {"Path": "example.com/app", "Main": true}}]`,
-			"runtime library example.com/a [pkg:golang/example.com/a] for pkg:golang/example.com/a@v1.0.0 origin=directory complete\n"},
-		{"malformed sum", `[{"ImportPath": "example.com/x", "Module": {"Path": "example.com/x", "Version": "v1.0.0", "Dir": "/x", "Sum": "h2:abc"}}]`,
-			`module example.com/x v1.0.0: malformed module sum "h2:abc"`},
-		{"an import that is not listed", `[{"ImportPath": "example.com/x", "Imports": ["example.com/y"], "Module": {"Path": "example.com/x", "Main": true}}]`,
-			"package example.com/x imports example.com/y, which is not listed"},
+			"runtime library example.com/a [pkg:golang/example.com/a] for pkg:golang/example.com/a@v1.0.0 origin=directory complete\n",
+		},
+		{
+			"malformed sum", `[{"ImportPath": "example.com/x", "Module": {"Path": "example.com/x", "Version": "v1.0.0", "Dir": "/x", "Sum": "h2:abc"}}]`,
+			`module example.com/x v1.0.0: malformed module sum "h2:abc"`,
+		},
+		{
+			"an import that is not listed", `[{"ImportPath": "example.com/x", "Imports": ["example.com/y"], "Module": {"Path": "example.com/x", "Main": true}}]`,
+			"package example.com/x imports example.com/y, which is not listed",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var packages []listed

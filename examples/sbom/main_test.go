@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// module writes a module that uses another one on Windows only.
+func module(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "app/go.mod", "module example.com/app\n\ngo 1.26\n\nrequire example.com/lib v1.0.0\n\nreplace example.com/lib => ../lib\n")
+	write(t, dir, "app/main.go", "package main\n\nfunc main() {}\n")
+	write(t, dir, "app/main_windows.go", "package main\n\nimport _ \"example.com/lib\"\n")
+	write(t, dir, "app/main_extra.go", "//go:build extra\n\npackage main\n\nimport _ \"example.com/lib\"\n")
+	write(t, dir, "lib/go.mod", "module example.com/lib\n\ngo 1.26\n")
+	write(t, dir, "lib/lib.go", "package lib\n")
+	return filepath.Join(dir, "app")
+}
+
+// names runs the program and returns the names in what it writes.
+func names(t *testing.T, format string, args ...string) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sbom.json")
+	if err := run(t.Context(), append([]string{"-format", format, "-o", file}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		SpecVersion string
+		SPDXVersion string
+		Metadata    struct {
+			Timestamp string
+			Component struct{ Name string }
+		}
+		Components []struct{ Name string }
+		Packages   []struct{ Name string }
+		Creation   struct{ Created string } `json:"creationInfo"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	all := []string{doc.SpecVersion + doc.SPDXVersion, doc.Metadata.Timestamp + doc.Creation.Created}
+	if doc.Metadata.Component.Name != "" {
+		all = append(all, doc.Metadata.Component.Name)
+	}
+	for _, c := range append(doc.Components, doc.Packages...) {
+		all = append(all, c.Name)
+	}
+	return all
+}
+
+func TestFormats(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	dir := module(t)
+	binary := filepath.Join(t.TempDir(), "app")
+	build := exec.Command("go", "build", "-buildvcs=false", "-tags=extra", "-o", binary, ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatal(string(out))
+	}
+	for _, tt := range []struct {
+		format string
+		args   []string
+		want   string
+	}{
+		{"cyclonedx-json", []string{"-target", "linux/amd64", dir}, "1.6 2023-11-14T22:13:20Z example.com/app golang.org/toolchain stdlib"},
+		{"cyclonedx-json@1.6", []string{"-target", "windows/arm64", dir}, "1.6 2023-11-14T22:13:20Z example.com/app example.com/lib golang.org/toolchain stdlib"},
+		{"cyclonedx-json", []string{"-target", "linux/amd64", "-tags", "extra", "-package", ".", dir}, "1.6 2023-11-14T22:13:20Z example.com/app example.com/lib golang.org/toolchain stdlib"},
+		{"spdx-json", []string{"-target", "linux/amd64", dir}, "SPDX-2.3 2023-11-14T22:13:20Z example.com/app golang.org/toolchain stdlib"},
+		{"spdx-json@2.3", []string{binary}, "SPDX-2.3 2023-11-14T22:13:20Z example.com/app example.com/lib golang.org/toolchain stdlib"},
+		{"cyclonedx-json", []string{binary}, "1.6 2023-11-14T22:13:20Z example.com/app example.com/lib golang.org/toolchain stdlib"},
+	} {
+		if got := strings.Join(names(t, tt.format, tt.args...), " "); got != tt.want {
+			t.Errorf("%s %q:\n got %s\nwant %s", tt.format, tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "")
+	dir := module(t)
+	text := write(t, t.TempDir(), "notes.txt", "no binary")
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		name  string
+		ctx   context.Context
+		args  []string
+		epoch string
+		want  string
+	}{
+		{name: "nothing", want: "want one directory or binary"},
+		{name: "two", args: []string{dir, dir}, want: "want one directory or binary"},
+		{name: "flag", args: []string{"-licence", dir}, want: "-licence"},
+		{name: "format", args: []string{"-format", "cyclonedx-json@1.7", dir}, want: "cyclonedx-json@1.7"},
+		{name: "target", args: []string{"-target", "linux", dir}, want: "GOOS/GOARCH"},
+		{name: "unknown target", args: []string{"-target", "linux/pdp11", dir}, want: "linux/pdp11"},
+		{name: "missing", args: []string{filepath.Join(dir, "gone")}, want: "gone"},
+		{name: "no module", args: []string{t.TempDir()}, want: "no go.mod"},
+		{name: "no binary", args: []string{text}, want: "malformed binary"},
+		{name: "target of a binary", args: []string{"-target", "linux/amd64", text}, want: "are for directories"},
+		{name: "package", args: []string{"-package", "./gone", dir}, want: "gone"},
+		{name: "time", epoch: "yesterday", args: []string{dir}, want: "SOURCE_DATE_EPOCH"},
+		{name: "output", args: []string{"-o", filepath.Join(dir, "no", "such", "file"), dir}, want: "no such file"},
+		{name: "cancelled", ctx: cancelled, args: []string{dir}, want: "canceled"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("SOURCE_DATE_EPOCH", tt.epoch)
+			ctx := tt.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			file := filepath.Join(t.TempDir(), "sbom.json")
+			err := run(ctx, append([]string{"-o", file}, tt.args...))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// A file that cannot take its name leaves the one that was there.
+func TestOutputIsWhole(t *testing.T) {
+	dir := module(t)
+	file := write(t, t.TempDir(), "sbom.json", "as it was")
+	if err := run(t.Context(), []string{"-o", file, "-package", "./gone", dir}); err == nil {
+		t.Fatal("no error")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil || string(data) != "as it was" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(file, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	err = run(t.Context(), []string{"-o", file, dir})
+	if _, ok := errors.AsType[*os.LinkError](err); !ok {
+		t.Errorf("got %v, want that a directory cannot be replaced", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

@@ -1,0 +1,178 @@
+package sign_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"log"
+
+	"github.com/hallmark-dev/hallmark/sign"
+)
+
+// exampleKey is the same in every run. Make yours with ed25519.GenerateKey.
+func exampleKey() ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed([]byte("an example is no place for a key"))
+}
+
+func ExampleNewSigner() {
+	signer, err := sign.NewSigner(exampleKey()) // or a token's crypto.Signer
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(signer) // never the private key
+
+	sig, err := signer.Sign(context.Background(), []byte("data"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(sig), signer.Verify(context.Background(), []byte("data"), sig))
+	// Output:
+	// key sha256:256e8c6026a3d7179b22adf2e753fc59b397233953ebb1a6bfd6c141f5df90ef
+	// 64 <nil>
+}
+
+func ExampleNewVerifier() {
+	ctx := context.Background()
+	v, err := sign.NewVerifier(exampleKey().Public())
+	if err != nil {
+		log.Fatal(err)
+	}
+	sig := ed25519.Sign(exampleKey(), []byte("data"))
+	fmt.Println(v.Verify(ctx, []byte("data"), sig))
+	fmt.Println(v.Verify(ctx, []byte("Data"), sig))
+	// Output:
+	// <nil>
+	// invalid signature
+}
+
+func ExampleSign() {
+	signer, err := sign.NewSigner(exampleKey())
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := sign.Sign(context.Background(), "text/plain", []byte("hello world"), signer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := e.Marshal()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", data)
+	// Output:
+	// {"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"256e8c6026a3d7179b22adf2e753fc59b397233953ebb1a6bfd6c141f5df90ef","sig":"msPe7ttRSZAnZm89Gm28PfVsXlRm7VqM2+VPB7BzE4dzjUiErjxwKW8LtN5ZbqmxDVHa0mOW12OkwuPTWCqxCQ=="}]}
+}
+
+// Parse says what stands in an envelope, not whether it is true.
+func ExampleParse() {
+	e, err := sign.Parse([]byte(`{"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"a hint","sig":"c2ln"}]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s: %s, %d signature\n", e.PayloadType, e.Payload, len(e.Signatures))
+
+	_, err = sign.Parse([]byte(`{"payload":"aGVsbG8=","payload":"d29ybGQ=","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}`))
+	fmt.Println(err)
+	// Output:
+	// text/plain: hello world, 1 signature
+	// malformed envelope: $ (byte 31): member "payload" occurs twice
+}
+
+func ExampleParseLines() {
+	envelopes, skipped, err := sign.ParseLines([]byte(`{"payload":"b25l","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}
+{"note":"not an envelope"}
+{"payload":"dHdv","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, e := range envelopes {
+		fmt.Printf("%s\n", e.Payload)
+	}
+	for _, err := range skipped {
+		fmt.Println("skipped", err)
+	}
+	// Output:
+	// one
+	// two
+	// skipped line 2: malformed envelope: no payloadType
+}
+
+func ExampleParsePrivateKey() {
+	der, err := x509.MarshalPKCS8PrivateKey(exampleKey())
+	if err != nil {
+		log.Fatal(err)
+	}
+	file := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+
+	signer, err := sign.ParsePrivateKey(file)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(signer)
+
+	_, err = sign.ParsePrivateKey(append(file, file...))
+	fmt.Println(err)
+	// Output:
+	// key sha256:256e8c6026a3d7179b22adf2e753fc59b397233953ebb1a6bfd6c141f5df90ef
+	// malformed private key: more than one PEM block
+}
+
+func ExampleParsePublicKey() {
+	v, err := sign.ParsePublicKey([]byte(`-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAAvwsOWUtiYYrd7V9hBmz6tKDU6yhGF448UARm9mENQY=
+-----END PUBLIC KEY-----
+`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(v)
+	// Output:
+	// key sha256:256e8c6026a3d7179b22adf2e753fc59b397233953ebb1a6bfd6c141f5df90ef
+}
+
+func ExampleMarshalPublicKey() {
+	text, err := sign.MarshalPublicKey(exampleKey().Public())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s", text)
+	// Output:
+	// -----BEGIN PUBLIC KEY-----
+	// MCowBQYDK2VwAyEAAvwsOWUtiYYrd7V9hBmz6tKDU6yhGF448UARm9mENQY=
+	// -----END PUBLIC KEY-----
+}
+
+func ExampleFingerprint() {
+	d, err := sign.Fingerprint(exampleKey().Public())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d)
+	// Output:
+	// sha256:256e8c6026a3d7179b22adf2e753fc59b397233953ebb1a6bfd6c141f5df90ef
+}
+
+// The encoding is what any other implementation of DSSE signs and verifies too.
+func ExampleEnvelope_PAE() {
+	e := &sign.Envelope{PayloadType: "http://example.com/HelloWorld", Payload: []byte("hello world")}
+	fmt.Printf("%s\n", e.PAE())
+	// Output:
+	// DSSEv1 29 http://example.com/HelloWorld 11 hello world
+}
+
+func ExampleEnvelope_Marshal() {
+	e := &sign.Envelope{
+		PayloadType: "text/plain",
+		Payload:     []byte("hello world"),
+		Signatures:  []sign.Signature{{KeyID: "a hint", Sig: []byte("sig")}},
+	}
+	data, err := e.Marshal()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", data)
+	// Output:
+	// {"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"a hint","sig":"c2ln"}]}
+}
