@@ -136,10 +136,10 @@ func TestParseH1(t *testing.T) {
 
 	b64 := strings.TrimPrefix(emptyH1, "h1:")
 	for _, test := range []struct{ in, want string }{
-		{"", `malformed module sum "": want h1:`},
-		{b64, `malformed module sum "` + b64 + `": want h1:`},
-		{"H1:" + b64, `malformed module sum "H1:` + b64 + `": want h1:`},
-		{"h2:" + b64, `malformed module sum "h2:` + b64 + `": want h1:`},
+		{"", `malformed module sum "": it does not begin with h1: as in go.sum`},
+		{b64, `malformed module sum "` + b64 + `": it does not begin with h1: as in go.sum`},
+		{"H1:" + b64, `malformed module sum "H1:` + b64 + `": it does not begin with h1: as in go.sum`},
+		{"h2:" + b64, `malformed module sum "h2:` + b64 + `": it does not begin with h1: as in go.sum`},
 		{"h1:", `malformed module sum "h1:": want 32 bytes in base64`},
 		{"h1:AAAA", `malformed module sum "h1:AAAA": want 32 bytes in base64`},
 		{"h1:" + strings.TrimSuffix(b64, "="), `malformed module sum "h1:` + strings.TrimSuffix(b64, "=") + `": want 32 bytes in base64`},
@@ -184,6 +184,16 @@ func ExampleParseDigest() {
 	// Output:
 	// sha256 ba7816bf
 	// malformed digest "sha256:BA7816BF": 8 digits, want [64]
+}
+
+func ExampleKnownAlgorithm() {
+	for _, algorithm := range []string{"sha256", "gitCommit", "SHA-256"} {
+		fmt.Println(algorithm, hallmark.KnownAlgorithm(algorithm))
+	}
+	// Output:
+	// sha256 true
+	// gitCommit true
+	// SHA-256 false
 }
 
 func ExampleParseH1() {

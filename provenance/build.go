@@ -99,6 +99,7 @@ func (e Evidence) String() string {
 // issuer, audience and time have been verified: by package provenance/oidc, or
 // by the caller, who then answers for it.
 type Claims struct {
+	// Issuer is the token's claim iss, as it is in it.
 	Issuer string
 
 	// Values are the other claims by their names in the token. Claims that
@@ -348,7 +349,9 @@ func sorted(ds []ResourceDescriptor) []ResourceDescriptor {
 }
 
 // ParseBuild returns the Build in s, whose predicate type must be
-// [PredicateType]. Members that SLSA does not know are ignored, as it asks.
+// [PredicateType]. Members that SLSA does not know are ignored, as it asks; one
+// that differs from a known one in case only is an error, but for
+// "invocationID", which is in use.
 func ParseBuild(s *Statement) (*Build, error) {
 	if s.PredicateType != PredicateType {
 		return nil, fmt.Errorf("provenance: predicate type %.200q, want %q", s.PredicateType, PredicateType)

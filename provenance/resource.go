@@ -82,20 +82,31 @@ func (d *ResourceDescriptor) identifies() bool {
 // by digest. Those that differ in nothing of that have the order of their JSON,
 // so that the order in ds never shows.
 func sortedBy(ds []ResourceDescriptor, compare func(a, b *ResourceDescriptor) int) []ResourceDescriptor {
-	ds = slices.Clone(ds)
-	slices.SortFunc(ds, func(a, b ResourceDescriptor) int {
-		if c := compare(&a, &b); c != 0 {
+	type keyed struct {
+		d   *ResourceDescriptor
+		key string
+	}
+	ks := make([]keyed, len(ds))
+	for i := range ds {
+		ks[i] = keyed{&ds[i], ds[i].Digest.key()}
+	}
+	slices.SortFunc(ks, func(a, b keyed) int {
+		if c := compare(a.d, b.d); c != 0 {
 			return c
 		}
-		if c := strings.Compare(a.Digest.key(), b.Digest.key()); c != 0 {
+		if c := strings.Compare(a.key, b.key); c != 0 {
 			return c
 		}
 		// What cannot be written is an error when it is written.
-		x, _ := a.append(nil)
-		y, _ := b.append(nil)
+		x, _ := a.d.append(nil)
+		y, _ := b.d.append(nil)
 		return bytes.Compare(x, y)
 	})
-	return ds
+	sorted := make([]ResourceDescriptor, len(ds))
+	for i, k := range ks {
+		sorted[i] = *k.d
+	}
+	return sorted
 }
 
 // append appends d as JSON, its members in the order of the specification.

@@ -442,8 +442,13 @@ func TestSecret(t *testing.T) {
 			hidden sign.SignerVerifier
 		}
 		for _, v := range []any{
-			s, &s, []sign.Signer{s}, map[string]sign.Signer{"k": s}, holder{s, s}, &holder{s, s},
-			fmt.Errorf("signer %v: %w", s, errors.New("x")), struct{ sign.Signer }{s},
+			s, &s,
+			[]sign.Signer{s},
+			map[string]sign.Signer{"k": s},
+			holder{s, s},
+			&holder{s, s},
+			fmt.Errorf("signer %v: %w", s, errors.New("x")),
+			struct{ sign.Signer }{s},
 		} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%d", "%x", "%X", "% x", "%#x", "%s", "%q", "%o", "%b", "%c", "%t", "%e", "%g", "%U", "%p", "%T", "%100v", "%.5s"} {
 				noSecret(t, fmt.Sprintf("%s of a %T", verb, v), fmt.Sprintf(verb, v))
@@ -493,7 +498,7 @@ func TestNoSecret(t *testing.T) {
 	ed, ec := edKey(), ecKey(t, elliptic.P256())
 	d := new(big.Int).SetBytes(secret)
 	for _, text := range []string{
-		fmt.Sprintf("%v", ed), fmt.Sprintf("%x", ed), fmt.Sprintf("%X", ed), fmt.Sprintf("%s", []byte(ed)), fmt.Sprintf("%#v", ed), fmt.Sprintf("%b", ed),
+		fmt.Sprintf("%v", ed), fmt.Sprintf("%x", ed), fmt.Sprintf("%X", ed), string(ed), fmt.Sprintf("%#v", ed), fmt.Sprintf("%b", ed),
 		fmt.Sprintf("%v", d), fmt.Sprintf("%x", d), fmt.Sprintf("%o", d), fmt.Sprintf("%#v", *ec), block("PRIVATE KEY", pkcs8(t, ed)), block("PRIVATE KEY", pkcs8(t, ec)),
 	} {
 		probe := new(testing.T)

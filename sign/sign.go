@@ -65,6 +65,7 @@ type Signature struct {
 	// may be decided by it. It may be empty.
 	KeyID string
 
+	// Sig is what the key made of [Envelope.PAE], in the form of its algorithm.
 	Sig []byte
 }
 
@@ -333,18 +334,16 @@ func decode(r *strictjson.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// IndexByte four times is much faster than one ContainsAny.
-	has := func(c byte) bool { return bytes.IndexByte(text, c) >= 0 }
-	// encoding/base64 skips newlines even when strict.
-	if has('\r') || has('\n') {
+	// encoding/base64 skips newlines even when strict. IndexByte twice is much
+	// faster than ContainsAny.
+	if bytes.IndexByte(text, '\r') >= 0 || bytes.IndexByte(text, '\n') >= 0 {
 		return nil, r.Errorf("malformed base64: line break")
 	}
-	enc := base64.StdEncoding
-	if has('-') || has('_') {
-		enc = base64.URLEncoding
+	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(b, text)
+	if err != nil && bytes.ContainsAny(text, "-_") {
+		n, err = base64.URLEncoding.Strict().Decode(b, text)
 	}
-	b := make([]byte, enc.DecodedLen(len(text)))
-	n, err := enc.Strict().Decode(b, text)
 	if err != nil {
 		return nil, r.Errorf("malformed base64: %v", err)
 	}

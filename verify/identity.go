@@ -15,9 +15,9 @@ import (
 //
 // Implementations must be safe for concurrent use.
 type Identity interface {
-	// Recognize verifies e and returns what speaks for it. The error is or
-	// wraps [ErrNotSigned] if the identity did not sign e, and any other
-	// error if that cannot be told.
+	// Recognize verifies e and returns what speaks for it. The error is
+	// [ErrNotSigned] if the identity did not sign e, or wraps it to say why
+	// not, and is any other error if that cannot be told.
 	Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, error)
 
 	// String names the identity for people.

@@ -353,13 +353,14 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 			undecided = append(undecided, fmt.Errorf("evidence %d: no envelope", i))
 			continue
 		}
-		signed, err := p.recognizeBuilders(ctx, e)
+		signed, refused, err := p.recognizeBuilders(ctx, i, e)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
 		}
 		if err != nil {
 			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
 		}
+		builds.refused = append(builds.refused, refused...)
 		if len(signed) == 0 {
 			continue
 		}
@@ -475,27 +476,34 @@ type signedFor struct {
 	evidence *Evidence
 }
 
-func (p *Policy) recognizeBuilders(ctx context.Context, e *sign.Envelope) ([]signedFor, error) {
-	var signed []signedFor
+// recognizeBuilders returns the builders who signed e, the i-th evidence, or why
+// none did, as far as they say.
+func (p *Policy) recognizeBuilders(ctx context.Context, i int, e *sign.Envelope) (signed []signedFor, refused []Check, err error) {
 	var errs []error
 	for _, b := range p.Builders {
 		ev, err := recognize(ctx, b.Identity, e)
 		switch {
-		case err != nil:
-			errs = append(errs, err)
 		case ev != nil:
 			signed = append(signed, signedFor{b, ev})
+		case !errors.Is(err, ErrNotSigned):
+			errs = append(errs, err)
+		case err != ErrNotSigned: // but says why
+			refused = append(refused, Check{RuleSignature, "", Failed, err.Error(), b.Identity.String(), i})
 		}
 	}
-	return signed, errors.Join(errs...)
+	if signed != nil {
+		refused = nil // one is enough
+	}
+	return signed, refused, errors.Join(errs...)
 }
 
-// recognize returns nil evidence for an envelope that id did not sign.
+// recognize returns evidence, or what id.Recognize returned if that is or wraps
+// ErrNotSigned, or another error.
 func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, error) {
 	ev, err := id.Recognize(ctx, e)
 	switch {
 	case errors.Is(err, ErrNotSigned):
-		return nil, nil
+		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", id, err)
 	case ev == nil || len(ev.Keys) == 0 && ev.Claims == nil:
@@ -594,19 +602,24 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 		if e == nil {
 			continue
 		}
-		counted := false
+		counted, signed := false, false
+		var refused []Check
 		for k, id := range q.Identities {
 			ev, err := recognize(ctx, id, e)
 			if ctx.Err() != nil {
 				return nil, nil, nil, fmt.Errorf("verify: %w", context.Cause(ctx))
 			}
-			if err != nil {
+			switch {
+			case err == ErrNotSigned:
+				continue
+			case errors.Is(err, ErrNotSigned):
+				refused = append(refused, Check{RuleRequired, q.PredicateType, Failed, err.Error(), id.String(), i})
+				continue
+			case err != nil:
 				undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
 				continue
 			}
-			if ev == nil {
-				continue
-			}
+			signed = true
 			st, made, err := read(i, ev, q.PredicateType, RuleRequired, a)
 			if err != nil {
 				undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
@@ -624,6 +637,9 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 			}
 			checks = append(checks, made...)
 			signers[k] = append(signers[k], ev.signers()...)
+		}
+		if !signed {
+			found.refused = append(found.refused, refused...)
 		}
 	}
 	n := distinct(signers)
@@ -680,9 +696,10 @@ type candidates struct {
 	item     string
 	unsigned Rule // that fails if there is no evidence at all
 
-	about  []Check // failures of evidence about the artifact
-	failed []Check // failures of evidence that never got so far
-	types  []Check // of statements that are no provenance: no reason beside others
+	about   []Check // failures of evidence about the artifact
+	failed  []Check // failures of evidence that never got so far
+	types   []Check // of statements that are no provenance: no reason beside others
+	refused []Check // of evidence whose signature is not trusted, if it is known why
 }
 
 // add takes the checks of one piece of evidence and reports whether all passed.
@@ -718,16 +735,21 @@ func (c *candidates) reasons(want string) []Check {
 		return c.about
 	case len(c.failed) > 0:
 		return c.failed
-	case len(c.types) > 0:
+	}
+	reasons := c.refused
+	if len(c.types) > 0 {
 		var types []string
 		for _, k := range c.types {
 			types = append(types, k.Got)
 		}
 		slices.Sort(types)
 		got := "only " + strings.Join(slices.Compact(types), ", ")
-		return []Check{{RuleProvenance, "", Failed, got, want, -1}}
+		reasons = append(reasons, Check{RuleProvenance, "", Failed, got, want, -1})
 	}
-	return []Check{{c.unsigned, c.item, Failed, "no evidence that it signed", want, -1}}
+	if len(reasons) == 0 {
+		reasons = []Check{{c.unsigned, c.item, Failed, "no evidence that it signed", want, -1}}
+	}
+	return reasons
 }
 
 func wantIdentities(builders []Builder) string {

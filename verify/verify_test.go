@@ -903,6 +903,30 @@ func TestIdentityFails(t *testing.T) {
 	}
 }
 
+// An identity that says why it did not sign is quoted, if nothing else speaks of
+// the artifact.
+func TestRefused(t *testing.T) {
+	c := newTrial(t)
+	no := oracle(func(context.Context, *sign.Envelope) (*verify.Evidence, error) {
+		return nil, fmt.Errorf("%w: wrong ink", verify.ErrNotSigned)
+	})
+	c.policy.Builders[0].Identity = no
+	c.policy.Require = []verify.Requirement{{PredicateType: sbomType, Identities: []verify.Identity{no, identity(t, 2)}}}
+	_, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	want := []verify.Check{
+		{Rule: verify.RuleSignature, Outcome: verify.Failed, Got: "not signed by this identity: wrong ink", Want: "an oracle"},
+		{Rule: verify.RuleRequired, Item: sbomType, Outcome: verify.Failed, Got: "not signed by this identity: wrong ink", Want: "an oracle"},
+	}
+	if got := reasons(err); !slices.Equal(got, want) {
+		t.Errorf("reasons %+v\nwant %+v", got, want)
+	}
+	c.policy.Builders = append(c.policy.Builders, verify.Builder{ID: builderID, Identity: identity(t, 1)})
+	c.policy.Require = nil
+	if _, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); err != nil {
+		t.Error(err)
+	}
+}
+
 // With a certificate, its claims are what is believed and what the predicate
 // must not contradict.
 func TestClaims(t *testing.T) {

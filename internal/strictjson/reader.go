@@ -19,8 +19,16 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep arrays and objects may be nested.
-const MaxDepth = 100
+// Bounds of a document. What is over one of them is refused with an error that
+// names the bound. The size is for the caller to bound.
+const (
+	// MaxDepth is how deep arrays and objects may be nested.
+	MaxDepth = 100
+
+	// MaxMembers is how many members the objects may have that are open at
+	// once, one within another: their names are kept to find a second one.
+	MaxMembers = 1_000_000
+)
 
 // manyMembers is the size of an object from which on its names are kept in a
 // map. Below it, comparing them one by one is faster.
@@ -43,6 +51,8 @@ type Reader struct {
 	pos   int
 	path  []step
 	names [][]byte // of the objects that are open, one after another
+
+	members int // of the objects that are open
 
 	// noReplacement refuses the escape \ufffd, which is all that encoding/json
 	// leaves of bytes that are not UTF-8.
@@ -144,7 +154,7 @@ func (r *Reader) object(member func(name []byte) error) error {
 	if err := r.open('{', "an object"); err != nil {
 		return err
 	}
-	mark := len(r.names)
+	mark, outside := len(r.names), r.members
 	var seen map[string]bool
 	for first := true; ; first = false {
 		more, err := r.more('}', first)
@@ -161,6 +171,10 @@ func (r *Reader) object(member func(name []byte) error) error {
 		if err != nil {
 			return err
 		}
+		if r.members == MaxMembers {
+			return r.Errorf("more than %d members", MaxMembers)
+		}
+		r.members++
 		if seen == nil {
 			for _, n := range r.names[mark:] {
 				if bytes.Equal(n, name) {
@@ -191,7 +205,7 @@ func (r *Reader) object(member func(name []byte) error) error {
 		}
 		r.path = r.path[:len(r.path)-1]
 	}
-	r.names = r.names[:mark]
+	r.names, r.members = r.names[:mark], outside
 	return nil
 }
 

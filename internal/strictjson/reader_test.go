@@ -173,6 +173,22 @@ func TestRefuses(t *testing.T) {
 	}
 }
 
+func TestMaxMembers(t *testing.T) {
+	skip := func(doc string) error { return strictjson.Read([]byte(doc), (*strictjson.Reader).Skip) }
+	half := strings.TrimSuffix(members(strictjson.MaxMembers/2, "last"), "0}")
+	for _, test := range []struct {
+		name, in, want string
+	}{
+		{"beside each other", "[" + half + "1}," + half + `1},{"a":1}]`, "<nil>"},
+		{"within each other", half + half + "1}}", "<nil>"},
+		{"one more", half + half + `{"a":1}}}`, "$.last.last (byte 16555546): more than 1000000 members"},
+	} {
+		if got := fmt.Sprint(skip(test.in)); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
 func TestValue(t *testing.T) {
 	for _, test := range []struct {
 		in   string

@@ -107,7 +107,11 @@ func Inspect(ctx context.Context, dir string, getenv func(string) string) (*Chec
 	}
 
 	c := &Checkout{Root: filepath.FromSlash(root)}
-	if c.Commit, err = g.object(ctx, "gitCommit", "HEAD^{commit}"); err != nil {
+	c.Commit, err = g.object(ctx, "gitCommit", "HEAD^{commit}")
+	if failed, ok := errors.AsType[*command.Error](err); ok && strings.Contains(failed.Stderr, "Needed a single revision") {
+		return nil, fmt.Errorf("git: %s: the branch has no commit yet", dir)
+	}
+	if err != nil {
 		return nil, err
 	}
 	// From here on by its name, in case HEAD moves.
@@ -153,6 +157,7 @@ func (c *Checkout) Source(modulePath string) provenance.Source {
 
 // Options says how [Observe] works. Getenv is required.
 type Options struct {
+	// Getenv returns variables of the environment, usually os.Getenv.
 	Getenv func(string) string
 
 	// ModulePath is the path of the Go module that is built. The repository
@@ -172,7 +177,11 @@ type ModifiedError struct {
 
 func (e *ModifiedError) Error() string {
 	const show = 5
-	text := fmt.Sprintf("git: %d files differ from the commit: %s", len(e.Files), strings.Join(e.Files[:min(show, len(e.Files))], ", "))
+	differ := "files differ"
+	if len(e.Files) == 1 {
+		differ = "file differs"
+	}
+	text := fmt.Sprintf("git: %d %s from the commit: %s", len(e.Files), differ, strings.Join(e.Files[:min(show, len(e.Files))], ", "))
 	if len(e.Files) > show {
 		text += ", …"
 	}
@@ -238,9 +247,10 @@ func (c *Checkout) Build(ctx context.Context, o Options) (*provenance.Build, err
 func RepositoryURL(remote string) string {
 	remote = strings.TrimSpace(remote)
 	if !strings.Contains(remote, "://") {
-		// [user@]host:path, but not C:\path, ./path or helper::address
+		// [user@]host:path, but not C:\path, ./path, helper::address or
+		// [host:port]:path
 		host, p, ok := strings.Cut(remote, ":")
-		if !ok || strings.HasPrefix(p, ":") {
+		if !ok || strings.HasPrefix(p, ":") || strings.HasPrefix(host, "[") {
 			return ""
 		}
 		if i := strings.LastIndexByte(host, '@'); i >= 0 {
@@ -248,6 +258,10 @@ func RepositoryURL(remote string) string {
 		}
 		const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 		if len(host) < 2 || strings.Trim(host, letters+"-._") != "" {
+			return ""
+		}
+		switch strings.ToLower(host) {
+		case "file", "ftp", "git", "http", "https", "ssh": // file:/path, a slip
 			return ""
 		}
 		remote = "ssh://" + host + "/" + p
@@ -266,7 +280,7 @@ func RepositoryURL(remote string) string {
 		return ""
 	}
 	p := strings.TrimRight(strings.TrimSuffix(path.Clean("/"+u.Path), ".git"), "/")
-	if p == "" || strings.Contains(p, "@") {
+	if p == "" || strings.Contains(p, "@") || host[0] == '.' || host[0] == '-' {
 		return ""
 	}
 	return (&url.URL{Scheme: scheme, Host: host, Path: p}).String()

@@ -111,8 +111,8 @@ func (r repository) inspect() *git.Checkout {
 
 // The names of the first commit and of its tree.
 const (
-	firstCommit = "gitCommit:3ffd15e2a5f3c1a36e5c9f5c67b8f7b0c2e5b0a1"
-	firstTree   = "gitTree:0000000000000000000000000000000000000000"
+	firstCommit = "gitCommit:a88b174c2a4881289bbed231ae66c952fdbbb00b"
+	firstTree   = "gitTree:59ea6591f74e34fa1ccb267ca4dc6ff08e4dc6ff"
 )
 
 func TestInspect(t *testing.T) {
@@ -315,11 +315,11 @@ func TestInspectSubdirectory(t *testing.T) {
 func TestInspectSHA256(t *testing.T) {
 	r := newRepository(t, "--object-format=sha256")
 	c := r.inspect()
-	if got, want := c.Commit.String(), "gitCommit:x"; got != want {
+	if got, want := c.Commit.String(), "gitCommit:cdc2ba496cb8c3c08ec99bb06d7e0b7fdb9cb543f694490a6efe5cc175a86d82"; got != want {
 		t.Errorf("commit %s, want %s", got, want)
 	}
-	if c.Tree.Algorithm() != "gitTree" || len(c.Tree.Hex()) != 64 {
-		t.Errorf("tree %s", c.Tree)
+	if got, want := c.Tree.String(), "gitTree:88f1e2adf8ccc8616b07b1e8723c76e92f59858923cfe379fc5f107ab7537139"; got != want {
+		t.Errorf("tree %s, want %s", got, want)
 	}
 }
 
@@ -346,7 +346,10 @@ func TestInspectNested(t *testing.T) {
 		{"modified", func() { sub.write("c", "changed\n") }},
 		{"untracked", func() { sub.git("checkout", "--quiet", "."); sub.write("new", "") }},
 		{"another commit", func() { sub.commit() }},
-		{"the configuration ignores it", func() { outer.git("config", "submodule.sub.ignore", "all"); outer.git("config", "diff.ignoreSubmodules", "all") }},
+		{"the configuration ignores it", func() {
+			outer.git("config", "submodule.sub.ignore", "all")
+			outer.git("config", "diff.ignoreSubmodules", "all")
+		}},
 	} {
 		c.do()
 		if got := outer.inspect().Modified; !slices.Equal(got, []string{"sub"}) {
@@ -401,7 +404,7 @@ func TestInspectRefuses(t *testing.T) {
 		{"ignored directory", t.Context(), filepath.Join(r.dir, "cache", "mod"), r.getenv, git.ErrNoCheckout, "the checkout around it tracks none of its files"},
 		{"untracked directory", t.Context(), filepath.Join(r.dir, "untracked"), r.getenv, git.ErrNoCheckout, "the checkout around it tracks none of its files"},
 		{"nothing in the repository", t.Context(), empty.dir, r.getenv, git.ErrNoCheckout, "the checkout around it tracks none of its files"},
-		{"no commit", t.Context(), staged.dir, r.getenv, nil, "git: rev-parse"},
+		{"no commit", t.Context(), staged.dir, r.getenv, nil, "git: " + staged.dir + ": the branch has no commit yet"},
 		{"no directory", t.Context(), filepath.Join(plain, "x"), r.getenv, fs.ErrNotExist, "git: stat"},
 		{"no git", t.Context(), r.dir, with("PATH", plain), exec.ErrNotFound, "git: "},
 		{"no PATH", t.Context(), r.dir, with("PATH", ""), exec.ErrNotFound, "git: "},
@@ -552,7 +555,7 @@ func TestObserve(t *testing.T) {
 		},
 		{
 			Name: "a", Annotations: map[string]any{"modified": true},
-			Digest: provenance.DigestSet{"sha256": "5c1ca29ad4fc6fc56a1e0d3cd1c7a1a0"},
+			Digest: provenance.DigestSet{"sha256": "7f8b1dfc466b6249f06cbe55c9174df2578e7754da793fded244ef5cba2a38f1"},
 		},
 		{
 			Name: "new", Annotations: map[string]any{"modified": true},

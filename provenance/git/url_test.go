@@ -46,7 +46,7 @@ func TestRepositoryURL(t *testing.T) {
 		{"git@github.com:octocat/hello.git?secret#secret", "https://github.com/octocat/hello"},
 		{"octocat:secret@github.com/octocat/hello", ""},
 		{"octocat:secret@github.com:octocat/hello", ""},
-		{"https://proxy.example/https://octocat:secret@github.com/octocat/hello", ""},
+		{"https://mirror.example/https://octocat:secret@github.com/octocat/hello", ""},
 		{"https://github.com/octocat%40secret/hello", ""},
 
 		// SSH.
@@ -82,6 +82,11 @@ func TestRepositoryURL(t *testing.T) {
 		{"fd::7", ""},
 		{"-oProxyCommand=x:r", ""},
 		{"host name:r", ""},
+		{"file:/srv/hello.git", ""},
+		{"https:/octocat:secret/r", ""},
+		{"..:r", ""},
+		{".000:0", ""},
+		{"https://../r", ""},
 
 		// Other protocols, and what cannot be taken apart.
 		{"git://github.com/octocat/hello.git", ""},
@@ -135,7 +140,7 @@ func FuzzRepositoryURL(f *testing.F) {
 			t.Fatalf("RepositoryURL(%q) = %q", remote, got)
 		}
 		trimmed := strings.TrimSpace(remote)
-		if strings.HasPrefix(trimmed, "/") || strings.HasPrefix(trimmed, ".") || strings.HasPrefix(strings.ToLower(trimmed), "file:") || !strings.Contains(trimmed, ":") {
+		if strings.HasPrefix(trimmed, "/") || strings.HasPrefix(trimmed, "./") || strings.HasPrefix(trimmed, "../") || strings.HasPrefix(strings.ToLower(trimmed), "file:") || !strings.Contains(trimmed, ":") {
 			t.Fatalf("RepositoryURL(%q) = %q, but the remote is a path", remote, got)
 		}
 	})

@@ -41,11 +41,15 @@ type Recipe struct {
 // Build names.
 type MismatchError struct {
 	What      string // "commit" or "modified"
-	Got, Want string // in the binary, and in the source
+	Got, Want string // in the binary, or "", and in the source
 }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("gobuild: the binary's build information has %s %s, the source has %s", e.What, e.Got, e.Want)
+	has := e.What + " " + e.Got
+	if e.Got == "" {
+		has = "no " + e.What
+	}
+	return fmt.Sprintf("gobuild: the binary's build information has %s, the source has %s", has, e.Want)
 }
 
 // Attach adds to b what info says of the binary that b made:

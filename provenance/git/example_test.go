@@ -1,0 +1,150 @@
+package git_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+
+	"github.com/hallmark-dev/hallmark/internal/command"
+	"github.com/hallmark-dev/hallmark/provenance/git"
+)
+
+// clone makes a repository of one file whose commit has the same name
+// everywhere.
+func clone() (dir string) {
+	dir, err := os.MkdirTemp("", "hello")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "hello.txt"), []byte("Hello, world!\n"), 0o666); err != nil {
+		log.Fatal(err)
+	}
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=Octocat", "GIT_AUTHOR_EMAIL=octocat@example.com", "GIT_AUTHOR_DATE=1700000000 +0000",
+		"GIT_COMMITTER_NAME=Octocat", "GIT_COMMITTER_EMAIL=octocat@example.com", "GIT_COMMITTER_DATE=1700000000 +0000",
+	}
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"},
+		{"remote", "add", "origin", "https://octocat:secret@github.com/octocat/hello.git"},
+		{"add", "hello.txt"},
+		{"commit", "--quiet", "--message=Say hello"},
+	} {
+		if _, err := command.Run(context.Background(), dir, env, "git", args...); err != nil {
+			log.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func ExampleInspect() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "new.txt"), nil, 0o666); err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := git.Inspect(context.Background(), dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.Repository)
+	fmt.Println(c.Ref)
+	fmt.Println(c.Commit)
+	fmt.Println(c.Time)
+	fmt.Println("modified:", c.Modified)
+	// Output:
+	// https://github.com/octocat/hello
+	// refs/heads/main
+	// gitCommit:be10c925b6266227e207a5e7c33e793bd5110055
+	// 2023-11-14 22:13:20 +0000 UTC
+	// modified: [new.txt]
+}
+
+func ExampleObserve() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+
+	build, err := git.Observe(context.Background(), dir, git.Options{Getenv: os.Getenv})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(build.Builder)
+	source, _ := build.Source()
+	fmt.Println(source.URI())
+
+	// What was changed is no commit's.
+	if err := os.WriteFile(filepath.Join(dir, "hello.txt"), []byte("Hello, evil!\n"), 0o666); err != nil {
+		log.Fatal(err)
+	}
+	_, err = git.Observe(context.Background(), dir, git.Options{Getenv: os.Getenv})
+	fmt.Println(err)
+	// Output:
+	// https://hallmark-dev.github.io/builders/local/v1
+	// git+https://github.com/octocat/hello@refs/heads/main
+	// git: 1 file differs from the commit: hello.txt
+}
+
+func ExampleCheckout_Build() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "hello.txt"), []byte("Hello, moon!\n"), 0o666); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	c, err := git.Inspect(ctx, dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	build, err := c.Build(ctx, git.Options{AllowModified: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	source, _ := build.Source()
+	fmt.Println("modified:", source.Modified, source.Commit == c.Commit)
+	for _, d := range build.Dependencies[1:] {
+		fmt.Println(d.Name, d.Digest.Digests())
+	}
+	// Output:
+	// modified: true true
+	// hello.txt [sha256:328c1891bde6a98fa662eeb418f5264aac57841513b638537ac3e13034d96752]
+}
+
+func ExampleCheckout_Source() {
+	c := &git.Checkout{Ref: "refs/heads/main"} // cloned from a directory, so that no remote is known
+	source := c.Source("github.com/octocat/hello/v2")
+	fmt.Println(source.URI())
+	fmt.Println("known by", source.RepositoryFrom)
+	// Output:
+	// git+https://github.com/octocat/hello@refs/heads/main
+	// known by module path
+}
+
+func ExampleRepositoryURL() {
+	for _, remote := range []string{
+		"git@github.com:octocat/hello.git",
+		"https://octocat:secret@github.com/octocat/hello.git",
+		"ssh://git@git.example.com:2222/octocat/hello",
+		"/srv/git/hello.git",
+	} {
+		fmt.Printf("%q\n", git.RepositoryURL(remote))
+	}
+	// Output:
+	// "https://github.com/octocat/hello"
+	// "https://github.com/octocat/hello"
+	// "https://git.example.com/octocat/hello"
+	// ""
+}
+
+func ExampleModuleRepository() {
+	for _, path := range []string{"github.com/octocat/hello/v2", "example.com/hello/v2", "hello"} {
+		fmt.Printf("%q\n", git.ModuleRepository(path))
+	}
+	// Output:
+	// "https://github.com/octocat/hello"
+	// "https://example.com/hello"
+	// ""
+}

@@ -1,0 +1,687 @@
+package sigstore_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"github.com/sigstore/sigstore-go/pkg/root"
+	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/sign/sigstore"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// corpus returns the path of a file of the corpus.
+func corpus(t testing.TB, elem ...string) string {
+	t.Helper()
+	dir := os.Getenv("HALLMARK_CORPUS")
+	if dir == "" {
+		t.Skip("HALLMARK_CORPUS is not set")
+	}
+	return filepath.Join(append([]string{dir, "verify"}, elem...)...)
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// A builderCase is one bundle of the set about builder identities.
+type builderCase struct {
+	ID     string
+	Desc   string
+	Want   string
+	Class  string
+	Bundle string
+}
+
+func builderCases(t testing.TB) []builderCase {
+	t.Helper()
+	var file struct{ Cases []builderCase }
+	if err := json.Unmarshal(read(t, corpus(t, "builder-identity", "cases.json")), &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Cases) == 0 {
+		t.Fatal("no cases")
+	}
+	return file.Cases
+}
+
+const (
+	issuer      = "https://token.actions.githubusercontent.com"
+	builderPath = "https://github.com/acme/builder/.github/workflows/build.yml"
+	builder     = builderPath + "@refs/tags/v1.2.3"
+)
+
+func trustedRoot(t testing.TB) []byte {
+	return read(t, corpus(t, "builder-identity", "trusted_root.json"))
+}
+
+func newIdentity(t testing.TB, w sigstore.Workflow) verify.Identity {
+	t.Helper()
+	id, err := sigstore.NewIdentity(trustedRoot(t), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// builderPolicy is the set's expectation, as far as a Policy can say it. A
+// builder's ref is exact here, so that each release is a builder of its own.
+func builderPolicy(t testing.TB) (*verify.Policy, hallmark.Artifact) {
+	t.Helper()
+	app, err := hallmark.HashFile(corpus(t, "builder-identity", "artifact"), "sha256", "sha512")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, err := hallmark.ParseDigest("gitCommit:" + strings.Repeat("a", 40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &verify.Policy{
+		Source:     "https://github.com/acme/app",
+		BuildTypes: []string{"https://actions.github.io/buildtypes/workflow/v1"},
+		Refs:       verify.Refs{Tags: []string{"v2.0.0"}},
+		Commit:     commit,
+		Parameters: map[string]verify.Parameter{"/workflow/path": {OneOf: []any{".github/workflows/release.yml"}}},
+	}
+	for _, tag := range []string{"v1.2.3", "v1.3.0", "v1.10.0", "v2.0.0"} {
+		id := builderPath + "@refs/tags/" + tag
+		p.Builders = append(p.Builders, verify.Builder{ID: id, Level: 3, Identity: newIdentity(t, sigstore.Workflow{Issuer: issuer, Builder: id})})
+	}
+	return p, app
+}
+
+func parse(t testing.TB, c builderCase) (*sign.Envelope, error) {
+	t.Helper()
+	return sign.Parse(read(t, corpus(t, "builder-identity", filepath.FromSlash(c.Bundle))))
+}
+
+func TestBuilderIdentity(t *testing.T) {
+	// Cases that must be rejected and are accepted, because a Policy has no
+	// words for what is wrong with them.
+	notJudged := map[string]string{
+		"src-repo-recycled":  "a Policy does not know repository ids",
+		"src-owner-recycled": "a Policy does not know owner ids",
+		"id-environment":     "a Policy does not know deployment environments",
+		"id-builder-digest":  "a Policy does not pin the builder's commit",
+	}
+	// Rules that may reject a case of a class; "" is for what cannot be read.
+	rules := map[string][]verify.Rule{
+		"issuer":              {verify.RuleSignature},
+		"builder":             {verify.RuleSignature},
+		"builder-ref":         {verify.RuleSignature},
+		"runner":              {verify.RuleRunner},
+		"trigger":             {verify.RuleTrigger},
+		"source-repo":         {verify.RuleSource, verify.RuleCertificate},
+		"source-ref":          {verify.RuleRef, verify.RuleCertificate},
+		"source-commit":       {verify.RuleCommit, verify.RuleCertificate},
+		"builder-id":          {verify.RuleBuilder, ""},
+		"build-type":          {verify.RuleBuildType},
+		"external-parameters": {verify.RuleParameter},
+		"predicate-type":      {verify.RuleProvenance, ""},
+		"statement-type":      {""},
+		"invocation":          {verify.RuleCertificate},
+		"subject":             {verify.RuleSubject, ""},
+		"predicate":           {""},
+		"json":                {""},
+		"limit":               {""},
+		"payload-type":        {verify.RulePayloadType},
+		"signature":           {verify.RuleSignature, ""},
+		"tlog":                {verify.RuleSignature},
+		"timestamp":           {verify.RuleSignature},
+		"certificate":         {verify.RuleSignature},
+		"bundle-version":      {verify.RuleSignature},
+		"threshold":           {verify.RuleSignature},
+	}
+
+	policy, app := builderPolicy(t)
+	for _, c := range builderCases(t) {
+		t.Run(c.ID, func(t *testing.T) {
+			e, err := parse(t, c)
+			var rejected *verify.RejectedError
+			if err == nil {
+				_, err = policy.Verify(t.Context(), app, e)
+			}
+			switch {
+			case c.Want == "accept":
+				if err != nil {
+					t.Error(err)
+				}
+			case err == nil:
+				if notJudged[c.ID] == "" {
+					t.Errorf("accepted, and must not be: %s", c.Desc)
+				}
+			case notJudged[c.ID] != "":
+				t.Errorf("listed as not judged, and it is: %v", err)
+			default:
+				got := []verify.Rule{""}
+				if errors.As(err, &rejected) {
+					got = nil
+					for _, r := range rejected.Reasons {
+						got = append(got, r.Rule)
+					}
+				}
+				want, known := rules[c.Class]
+				if !known {
+					t.Errorf("class %q is not in the table: %v", c.Class, err)
+				}
+				for _, w := range want {
+					for _, g := range got {
+						if g == w {
+							return
+						}
+					}
+				}
+				if known {
+					t.Errorf("rejected by %q, want one of %q (%s): %v", got, want, c.Desc, err)
+				}
+			}
+		})
+	}
+}
+
+// accepted returns the bundle of a case that is accepted.
+func accepted(t testing.TB) []byte {
+	t.Helper()
+	for _, c := range builderCases(t) {
+		if c.ID == "ok-workflow-dispatch" {
+			return read(t, corpus(t, "builder-identity", filepath.FromSlash(c.Bundle)))
+		}
+	}
+	t.Fatal("the case is gone")
+	return nil
+}
+
+func mustParse(t testing.TB, data []byte) *sign.Envelope {
+	t.Helper()
+	e, err := sign.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestRecognize(t *testing.T) {
+	id := newIdentity(t, sigstore.Workflow{Issuer: issuer, Builder: builder})
+	e := mustParse(t, accepted(t))
+	ev, err := id.Recognize(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(ev.Payload) != string(e.Payload) || ev.PayloadType != e.PayloadType || ev.Keys != nil {
+		t.Errorf("evidence of other bytes, or with keys: %+v", ev)
+	}
+	want := verify.Claims{
+		Issuer:     issuer,
+		Builder:    builder,
+		Repository: "https://github.com/acme/app",
+		Ref:        "refs/tags/v2.0.0",
+		Commit:     strings.Repeat("a", 40),
+		Trigger:    "workflow_dispatch",
+		Runner:     "github-hosted",
+		Invocation: "https://github.com/acme/app/actions/runs/1/attempts/1",
+	}
+	if *ev.Claims != want {
+		t.Errorf("claims\n%+v\nwant\n%+v", *ev.Claims, want)
+	}
+	if got, want := id.String(), "workflow "+builder+" (issuer "+issuer+")"; got != want {
+		t.Errorf("String %q, want %q", got, want)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := id.Recognize(ctx, e); !errors.Is(err, context.Canceled) || errors.Is(err, verify.ErrNotSigned) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// What is not signed by the workflow, or not well enough, is ErrNotSigned with a
+// reason.
+func TestNotSigned(t *testing.T) {
+	good := string(accepted(t))
+	expected := sigstore.Workflow{Issuer: issuer, Builder: builder}
+	change := func(old, new string) func(*sign.Envelope) {
+		return func(e *sign.Envelope) {
+			changed := strings.Replace(good, old, new, 1)
+			if changed == good {
+				t.Fatalf("%q changes nothing", old)
+			}
+			e.Bundle = json.RawMessage(changed)
+		}
+	}
+	// edit changes the decoded bundle.
+	edit := func(f func(bundle map[string]any)) func(*sign.Envelope) {
+		return func(e *sign.Envelope) {
+			var b map[string]any
+			if err := json.Unmarshal([]byte(good), &b); err != nil {
+				t.Fatal(err)
+			}
+			f(b)
+			data, err := json.Marshal(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Bundle = data
+		}
+	}
+	material := func(b map[string]any) map[string]any { return b["verificationMaterial"].(map[string]any) }
+	entry := func(b map[string]any) map[string]any { return material(b)["tlogEntries"].([]any)[0].(map[string]any) }
+	const v03 = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+	for _, test := range []struct {
+		name     string
+		workflow sigstore.Workflow
+		change   func(*sign.Envelope)
+		want     string
+	}{
+		{"nothing changed, formatted anew", expected, edit(func(map[string]any) {}), ""},
+		{"no bundle", expected, func(e *sign.Envelope) { e.Bundle = nil }, "the envelope is not in a bundle"},
+		{"another payload", expected, func(e *sign.Envelope) { e.Payload = append([]byte(" "), e.Payload...) }, "the bundle has another envelope"},
+		{"another payload type", expected, func(e *sign.Envelope) { e.PayloadType += "x" }, "the bundle has another envelope"},
+		{"another tag of the builder", sigstore.Workflow{Issuer: issuer, Builder: builderPath + "@refs/tags/v1.2.4"}, nil, `the certificate is of "` + builder + `"`},
+		{"the builder without its ref", sigstore.Workflow{Issuer: issuer, Builder: builderPath}, nil, `the certificate is of "`},
+		{"the builder in another case", sigstore.Workflow{Issuer: issuer, Builder: strings.Replace(builder, "acme", "Acme", 1)}, nil, `the certificate is of "`},
+		{"another issuer", sigstore.Workflow{Issuer: issuer + "/", Builder: builder}, nil, `the certificate is for a token of "` + issuer + `"`},
+		{"not JSON", expected, func(e *sign.Envelope) { e.Bundle = e.Bundle[1:] }, "malformed bundle"},
+		{"an unknown member", expected, change(`"mediaType"`, `"x":1,"mediaType"`), "malformed bundle"},
+		{"a name with an underscore", expected, change(`"verificationMaterial"`, `"verification_material"`), "unknown member"},
+		{"a member twice", expected, change(`"mediaType"`, `"mediaType":"`+v03+`","mediaType"`), "twice"},
+		{"version 0.1", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.1"), "malformed bundle"},
+		{"version 0.2", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.2"), "want version 0.3"},
+		{"version 0.3.1", expected, change(v03, "application/vnd.dev.sigstore.bundle.v0.3.1+json"), "want version 0.3"},
+		{"version 0.3, in the other form", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.3"), ""},
+		{"no certificate", expected, edit(func(b map[string]any) {
+			delete(material(b), "certificate")
+			material(b)["publicKey"] = map[string]any{"hint": "x"}
+		}), "the bundle has no certificate"},
+		{"two signatures", expected, edit(func(b map[string]any) {
+			e := b["dsseEnvelope"].(map[string]any)
+			e["signatures"] = append(e["signatures"].([]any), e["signatures"].([]any)[0])
+		}), "2 signatures, want 1"},
+		{"no signatures", expected, edit(func(b map[string]any) { b["dsseEnvelope"].(map[string]any)["signatures"] = []any{} }), "0 signatures, want 1"},
+		{"another signature", expected, edit(func(b map[string]any) {
+			b["dsseEnvelope"].(map[string]any)["signatures"].([]any)[0].(map[string]any)["sig"] = "AAAA"
+		}), "log entry 0: its body is of another signature"},
+		{"no log entry", expected, edit(func(b map[string]any) { delete(material(b), "tlogEntries") }), "log: not enough verified log entries"},
+		{"no inclusion proof", expected, edit(func(b map[string]any) { delete(entry(b), "inclusionProof") }), "inclusion proof"},
+		{"an entry without a proof beside one that has", expected, edit(func(b map[string]any) {
+			second := map[string]any{}
+			for name, v := range entry(b) {
+				second[name] = v
+			}
+			delete(second, "inclusionProof")
+			second["logIndex"] = "12345"
+			material(b)["tlogEntries"] = []any{entry(b), second}
+		}), "log entry 1 has no inclusion proof"},
+		{"the log entry twice", expected, edit(func(b map[string]any) { material(b)["tlogEntries"] = []any{entry(b), entry(b)} }), "log: duplicate"},
+		{"33 log entries", expected, edit(func(b map[string]any) {
+			for range 32 {
+				material(b)["tlogEntries"] = append(material(b)["tlogEntries"].([]any), entry(b))
+			}
+		}), "too many tlog entries"},
+		{"another kind of entry", expected, edit(func(b map[string]any) { entry(b)["kindVersion"].(map[string]any)["kind"] = "dsse" }), `not a "dsse"`},
+		{"another version of entry", expected, edit(func(b map[string]any) { entry(b)["kindVersion"].(map[string]any)["version"] = "9.9.9" }), `"9.9.9"`},
+		{"no timestamp", expected, edit(func(b map[string]any) { delete(material(b), "timestampVerificationData") }), "no verified time"},
+		{"a timestamp that is none", expected, edit(func(b map[string]any) {
+			material(b)["timestampVerificationData"] = map[string]any{"rfc3161Timestamps": []any{map[string]any{"signedTimestamp": "AAAA"}}}
+		}), "no verified time"},
+		{"another certificate", expected, edit(func(b map[string]any) {
+			material(b)["certificate"].(map[string]any)["rawBytes"] = "AAAA"
+		}), "malformed bundle"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := mustParse(t, []byte(good))
+			if test.change != nil {
+				test.change(e)
+			}
+			ev, err := newIdentity(t, test.workflow).Recognize(t.Context(), e)
+			if test.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if ev != nil || !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, %v, want ErrNotSigned with %q", ev, err, test.want)
+			}
+		})
+	}
+}
+
+// Whatever byte of a bundle is changed, its signer is not recognized, or nothing
+// of what was recognized has changed.
+func TestMutations(t *testing.T) {
+	good := accepted(t)
+	id := newIdentity(t, sigstore.Workflow{Issuer: issuer, Builder: builder})
+	e := mustParse(t, good)
+	want, err := id.Recognize(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := 7
+	if testing.Short() {
+		step = 71
+	}
+	for i := 0; i < len(good); i += step {
+		changed := append([]byte(nil), good...)
+		changed[i] ^= 1
+		e, err := sign.Parse(changed)
+		if err != nil || e.Bundle == nil {
+			continue
+		}
+		ev, err := id.Recognize(t.Context(), e)
+		switch {
+		case err != nil && !errors.Is(err, verify.ErrNotSigned):
+			t.Errorf("byte %d: %v", i, err)
+		case err == nil && (string(ev.Payload) != string(want.Payload) || ev.PayloadType != want.PayloadType || *ev.Claims != *want.Claims):
+			t.Errorf("byte %d: recognized as %+v", i, ev)
+		}
+	}
+}
+
+func TestTrustedRoot(t *testing.T) {
+	good := trustedRoot(t)
+	edit := func(f func(map[string]any)) []byte {
+		var r map[string]any
+		if err := json.Unmarshal(good, &r); err != nil {
+			t.Fatal(err)
+		}
+		f(r)
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	expected := sigstore.Workflow{Issuer: issuer, Builder: builder}
+	for _, test := range []struct {
+		name     string
+		root     []byte
+		workflow sigstore.Workflow
+		want     string
+	}{
+		{"no issuer", good, sigstore.Workflow{Builder: builder}, "needs an issuer and a builder"},
+		{"no builder", good, sigstore.Workflow{Issuer: issuer}, "needs an issuer and a builder"},
+		{"nothing", nil, expected, "malformed trusted root"},
+		{"an empty object", []byte("{}"), expected, "malformed trusted root"},
+		{"not JSON", good[1:], expected, "malformed trusted root"},
+		{"too large", make([]byte, sigstore.MaxTrustedRootSize+1), expected, "at most"},
+		{"an unknown member", edit(func(r map[string]any) { r["x"] = 1 }), expected, "malformed trusted root"},
+		{"a name with an underscore", edit(func(r map[string]any) { r["media_type"] = r["mediaType"]; delete(r, "mediaType") }), expected, "unknown member"},
+		{"another version", edit(func(r map[string]any) { r["mediaType"] = "application/vnd.dev.sigstore.trustedroot.v0.9+json" }), expected, "malformed trusted root"},
+		{"no authority", edit(func(r map[string]any) { delete(r, "certificateAuthorities") }), expected, "without a certificate authority"},
+		{"no log", edit(func(r map[string]any) { delete(r, "tlogs") }), expected, "without a log"},
+		{"no certificate log", edit(func(r map[string]any) { delete(r, "ctlogs") }), expected, "without a certificate log"},
+		{"a log twice", edit(func(r map[string]any) { logs := r["tlogs"].([]any); r["tlogs"] = append(logs, logs[0]) }), expected, "two logs have the id"},
+		{"a key without a start", edit(func(r map[string]any) {
+			delete(r["ctlogs"].([]any)[0].(map[string]any)["publicKey"].(map[string]any), "validFor")
+		}), expected, "no start of its validity"},
+	} {
+		if id, err := sigstore.NewIdentity(test.root, test.workflow); id != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, %v, want an error with %q", test.name, id, err, test.want)
+		}
+	}
+
+	// The roots of others are read, and do not know this bundle.
+	e := mustParse(t, accepted(t))
+	id, err := sigstore.NewIdentity(read(t, corpus(t, "sigstore-roots", "production", "trusted_root.json")), expected)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := id.Recognize(t.Context(), e); !errors.Is(err, verify.ErrNotSigned) {
+		t.Errorf("the public good instance's root: %v", err)
+	}
+
+	// A root whose keys are of another time knows the bundle's signer no more.
+	for what, members := range map[string][]string{
+		"log:":             {"tlogs"},
+		"certificate:":     {"certificateAuthorities"},
+		"certificate log:": {"ctlogs"},
+		"no verified time": {"timestampAuthorities"},
+	} {
+		late := edit(func(r map[string]any) {
+			for _, m := range members {
+				for _, x := range r[m].([]any) {
+					o := x.(map[string]any)
+					if key, ok := o["publicKey"].(map[string]any); ok {
+						o = key
+					}
+					o["validFor"] = map[string]any{"start": "2050-01-01T00:00:00Z"}
+				}
+			}
+		})
+		id, err := sigstore.NewIdentity(late, expected)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if what == "log:" {
+			what = "log entry 0: the log's key was not valid"
+		}
+		if _, err := id.Recognize(t.Context(), e); !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v of another time: %v, want ErrNotSigned with %q", members, err, what)
+		}
+	}
+}
+
+// The official client suite, as far as its bundles have envelopes.
+func TestConformance(t *testing.T) {
+	// Cases that must not fail and that an Identity does not recognize.
+	tooOld := func(name string) bool { return name == "happy-path-v0.1" || strings.HasPrefix(name, "intoto-") }
+
+	var cases []struct {
+		Case        string
+		WantFail    bool
+		Identity    string
+		Issuer      string
+		TrustedRoot string
+	}
+	if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
+		t.Fatal(err)
+	}
+	envelopes := 0
+	for _, c := range cases {
+		dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
+		data, err := os.ReadFile(filepath.Join(dir, "bundle.sigstore.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := sign.Parse(data)
+		if err != nil {
+			if strings.Contains(string(data), "dsseEnvelope") && !c.WantFail {
+				t.Errorf("%s: %v", c.Case, err)
+			}
+			continue
+		}
+		envelopes++
+		file := filepath.Join(dir, "trusted_root.json")
+		if c.TrustedRoot == "<production>" {
+			file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
+		}
+		id, err := sigstore.NewIdentity(read(t, file), sigstore.Workflow{Issuer: c.Issuer, Builder: c.Identity})
+		if err != nil {
+			t.Errorf("%s: %v", c.Case, err)
+			continue
+		}
+		_, err = id.Recognize(t.Context(), e)
+		if want := !c.WantFail && !tooOld(c.Case); (err == nil) != want || err != nil && !errors.Is(err, verify.ErrNotSigned) {
+			t.Errorf("%s: %v, recognized should be %t", c.Case, err, want)
+		}
+	}
+	if envelopes == 0 {
+		t.Error("no case has an envelope")
+	}
+}
+
+// Bundles of the public good instance, as builders in the world publish them.
+func TestRealWorld(t *testing.T) {
+	production := read(t, corpus(t, "sigstore-roots", "production", "trusted_root.json"))
+	for _, test := range []struct {
+		file string
+		want verify.Claims
+	}{
+		{"gh-attestation/data/reusable-workflow-attestation.sigstore.json", verify.Claims{
+			Issuer:     issuer,
+			Builder:    "https://github.com/github/artifact-attestations-workflows/.github/workflows/attest.yml@09b495c3f12c7881b3cc17209a327792065c1a1d",
+			Repository: "https://github.com/malancas/attest-demo",
+			Ref:        "refs/heads/main",
+			Commit:     "95baf27389e83e6a5c48f42e190d48d7abcea19e",
+			Trigger:    "workflow_dispatch",
+			Runner:     "github-hosted",
+			Invocation: "https://github.com/malancas/attest-demo/actions/runs/9228858953/attempts/1",
+		}},
+		{"slsa-verifier/testdata/gha_go/v2.1.0/binary-linux-amd64-push-v14.2.intoto.jsonl", verify.Claims{
+			Issuer:     issuer,
+			Builder:    "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_go_slsa3.yml@refs/tags/v2.1.0",
+			Repository: "https://github.com/slsa-framework/example-package",
+			Ref:        "refs/tags/v14.2",
+			Commit:     "4d329c75e7ec1725f7c9ce917a8799d408d06be3",
+			Trigger:    "push",
+			Runner:     "github-hosted",
+			Invocation: "https://github.com/slsa-framework/example-package/actions/runs/13530999644/attempts/1",
+		}},
+	} {
+		t.Run(path.Base(test.file), func(t *testing.T) {
+			e := mustParse(t, bytes.TrimSpace(read(t, corpus(t, filepath.FromSlash(test.file)))))
+			id, err := sigstore.NewIdentity(production, sigstore.Workflow{Issuer: test.want.Issuer, Builder: test.want.Builder})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ev, err := id.Recognize(t.Context(), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *ev.Claims != test.want {
+				t.Errorf("claims\n%+v\nwant\n%+v", *ev.Claims, test.want)
+			}
+		})
+	}
+
+	// GitHub's own instance for private repositories has no log.
+	e := mustParse(t, read(t, corpus(t, "gh-attestation", "data", "github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl")))
+	id, err := sigstore.NewIdentity(production, sigstore.Workflow{
+		Issuer:  issuer,
+		Builder: "https://github.com/actions/attest-demo/.github/workflows/build-python.yml@refs/heads/main",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := id.Recognize(t.Context(), e); !errors.Is(err, verify.ErrNotSigned) {
+		t.Errorf("without a log: %v, want ErrNotSigned", err)
+	}
+}
+
+// Nothing is printed, whatever is recognized or not.
+func TestQuiet(t *testing.T) {
+	policy, app := builderPolicy(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr := os.Stdout, os.Stderr
+	os.Stdout, os.Stderr = w, w
+	for _, c := range builderCases(t) {
+		if e, err := parse(t, c); err == nil {
+			_, _ = policy.Verify(t.Context(), app, e)
+		}
+	}
+	os.Stdout, os.Stderr = stdout, stderr
+	w.Close()
+	var got [1000]byte
+	if n, _ := r.Read(got[:]); n > 0 {
+		t.Errorf("printed %q", got[:n])
+	}
+}
+
+func FuzzRecognize(f *testing.F) {
+	id, err := sigstore.NewIdentity(newRoot(), sigstore.Workflow{Issuer: issuer, Builder: builder})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"certificate":{"rawBytes":"AAAA"},` +
+		`"tlogEntries":[{"logIndex":"1","logId":{"keyId":"AAAA"},"kindVersion":{"kind":"dsse","version":"0.0.1"},"canonicalizedBody":"AAAA",` +
+		`"inclusionProof":{"checkpoint":{"envelope":"x"}}}],"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"AAAA"}]}},` +
+		`"dsseEnvelope":{"payload":"AAAA","payloadType":"x","signatures":[{"sig":"AAAA"}]}}`))
+	if dir := os.Getenv("HALLMARK_CORPUS"); dir != "" {
+		id = newIdentity(f, sigstore.Workflow{Issuer: issuer, Builder: builder})
+		f.Add(accepted(f))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := sign.Parse(data)
+		if err != nil {
+			return
+		}
+		ev, err := id.Recognize(t.Context(), e)
+		if (ev == nil) == (err == nil) || err != nil && !errors.Is(err, verify.ErrNotSigned) {
+			t.Fatalf("%v, %v", ev, err)
+		}
+		if err == nil && (ev.Claims.Issuer != issuer || ev.Claims.Builder != builder || string(ev.Payload) != string(e.Payload)) {
+			t.Fatalf("recognized %+v", ev)
+		}
+	})
+}
+
+func FuzzNewIdentity(f *testing.F) {
+	f.Add(newRoot())
+	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{}],"timestampAuthorities":[{"certChain":{}}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		id, err := sigstore.NewIdentity(data, sigstore.Workflow{Issuer: issuer, Builder: builder})
+		if (id == nil) == (err == nil) {
+			t.Fatalf("%v, %v", id, err)
+		}
+	})
+}
+
+func BenchmarkRecognize(b *testing.B) {
+	id := newIdentity(b, sigstore.Workflow{Issuer: issuer, Builder: builder})
+	e := mustParse(b, accepted(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := id.Recognize(b.Context(), e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSigstoreGo is what sigstore-go itself does with the same bundle.
+func BenchmarkSigstoreGo(b *testing.B) {
+	tr, err := root.NewTrustedRootFromJSON(trustedRoot(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	v, err := sigstoreverify.NewVerifier(tr, sigstoreverify.WithSignedCertificateTimestamps(1),
+		sigstoreverify.WithTransparencyLog(1), sigstoreverify.WithObserverTimestamps(1))
+	if err != nil {
+		b.Fatal(err)
+	}
+	id, err := sigstoreverify.NewShortCertificateIdentity(issuer, "", builder, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	policy := sigstoreverify.NewPolicy(sigstoreverify.WithoutArtifactUnsafe(), sigstoreverify.WithCertificateIdentity(id))
+	data := accepted(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		bun := new(bundle.Bundle)
+		if err := bun.UnmarshalJSON(data); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := v.Verify(bun, policy); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
