@@ -191,12 +191,14 @@ func (s Source) Descriptor() (d ResourceDescriptor, ok bool) {
 // zero Source is returned: a source that is not known for certain is not known.
 func (b *Build) Source() (s Source, parameter string) {
 	for _, name := range []string{"workflow", "source"} {
-		p, ok := b.External[name].(map[string]any)
-		if !ok {
-			continue
+		var repository, ref string
+		switch p := b.External[name].(type) {
+		case map[string]any:
+			repository, _ = p["repository"].(string)
+			ref, _ = p["ref"].(string)
+		case map[string]string: // not from JSON, but as good
+			repository, ref = p["repository"], p["ref"]
 		}
-		repository, _ := p["repository"].(string)
-		ref, _ := p["ref"].(string)
 		if repository == "" {
 			continue
 		}

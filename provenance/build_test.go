@@ -354,3 +354,11 @@ func TestEvidenceOrder(t *testing.T) {
 		t.Errorf("unknown evidence %q", got)
 	}
 }
+
+// Parameters that were not decoded from JSON may have their own types.
+func TestSourceOfStrings(t *testing.T) {
+	b := &provenance.Build{External: map[string]any{"source": map[string]string{"repository": "https://example.com/a", "ref": "refs/heads/main"}}}
+	if s, parameter := b.Source(); parameter != "source" || s.URI() != "git+https://example.com/a@refs/heads/main" {
+		t.Errorf("got %q by %q", s.URI(), parameter)
+	}
+}

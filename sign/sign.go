@@ -203,12 +203,12 @@ const bundleType = "application/vnd.dev.sigstore.bundle"
 
 // Parse parses an envelope, or the envelope in a Sigstore bundle.
 //
-// It is strict where two readers could disagree: a member that occurs twice, a
-// name in another case, bytes that are not UTF-8, data after the end, and
-// base64 that is not the one encoding of its bytes are errors. Both the
-// standard and the URL-safe alphabet are read, as DSSE asks, but not mixed in
-// one string. Members that DSSE does not know are ignored, but for those that
-// hold the content of a bundle.
+// It is strict where two readers could disagree: a member that occurs twice,
+// bytes that are not UTF-8, data after the end, and base64 that is not the one
+// encoding of its bytes are errors. Both the standard and the URL-safe alphabet
+// are read, as DSSE asks, but not mixed in one string. Members that DSSE does
+// not know are ignored, but for those that hold the content of a bundle; a name
+// in another case is one that it does not know.
 //
 // Of a bundle only its envelope is read. A bundle that signs a file's digest
 // instead of an envelope is an error.

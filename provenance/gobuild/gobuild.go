@@ -69,8 +69,8 @@ func (e *MismatchError) Error() string {
 //
 // If the source of b is known and info names another commit, or says that files
 // were modified where b says that they were not, or the other way round, the
-// error is a [*MismatchError]. A binary that names no commit is not an error.
-// b is not changed if there is an error.
+// error is a [*MismatchError]. A binary that names no commit is not an error; a
+// Build that has a recipe already is one. b is not changed if there is an error.
 func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	if b == nil || info == nil {
 		return errors.New("gobuild: no build or no build information")
@@ -96,6 +96,12 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 		}
 		if want := fmt.Sprint(source.Modified); modified != want {
 			return &MismatchError{"modified", modified, want}
+		}
+	}
+
+	for _, d := range b.Byproducts {
+		if d.Name == RecipeName {
+			return errors.New("gobuild: the build has a recipe already")
 		}
 	}
 

@@ -295,3 +295,15 @@ func TestAttachShared(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+func TestAttachTwice(t *testing.T) {
+	b := provenance.Local(provenance.Source{})
+	info := &debug.BuildInfo{GoVersion: "go1.26.8", Path: "example.com/app"}
+	if err := gobuild.Attach(b, info, gobuild.Recipe{}); err != nil {
+		t.Fatal(err)
+	}
+	dependencies := len(b.Dependencies)
+	if err := gobuild.Attach(b, info, gobuild.Recipe{}); err == nil || len(b.Dependencies) != dependencies || len(b.Byproducts) != 1 {
+		t.Errorf("got %v, %d dependencies, %d byproducts", err, len(b.Dependencies), len(b.Byproducts))
+	}
+}
