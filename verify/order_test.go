@@ -26,28 +26,30 @@ func evidence(t testing.TB, a hallmark.Artifact) (unreadable, readable []*sign.E
 	unsigned.Signatures[0].Sig = make([]byte, 64)
 	changed := seal(t, typ, statement(a), 1)
 	changed.Payload = append(changed.Payload, ' ')
-	return []*sign.Envelope{
-			nil,
-			seal(t, typ, []byte("{"), 1),
-			seal(t, typ, []byte(""), 2),
-		}, []*sign.Envelope{
-			seal(t, typ, statement(a), 1),
-			seal(t, typ, statement(a), 2),
-			seal(t, typ, statement(a), 9),
-			seal(t, typ, statement(anotherArtifact(t)), 1),
-			seal(t, typ, wrong, 1),
-			seal(t, typ, unknown, 1),
-			seal(t, typ, []byte("{"), 9),
-			seal(t, "text/plain", []byte("hello"), 1),
-			attest(t, a, sbomType, 2),
-			attest(t, a, sbomType, 3),
-			attest(t, a, sbomType, 2, 3),
-			attest(t, a, sbomType, 9),
-			attest(t, anotherArtifact(t), sbomType, 2, 3),
-			attest(t, a, "https://slsa.dev/verification_summary/v1", 1, 2, 3),
-			unsigned, changed,
-			new(sign.Envelope),
-		}
+	unreadable = []*sign.Envelope{
+		nil,
+		seal(t, typ, []byte("{"), 1),
+		seal(t, typ, []byte(""), 2),
+	}
+	readable = []*sign.Envelope{
+		seal(t, typ, statement(a), 1),
+		seal(t, typ, statement(a), 2),
+		seal(t, typ, statement(a), 9),
+		seal(t, typ, statement(anotherArtifact(t)), 1),
+		seal(t, typ, wrong, 1),
+		seal(t, typ, unknown, 1),
+		seal(t, typ, []byte("{"), 9),
+		seal(t, "text/plain", []byte("hello"), 1),
+		attest(t, a, sbomType, 2),
+		attest(t, a, sbomType, 3),
+		attest(t, a, sbomType, 2, 3),
+		attest(t, a, sbomType, 9),
+		attest(t, anotherArtifact(t), sbomType, 2, 3),
+		attest(t, a, "https://slsa.dev/verification_summary/v1", 1, 2, 3),
+		unsigned, changed,
+		new(sign.Envelope),
+	}
+	return unreadable, readable
 }
 
 // reasonSet is what a rejection says, without the places of the evidence.

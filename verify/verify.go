@@ -24,8 +24,8 @@
 //
 // Accepted is a *Result. Rejected is a [*RejectedError], which lists every
 // reason as data. Any other error is undecided: the policy is incomplete, the
-// evidence of a trusted signer cannot be read, an identity could not be asked,
-// or the context ended. A gate stays shut for the last two; only a rejection is
+// evidence of a trusted signer cannot be read and no other is enough, an identity
+// could not be asked, or the context ended. A gate stays shut for the last two; only a rejection is
 // news about the artifact.
 //
 // A rule whose facts the evidence does not have is [Unproven], and unproven is
@@ -320,7 +320,7 @@ func (e *RejectedError) Error() string {
 	if e.Unproven() {
 		verdict = "unproven"
 	}
-	fmt.Fprintf(&b, "%s %s", line(cmp.Or(e.Artifact.Name, artifactText(e.Artifact))), verdict)
+	fmt.Fprintf(&b, "%s %s", title(e.Artifact), verdict)
 	for _, c := range e.Reasons {
 		b.WriteString("\n  " + c.String())
 	}
@@ -342,15 +342,19 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 	}
 	a.Digests = slices.Clone(a.Digests) // the caller's own may change
 
-	// Who signed? What cannot be decided may be decisive, so it is kept until
-	// it is known whether the rest is enough.
+	// What cannot be decided may be what is missing, so that a part of the
+	// policy for which nothing else is enough is undecided itself. A part that
+	// surely fails is a rejection, whatever becomes of the others.
 	var undecided []error
-	r := &Result{artifact: a}
 	var reasons []Check
+
+	// Who signed, and is that what was expected?
+	r := &Result{artifact: a}
+	var open []error
 	builds := candidates{unsigned: RuleSignature}
 	for i, e := range envelopes {
 		if e == nil {
-			undecided = append(undecided, fmt.Errorf("evidence %d: no envelope", i))
+			open = append(open, fmt.Errorf("evidence %d: no envelope", i))
 			continue
 		}
 		signed, refused, err := p.recognizeBuilders(ctx, i, e)
@@ -358,7 +362,7 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 			return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
 		}
 		if err != nil {
-			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+			open = append(open, fmt.Errorf("evidence %d: %w", i, err))
 		}
 		builds.refused = append(builds.refused, refused...)
 		if len(signed) == 0 {
@@ -366,7 +370,7 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		}
 		st, checks, err := read(i, signed[0].evidence, provenance.PredicateType, RuleProvenance, a)
 		if err != nil {
-			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+			open = append(open, fmt.Errorf("evidence %d: %w", i, err))
 			continue
 		}
 		if st == nil {
@@ -375,41 +379,53 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		}
 		b, err := provenance.ParseBuild(st)
 		if err != nil {
-			undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+			open = append(open, fmt.Errorf("evidence %d: %w", i, err))
 			continue
 		}
+		tried := slices.Clone(checks)
 		for _, s := range speakers(b, signed) {
-			checks := append(slices.Clip(checks), p.evaluate(i, b, s, signed)...)
-			if builds.add(checks) && (r.statements == nil || s.builder.level() > r.Level()) {
-				r.builder, r.statements, r.checks = s.builder, []*provenance.Statement{st}, checks
+			more := p.evaluate(i, b, s, signed)
+			if passed(more) && (r.statements == nil || s.builder.level() > r.Level()) {
+				r.builder, r.statements, r.checks = s.builder, []*provenance.Statement{st}, slices.Concat(checks, more)
+			}
+			for _, c := range more {
+				if !slices.Contains(tried, c) { // two speakers fail alike
+					tried = append(tried, c)
+				}
 			}
 		}
+		builds.add(tried)
 	}
-	if r.statements == nil {
+	switch {
+	case r.statements != nil:
+	case len(open) > 0:
+		undecided = append(undecided, open...)
+	default:
 		reasons = append(reasons, builds.reasons(wantIdentities(p.Builders))...)
 	}
 
 	for _, q := range p.Require {
-		statements, checks, errs, err := q.verify(ctx, a, envelopes)
-		if err != nil {
+		statements, checks, open, err := q.verify(ctx, a, envelopes)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		undecided = append(undecided, errs...)
-		if statements == nil {
+		case statements != nil:
+			r.statements = append(r.statements, statements...)
+			r.checks = append(r.checks, checks...)
+		case len(open) > 0:
+			undecided = append(undecided, open...)
+		default:
 			reasons = append(reasons, checks...)
-			continue
 		}
-		r.statements = append(r.statements, statements...)
-		r.checks = append(r.checks, checks...)
 	}
 
 	switch {
-	case len(reasons) == 0:
-		return r, nil
+	case len(reasons) > 0:
+		return nil, &RejectedError{Artifact: a, Reasons: reasons}
 	case len(undecided) > 0:
-		return nil, fmt.Errorf("verify: %s is undecided: %w", a.Name, errors.Join(undecided...))
+		return nil, fmt.Errorf("verify: %s is undecided: %w", title(a), errors.Join(undecided...))
 	}
-	return nil, &RejectedError{Artifact: a, Reasons: reasons}
+	return r, nil
 }
 
 // check returns everything that p lacks to be a policy.
@@ -567,6 +583,9 @@ func subjectCheck(i int, st *provenance.Statement, a hallmark.Artifact) Check {
 	return c
 }
 
+// title names a in a report.
+func title(a hallmark.Artifact) string { return line(cmp.Or(a.Name, artifactText(a))) }
+
 func artifactText(a hallmark.Artifact) string {
 	var ds []string
 	for _, d := range a.Digests {
@@ -593,13 +612,15 @@ func subjectsText(subjects []provenance.ResourceDescriptor) string {
 }
 
 // verify looks for a statement about a for q, signed by as many identities as
-// it asks for. It returns nil statements and the reasons if there is none.
-func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (statements []*provenance.Statement, checks []Check, undecided []error, err error) {
+// it asks for. If there is none it returns nil statements, the reasons, and what
+// of the evidence could not be decided.
+func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (statements []*provenance.Statement, checks []Check, open []error, err error) {
 	threshold := max(q.Threshold, 1)
 	found := candidates{item: q.PredicateType, unsigned: RuleRequired}
 	signers := make([][]string, len(q.Identities)) // by identity
 	for i, e := range envelopes {
 		if e == nil {
+			open = append(open, fmt.Errorf("evidence %d: no envelope", i))
 			continue
 		}
 		counted, signed := false, false
@@ -610,25 +631,26 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 				return nil, nil, nil, fmt.Errorf("verify: %w", context.Cause(ctx))
 			}
 			switch {
-			case err == ErrNotSigned:
+			case err == ErrNotSigned: // and does not say why
 				continue
 			case errors.Is(err, ErrNotSigned):
 				refused = append(refused, Check{RuleRequired, q.PredicateType, Failed, err.Error(), id.String(), i})
 				continue
 			case err != nil:
-				undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+				open = append(open, fmt.Errorf("evidence %d: %w", i, err))
 				continue
 			}
 			signed = true
 			st, made, err := read(i, ev, q.PredicateType, RuleRequired, a)
 			if err != nil {
-				undecided = append(undecided, fmt.Errorf("evidence %d: %w", i, err))
+				open = append(open, fmt.Errorf("evidence %d: %w", i, err))
 				continue
 			}
 			for k := range made {
 				made[k].Item = q.PredicateType
 			}
-			if !found.add(made) {
+			if !passed(made) {
+				found.add(made)
 				continue
 			}
 			if !counted {
@@ -644,7 +666,7 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 	}
 	n := distinct(signers)
 	if n >= threshold {
-		return statements, checks, undecided, nil
+		return statements, checks, open, nil
 	}
 	var names []string
 	for _, id := range q.Identities {
@@ -656,9 +678,9 @@ func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes
 	}
 	if n > 0 {
 		short := Check{RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1}
-		return nil, append([]Check{short}, found.failed...), undecided, nil
+		return nil, append([]Check{short}, found.failed...), open, nil
 	}
-	return nil, found.reasons(want), undecided, nil
+	return nil, found.reasons(want), open, nil
 }
 
 // distinct returns how many identities, given by their signers, can be counted
@@ -702,19 +724,17 @@ type candidates struct {
 	refused []Check // of evidence whose signature is not trusted, if it is known why
 }
 
-// add takes the checks of one piece of evidence and reports whether all passed.
-func (c *candidates) add(checks []Check) bool {
+// add takes the checks of one piece of evidence.
+func (c *candidates) add(checks []Check) {
 	failed := &c.failed
 	for _, k := range checks {
 		if k.Rule == RuleSubject && k.Outcome == Passed {
 			failed = &c.about
 		}
 	}
-	passed := true
 	for _, k := range checks {
 		switch {
 		case k.Outcome == Passed:
-			continue
 		case k.Rule == RuleProvenance:
 			c.types = append(c.types, k)
 		case k.Rule == RuleRequired:
@@ -722,9 +742,11 @@ func (c *candidates) add(checks []Check) bool {
 		default:
 			*failed = append(*failed, k)
 		}
-		passed = false
 	}
-	return passed
+}
+
+func passed(checks []Check) bool {
+	return !slices.ContainsFunc(checks, func(c Check) bool { return c.Outcome != Passed })
 }
 
 // reasons returns why no evidence did: evidence about the artifact first, and

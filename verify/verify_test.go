@@ -405,25 +405,39 @@ func TestRules(t *testing.T) {
 		change func(*trial)
 		want   []verify.Check
 	}{
-		{"no evidence", func(c *trial) { c.none = true },
-			absent(failed(verify.RuleSignature, "no evidence that it signed", "provenance signed by "+key1))},
-		{"signed by another key", func(c *trial) { c.keys = []int{2} },
-			absent(failed(verify.RuleSignature, "no evidence that it signed", "provenance signed by "+key1))},
-		{"payload type", func(c *trial) { c.typ = "application/vnd.in-toto.provenance+json" },
-			failed(verify.RulePayloadType, `"application/vnd.in-toto.provenance+json"`, `"application/vnd.in-toto+json"`)},
-		{"payload type in another case", func(c *trial) { c.typ = "application/vnd.in-toto+JSON" },
-			failed(verify.RulePayloadType, `"application/vnd.in-toto+JSON"`, `"application/vnd.in-toto+json"`)},
-		{"predicate type", func(c *trial) { c.statement["predicateType"] = "https://slsa.dev/provenance/v0.2" },
-			absent(failed(verify.RuleProvenance, `only "https://slsa.dev/provenance/v0.2"`, "provenance signed by "+key1))},
+		{
+			"no evidence", func(c *trial) { c.none = true },
+			absent(failed(verify.RuleSignature, "no evidence that it signed", "provenance signed by "+key1)),
+		},
+		{
+			"signed by another key", func(c *trial) { c.keys = []int{2} },
+			absent(failed(verify.RuleSignature, "no evidence that it signed", "provenance signed by "+key1)),
+		},
+		{
+			"payload type", func(c *trial) { c.typ = "application/vnd.in-toto.provenance+json" },
+			failed(verify.RulePayloadType, `"application/vnd.in-toto.provenance+json"`, `"application/vnd.in-toto+json"`),
+		},
+		{
+			"payload type in another case", func(c *trial) { c.typ = "application/vnd.in-toto+JSON" },
+			failed(verify.RulePayloadType, `"application/vnd.in-toto+JSON"`, `"application/vnd.in-toto+json"`),
+		},
+		{
+			"predicate type", func(c *trial) { c.statement["predicateType"] = "https://slsa.dev/provenance/v0.2" },
+			absent(failed(verify.RuleProvenance, `only "https://slsa.dev/provenance/v0.2"`, "provenance signed by "+key1)),
+		},
 		{"a VSA and an SBOM only", func(c *trial) {
 			c.statement["predicateType"] = "https://slsa.dev/verification_summary/v1"
 			c.more = append(c.more, attest(t, c.artifact, sbomType, 1), attest(t, c.artifact, sbomType, 1))
 		}, absent(failed(verify.RuleProvenance, `only "https://cyclonedx.org/bom", "https://slsa.dev/verification_summary/v1"`, "provenance signed by "+key1))},
 
-		{"subject: another artifact", func(c *trial) { c.statement.subject()["digest"] = object{"sha256": strings.Repeat("0", 64)} },
-			failed(verify.RuleSubject, `"app" (sha256:`+strings.Repeat("0", 64)+`)`, subjects)},
-		{"subject: name only", func(c *trial) { delete(c.statement.subject(), "digest") },
-			failed(verify.RuleSubject, `"app" (no SHA-256)`, subjects)},
+		{
+			"subject: another artifact", func(c *trial) { c.statement.subject()["digest"] = object{"sha256": strings.Repeat("0", 64)} },
+			failed(verify.RuleSubject, `"app" (sha256:`+strings.Repeat("0", 64)+`)`, subjects),
+		},
+		{
+			"subject: name only", func(c *trial) { delete(c.statement.subject(), "digest") },
+			failed(verify.RuleSubject, `"app" (no SHA-256)`, subjects),
+		},
 		{"subject: only MD5 and SHA-1", func(c *trial) {
 			ds, err := hallmark.Hash(strings.NewReader("app\n"), "sha1", "sha256")
 			if err != nil {
@@ -432,58 +446,100 @@ func TestRules(t *testing.T) {
 			c.artifact.Digests = ds
 			c.statement.subject()["digest"] = object{"md5": strings.Repeat("0", 32), "sha1": ds[0].Hex()}
 		}, []verify.Check{{Rule: verify.RuleSubject, Outcome: verify.Failed, Got: `"app" (no SHA-256)`}}},
-		{"subject: SHA-512 conflicts", func(c *trial) { c.statement.subject().at("digest")["sha512"] = strings.Repeat("0", 128) },
-			failed(verify.RuleSubject, `"app" (sha256:`+sum+`)`, subjects)},
-		{"subject: in upper case", func(c *trial) { c.statement.subject().at("digest")["sha256"] = strings.ToUpper(sum) },
-			failed(verify.RuleSubject, `"app" (sha256:`+strings.ToUpper(sum)+`)`, subjects)},
-		{"subject: truncated", func(c *trial) { c.statement.subject().at("digest")["sha256"] = sum[:63] },
-			failed(verify.RuleSubject, `"app" (sha256:`+sum[:63]+`)`, subjects)},
-		{"subject: with a prefix", func(c *trial) { c.statement.subject().at("digest")["sha256"] = "sha256:" + sum },
-			failed(verify.RuleSubject, `"app" (sha256:sha256:`+sum[:57]+`)`, subjects)},
-		{"subject: SHA-256 under the name of SHA-512", func(c *trial) { c.statement.subject()["digest"] = object{"sha512": sum} },
-			failed(verify.RuleSubject, `"app" (no SHA-256)`, subjects)},
-		{"subject: algorithm in another case", func(c *trial) { c.statement.subject()["digest"] = object{"SHA256": sum} },
-			failed(verify.RuleSubject, `"app" (no SHA-256)`, subjects)},
+		{
+			"subject: SHA-512 conflicts", func(c *trial) { c.statement.subject().at("digest")["sha512"] = strings.Repeat("0", 128) },
+			failed(verify.RuleSubject, `"app" (sha256:`+sum+`)`, subjects),
+		},
+		{
+			"subject: in upper case", func(c *trial) { c.statement.subject().at("digest")["sha256"] = strings.ToUpper(sum) },
+			failed(verify.RuleSubject, `"app" (sha256:`+strings.ToUpper(sum)+`)`, subjects),
+		},
+		{
+			"subject: truncated", func(c *trial) { c.statement.subject().at("digest")["sha256"] = sum[:63] },
+			failed(verify.RuleSubject, `"app" (sha256:`+sum[:63]+`)`, subjects),
+		},
+		{
+			"subject: with a prefix", func(c *trial) { c.statement.subject().at("digest")["sha256"] = "sha256:" + sum },
+			failed(verify.RuleSubject, `"app" (sha256:sha256:`+sum[:57]+`)`, subjects),
+		},
+		{
+			"subject: SHA-256 under the name of SHA-512", func(c *trial) { c.statement.subject()["digest"] = object{"sha512": sum} },
+			failed(verify.RuleSubject, `"app" (no SHA-256)`, subjects),
+		},
+		{
+			"subject: algorithm in another case", func(c *trial) { c.statement.subject()["digest"] = object{"SHA256": sum} },
+			failed(verify.RuleSubject, `"app" (no SHA-256)`, subjects),
+		},
 
 		{"builder: another", func(c *trial) {
 			c.statement.at("predicate", "runDetails", "builder")["id"] = "https://github.com/acme/builder"
 		}, failed(verify.RuleBuilder, "https://github.com/acme/builder", builderID)},
-		{"builder: missing", func(c *trial) { c.statement.at("predicate", "runDetails")["builder"] = object{} },
-			unproven(verify.RuleBuilder, notSaid, builderID)},
+		{
+			"builder: missing", func(c *trial) { c.statement.at("predicate", "runDetails")["builder"] = object{} },
+			unproven(verify.RuleBuilder, notSaid, builderID),
+		},
 		{"builder: for whom another signs", func(c *trial) {
 			c.policy.Builders = append(c.policy.Builders, verify.Builder{ID: "https://example.com/builder", Identity: identity(t, 2)})
 			c.statement.at("predicate", "runDetails", "builder")["id"] = "https://example.com/builder"
 		}, failed(verify.RuleBuilder, "https://example.com/builder", builderID)},
 
-		{"build type: another", func(c *trial) { c.statement.definition()["buildType"] = "https://example.com/type" },
-			failed(verify.RuleBuildType, "https://example.com/type", buildType)},
-		{"build type: missing", func(c *trial) { delete(c.statement.definition(), "buildType") },
-			unproven(verify.RuleBuildType, notSaid, buildType)},
+		{
+			"build type: another", func(c *trial) { c.statement.definition()["buildType"] = "https://example.com/type" },
+			failed(verify.RuleBuildType, "https://example.com/type", buildType),
+		},
+		{
+			"build type: missing", func(c *trial) { delete(c.statement.definition(), "buildType") },
+			unproven(verify.RuleBuildType, notSaid, buildType),
+		},
 
-		{"ref: branch of the tag's name", func(c *trial) { c.statement.setRef("refs/heads/v2.0.0") },
-			failed(verify.RuleRef, "refs/heads/v2.0.0", release)},
-		{"ref: branch that is called a tag", func(c *trial) { c.statement.setRef("refs/heads/refs/tags/v2.0.0") },
-			failed(verify.RuleRef, "refs/heads/refs/tags/v2.0.0", release)},
-		{"ref: pre-release", func(c *trial) { c.statement.setRef("refs/tags/v2.0.0-rc.1") },
-			failed(verify.RuleRef, "refs/tags/v2.0.0-rc.1", release)},
-		{"ref: build metadata", func(c *trial) { c.statement.setRef("refs/tags/v2.0.0+1") },
-			failed(verify.RuleRef, "refs/tags/v2.0.0+1", release)},
-		{"ref: leading zero", func(c *trial) { c.statement.setRef("refs/tags/v2.00.0") },
-			failed(verify.RuleRef, "refs/tags/v2.00.0", release)},
-		{"ref: sign", func(c *trial) { c.statement.setRef("refs/tags/v2.+0.0") },
-			failed(verify.RuleRef, "refs/tags/v2.+0.0", release)},
-		{"ref: moving tag", func(c *trial) { c.statement.setRef("refs/tags/v2") },
-			failed(verify.RuleRef, "refs/tags/v2", release)},
-		{"ref: four numbers", func(c *trial) { c.statement.setRef("refs/tags/v2.0.0.0") },
-			failed(verify.RuleRef, "refs/tags/v2.0.0.0", release)},
-		{"ref: in another case", func(c *trial) { c.statement.setRef("refs/tags/V2.0.0") },
-			failed(verify.RuleRef, "refs/tags/V2.0.0", release)},
-		{"ref: short", func(c *trial) { c.statement.setRef("v2.0.0") },
-			failed(verify.RuleRef, "v2.0.0", release)},
-		{"ref: pull request", func(c *trial) { c.statement.setRef("refs/pull/1/merge") },
-			failed(verify.RuleRef, "refs/pull/1/merge", release)},
-		{"ref: another tag than the only one", func(c *trial) { c.policy.Refs = verify.Refs{Tags: []string{"v2.0.1"}} },
-			failed(verify.RuleRef, "refs/tags/v2.0.0", "refs/tags/v2.0.1")},
+		{
+			"ref: branch of the tag's name", func(c *trial) { c.statement.setRef("refs/heads/v2.0.0") },
+			failed(verify.RuleRef, "refs/heads/v2.0.0", release),
+		},
+		{
+			"ref: branch that is called a tag", func(c *trial) { c.statement.setRef("refs/heads/refs/tags/v2.0.0") },
+			failed(verify.RuleRef, "refs/heads/refs/tags/v2.0.0", release),
+		},
+		{
+			"ref: pre-release", func(c *trial) { c.statement.setRef("refs/tags/v2.0.0-rc.1") },
+			failed(verify.RuleRef, "refs/tags/v2.0.0-rc.1", release),
+		},
+		{
+			"ref: build metadata", func(c *trial) { c.statement.setRef("refs/tags/v2.0.0+1") },
+			failed(verify.RuleRef, "refs/tags/v2.0.0+1", release),
+		},
+		{
+			"ref: leading zero", func(c *trial) { c.statement.setRef("refs/tags/v2.00.0") },
+			failed(verify.RuleRef, "refs/tags/v2.00.0", release),
+		},
+		{
+			"ref: sign", func(c *trial) { c.statement.setRef("refs/tags/v2.+0.0") },
+			failed(verify.RuleRef, "refs/tags/v2.+0.0", release),
+		},
+		{
+			"ref: moving tag", func(c *trial) { c.statement.setRef("refs/tags/v2") },
+			failed(verify.RuleRef, "refs/tags/v2", release),
+		},
+		{
+			"ref: four numbers", func(c *trial) { c.statement.setRef("refs/tags/v2.0.0.0") },
+			failed(verify.RuleRef, "refs/tags/v2.0.0.0", release),
+		},
+		{
+			"ref: in another case", func(c *trial) { c.statement.setRef("refs/tags/V2.0.0") },
+			failed(verify.RuleRef, "refs/tags/V2.0.0", release),
+		},
+		{
+			"ref: short", func(c *trial) { c.statement.setRef("v2.0.0") },
+			failed(verify.RuleRef, "v2.0.0", release),
+		},
+		{
+			"ref: pull request", func(c *trial) { c.statement.setRef("refs/pull/1/merge") },
+			failed(verify.RuleRef, "refs/pull/1/merge", release),
+		},
+		{
+			"ref: another tag than the only one", func(c *trial) { c.policy.Refs = verify.Refs{Tags: []string{"v2.0.1"}} },
+			failed(verify.RuleRef, "refs/tags/v2.0.0", "refs/tags/v2.0.1"),
+		},
 		{"ref: tag of the branch's name", func(c *trial) {
 			c.policy.Refs = verify.Refs{Branches: []string{"main"}, Tags: []string{"v1"}}
 			c.statement.setRef("refs/tags/main")
@@ -515,20 +571,34 @@ func TestRules(t *testing.T) {
 			c.statement.definition().at("resolvedDependencies")["annotations"] = object{"modified": true, "base": "gitCommit:" + commit}
 		}, unproven(verify.RuleCommit, "files were modified after gitCommit:"+commit, "an unmodified commit")},
 
-		{"parameter: unknown", func(c *trial) { c.statement.external()["inputs"] = object{"channel": "beta"} },
-			parameter("/inputs/channel", `"beta"`, "no such parameter")},
-		{"parameter: unknown and null", func(c *trial) { c.statement.external()["inputs"] = object{"channel": nil} },
-			parameter("/inputs/channel", "null", "no such parameter")},
-		{"parameter: unknown and empty", func(c *trial) { c.statement.external()["inputs"] = object{} },
-			parameter("/inputs", "{}", "no such parameter")},
-		{"parameter: unknown beside the source's", func(c *trial) { c.statement.external().at("workflow")["sha"] = commit },
-			parameter("/workflow/sha", `"`+commit+`"`, "no such parameter")},
-		{"parameter: name that needs an escape", func(c *trial) { c.statement.external()["a/b~c"] = true },
-			parameter("/a~1b~0c", "true", "no such parameter")},
-		{"parameter: missing", func(c *trial) { delete(c.statement.external().at("workflow"), "path") },
-			parameter("/workflow/path", "no such parameter", `".github/workflows/release.yml"`)},
-		{"parameter: other value", func(c *trial) { c.statement.external().at("workflow")["path"] = "x.yml" },
-			parameter("/workflow/path", `"x.yml"`, `".github/workflows/release.yml"`)},
+		{
+			"parameter: unknown", func(c *trial) { c.statement.external()["inputs"] = object{"channel": "beta"} },
+			parameter("/inputs/channel", `"beta"`, "no such parameter"),
+		},
+		{
+			"parameter: unknown and null", func(c *trial) { c.statement.external()["inputs"] = object{"channel": nil} },
+			parameter("/inputs/channel", "null", "no such parameter"),
+		},
+		{
+			"parameter: unknown and empty", func(c *trial) { c.statement.external()["inputs"] = object{} },
+			parameter("/inputs", "{}", "no such parameter"),
+		},
+		{
+			"parameter: unknown beside the source's", func(c *trial) { c.statement.external().at("workflow")["sha"] = commit },
+			parameter("/workflow/sha", `"`+commit+`"`, "no such parameter"),
+		},
+		{
+			"parameter: name that needs an escape", func(c *trial) { c.statement.external()["a/b~c"] = true },
+			parameter("/a~1b~0c", "true", "no such parameter"),
+		},
+		{
+			"parameter: missing", func(c *trial) { delete(c.statement.external().at("workflow"), "path") },
+			parameter("/workflow/path", "no such parameter", `".github/workflows/release.yml"`),
+		},
+		{
+			"parameter: other value", func(c *trial) { c.statement.external().at("workflow")["path"] = "x.yml" },
+			parameter("/workflow/path", `"x.yml"`, `".github/workflows/release.yml"`),
+		},
 		{"parameter: array of the value", func(c *trial) {
 			c.statement.external().at("workflow")["path"] = []any{".github/workflows/release.yml"}
 		}, parameter("/workflow/path", `[".github/workflows/release.yml"]`, `".github/workflows/release.yml"`)},
@@ -556,8 +626,10 @@ func TestRules(t *testing.T) {
 		{"trigger: missing", func(c *trial) {
 			delete(c.statement.definition().at("internalParameters", "github"), "event_name")
 		}, unproven(verify.RuleTrigger, notSaid, "push or release or workflow_dispatch")},
-		{"trigger: not the one that is wanted", func(c *trial) { c.policy.Triggers = []string{"release"} },
-			failed(verify.RuleTrigger, "push", "release")},
+		{
+			"trigger: not the one that is wanted", func(c *trial) { c.policy.Triggers = []string{"release"} },
+			failed(verify.RuleTrigger, "push", "release"),
+		},
 		{"runner", func(c *trial) {
 			c.statement.definition().at("internalParameters", "github")["runner_environment"] = "self-hosted"
 		}, failed(verify.RuleRunner, "self-hosted", "github-hosted or gitlab-hosted")},
@@ -565,8 +637,10 @@ func TestRules(t *testing.T) {
 			delete(c.statement.definition().at("internalParameters", "github"), "runner_environment")
 		}, unproven(verify.RuleRunner, notSaid, "github-hosted or gitlab-hosted")},
 
-		{"required: missing", func(c *trial) { require(t, c, 1, 2) },
-			[]verify.Check{{Rule: verify.RuleRequired, Item: sbomType, Outcome: verify.Failed, Got: "no evidence that it signed", Want: key2, Envelope: -1}}},
+		{
+			"required: missing", func(c *trial) { require(t, c, 1, 2) },
+			[]verify.Check{{Rule: verify.RuleRequired, Item: sbomType, Outcome: verify.Failed, Got: "no evidence that it signed", Want: key2, Envelope: -1}},
+		},
 		{"required: of another signer", func(c *trial) {
 			require(t, c, 1, 2)
 			c.more = append(c.more, attest(t, c.artifact, sbomType, 1))
@@ -578,8 +652,10 @@ func TestRules(t *testing.T) {
 		{"required: about another artifact", func(c *trial) {
 			require(t, c, 1, 2)
 			c.more = append(c.more, attest(t, anotherArtifact(t), sbomType, 2))
-		}, []verify.Check{{Rule: verify.RuleSubject, Item: sbomType, Outcome: verify.Failed,
-			Got: `"app" (` + anotherArtifact(t).Digests[0].String() + `)`, Want: subjects, Envelope: 1}}},
+		}, []verify.Check{{
+			Rule: verify.RuleSubject, Item: sbomType, Outcome: verify.Failed,
+			Got: `"app" (` + anotherArtifact(t).Digests[0].String() + `)`, Want: subjects, Envelope: 1,
+		}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := newTrial(t)
@@ -763,8 +839,10 @@ func TestAllReasons(t *testing.T) {
 	require(t, c, 1, 2)
 	c.more = append(c.more, seal(t, provenance.MediaType, c.statement, 1))
 	_, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
-	one := []verify.Rule{verify.RuleBuilder, verify.RuleBuildType, verify.RuleSource, verify.RuleRef, verify.RuleCommit,
-		verify.RuleParameter, verify.RuleTrigger, verify.RuleRunner}
+	one := []verify.Rule{
+		verify.RuleBuilder, verify.RuleBuildType, verify.RuleSource, verify.RuleRef, verify.RuleCommit,
+		verify.RuleParameter, verify.RuleTrigger, verify.RuleRunner,
+	}
 	want := slices.Concat(one, one, []verify.Rule{verify.RuleRequired})
 	var got []verify.Rule
 	for _, r := range reasons(err) {
@@ -844,6 +922,42 @@ func TestUndecided(t *testing.T) {
 				t.Errorf("signed by another key: %v, %v", r, err)
 			}
 		})
+	}
+}
+
+// A part of a policy that surely fails is a rejection, and one that is satisfied
+// is no doubt, whatever cannot be read beside.
+func TestUndecidedParts(t *testing.T) {
+	unreadable := seal(t, provenance.MediaType, []byte("{"), 1)
+	for _, test := range []struct {
+		name   string
+		change func(*trial)
+		want   string
+	}{
+		{"provenance not there, and perhaps unreadable", func(c *trial) { c.none = true }, undecided},
+		{"requirement not there, and perhaps unreadable", func(c *trial) { require(t, c, 1, 1) }, undecided},
+		{"requirement of somebody else not there", func(c *trial) { require(t, c, 1, 2) }, rejected},
+		{"provenance perhaps unreadable, requirement of somebody else not there", func(c *trial) {
+			c.none = true
+			require(t, c, 1, 2)
+		}, rejected},
+		{"provenance enough, requirement enough", func(c *trial) {
+			require(t, c, 1, 1)
+			c.more = append(c.more, attest(t, c.artifact, sbomType, 1))
+		}, accepted},
+		{"requirement enough, another perhaps unreadable", func(c *trial) {
+			require(t, c, 1, 1)
+			c.policy.Require[0].PredicateType = "https://spdx.dev/Document"
+			require(t, c, 1, 1)
+			c.more = append(c.more, attest(t, c.artifact, sbomType, 1))
+		}, undecided},
+	} {
+		c := newTrial(t)
+		c.more = []*sign.Envelope{unreadable}
+		test.change(c)
+		if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != test.want {
+			t.Errorf("%s: %v, %v, want %s", test.name, r, err, test.want)
+		}
 	}
 }
 
@@ -943,23 +1057,38 @@ func TestClaims(t *testing.T) {
 	}{
 		{"agree", func(*trial, *verify.Claims) {}, nil},
 		{"predicate without circumstances", func(c *trial, _ *verify.Claims) { delete(c.statement.definition(), "internalParameters") }, nil},
-		{"builder", func(_ *trial, c *verify.Claims) { c.Builder = "x" },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "builder", Outcome: verify.Failed, Got: builderID, Want: "x"}}},
-		{"repository", func(_ *trial, c *verify.Claims) { c.Repository = "x" },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "source", Outcome: verify.Failed, Got: source, Want: "x"}}},
-		{"ref", func(_ *trial, c *verify.Claims) { c.Ref = "x" },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "ref", Outcome: verify.Failed, Got: "refs/tags/v2.0.0", Want: "x"}}},
-		{"commit", func(_ *trial, c *verify.Claims) { c.Commit = other },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "commit", Outcome: verify.Failed, Got: commit, Want: other}}},
-		{"no commit claim", func(_ *trial, c *verify.Claims) { c.Commit = "" },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "commit", Outcome: verify.Unproven, Got: commit, Want: "a claim of the certificate"}}},
-		{"invocation", func(_ *trial, c *verify.Claims) { c.Invocation = "x" },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "invocation", Outcome: verify.Failed, Got: source + "/actions/runs/1/attempts/1", Want: "x"}}},
+		{
+			"builder", func(_ *trial, c *verify.Claims) { c.Builder = "x" },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "builder", Outcome: verify.Failed, Got: builderID, Want: "x"}},
+		},
+		{
+			"repository", func(_ *trial, c *verify.Claims) { c.Repository = "x" },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "source", Outcome: verify.Failed, Got: source, Want: "x"}},
+		},
+		{
+			"ref", func(_ *trial, c *verify.Claims) { c.Ref = "x" },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "ref", Outcome: verify.Failed, Got: "refs/tags/v2.0.0", Want: "x"}},
+		},
+		{
+			"commit", func(_ *trial, c *verify.Claims) { c.Commit = other },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "commit", Outcome: verify.Failed, Got: commit, Want: other}},
+		},
+		{
+			"no commit claim", func(_ *trial, c *verify.Claims) { c.Commit = "" },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "commit", Outcome: verify.Unproven, Got: commit, Want: "a claim of the certificate"}},
+		},
+		{
+			"invocation", func(_ *trial, c *verify.Claims) { c.Invocation = "x" },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "invocation", Outcome: verify.Failed, Got: source + "/actions/runs/1/attempts/1", Want: "x"}},
+		},
 		{"trigger", func(_ *trial, c *verify.Claims) { c.Trigger = "pull_request" }, []verify.Check{
 			{Rule: verify.RuleTrigger, Outcome: verify.Failed, Got: "pull_request", Want: "push or release or workflow_dispatch"},
-			{Rule: verify.RuleCertificate, Item: "trigger", Outcome: verify.Failed, Got: "push", Want: "pull_request"}}},
-		{"trigger that is allowed too", func(_ *trial, c *verify.Claims) { c.Trigger = "release" },
-			[]verify.Check{{Rule: verify.RuleCertificate, Item: "trigger", Outcome: verify.Failed, Got: "push", Want: "release"}}},
+			{Rule: verify.RuleCertificate, Item: "trigger", Outcome: verify.Failed, Got: "push", Want: "pull_request"},
+		}},
+		{
+			"trigger that is allowed too", func(_ *trial, c *verify.Claims) { c.Trigger = "release" },
+			[]verify.Check{{Rule: verify.RuleCertificate, Item: "trigger", Outcome: verify.Failed, Got: "push", Want: "release"}},
+		},
 		{"no runner claim", func(c *trial, cl *verify.Claims) {
 			cl.Runner = ""
 			delete(c.statement.definition(), "internalParameters")
@@ -990,6 +1119,16 @@ func TestClaims(t *testing.T) {
 	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
 	if err != nil || r.Level() != 2 {
 		t.Errorf("%v, %v, want it accepted at level 2, by the key", r, err)
+	}
+	// What fails for both is one reason.
+	c.policy.BuildTypes = []string{"https://example.com/type"}
+	_, err = c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	var rules []verify.Rule
+	for _, r := range reasons(err) {
+		rules = append(rules, r.Rule)
+	}
+	if want := []verify.Rule{verify.RuleBuildType, verify.RuleTrigger, verify.RuleCertificate}; !slices.Equal(rules, want) {
+		t.Errorf("rules %v, want %v", rules, want)
 	}
 }
 

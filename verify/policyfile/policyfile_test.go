@@ -110,13 +110,10 @@ func TestWhole(t *testing.T) {
 		t.Errorf("policy\n%+v\nwant\n%+v", got, want)
 	}
 	// Every field of a Policy can be given.
-	for v, typ := reflect.ValueOf(*want), reflect.TypeFor[verify.Policy](); v.NumField() > 0; {
-		for i := range v.NumField() {
-			if v.Field(i).IsZero() {
-				t.Errorf("the file gives no %s", typ.Field(i).Name)
-			}
+	for i, v := 0, reflect.ValueOf(*want); i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("the file gives no %s", v.Type().Field(i).Name)
 		}
-		break
 	}
 }
 
@@ -265,8 +262,10 @@ func TestFaults(t *testing.T) {
 		{"an empty branch", "refs: {branches: ['']}\n", at + "line 1: want a string"},
 
 		{"a short commit", "commit: 0123456\n", at + `line 1: commit: malformed digest "gitCommit:0123456": 7 digits, want [40 64]`},
-		{"an upper-case commit", "commit: 0123456789ABCDEF0123456789ABCDEF01234567\n",
-			at + `line 1: commit: malformed digest "gitCommit:0123456789ABCDEF0123456789ABCDEF01234567": not lower-case hexadecimal`},
+		{
+			"an upper-case commit", "commit: 0123456789ABCDEF0123456789ABCDEF01234567\n",
+			at + `line 1: commit: malformed digest "gitCommit:0123456789ABCDEF0123456789ABCDEF01234567": not lower-case hexadecimal`,
+		},
 		{"a commit that is a list", "commit: []\n", at + "line 1: want a commit"},
 		{"no commit", "commit:\n", at + "line 1: want a commit"},
 
@@ -290,9 +289,11 @@ func TestFaults(t *testing.T) {
 		{"threshold 0", "require:\n  - predicateType: x\n    keys: [release]\n    threshold: 0\n", at + "line 4: want a number, 1 or more"},
 		{"a negative threshold", "require:\n  - predicateType: x\n    keys: [release]\n    threshold: -1\n", at + "line 4: want a number, 1 or more"},
 
-		{"several", "source: 1\nrefs: 2\nbuilders:\n  - id: x\n    key: stranger\n    lvl: 1\nfoo: bar\n",
+		{
+			"several", "source: 1\nrefs: 2\nbuilders:\n  - id: x\n    key: stranger\n    lvl: 1\nfoo: bar\n",
 			at + "line 1: want a string\n" + at + "line 2: want refs\n" + at + "line 5: key \"stranger\": no such key\n" +
-				at + "line 6: a builder has no member \"lvl\"\n" + at + "line 7: a policy has no member \"foo\""},
+				at + "line 6: a builder has no member \"lvl\"\n" + at + "line 7: a policy has no member \"foo\"",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p, err := policyfile.Parse([]byte(test.text), policyfile.Options{Key: key})
@@ -318,8 +319,10 @@ func TestFaults(t *testing.T) {
 // A name in a file may be long; the error about it is not.
 func TestErrorsAreBounded(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
-	for _, text := range []string{long + ": x", "builders: [{id: x, key: " + long + "}]", long + ": 1\n" + long + ": 2",
-		"parameters: {" + long + ": x}", "parameters: {/a: !x " + long + "}", "commit: " + long} {
+	for _, text := range []string{
+		long + ": x", "builders: [{id: x, key: " + long + "}]", long + ": 1\n" + long + ": 2",
+		"parameters: {" + long + ": x}", "parameters: {/a: !x " + long + "}", "commit: " + long,
+	} {
 		if _, err := policyfile.Parse([]byte(text), policyfile.Options{Key: key}); err == nil || len(err.Error()) > 1000 {
 			t.Errorf("%.40s…: an error of %d bytes", text, len(fmt.Sprint(err)))
 		}
