@@ -62,10 +62,13 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	switch {
 	case source.Modified:
 		// No ref has what was built, and no commit.
-		want := cmp.Or(p.Commit.String(), "an unmodified commit")
+		want := cmp.Or(p.Commit.String(), "a commit")
 		checks = append(checks, Check{RuleCommit, "", Unproven, "files were modified after " + source.Commit.String(), want, i})
 	case !p.Commit.IsZero():
 		check(RuleCommit, "", source.Commit == p.Commit, source.Commit.String(), p.Commit.String())
+	default:
+		// A repository without a commit is no source: it can be anything.
+		check(RuleCommit, "", !source.Commit.IsZero(), source.Commit.String(), "a commit")
 	}
 
 	checks = append(checks, p.parameters(i, b, source, parameter)...)

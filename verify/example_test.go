@@ -87,6 +87,7 @@ func ExamplePolicy_Verify() {
 	// build-type: https://hallmark-dev.github.io/buildtypes/local/v1
 	// source: https://github.com/acme/app
 	// ref: refs/tags/v1.2.3
+	// commit: gitCommit:1f7c2d0a9b8e6f5d4c3b2a190807060504030201
 }
 
 // A rejection has every reason as data.

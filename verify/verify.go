@@ -73,7 +73,7 @@ type Policy struct {
 	Refs Refs
 
 	// Commit is the commit that must have been built. The zero Digest stands
-	// for any commit of an allowed ref.
+	// for any commit of an allowed ref; a build that names none is unproven.
 	Commit hallmark.Digest
 
 	// Parameters are the external parameters that the build may have, by
@@ -152,7 +152,8 @@ type Requirement struct {
 	Identities []Identity
 
 	// Threshold is how many of them must have signed, each by a key or a
-	// certificate identity that is not counted for another; 0 means 1.
+	// certificate identity that is not counted for another; 0 means 1. They
+	// need not have signed the same statement: two test results may differ.
 	Threshold int
 }
 

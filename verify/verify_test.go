@@ -569,7 +569,11 @@ func TestRules(t *testing.T) {
 		{"commit: modified, any commit wanted", func(c *trial) {
 			c.policy.Commit = hallmark.Digest{}
 			c.statement.definition().at("resolvedDependencies")["annotations"] = object{"modified": true, "base": "gitCommit:" + commit}
-		}, unproven(verify.RuleCommit, "files were modified after gitCommit:"+commit, "an unmodified commit")},
+		}, unproven(verify.RuleCommit, "files were modified after gitCommit:"+commit, "a commit")},
+		{"commit: none, any commit wanted", func(c *trial) {
+			c.policy.Commit = hallmark.Digest{}
+			delete(c.statement.definition(), "resolvedDependencies")
+		}, unproven(verify.RuleCommit, notSaid, "a commit")},
 
 		{
 			"parameter: unknown", func(c *trial) { c.statement.external()["inputs"] = object{"channel": "beta"} },

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -14,9 +15,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -45,13 +48,19 @@ there, and writes for each into -out:
 	NAME.spdx.json     the same as SPDX
 	NAME.intoto.jsonl  its provenance and its SBOM, attested and signed
 
-and release.pub, the public key. Then a second process, which gets these files
-and the policy only, verifies them, and a table shows what came of it.
+and release.pub, the public key. Then a second process, which gets these files,
+the policy, and the source and the commit that are expected, verifies them, and a
+table shows what came of it.
 
-The source is the git checkout around -dir. Without one it is unknown, unless
--source and -commit say what it is, and an unknown source is not accepted.
-Commands in directories named internal or testdata are not built. Documents
-carry the time SOURCE_DATE_EPOCH, or else that of the commit, or else now.
+The source is the git checkout around -dir. It must have every file that is
+compiled, but for the modules that go.sum pins, as the commit has it. Without a
+checkout the source is unknown, unless -source and -commit say what it is; a
+source without a repository and a commit is not accepted.
+
+The go command runs with GOFLAGS and the other settings of how to build at their
+defaults. Commands in directories named internal or testdata are not built.
+Documents carry the time SOURCE_DATE_EPOCH, or else that of the commit, or else
+now.
 
 Exit code: 0 all is accepted; 1 something is rejected or unproven; 2 it could
 not be done.`
@@ -76,6 +85,7 @@ type release struct {
 	dir, out, key, version, source, commit, policy string
 	packages                                       cli.List
 	allowDirty                                     bool
+	env                                            environment
 	progress                                       *cli.Progress
 }
 
@@ -109,6 +119,16 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if r.source != "" {
+		url := git.RepositoryURL(r.source)
+		if url == "" {
+			return fmt.Errorf("-source %s: want the URL of a repository", r.source)
+		}
+		r.source = url
+	}
+	if r.env, err = goEnvironment(ctx); err != nil {
+		return err
+	}
 	r.progress = cli.NewProgress()
 	names, source, expected, err := r.make(ctx, signer)
 	if err != nil {
@@ -128,7 +148,7 @@ func run(ctx context.Context, args []string) error {
 // signer returns the key that -key names, or a fresh one.
 func (r *release) signer() (sign.SignerVerifier, error) {
 	if r.key != "" {
-		pem, err := os.ReadFile(r.key)
+		pem, err := cli.ReadFile(r.key, sign.MaxKeySize)
 		if err != nil {
 			return nil, err
 		}
@@ -157,11 +177,20 @@ func (r *release) make(ctx context.Context, signer sign.SignerVerifier) (names [
 	if err != nil {
 		return fail(err)
 	}
-	source, base, created, err := r.observe(ctx, commands[0].module)
+	r.progress.Step("looking at the source")
+	source, base, created, err := r.observe(ctx, commands)
 	if err != nil {
 		return fail(err)
 	}
 	if created, err = cli.Created(os.Getenv, created); err != nil {
+		return fail(err)
+	}
+	// If nothing can be written there, that should be known before anything is
+	// built.
+	if _, err := os.Stat(r.out); errors.Is(err, os.ErrNotExist) {
+		defer os.Remove(r.out) // succeeds only if it is still empty
+	}
+	if err := os.MkdirAll(r.out, 0o755); err != nil {
 		return fail(err)
 	}
 	staging, err := os.MkdirTemp("", "release-")
@@ -174,26 +203,27 @@ func (r *release) make(ctx context.Context, signer sign.SignerVerifier) (names [
 	if err != nil {
 		return fail(err)
 	}
-	files := []string{"release.pub"}
-	if err := os.WriteFile(filepath.Join(staging, "release.pub"), public, 0o644); err != nil {
+	files := []string{publicKey}
+	if err := os.WriteFile(filepath.Join(staging, publicKey), public, 0o644); err != nil {
 		return fail(err)
 	}
 	for i, c := range commands {
 		r.progress.Step("building %s (%d of %d)", c.name, i+1, len(commands))
 		build := *base
-		made, err := r.makeOne(ctx, c, &build, signer, created, staging)
-		if err != nil {
+		if err := r.makeOne(ctx, c, source, &build, signer, created, staging); err != nil {
 			return fail(fmt.Errorf("%s: %w", c.pkg, err))
 		}
 		names = append(names, c.name)
-		files = append(files, made...)
+		files = append(files, c.files()...)
 	}
 
 	if err := ctx.Err(); err != nil {
 		return fail(err)
 	}
-	if err := os.MkdirAll(r.out, 0o755); err != nil {
-		return fail(err)
+	for _, name := range files {
+		if info, err := os.Lstat(filepath.Join(r.out, name)); err == nil && !info.Mode().IsRegular() {
+			return fail(fmt.Errorf("%s is in the way: not a regular file", filepath.Join(r.out, name)))
+		}
 	}
 	for _, name := range files {
 		if err := move(filepath.Join(staging, name), filepath.Join(r.out, name)); err != nil {
@@ -210,13 +240,20 @@ func (r *release) make(ctx context.Context, signer sign.SignerVerifier) (names [
 	return names, source, expected, nil
 }
 
+// publicKey is the file with the public key.
+const publicKey = "release.pub"
+
 // commands returns the programs to build.
 func (r *release) commands(ctx context.Context) ([]command, error) {
 	dirs := []string{r.dir}
 	if _, err := os.Stat(filepath.Join(r.dir, "go.work")); err == nil && len(r.packages) == 0 {
 		// The binaries of a workspace are built one module at a time, with the
 		// versions that each module selects for itself.
-		out, err := goCommand(ctx, r.dir, "", "list", "-m", "-f", "{{.Dir}}")
+		work, err := filepath.Abs(filepath.Join(r.dir, "go.work"))
+		if err != nil {
+			return nil, err
+		}
+		out, err := goCommand(ctx, r.dir, r.env.with("GOWORK", work), "list", "-m", "-f", "{{.Dir}}")
 		if err != nil {
 			return nil, err
 		}
@@ -229,9 +266,10 @@ func (r *release) commands(ctx context.Context) ([]command, error) {
 		patterns = []string{"./..."}
 	}
 	var commands []command
+	taken := map[string]string{publicKey: "the public key"} // by whom, by the file's name
 	for _, dir := range dirs {
 		args := append([]string{"list", "-f", "{{.Name}} {{.ImportPath}} {{with .Module}}{{.Path}}{{end}}", "--"}, patterns...)
-		out, err := goCommand(ctx, dir, "off", args...)
+		out, err := goCommand(ctx, dir, r.env, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -244,11 +282,13 @@ func (r *release) commands(ctx context.Context) ([]command, error) {
 			if len(r.packages) == 0 && (slices.Contains(elements, "internal") || slices.Contains(elements, "testdata")) {
 				continue
 			}
-			c := command{name: programName(f[1]), pkg: f[1], moduleDir: dir, module: f[2]}
-			for _, other := range commands {
-				if other.name == c.name {
-					return nil, fmt.Errorf("%s and %s would both be %s: choose with -package", other.pkg, c.pkg, c.name)
+			c := command{name: programName(f[1], r.env["GOOS"]), pkg: f[1], moduleDir: dir, module: f[2]}
+			for _, file := range c.files() {
+				key := strings.ToLower(file) // on some systems names that differ in case are one
+				if other, ok := taken[key]; ok {
+					return nil, fmt.Errorf("%s would write %s, and so would %s: choose with -package", c.pkg, file, other)
 				}
+				taken[key] = c.pkg
 			}
 			commands = append(commands, c)
 		}
@@ -259,20 +299,28 @@ func (r *release) commands(ctx context.Context) ([]command, error) {
 	return commands, nil
 }
 
+// files returns the names of the files that are made of c, the program first.
+func (c command) files() []string {
+	return []string{c.name, c.name + ".cdx.json", c.name + ".spdx.json", c.name + ".intoto.jsonl"}
+}
+
 // programName returns the name that go build gives to a command: the last
-// element of its path that is not a major version.
-func programName(pkg string) string {
+// element of its path that is not a major version, v2 or higher.
+func programName(pkg, goos string) string {
 	elements := strings.Split(pkg, "/")
-	last := elements[len(elements)-1]
-	if n := len(elements); n > 1 && len(last) > 1 && last[0] == 'v' && strings.Trim(last[1:], "0123456789") == "" {
-		last = elements[n-2]
+	name := elements[len(elements)-1]
+	if n := len(elements); n > 1 && len(name) > 1 && name[0] == 'v' && name[1] != '0' && name != "v1" && strings.Trim(name[1:], "0123456789") == "" {
+		name = elements[n-2]
 	}
-	return last
+	if goos == "windows" {
+		name += ".exe"
+	}
+	return name
 }
 
 // observe returns the source, the build that it makes, and the time of its
 // commit, or now.
-func (r *release) observe(ctx context.Context, module string) (provenance.Source, *provenance.Build, time.Time, error) {
+func (r *release) observe(ctx context.Context, commands []command) (provenance.Source, *provenance.Build, time.Time, error) {
 	fail := func(err error) (provenance.Source, *provenance.Build, time.Time, error) {
 		return provenance.Source{}, nil, time.Time{}, err
 	}
@@ -292,39 +340,107 @@ func (r *release) observe(ctx context.Context, module string) (provenance.Source
 	if r.commit != "" && r.commit != checkout.Commit.Hex() {
 		return fail(fmt.Errorf("-commit is %s, but %s is checked out", r.commit, checkout.Commit.Hex()))
 	}
-	if r.source != "" {
-		if checkout.Repository != "" && checkout.Repository != r.source {
-			return fail(fmt.Errorf("-source is %s, but the checkout is of %s", r.source, checkout.Repository))
-		}
-		checkout.Repository = r.source
+	if r.source != "" && checkout.Repository != "" && checkout.Repository != r.source {
+		return fail(fmt.Errorf("-source is %s, but the checkout is of %s", r.source, checkout.Repository))
 	}
-	b, err := checkout.Build(ctx, git.Options{Getenv: os.Getenv, ModulePath: module, AllowModified: r.allowDirty})
+
+	// git does not show files that it ignores, and cannot know those outside;
+	// the compiler reads both.
+	for _, c := range commands {
+		compiled, err := r.compiled(ctx, c)
+		if err != nil {
+			return fail(err)
+		}
+		untracked, err := checkout.Untracked(ctx, compiled, os.Getenv)
+		if err != nil {
+			return fail(err)
+		}
+		for _, name := range untracked {
+			if filepath.IsAbs(name) {
+				return fail(fmt.Errorf("%s is built from %s, which is not in the checkout", c.pkg, name))
+			}
+			if !slices.Contains(checkout.Modified, name) {
+				checkout.Modified = append(checkout.Modified, name)
+			}
+		}
+	}
+	slices.Sort(checkout.Modified)
+
+	o := git.Options{Getenv: os.Getenv, Repository: r.source, ModulePath: commands[0].module, AllowModified: r.allowDirty}
+	b, err := checkout.Build(ctx, o)
 	if modified, ok := errors.AsType[*git.ModifiedError](err); ok {
-		return fail(fmt.Errorf("%w: commit them, or use -allow-dirty", modified))
+		advice := "commit them, or use -allow-dirty"
+		if out, err := filepath.Abs(r.out); err == nil && !slices.ContainsFunc(modified.Files, func(name string) bool {
+			rel, err := filepath.Rel(out, filepath.Join(checkout.Root, filepath.FromSlash(name)))
+			return err != nil || !filepath.IsLocal(rel)
+		}) {
+			advice = "they are in -out: let git ignore it, or use one elsewhere"
+		}
+		return fail(fmt.Errorf("%w: %s", modified, advice))
 	}
 	if err != nil {
 		return fail(err)
 	}
-	return checkout.Source(module), b, checkout.Time, nil
+	return checkout.Source(o), b, checkout.Time, nil
 }
 
-// makeOne makes the files of one command in the directory staging and returns
-// their names.
-func (r *release) makeOne(ctx context.Context, c command, build *provenance.Build, signer sign.Signer, created time.Time, staging string) ([]string, error) {
+// compiled returns the files of the packages of c that no go.sum pins: those of
+// modules that have no version.
+func (r *release) compiled(ctx context.Context, c command) ([]string, error) {
+	out, err := goCommand(ctx, c.moduleDir, r.env, "list", "-deps",
+		"-json=Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles", "--", c.pkg)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for dec := json.NewDecoder(strings.NewReader(out)); ; {
+		var p struct {
+			Dir      string
+			Standard bool
+			Module   *struct {
+				Version string
+				Replace *struct{ Version string }
+			}
+			GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SwigCXXFiles, SysoFiles, EmbedFiles []string
+		}
+		if err := dec.Decode(&p); err == io.EOF {
+			return files, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if m := p.Module; p.Standard || m != nil && (m.Replace == nil && m.Version != "" || m.Replace != nil && m.Replace.Version != "") {
+			continue
+		}
+		for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SwigCXXFiles, p.SysoFiles, p.EmbedFiles} {
+			for _, name := range list {
+				files = append(files, filepath.Join(p.Dir, name))
+			}
+		}
+	}
+}
+
+// makeOne makes the files of one command in the directory staging.
+func (r *release) makeOne(ctx context.Context, c command, source provenance.Source, build *provenance.Build, signer sign.Signer, created time.Time, staging string) error {
 	// The program.
 	binary := filepath.Join(staging, c.name)
 	recipe := gobuild.Recipe{Flags: []string{"-trimpath", "-buildvcs=true"}}
 	args := append(append([]string{"build"}, recipe.Flags...), "-o", binary, "--", c.pkg)
-	if _, err := goCommand(ctx, c.moduleDir, "off", args...); err != nil {
-		return nil, err
+	if _, err := goCommand(ctx, c.moduleDir, r.env, args...); err != nil {
+		return err
 	}
 	app, err := hallmark.HashFile(binary, "sha256", "sha512")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
-		return nil, err
+		return err
+	}
+
+	// gobuild.Attach compares the commit in the binary, if there is one.
+	stamped := slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" })
+	if source.CommitFrom == provenance.Git && !stamped {
+		return errors.New("the go command found no commit for it: it is not of the checkout")
 	}
 
 	// What is inside, from its sources, held against what is really inside.
@@ -336,46 +452,46 @@ func (r *release) makeOne(ctx context.Context, c command, build *provenance.Buil
 	case version == "":
 		version = r.version
 	case r.version != "" && r.version != version:
-		return nil, fmt.Errorf("-version is %s, but Go says that the module is %s", r.version, version)
+		return fmt.Errorf("-version is %s, but Go says that the module is %s", r.version, version)
 	}
-	doc, err := gomod.Load(ctx, c.moduleDir, gomod.Options{Getenv: getenv, Packages: []string{c.pkg}, Version: version})
+	doc, err := gomod.Load(ctx, c.moduleDir, gomod.Options{Getenv: r.env.get, Packages: []string{c.pkg}, Version: version})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	inside, err := gomod.FromBuildInfo(info)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := gomod.Reconcile(doc, inside); err != nil {
-		return nil, err
+		return err
 	}
 	doc.Phase = sbom.Built
 	doc.Main.Digests = app.Digests
 	stamp := sbom.Stamp{Created: created, Tool: sbom.Tool{Name: "hallmark-release"}}
-	cdx, err := cyclonedx.Marshal(doc, stamp)
+	cdxJSON, err := cyclonedx.Marshal(doc, stamp)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	spdx, err := spdx.Marshal(doc, stamp)
+	spdxJSON, err := spdx.Marshal(doc, stamp)
 	if err != nil {
-		return nil, err
+		return err
 	}
 
 	// Where it came from.
 	if err := gobuild.Attach(build, info, recipe); err != nil {
-		return nil, err
+		return err
 	}
 	documents := []struct {
 		name, mediaType string
 		data            []byte
 	}{
-		{c.name + ".cdx.json", cyclonedx.MediaType, cdx},
-		{c.name + ".spdx.json", "application/spdx+json", spdx},
+		{c.name + ".cdx.json", cyclonedx.MediaType, cdxJSON},
+		{c.name + ".spdx.json", spdx.MediaType, spdxJSON},
 	}
 	for _, d := range documents {
 		digests, err := hallmark.Hash(bytes.NewReader(d.data))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		build.Byproducts = append(build.Byproducts, provenance.ResourceDescriptor{
 			Name:      d.name,
@@ -385,11 +501,11 @@ func (r *release) makeOne(ctx context.Context, c command, build *provenance.Buil
 	}
 	made, err := build.Statement(app)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	contains, err := provenance.New(cyclonedx.PredicateType, json.RawMessage(cdx), app)
+	contains, err := provenance.New(cyclonedx.PredicateType, json.RawMessage(cdxJSON), app)
 	if err != nil {
-		return nil, err
+		return err
 	}
 
 	// Who says so.
@@ -397,31 +513,25 @@ func (r *release) makeOne(ctx context.Context, c command, build *provenance.Buil
 	for _, st := range []*provenance.Statement{made, contains} {
 		payload, err := st.Marshal()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		env, err := sign.Sign(ctx, provenance.MediaType, payload, signer)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		line, err := env.Marshal()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		lines = append(append(lines, line...), '\n')
 	}
 
-	files := []string{c.name}
-	documents = append(documents, struct {
-		name, mediaType string
-		data            []byte
-	}{c.name + ".intoto.jsonl", "", lines})
 	for _, d := range documents {
 		if err := os.WriteFile(filepath.Join(staging, d.name), d.data, 0o644); err != nil {
-			return nil, err
+			return err
 		}
-		files = append(files, d.name)
 	}
-	return files, nil
+	return os.WriteFile(filepath.Join(staging, c.name+".intoto.jsonl"), lines, 0o644)
 }
 
 // verify runs a second process over what is in -out. Its status is nil or
@@ -445,11 +555,13 @@ func (r *release) verify(ctx context.Context, names []string, source provenance.
 	}
 	args := []string{
 		"verify", "-json", "-policy", file,
-		"-key", "release=" + filepath.Join(r.out, "release.pub"),
+		"-key", "release=" + filepath.Join(r.out, publicKey),
 		"-byproduct", ".cdx.json", "-byproduct", ".spdx.json",
 		"-source", expected,
 	}
-	if !source.Commit.IsZero() {
+	if source.Commit.IsZero() {
+		args = append(args, "-any-commit") // there is none to expect
+	} else {
 		args = append(args, "-commit", source.Commit.Hex())
 	}
 	args = append(args, "--")
@@ -495,39 +607,74 @@ func printTable(w io.Writer, records []gate.Record) {
 		if r.Components > 0 {
 			components = fmt.Sprint(r.Components)
 		}
-		fmt.Fprintf(t, "%s\t%.19s\t%.12s\t%s\t%s\t%s\n", r.Artifact, r.Digest, or(r.Commit, "-"),
-			or(strings.TrimPrefix(r.Builder, "https://"), "-"), components, r.Verdict)
+		fmt.Fprintf(t, "%s\t%.19s\t%.12s\t%s\t%s\t%s\n", r.Artifact, r.Digest, cmp.Or(r.Commit, "-"),
+			cli.Printable(cmp.Or(strings.TrimPrefix(r.Builder, "https://"), "-")), components, r.Verdict)
 	}
 	t.Flush()
 	for _, r := range records {
 		for _, c := range r.Reasons {
-			fmt.Fprintf(w, "%s: %s %s: %s, want %s\n", r.Artifact, strings.TrimSpace(c.Rule+" "+c.Item), c.Outcome, c.Got, c.Want)
+			fmt.Fprintln(w, cli.Printable(fmt.Sprintf("%s: %s %s: %s, want %s", r.Artifact, strings.TrimSpace(c.Rule+" "+c.Item), c.Outcome, c.Got, c.Want)))
 		}
 	}
 }
 
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
+// An environment is what the go command gets.
+type environment map[string]string
+
+// goEnvironment returns the environment in which modules are built and read:
+// where things are and come from is as the user has set it, also with "go env
+// -w"; how to build is left to the module, each by itself, whatever workspace it
+// is in. Flags from elsewhere (GOFLAGS=-overlay=…) could compile anything.
+func goEnvironment(ctx context.Context) (environment, error) {
+	out, err := goCommand(ctx, ".", nil, "env", "-json")
+	if err != nil {
+		return nil, err
 	}
-	return s
+	all := make(environment)
+	if err := json.Unmarshal([]byte(out), &all); err != nil {
+		return nil, fmt.Errorf("go env: %w", err)
+	}
+	env := make(environment)
+	for _, name := range []string{
+		"GOROOT", "GOPATH", "GOMODCACHE", "GOCACHE", "GOTMPDIR", "GOTOOLCHAIN",
+		"GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH",
+		"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM",
+		"GOEXPERIMENT", "GOFIPS140", "CGO_ENABLED", "CC", "CXX", "AR",
+	} {
+		env[name] = all[name]
+	}
+	for _, name := range []string{
+		"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "SSH_AUTH_SOCK", "NETRC",
+		"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMP", "TEMP",
+		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
+	} {
+		env[name] = os.Getenv(name)
+	}
+	env["GOENV"], env["GOWORK"], env["GOFLAGS"] = "off", "off", ""
+	// The go command runs git to stamp the commit; a checkout's own
+	// configuration must not make it run something else.
+	env["GIT_CONFIG_COUNT"], env["GIT_CONFIG_KEY_0"], env["GIT_CONFIG_VALUE_0"] = "1", "core.fsmonitor", "false"
+	return env, nil
 }
 
-// getenv is the environment in which modules are built and read: each module
-// by itself, whatever workspace it is in.
-func getenv(name string) string {
-	if name == "GOWORK" {
-		return "off"
-	}
-	return os.Getenv(name)
+func (e environment) get(name string) string { return e[name] }
+
+func (e environment) with(name, value string) environment {
+	with := maps.Clone(e)
+	with[name] = value
+	return with
 }
 
-// goCommand runs the go command in dir and returns what it prints. gowork is
-// the value of GOWORK; empty leaves it to the go command.
-func goCommand(ctx context.Context, dir, gowork string, args ...string) (string, error) {
+// goCommand runs the go command in dir and returns what it prints. Without env
+// it has that of this process.
+func goCommand(ctx context.Context, dir string, env environment, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK="+gowork)
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if env[name] != "" {
+			cmd.Env = append(cmd.Env, name+"="+env[name])
+		}
+	}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

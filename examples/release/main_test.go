@@ -374,13 +374,135 @@ func TestUnknownSource(t *testing.T) {
 	}
 
 	const commit = "0123456789012345678901234567890123456789"
-	stdout, stderr, code = runRelease(t, dir, "-source", "https://example.org/repo", "-commit", commit)
+	for _, half := range [][]string{{"-source", "https://example.org/repo"}, {"-commit", commit}} {
+		stdout, stderr, code = runRelease(t, dir, half...)
+		if code != 1 || strings.Count(stdout, "unproven\n") != 2 {
+			t.Errorf("%q: exit %d, want 1 and two unproven\n%s%s", half, code, stdout, stderr)
+		}
+	}
+	stdout, stderr, code = runRelease(t, dir, "-source", "https://me:hunter2@Example.org/repo.git?token=hunter2", "-commit", commit)
 	if code != 0 {
 		t.Errorf("exit %d, want 0\n%s%s", code, stdout, stderr)
 	}
 	st := statements(t, filepath.Join(dir, "dist", "hello.intoto.jsonl"))[0]
 	if !strings.Contains(st, `{"uri":"git+https://example.org/repo","digest":{"gitCommit":"`+commit+`"},"annotations":{"commitFrom":"caller","repositoryFrom":"caller"}}`) {
 		t.Errorf("the statement does not say that the caller named the source: %s", st)
+	}
+}
+
+// In a checkout that does not tell its repository the caller can, and the
+// statement says who did.
+func TestSourceOfCheckout(t *testing.T) {
+	dir, commit := checkout(t)
+	gitIn(t, dir, "remote", "add", "origin", "/srv/git/greet")
+	if stdout, stderr, code := runRelease(t, dir, "-package", "./cmd/hello", "-source", "git@example.org:greet.git"); code != 0 {
+		t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+	}
+	want := `{"uri":"git+https://example.org/greet@refs/heads/main","digest":{"gitCommit":"` + commit + `"},"annotations":{"repositoryFrom":"caller"}}`
+	if st := statements(t, filepath.Join(dir, "dist", "hello.intoto.jsonl"))[0]; !strings.Contains(st, want) {
+		t.Errorf("got %s, want %s", st, want)
+	}
+}
+
+// What is compiled must be what the commit has, whoever says otherwise.
+func TestOtherSource(t *testing.T) {
+	evil := write(t, t.TempDir(), "evil.go", "package main\n\nfunc main() { println(\"evil\") }\n")
+	extra := "package main\n\nfunc init() { println(\"evil\") }\n"
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		change func(dir string)
+		env    func(dir string) string
+		want   string // error; empty if the change has no effect
+	}{
+		{name: "overlay", env: func(dir string) string {
+			overlay := write(t, t.TempDir(), "overlay.json", `{"Replace":{"`+filepath.Join(dir, "cmd/hello/main.go")+`":"`+evil+`"}}`)
+			return "GOFLAGS=-overlay=" + overlay
+		}},
+		{name: "overlay of go env -w", env: func(dir string) string {
+			overlay := write(t, t.TempDir(), "overlay.json", `{"Replace":{"`+filepath.Join(dir, "cmd/hello/main.go")+`":"`+evil+`"}}`)
+			return "GOENV=" + write(t, t.TempDir(), "env", "GOFLAGS=-overlay="+overlay+"\n")
+		}},
+		{name: "ldflags", env: func(string) string { return "GOFLAGS=-ldflags=-X=main.x=evil" }},
+		{name: "ignored file", change: func(dir string) {
+			write(t, dir, "cmd/hello/extra.go", extra)
+			write(t, dir, ".git/info/exclude", "extra.go\n")
+		}, want: "1 file differs from the commit: cmd/hello/extra.go"},
+		{name: "ignored by configuration", change: func(dir string) {
+			write(t, dir, "cmd/hello/extra.go", extra)
+			gitIn(t, dir, "config", "core.excludesFile", write(t, t.TempDir(), "ignore", "extra.go\n"))
+		}, want: "1 file differs from the commit: cmd/hello/extra.go"},
+		{name: "directory outside", change: func(dir string) {
+			write(t, dir, "../outside/go.mod", "module example.com/outside\n\ngo 1.26\n")
+			write(t, dir, "../outside/outside.go", "package outside\n")
+			write(t, dir, "go.mod", "module example.com/greet\n\ngo 1.26\n\nrequire example.com/outside v1.0.0\n\nreplace example.com/outside => ../outside\n")
+			write(t, dir, "cmd/hello/main.go", "package main\n\nimport _ \"example.com/outside\"\n\nfunc main() {}\n")
+			gitIn(t, dir, "commit", "-q", "-a", "-m", "outside")
+		}, want: "outside.go, which is not in the checkout"},
+		{name: "workspace outside", change: func(dir string) {
+			write(t, dir, "../outside/go.mod", "module example.com/outside\n\ngo 1.26\n")
+			write(t, dir, "../outside/main.go", "package main\n\nfunc main() {}\n")
+			write(t, dir, "go.work", "go 1.26\n\nuse (\n\t.\n\t../outside\n)\n")
+			gitIn(t, dir, "add", "-A")
+			gitIn(t, dir, "commit", "-q", "-m", "outside")
+		}, want: "main.go, which is not in the checkout"},
+		{name: "output that git sees", change: func(dir string) {
+			write(t, dir, ".gitignore", "\n")
+			gitIn(t, dir, "commit", "-q", "-a", "-m", "all")
+			write(t, dir, "dist/hello", "")
+		}, want: "they are in -out"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir, _ := checkout(t)
+			if tt.change != nil {
+				tt.change(dir)
+			}
+			if tt.env != nil {
+				name, value, _ := strings.Cut(tt.env(dir), "=")
+				t.Setenv(name, value)
+			}
+			stdout, stderr, code := runRelease(t, dir)
+			if tt.want != "" {
+				if code != 2 || !strings.Contains(stderr, tt.want) {
+					t.Errorf("exit %d, want 2 and %q\n%s%s", code, tt.want, stdout, stderr)
+				}
+				return
+			}
+			if code != 0 {
+				t.Fatalf("exit %d\n%s%s", code, stdout, stderr)
+			}
+			out, err := exec.Command(filepath.Join(dir, "dist", "hello")).CombinedOutput()
+			if err != nil || string(out) != "hello\n" {
+				t.Errorf("the program prints %q, %v", out, err)
+			}
+		})
+	}
+}
+
+// Files that would be written over each other are refused before any is.
+func TestNames(t *testing.T) {
+	for _, name := range []string{"release.pub", "hello.cdx.json", "other/Hello"} {
+		dir, _ := checkout(t)
+		write(t, dir, "cmd/"+name+"/main.go", "package main\n\nfunc main() {}\n")
+		gitIn(t, dir, "add", "-A")
+		gitIn(t, dir, "commit", "-q", "-m", name)
+		stdout, stderr, code := runRelease(t, dir)
+		if code != 2 || !strings.Contains(stderr, "would write") {
+			t.Errorf("%s: exit %d, want 2\n%s%s", name, code, stdout, stderr)
+		}
+	}
+	for _, tt := range []struct{ pkg, goos, want string }{
+		{"example.com/app", "linux", "app"},
+		{"example.com/app/v2", "linux", "app"},
+		{"example.com/app/v1", "linux", "v1"},
+		{"example.com/app/cmd/v10", "linux", "cmd"},
+		{"example.com/app/v2x", "linux", "v2x"},
+		{"example.com/app", "windows", "app.exe"},
+		{"app", "linux", "app"},
+	} {
+		if got := programName(tt.pkg, tt.goos); got != tt.want {
+			t.Errorf("%s on %s: %s, want %s", tt.pkg, tt.goos, got, tt.want)
+		}
 	}
 }
 
@@ -464,7 +586,9 @@ func TestBadInput(t *testing.T) {
 		{"key file missing", []string{"-key", "gone.pem"}, "gone.pem"},
 		{"key of the wrong kind", []string{"-key", write(t, elsewhere, "p384.pem", privatePEM(t, p384))}, "P-256"},
 		{"key truncated", []string{"-key", write(t, elsewhere, "truncated.pem", truncated[:len(truncated)/2])}, "no PEM block"},
-		{"source of another repository", []string{"-source", "https://example.org/other", "-commit", "12"}, "is checked out"},
+		{"another commit", []string{"-commit", "0123456789012345678901234567890123456789"}, "is checked out"},
+		{"source that is none", []string{"-source", "/srv/git"}, "want the URL of a repository"},
+		{"output that cannot be", []string{"-out", filepath.Join(write(t, elsewhere, "file", ""), "dist")}, "not a directory"},
 		{"version", []string{"-version", "v9.9.9"}, "-version is v9.9.9"},
 		{"package", []string{"-package", "./cmd/gone"}, "cmd/gone"},
 		{"does not compile", []string{"-dir", broken}, "undefined: no"},
@@ -473,6 +597,7 @@ func TestBadInput(t *testing.T) {
 		{"policy empty", []string{"-policy", write(t, elsewhere, "empty.yaml", "")}, "empty"},
 		{"policy with an unknown member", []string{"-policy", write(t, elsewhere, "unknown.yaml", "builders: []\nbilders: []\n")}, "line 2"},
 		{"policy that accepts nothing", []string{"-policy", write(t, elsewhere, "nothing.yaml", "refs: any\n")}, "no builders"},
+		{"policy without end", []string{"-policy", "/dev/zero"}, "larger than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "dist")

@@ -178,8 +178,11 @@ func TestExamples(t *testing.T) {
 			}
 			ast.Inspect(e.Code, func(n ast.Node) bool {
 				switch n := n.(type) {
+				case *ast.CallExpr: // not a field of the same name
+					if f, ok := n.Fun.(*ast.SelectorExpr); ok {
+						named = append(named, "."+f.Sel.Name)
+					}
 				case *ast.SelectorExpr:
-					named = append(named, "."+n.Sel.Name)
 					if x, ok := n.X.(*ast.Ident); ok {
 						named = append(named, x.Name+"."+n.Sel.Name)
 					}

@@ -115,7 +115,7 @@ func ExampleCheckout_Build() {
 
 func ExampleCheckout_Source() {
 	c := &git.Checkout{Ref: "refs/heads/main"} // cloned from a directory, so that no remote is known
-	source := c.Source("github.com/octocat/hello/v2")
+	source := c.Source(git.Options{ModulePath: "github.com/octocat/hello/v2"})
 	fmt.Println(source.URI())
 	fmt.Println("known by", source.RepositoryFrom)
 	// Output:
@@ -147,4 +147,26 @@ func ExampleModuleRepository() {
 	// "https://github.com/octocat/hello"
 	// "https://example.com/hello"
 	// ""
+}
+
+func ExampleCheckout_Untracked() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "new.txt"), nil, 0o666); err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := git.Inspect(context.Background(), dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	untracked, err := c.Untracked(context.Background(), []string{
+		filepath.Join(dir, "hello.txt"),
+		filepath.Join(dir, "new.txt"),
+	}, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(untracked)
+	// Output: [new.txt]
 }

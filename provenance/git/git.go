@@ -17,8 +17,9 @@
 //
 // A file counts as modified if "git status" says so. Files that the checkout
 // hides from it are not found: those marked assume-unchanged or skip-worktree,
-// and files that .gitignore or .git/info/exclude name although the compiler
-// reads them.
+// and files that git ignores (.gitignore, .git/info/exclude, core.excludesFile)
+// although the compiler reads them. [Checkout.Untracked] finds the latter, for
+// whoever knows what the compiler reads.
 package git
 
 import (
@@ -43,10 +44,6 @@ import (
 // ErrNoCheckout says that a directory is not part of a git checkout: there is
 // none around it, or the one around it tracks no file in it.
 var ErrNoCheckout = errors.New("not in a git checkout")
-
-// MaxModified is how many modified files [Inspect] lists. A checkout with more
-// is an error.
-const MaxModified = 10_000
 
 // A Checkout is what git knows of a directory.
 type Checkout struct {
@@ -82,12 +79,7 @@ func Inspect(ctx context.Context, dir string, getenv func(string) string) (*Chec
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("git: %w", err)
 	}
-	g := gitIn{dir, append(command.Env(getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE"),
-		"LC_ALL=C",
-		"GIT_NO_REPLACE_OBJECTS=1",
-		"GIT_OPTIONAL_LOCKS=0",
-		"GIT_TERMINAL_PROMPT=0",
-	)}
+	g := newGit(dir, getenv)
 
 	root, err := g.line(ctx, "rev-parse", "--show-toplevel")
 	if failed, ok := errors.AsType[*command.Error](err); ok && strings.Contains(failed.Stderr, "not a git repository") {
@@ -134,10 +126,10 @@ func Inspect(ctx context.Context, dir string, getenv func(string) string) (*Chec
 	return c, nil
 }
 
-// Source returns c as the source of a build. If the repository of c is not
-// known it is taken from modulePath, the path of the Go module that is built,
-// and is marked as coming from there; modulePath may be empty.
-func (c *Checkout) Source(modulePath string) provenance.Source {
+// Source returns c as the source of a build. A repository that c does not know
+// is the one of the options, or else is taken from their module path; it is
+// marked as coming from there.
+func (c *Checkout) Source(o Options) provenance.Source {
 	s := provenance.Source{
 		Repository:     c.Repository,
 		Ref:            c.Ref,
@@ -147,7 +139,10 @@ func (c *Checkout) Source(modulePath string) provenance.Source {
 		CommitFrom:     provenance.Git,
 	}
 	if s.Repository == "" {
-		s.Repository, s.RepositoryFrom = ModuleRepository(modulePath), provenance.ModulePath
+		s.Repository, s.RepositoryFrom = o.Repository, provenance.Caller
+	}
+	if s.Repository == "" {
+		s.Repository, s.RepositoryFrom = ModuleRepository(o.ModulePath), provenance.ModulePath
 	}
 	if s.Repository == "" {
 		s.RepositoryFrom = provenance.NoEvidence
@@ -155,18 +150,65 @@ func (c *Checkout) Source(modulePath string) provenance.Source {
 	return s
 }
 
+// Untracked returns those of files, paths on this machine, that HEAD cannot
+// have: files outside of the checkout, by their paths, and files in it that git
+// does not track, by their slash-separated paths in it. Both in the order of
+// files. A file that is modified is tracked.
+func (c *Checkout) Untracked(ctx context.Context, files []string, getenv func(string) string) ([]string, error) {
+	if getenv == nil {
+		return nil, errors.New("git: no getenv")
+	}
+	out, err := newGit(c.Root, getenv).run(ctx, "ls-files", "-z")
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	tracked := make(map[string]bool)
+	for name := range strings.SplitSeq(string(out), "\x00") {
+		tracked[name] = true
+	}
+	root, err := filepath.EvalSymlinks(c.Root)
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	var untracked []string
+	for _, file := range files {
+		abs, err := filepath.Abs(file)
+		if err != nil {
+			return nil, fmt.Errorf("git: %w", err)
+		}
+		// Not the file itself: a link is tracked as a link.
+		dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+		if err != nil {
+			return nil, fmt.Errorf("git: %w", err)
+		}
+		name, err := filepath.Rel(root, filepath.Join(dir, filepath.Base(abs)))
+		switch {
+		case err != nil || !filepath.IsLocal(name):
+			untracked = append(untracked, file)
+		case !tracked[filepath.ToSlash(name)]:
+			untracked = append(untracked, filepath.ToSlash(name))
+		}
+	}
+	return untracked, nil
+}
+
 // Options says how [Observe] works. Getenv is required.
 type Options struct {
 	// Getenv returns variables of the environment, usually os.Getenv.
 	Getenv func(string) string
 
+	// Repository is the URL of the repository, if the caller knows it. It is
+	// used if the checkout has no remote that others can reach.
+	Repository string
+
 	// ModulePath is the path of the Go module that is built. The repository
-	// is taken from it if the checkout has no remote that others can reach.
+	// is taken from it if nothing else tells it.
 	ModulePath string
 
 	// AllowModified allows a checkout with modified files. The Build then has
-	// no commit for its source; each modified file is a dependency, and files
-	// that were deleted are an annotation of the source.
+	// no commit for its source. Each modified file is a dependency; those that
+	// were deleted, and those that are no regular files, are annotations of
+	// the source, "deleted" and "notHashed".
 	AllowModified bool
 }
 
@@ -201,7 +243,7 @@ func Observe(ctx context.Context, dir string, o Options) (*provenance.Build, err
 
 // Build is [Observe] for a checkout that was inspected before.
 func (c *Checkout) Build(ctx context.Context, o Options) (*provenance.Build, error) {
-	s := c.Source(o.ModulePath)
+	s := c.Source(o)
 	if !s.Modified {
 		return provenance.Local(s), nil
 	}
@@ -212,26 +254,38 @@ func (c *Checkout) Build(ctx context.Context, o Options) (*provenance.Build, err
 		return nil, errors.New("git: the checkout is modified and its repository is not known")
 	}
 	b := provenance.Local(s)
-	var deleted []any
+	var deleted, notHashed []any
 	for _, name := range c.Modified {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		d := provenance.ResourceDescriptor{Name: name, Annotations: map[string]any{"modified": true}}
-		a, err := hallmark.HashFile(filepath.Join(c.Root, filepath.FromSlash(name)))
+		file := filepath.Join(c.Root, filepath.FromSlash(name))
+		info, err := os.Lstat(file)
 		switch {
-		case err == nil:
-			d.Digest = provenance.NewDigestSet(a.Digests...)
 		case errors.Is(err, os.ErrNotExist):
 			deleted = append(deleted, name)
 			continue
-		default:
+		case err == nil && !info.Mode().IsRegular():
+			notHashed = append(notHashed, name) // a link, a submodule
+			continue
+		case err != nil:
 			return nil, fmt.Errorf("git: %w", err)
 		}
-		b.Dependencies = append(b.Dependencies, d)
+		a, err := hallmark.HashFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("git: %w", err)
+		}
+		b.Dependencies = append(b.Dependencies, provenance.ResourceDescriptor{
+			Name:        name,
+			Digest:      provenance.NewDigestSet(a.Digests...),
+			Annotations: map[string]any{"modified": true},
+		})
 	}
 	if deleted != nil {
 		b.Dependencies[0].Annotations["deleted"] = deleted
+	}
+	if notHashed != nil {
+		b.Dependencies[0].Annotations["notHashed"] = notHashed
 	}
 	return b, nil
 }
@@ -328,6 +382,15 @@ func ModuleRepository(modulePath string) string {
 type gitIn struct {
 	dir string
 	env []string
+}
+
+func newGit(dir string, getenv func(string) string) gitIn {
+	return gitIn{dir, append(command.Env(getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE"),
+		"LC_ALL=C",
+		"GIT_NO_REPLACE_OBJECTS=1",
+		"GIT_OPTIONAL_LOCKS=0",
+		"GIT_TERMINAL_PROMPT=0",
+	)}
 }
 
 func (g gitIn) run(ctx context.Context, args ...string) ([]byte, error) {

@@ -356,9 +356,9 @@ func TestInspectNested(t *testing.T) {
 			t.Errorf("submodule with %s: modified %q, want sub", c.name, got)
 		}
 	}
-	_, err := git.Observe(t.Context(), outer.dir, git.Options{Getenv: outer.getenv, ModulePath: "example.com/outer", AllowModified: true})
-	if err == nil || !strings.Contains(err.Error(), "not a regular file") {
-		t.Errorf("a modified submodule has no hash: error %v", err)
+	b, err := git.Observe(t.Context(), outer.dir, git.Options{Getenv: outer.getenv, ModulePath: "example.com/outer", AllowModified: true})
+	if err != nil || len(b.Dependencies) != 1 || !reflect.DeepEqual(b.Dependencies[0].Annotations["notHashed"], []any{"sub"}) {
+		t.Errorf("a modified submodule has no hash: %+v, %v", b, err)
 	}
 
 	tree := repository{t, filepath.Join(outer.dir, "tree")}
@@ -505,17 +505,56 @@ func TestCheckoutSource(t *testing.T) {
 	r := newRepository(t)
 	c := r.inspect()
 	want := provenance.Source{Ref: "refs/heads/main", Commit: c.Commit, CommitFrom: provenance.Git}
-	if got := c.Source("example"); got != want {
+	if got := c.Source(git.Options{ModulePath: "example"}); got != want {
 		t.Errorf("no remote, no module: %+v, want %+v", got, want)
 	}
 	want.Repository, want.RepositoryFrom = "https://github.com/octocat/hello", provenance.ModulePath
-	if got := c.Source("github.com/octocat/hello/v2"); got != want {
+	if got := c.Source(git.Options{ModulePath: "github.com/octocat/hello/v2"}); got != want {
 		t.Errorf("no remote: %+v, want %+v", got, want)
 	}
 	c.Repository, c.Modified = "https://example.com/r", []string{"a"}
 	want.Repository, want.RepositoryFrom, want.Modified = c.Repository, provenance.Git, true
-	if got := c.Source("github.com/octocat/hello/v2"); got != want {
+	if got := c.Source(git.Options{ModulePath: "github.com/octocat/hello/v2"}); got != want {
 		t.Errorf("remote, modified: %+v, want %+v", got, want)
+	}
+	o := git.Options{Repository: "https://example.com/said", ModulePath: "github.com/octocat/hello"}
+	if got := c.Source(o); got != want {
+		t.Errorf("a remote goes before what the caller says: %+v, want %+v", got, want)
+	}
+	c.Repository = ""
+	want.Repository, want.RepositoryFrom = "https://example.com/said", provenance.Caller
+	if got := c.Source(o); got != want {
+		t.Errorf("what the caller says goes before the module: %+v, want %+v", got, want)
+	}
+}
+
+func TestUntracked(t *testing.T) {
+	r := newRepository(t)
+	r.write(".gitignore", "ignored\n")
+	r.commit()
+	r.write("ignored", "x")
+	r.write("new", "x")
+	r.write("a", "modified")
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []struct{ to, name string }{{"dir", "link"}, {outside, "escape"}} {
+		if err := os.Symlink(link.to, filepath.Join(r.dir, link.name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := r.inspect()
+	in := func(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
+	got, err := c.Untracked(t.Context(), []string{
+		in("a"), in("dir/b"), in("link/b"), in("dir/../a"), // tracked, by whatever way
+		in("ignored"), in("new"), in("escape"), in("gone"), outside,
+	}, r.getenv)
+	if want := []string{"ignored", "new", "escape", "gone", outside}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if _, err := c.Untracked(t.Context(), []string{in("no/such/file")}, r.getenv); err == nil {
+		t.Error("no error for a directory that is not there")
 	}
 }
 
@@ -526,7 +565,7 @@ func TestObserve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := provenance.Local(r.inspect().Source(o.ModulePath)); !reflect.DeepEqual(b, want) {
+	if want := provenance.Local(r.inspect().Source(o)); !reflect.DeepEqual(b, want) {
 		t.Errorf("build %+v, want %+v", b, want)
 	}
 

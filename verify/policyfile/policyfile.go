@@ -5,7 +5,7 @@
 //	    key: release                # a name; Options.Key returns the key
 //	    level: 2
 //	source: https://github.com/org/app
-//	refs: {releases: true, branches: [main], tags: [nightly]}      # or: any
+//	refs: {releases: true, branches: [main], tags: [nightly]}      # or: any, {any: true}
 //	commit: 0123456789abcdef0123456789abcdef01234567
 //	buildTypes: [https://actions.github.io/buildtypes/workflow/v1]
 //	parameters:
@@ -22,7 +22,8 @@
 // Every member may be left out. What is missing is then missing in the Policy,
 // and the caller may fill it in; a Policy that lacks what it must have is
 // refused by [verify.Policy.Verify]. A member that is not known, is there twice
-// or has another type is an error with its line, as is a document that is empty
+// or has another type is an error with its line, as are an empty list, and a
+// document that is empty
 // or has a second one behind it. Aliases, merge keys and custom tags are not
 // read.
 //
@@ -47,9 +48,6 @@ import (
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
-
-// MaxSize is the size of a policy file, in bytes. A larger one is an error.
-const MaxSize = 1 << 20
 
 // Options says how [Parse] resolves what a file only names.
 type Options struct {
@@ -202,7 +200,7 @@ func (p *parser) identity(n *yaml.Node) verify.Identity {
 }
 
 func (p *parser) refs(n *yaml.Node) verify.Refs {
-	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value == "any" {
+	if isAny(n) {
 		return verify.Refs{Any: true}
 	}
 	var r verify.Refs
@@ -214,6 +212,8 @@ func (p *parser) refs(n *yaml.Node) verify.Refs {
 			r.Tags = p.texts(v)
 		case "releases":
 			r.Releases = p.boolean(v)
+		case "any":
+			r.Any = p.boolean(v)
 		default:
 			return false
 		}
@@ -237,7 +237,7 @@ func (p *parser) commit(n *yaml.Node) hallmark.Digest {
 
 func (p *parser) parameter(n *yaml.Node) verify.Parameter {
 	if n.Kind == yaml.ScalarNode {
-		if n.Tag == "!!str" && n.Style == 0 && n.Value == "any" {
+		if isAny(n) {
 			return verify.Parameter{Any: true}
 		}
 		return verify.Parameter{OneOf: []any{p.value(n)}}
@@ -264,6 +264,11 @@ func (p *parser) parameter(n *yaml.Node) verify.Parameter {
 		p.fail(n, "a parameter with oneOf and any")
 	}
 	return q
+}
+
+// isAny reports whether n is the word any. In quotation marks it is a string.
+func isAny(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Style == 0 && n.Value == "any"
 }
 
 // value returns n as a JSON value.
@@ -357,6 +362,10 @@ func (p *parser) list(n *yaml.Node, element func(*yaml.Node)) {
 func (p *parser) texts(n *yaml.Node) []string {
 	var all []string
 	p.list(n, func(e *yaml.Node) { all = append(all, p.text(e)) })
+	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
+		// It would mean the default, and not what it looks like.
+		p.fail(n, "an empty list")
+	}
 	return all
 }
 

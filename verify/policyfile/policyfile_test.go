@@ -255,7 +255,12 @@ func TestFaults(t *testing.T) {
 		{"a level that is half", "builders: [{id: x, key: release, level: 1.5}]\n", at + "line 1: want a number, 1 or more"},
 
 		{"refs is another word", "refs: all\n", at + "line 1: want refs"},
-		{"refs with any", "refs: {any: true}\n", at + `line 1: refs has no member "any"`},
+		{"any in quotation marks", "refs: 'any'\n", at + "line 1: want refs"},
+		{"any that is no truth", "refs: {any: every}\n", at + "line 1: want true or false"},
+		{"no triggers", "triggers: []\n", at + "line 1: an empty list"},
+		{"no runners", "source: a\nrunners: []\n", at + "line 2: an empty list"},
+		{"no build types", "buildTypes: []\n", at + "line 1: an empty list"},
+		{"no branches", "refs: {branches: []}\n", at + "line 1: an empty list"},
 		{"releases in another case", "refs: {releases: True}\n", at + "line 1: want true or false"},
 		{"releases in quotation marks", "refs: {releases: 'true'}\n", at + "line 1: want true or false"},
 		{"releases: yes", "refs: {releases: yes}\n", at + "line 1: want true or false"},

@@ -38,7 +38,8 @@ func Main(name string, run func(ctx context.Context, args []string) error) {
 		os.Exit(1)
 	default:
 		// Several faults are one error on several lines; a log wants one.
-		fmt.Fprintf(os.Stderr, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+		text := strings.NewReplacer("\n", "; ", "\t", " ").Replace(err.Error())
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, Printable(strings.TrimPrefix(text, name+": ")))
 		os.Exit(2)
 	}
 }
@@ -77,6 +78,30 @@ func (l *List) Set(s string) error {
 	}
 	*l = append(*l, s)
 	return nil
+}
+
+// Printable returns s as it can be shown on a terminal: whoever wrote it cannot
+// make it look like several lines, or move the cursor.
+func Printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// ReadFile returns what is in a file, of which at most limit bytes are read: a
+// larger one is an error.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s: larger than %d bytes", path, limit)
+	}
+	return data, err
 }
 
 // Created returns the time to write into documents: that of the variable

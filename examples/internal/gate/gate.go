@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,8 +41,12 @@ type Options struct {
 	Byproducts cli.List
 	Source     string
 	Commit     string
+	AnyCommit  bool
 	JSON       bool
 }
+
+// maxEvidence is the size of a file of evidence, in bytes.
+const maxEvidence = 256 << 20
 
 // Verdicts of a Record.
 const (
@@ -90,6 +93,7 @@ func Main(ctx context.Context, args []string) error {
 	flags.Var(&o.Keys, "key", "`NAME=FILE`: the public key, in PEM, that the policy calls NAME; may be repeated")
 	flags.StringVar(&o.Source, "source", "", "the repository `URL` that is expected, if the policy leaves it open")
 	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
+	flags.BoolVar(&o.AnyCommit, "any-commit", false, "accept every commit of the repository, if the policy leaves it open")
 	flags.Var(&o.Byproducts, "byproduct", "a `SUFFIX`, such as .cdx.json: the file ARTIFACT+SUFFIX must be a byproduct that the provenance names; may be repeated")
 	flags.BoolVar(&o.JSON, "json", false, "print one JSON object for each artifact, on a line of its own")
 	if err := cli.Parse(flags, Usage, args); err != nil {
@@ -137,7 +141,7 @@ func Main(ctx context.Context, args []string) error {
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
 func (o *Options) load() (*verify.Policy, error) {
-	data, err := os.ReadFile(o.Policy)
+	data, err := cli.ReadFile(o.Policy, policyfile.MaxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +161,7 @@ func (o *Options) load() (*verify.Policy, error) {
 		if !ok {
 			return nil, fmt.Errorf("give it with -key %s=FILE", name)
 		}
-		pem, err := os.ReadFile(file)
+		pem, err := cli.ReadFile(file, sign.MaxKeySize)
 		if err != nil {
 			return nil, err
 		}
@@ -181,6 +185,15 @@ func (o *Options) load() (*verify.Policy, error) {
 			return nil, fmt.Errorf("-commit is %s, but the policy has %s", o.Commit, policy.Commit.Hex())
 		}
 		policy.Commit = commit
+	}
+	if o.AnyCommit && policy.Commit.IsZero() {
+		policy.Refs.Any = true
+	}
+	if policy.Source == "" {
+		return nil, fmt.Errorf("%s names no source: say with -source which repository is expected", o.Policy)
+	}
+	if r := policy.Refs; policy.Commit.IsZero() && len(r.Branches) == 0 && len(r.Tags) == 0 && !r.Releases && !r.Any {
+		return nil, fmt.Errorf("%s names neither refs nor a commit: say with -commit which one is expected", o.Policy)
 	}
 	return policy, nil
 }
@@ -237,11 +250,13 @@ func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string
 			return r, err
 		}
 		if c.Outcome != string(verify.Passed) {
-			r.Verdict = Rejected
 			r.Reasons = append(r.Reasons, c)
 		} else {
 			r.Checks = append(r.Checks, c)
 		}
+	}
+	if r.Reasons != nil {
+		return Record{Artifact: r.Artifact, Digest: r.Digest, Verdict: Rejected, Reasons: r.Reasons, Skipped: r.Skipped}, nil
 	}
 	return r, nil
 }
@@ -249,7 +264,7 @@ func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string
 // artifact returns the artifact that an argument names, and the files with its
 // evidence.
 func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact, []string, error) {
-	if strings.HasPrefix(name, "sha256:") {
+	if strings.HasPrefix(name, "sha256:") && !strings.ContainsRune(name, filepath.Separator) {
 		d, err := hallmark.ParseDigest(name)
 		if err != nil {
 			return hallmark.Artifact{}, nil, err
@@ -271,7 +286,7 @@ func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact,
 
 func readEvidence(files []string) (envelopes []*sign.Envelope, skipped []error, err error) {
 	for _, file := range files {
-		data, err := os.ReadFile(file)
+		data, err := cli.ReadFile(file, maxEvidence)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -330,21 +345,22 @@ func checks(cs []verify.Check) []Check {
 // text is the record for people.
 func (r *Record) text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", filepath.Clean(r.Artifact), r.Verdict)
+	fmt.Fprintf(&b, "%s: %s\n", cli.Printable(r.Artifact), r.Verdict)
 	for _, c := range r.Reasons {
 		name, got, want := strings.TrimSpace(c.Rule+" "+c.Item), "got", "want"
 		if c.Rule == string(verify.RuleSubject) {
 			got, want = "attested", "here"
 		}
-		fmt.Fprintf(&b, "  %s %s\n    %-8s %s\n    %-8s %s\n", name, c.Outcome, got, c.Got, want, c.Want)
+		fmt.Fprintf(&b, "  %s %s\n    %-8s %s\n    %-8s %s\n",
+			cli.Printable(name), c.Outcome, got, cli.Printable(c.Got), want, cli.Printable(c.Want))
 	}
 	for _, s := range r.Skipped {
-		fmt.Fprintf(&b, "  passed over: %s\n", s)
+		fmt.Fprintf(&b, "  passed over: %s\n", cli.Printable(s))
 	}
 	if r.Verdict != Accepted {
 		return b.String()
 	}
-	fmt.Fprintf(&b, "  %s\n  built from %s", r.Digest, r.Repository)
+	fmt.Fprintf(&b, "  %s\n  built from %s", r.Digest, cli.Printable(r.Repository))
 	if r.Commit != "" {
 		fmt.Fprintf(&b, " at %s", r.Commit)
 	}
