@@ -40,6 +40,7 @@ type room struct {
 func rooms() []room {
 	return []room{
 		{"internal/command", 0, nil, "it runs a program with the environment it is given, and knows of no room"},
+		{"internal/buildinfo", 0, nil, "it says what of a binary may be published, for the SBOM and the provenance alike"},
 		{"internal/purl", 0, nil, "it writes package URLs for all rooms, and knows of none"},
 		{"internal/strictjson", 0, nil, "it reads and writes JSON for all rooms, and knows of none"},
 		{"internal/uuid", 0, nil, "it makes identifiers for documents out of their content, and knows of no room"},

@@ -15,13 +15,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"go/version"
-	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/buildinfo"
 	"github.com/hallmark-dev/hallmark/internal/purl"
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -83,11 +82,10 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 			revision = s.Value
 		case s.Key == "vcs.modified":
 			modified = s.Value
-		case harmless(s.Key):
-			settings[s.Key] = s.Value
-		case s.Key == "-pgo":
-			// Without -trimpath it is an absolute path.
-			settings[s.Key] = path.Base(strings.ReplaceAll(s.Value, `\`, "/"))
+		case !strings.HasPrefix(s.Key, "vcs"): // b has the commit
+			if v, ok := buildinfo.Setting(s.Key, s.Value); ok {
+				settings[s.Key] = v
+			}
 		}
 	}
 	if source, _ := b.Source(); revision != "" && !source.Commit.IsZero() {
@@ -123,14 +121,7 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 		}
 		dependencies = append(dependencies, d)
 	}
-	// go1.26.8-X:jsonv2 is a release with experiments; before Go 1.26 a space
-	// came before them, as it does before the words of those who package Go.
-	release, _, _ := strings.Cut(info.GoVersion, "-X:")
-	release, _, _ = strings.Cut(release, " ")
-	if !version.IsValid(release) || strings.Contains(release, "-") { // go1.27-devel_9d3a6b1 is valid
-		release = ""
-	}
-	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(release, "go"))})
+	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(buildinfo.Release(info.GoVersion), "go"))})
 
 	flags := r.Flags
 	if flags == nil {
@@ -160,16 +151,4 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	b.Dependencies = append(slices.Clip(b.Dependencies), dependencies...)
 	b.Byproducts = append(slices.Clip(b.Byproducts), byproduct)
 	return nil
-}
-
-// harmless reports whether a build setting has values that the go command knows
-// or that are mere names, so that neither a password nor a path is in it.
-func harmless(key string) bool {
-	switch key {
-	case "-asan", "-buildmode", "-compiler", "-cover", "-msan", "-race", "-tags", "-trimpath",
-		"CGO_ENABLED", "DefaultGODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOOS", "GOARCH",
-		"GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM":
-		return true
-	}
-	return false
 }

@@ -1,16 +1,16 @@
 package gomod
 
 import (
-	"debug/buildinfo"
+	debuginfo "debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"runtime/debug"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/hallmark-dev/hallmark/internal/buildinfo"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
@@ -37,7 +37,7 @@ const (
 // see [FromBuildInfo].
 func ReadBinary(r io.ReaderAt) (*sbom.Document, error) {
 	w := &watched{r: r}
-	info, err := buildinfo.Read(w)
+	info, err := debuginfo.Read(w)
 	if w.err != nil {
 		return nil, fmt.Errorf("gomod: reading the binary: %w", w.err)
 	}
@@ -147,16 +147,10 @@ func FromBuildInfo(info *debug.BuildInfo) (*sbom.Document, error) {
 				d.Unknown = append(d.Unknown, unknownCLibs)
 			}
 			fact(s.Key, s.Value)
-		case "-asan", "-compiler", "-cover", "-msan", "-race", "-tags", "-trimpath",
-			"DefaultGODEBUG", "GOEXPERIMENT", "GOFIPS140", "GOOS", "GOARCH",
-			"GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM",
-			"vcs", "vcs.revision", "vcs.time", "vcs.modified":
-			fact(s.Key, s.Value)
-		case "-pgo":
-			// Without -trimpath it is an absolute path.
-			fact(s.Key, path.Base(strings.ReplaceAll(s.Value, `\`, "/")))
 		default:
-			if s.Value != "" {
+			if v, ok := buildinfo.Setting(s.Key, s.Value); ok {
+				fact(s.Key, v)
+			} else if s.Value != "" {
 				fact("withheld", s.Key)
 			}
 		}

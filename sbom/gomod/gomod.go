@@ -52,10 +52,10 @@ package gomod
 
 import (
 	"fmt"
-	"go/version"
 	"strings"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/buildinfo"
 	"github.com/hallmark-dev/hallmark/internal/purl"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
@@ -136,7 +136,7 @@ func stdlib(goVersion string) sbom.Component {
 	c := sbom.Component{
 		Type:    sbom.Library,
 		Name:    stdlibName,
-		Version: strings.TrimPrefix(release(goVersion), "go"),
+		Version: strings.TrimPrefix(buildinfo.Release(goVersion), "go"),
 		Scope:   sbom.Runtime,
 	}
 	// The name by which vulnerability databases know it.
@@ -153,24 +153,10 @@ func toolchain(goVersion, host string) sbom.Component {
 		Name:  toolchainName,
 		Scope: sbom.Build,
 	}
-	if r := release(goVersion); r != "" && host != "" {
+	if r := buildinfo.Release(goVersion); r != "" && host != "" {
 		c.Version = "v0.0.1-" + r + "." + host
 	}
 	c.PURL = PURL(c.Name, c.Version)
 	c.Ref = c.PURL
 	return c
-}
-
-// release returns the Go release that a Go version is of ("go1.26.8"), or ""
-// for one that is no release. What follows the release is cut off: experiments
-// ("go1.26.8-X:jsonv2", before Go 1.26 "go1.25.4 X:jsonv2") and words of those
-// who packaged it ("go1.22.2 (Red Hat 1.22.2-1.el9)").
-func release(goVersion string) string {
-	r, _, _ := strings.Cut(goVersion, "-X:")
-	r, _, _ = strings.Cut(r, " ")
-	// go/version takes any suffix after a hyphen: go1.27-devel_9d3a6b1.
-	if !version.IsValid(r) || strings.Contains(r, "-") {
-		return ""
-	}
-	return r
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hallmark-dev/hallmark/internal/buildinfo"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
@@ -72,7 +73,7 @@ func Reconcile(source, binary *sbom.Document) error {
 		}
 	}
 
-	if release(property(source.Properties, "GoVersion")) == "" {
+	if buildinfo.Release(property(source.Properties, "GoVersion")) == "" {
 		differ("Go version", plainVersion(source), plainVersion(binary))
 	}
 	for _, name := range []string{"GOOS", "GOARCH", archVariable(property(binary.Properties, "GOARCH")), "CGO_ENABLED", "GOEXPERIMENT"} {
