@@ -49,7 +49,8 @@ func TestGoModFixtures(t *testing.T) {
 			if c.tags != "" {
 				o.Tags = strings.Split(c.tags, ",")
 			}
-			source, err := gomod.Load(t.Context(), app, o)
+			env["GOPROXY"] = "off"
+			source, err := judgeSource(t, app, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +58,6 @@ func TestGoModFixtures(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
 
-			env["GOPROXY"] = "off"
 			if got, want := edges(source), goListEdges(t, app, env, c.tags, c.pattern); !slices.Equal(got, want) {
 				t.Errorf("edges: got\n%s\ngo list has\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}

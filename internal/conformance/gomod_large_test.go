@@ -26,7 +26,7 @@ func TestGoModLarge(t *testing.T) {
 	want := goListEdges(t, downloaded.Dir, env, "", command)
 
 	env["GOPROXY"] = "off"
-	source, err := gomod.Load(t.Context(), downloaded.Dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
+	source, err := judgeSource(t, downloaded.Dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestGoModExamples(t *testing.T) {
 	env := map[string]string{"GOFLAGS": "", "GOWORK": "off", "GOEXPERIMENT": "", "GOFIPS140": ""}
 	for _, command := range []string{"./release", "./sbom", "./verify"} {
 		t.Run(command, func(t *testing.T) {
-			source, err := gomod.Load(t.Context(), dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
+			source, err := judgeSource(t, dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
 			if err != nil {
 				t.Fatal(err)
 			}

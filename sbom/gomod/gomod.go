@@ -74,8 +74,8 @@ const (
 // https://github.com/package-url/purl-spec/blob/main/purl-specification.md
 func PURL(path, version string) string { return purl.Golang(path, version) }
 
-// A module is one module of a program, as go list and a binary both know it.
-type module struct {
+// A moduleUse is one module of a program, as sources and a binary both know it.
+type moduleUse struct {
 	path, version string // version is empty for a main module or a directory
 	sum           string // "h1:…", or empty
 
@@ -87,7 +87,7 @@ type module struct {
 }
 
 // component returns m as a component without edges.
-func (m module) component() (sbom.Component, error) {
+func (m moduleUse) component() (sbom.Component, error) {
 	c := sbom.Component{
 		Type:    sbom.Library,
 		Name:    m.path,

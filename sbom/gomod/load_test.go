@@ -2,10 +2,8 @@ package gomod
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -306,7 +304,6 @@ func TestLoadErrors(t *testing.T) {
 		{"-mod=mod", "ok", Options{Getenv: getenv("GOFLAGS=-mod=mod")}, []string{"GOFLAGS has -mod=mod"}},
 		{"-mod=mod by go env -w", "ok", Options{Getenv: getenv("GOFLAGS=", "GOENV="+filepath.Join(dir, "goenv"))}, []string{"GOFLAGS has -mod=mod"}},
 		{"unknown flag in GOFLAGS", "ok", Options{Getenv: getenv("GOFLAGS=-nosuchflag")}, []string{"-nosuchflag"}},
-		{"no go command", "ok", Options{Getenv: getenv("PATH=" + dir)}, []string{"go", exec.ErrNotFound.Error()}},
 		{"no such package", "ok", Options{Getenv: getenv(), Packages: []string{"./nothing"}}, []string{"nothing"}},
 		{"a flag for a package", "ok", Options{Getenv: getenv(), Packages: []string{"-mod=mod"}}, []string{"-mod=mod"}},
 		{"standard library", "ok", Options{Getenv: getenv(), Packages: []string{"fmt"}}, []string{"fmt is of the standard library"}},
@@ -335,80 +332,6 @@ func TestLoadErrors(t *testing.T) {
 	cancel(cause)
 	if _, err := Load(ctx, filepath.Join(dir, "ok"), Options{Getenv: getenv()}); !errors.Is(err, cause) {
 		t.Errorf("cancelled context: got %v, want %v", err, cause)
-	}
-}
-
-// What go list could say that it does not say of a module on this machine.
-func TestAssemble(t *testing.T) {
-	const sum = `"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
-	env := map[string]string{"GOVERSION": "go1.27-devel_9d3a6b1", "GOHOSTOS": "linux", "GOHOSTARCH": "amd64", "GOOS": "plan9", "GOARCH": "mipsle", "GOMIPS": "softfloat", "GOFIPS140": "latest"}
-	for _, test := range []struct {
-		name, packages, want string // want is part of the error or of the summary
-	}{
-		{
-			"replaced by a module", `[
-			{"ImportPath": "fmt", "Standard": true, "DepOnly": true},
-			{"ImportPath": "example.com/a/x", "DepOnly": true, "Imports": ["fmt"], "Module": {"Path": "example.com/a", "Version": "v1.0.0", "Dir": "/cache/b",
-				"Replace": {"Path": "example.com/b", "Version": "v2.0.0+incompatible", "Sum": ` + sum + `}}},
-			{"ImportPath": "example.com/app", "Name": "main", "Imports": ["example.com/a/x", "C", "fmt"], "CgoFiles": ["x.go"], "Module": {"Path": "example.com/app", "Main": true}}]`,
-			`runtime application example.com/app [pkg:golang/example.com/app] complete
-runtime library example.com/b [pkg:golang/example.com/b@v2.0.0%2Bincompatible] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= for pkg:golang/example.com/a@v1.0.0 complete
-build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
-runtime library stdlib [pkg:golang/stdlib] complete
-pkg:golang/example.com/app → pkg:golang/example.com/b@v2.0.0%2Bincompatible
-pkg:golang/example.com/app → pkg:golang/stdlib
-pkg:golang/example.com/b@v2.0.0%2Bincompatible → pkg:golang/stdlib
-GOARCH=mipsle
-GOFIPS140=latest
-GOMIPS=softfloat
-GOOS=plan9
-GoVersion=GO
-Path=example.com/app
-mode=module
-unknown: the version of the main module
-unknown: which C libraries are linked by the packages that use cgo
-`,
-		},
-		{
-			"a command of a dependency", `[{"ImportPath": "example.com/tool/cmd/t", "Name": "main", "Module": {"Path": "example.com/tool", "Version": "v1.0.0", "Dir": "/x", "Sum": ` + sum + `}}]`,
-			"runtime application example.com/tool [pkg:golang/example.com/tool@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= complete\n",
-		},
-		{
-			"an absolute directory", `[
-			{"ImportPath": "example.com/a", "DepOnly": true, "Module": {"Path": "example.com/a", "Version": "v1.0.0", "Dir": "/home/me/a", "Replace": {"Path": "/home/me/a", "GoMod": "/home/me/a/none"}}},
-			{"ImportPath": "example.com/app", "Module": {"Path": "example.com/app", "Main": true}}]`,
-			"runtime library example.com/a [pkg:golang/example.com/a] for pkg:golang/example.com/a@v1.0.0 origin=directory complete\n",
-		},
-		{
-			"malformed sum", `[{"ImportPath": "example.com/x", "Module": {"Path": "example.com/x", "Version": "v1.0.0", "Dir": "/x", "Sum": "h2:abc"}}]`,
-			`module example.com/x v1.0.0: malformed module sum "h2:abc"`,
-		},
-		{
-			"an import that is not listed", `[{"ImportPath": "example.com/x", "Imports": ["example.com/y"], "Module": {"Path": "example.com/x", "Main": true}}]`,
-			"package example.com/x imports example.com/y, which is not listed",
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var packages []listed
-			if err := json.Unmarshal([]byte(test.packages), &packages); err != nil {
-				t.Fatal(err)
-			}
-			d, err := assemble(packages, env, Options{})
-			got := ""
-			if err != nil {
-				got = err.Error()
-			} else {
-				got = summary(t, d)
-			}
-			if !strings.Contains(got, test.want) {
-				t.Errorf("got\n%s\nwant\n%s", got, test.want)
-			}
-		})
-	}
-
-	packages := []listed{{ImportPath: "example.com/tool", Module: &listedModule{Path: "example.com/tool", Version: "v1.0.0", Dir: "/x"}}}
-	if _, err := assemble(packages, env, Options{Version: "v2.0.0"}); err == nil || !strings.Contains(err.Error(), "has version v1.0.0, not v2.0.0") {
-		t.Errorf("two versions of the main module: got %v", err)
 	}
 }
 
