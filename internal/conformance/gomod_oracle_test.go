@@ -108,6 +108,7 @@ type listed struct {
 	Standard   bool // of the standard library
 	DepOnly    bool // not asked for, but imported
 	Imports    []string
+	GoFiles    []string
 	CgoFiles   []string
 	Module     *listedModule
 	Incomplete bool
@@ -131,7 +132,7 @@ type listedModule struct {
 func list(ctx context.Context, dir string, o gomod.Options) ([]listed, error) {
 	args := []string{
 		"list", "-deps",
-		"-json=ImportPath,Name,Standard,DepOnly,Imports,CgoFiles,Module,Incomplete,Error",
+		"-json=ImportPath,Name,Standard,DepOnly,Imports,GoFiles,CgoFiles,Module,Incomplete,Error",
 		// GOFLAGS may have any of these: an error must not be hidden, tests are
 		// not linked, and imports must be resolved.
 		"-e=false", "-test=false", "-find=false", "-compiled=false", "-export=false", "-m=false",
@@ -209,7 +210,8 @@ func assemble(packages []listed, env map[string]string, o gomod.Options) (*sbom.
 		default:
 			roots[p.Module.Path] = p.Module
 		}
-		if p.Name == "main" {
+		// A directory with nothing but tests is no program, whatever its name.
+		if p.Name == "main" && len(p.GoFiles)+len(p.CgoFiles) > 0 {
 			isProgram = true
 			d.Properties = append(d.Properties, sbom.Property{Name: "Path", Value: p.ImportPath})
 		}

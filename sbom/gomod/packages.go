@@ -254,10 +254,6 @@ func (l *loader) load(ctx context.Context, dir string, patterns []string, t *tar
 				fail(p, err)
 				return nil
 			}
-			if p.name == "" && !p.root {
-				fail(p, errors.New("no Go files but tests"))
-				return nil
-			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -414,7 +410,8 @@ func (l *loader) checkRequirements(ctx context.Context, list []*pkg) error {
 				return nil
 			}
 			for _, r := range s.require {
-				if v, ok := l.selectedRoot[r.Path]; ok && compareVersions(r.Path, v, r.Version) < 0 {
+				// A requirement on the main module is one that it cannot agree with.
+				if v, ok := l.selectedRoot[r.Path]; ok && (l.mains.find(r.Path) != nil || compareVersions(r.Path, v, r.Version) < 0) {
 					agree = false
 				}
 			}
