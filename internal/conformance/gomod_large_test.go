@@ -84,7 +84,9 @@ func BenchmarkGoModLarge(b *testing.B) {
 		b.Fatal(err)
 	}
 	o := gomod.Options{Getenv: getenv(env), Packages: []string{command}}
-	goList := func() { runGo(b, downloaded.Dir, env, "list", "-deps", "-json=ImportPath,Module,Standard,Imports", command) }
+	goList := func() {
+		runGo(b, downloaded.Dir, env, "list", "-deps", "-json=ImportPath,Module,Standard,Imports", command)
+	}
 	goList() // downloads what is missing, and fills the caches of the go command
 	var load, list time.Duration
 	for b.Loop() {

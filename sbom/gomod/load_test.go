@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -282,6 +283,13 @@ func TestLoadErrors(t *testing.T) {
 		"ok/go.mod", "module example.com/ok\n\ngo 1.25.0\n",
 		"ok/main.go", "package main\n\nfunc main() {}\n",
 		"goenv", "GOFLAGS=-mod=mod\n",
+		"badsum/go.mod", "module example.com/badsum\n",
+		"badsum/go.sum", "\nexample.com/x v1.0.0\n",
+		"badsum/main.go", "package main\n\nfunc main() {}\n",
+		"bad.work", "go 1.25.0\n\nuse\n",
+		"twice.work", "go 1.25.0\n\nuse ./ok\n\nuse ./ok/.\n",
+		"gone/go.mod", "module example.com/gone\n\ngo 1.25.0\n\nrequire example.com/x v1.0.0\n\nreplace example.com/x => ../none\n",
+		"gone/main.go", "package main\n\nimport _ \"example.com/x\"\n\nfunc main() {}\n",
 	)
 	before := treeDigest(t, dir)
 	for _, test := range []struct {
@@ -290,6 +298,22 @@ func TestLoadErrors(t *testing.T) {
 		want      []string // in the error
 	}{
 		{"no getenv", "ok", Options{}, []string{"Getenv is nil"}},
+		{"no module cache", "ok", Options{Getenv: vars()}, []string{"module cache is unknown"}},
+		{"a file", "ok/main.go", Options{Getenv: getenv()}, []string{"main.go is not a directory"}},
+		{"workspace file that is not there", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "none.work"))}, []string{"go.work", "no such file"}},
+		{"relative workspace", "ok", Options{Getenv: getenv("GOWORK=x.work")}, []string{"GOWORK is x.work"}},
+		{"all packages there are", "ok", Options{Getenv: getenv(), Packages: []string{"all"}}, []string{"all", "standard library"}},
+		{"every path there is", "ok", Options{Getenv: getenv(), Packages: []string{"..."}}, []string{"standard library"}},
+		{"directory of nobody", "ok", Options{Getenv: getenv(), Packages: []string{"../syntax"}}, []string{"not of the main module"}},
+		{"directories of nobody", "ok", Options{Getenv: getenv(), Packages: []string{"../..."}}, []string{"not of a main module"}},
+		{"version in an import path", "ok", Options{Getenv: getenv(), Packages: []string{"example.com/ok@v1.0.0"}}, []string{"has no version"}},
+		{"files of two directories", "ok", Options{Getenv: getenv(), Packages: []string{"main.go", "../syntax/main.go"}}, []string{"in one directory"}},
+		{"a file and a package", "ok", Options{Getenv: getenv(), Packages: []string{"main.go", "."}}, []string{"must be .go files"}},
+		{"-modfile", "ok", Options{Getenv: getenv("GOFLAGS=-modfile=x.mod")}, []string{"-modfile, which is not supported"}},
+		{"malformed go.sum", "badsum", Options{Getenv: getenv()}, []string{"malformed go.sum", "go.sum:2", "2 fields"}},
+		{"malformed go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "bad.work"))}, []string{"malformed go.work", "bad.work:3"}},
+		{"a module twice in go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "twice.work"))}, []string{"appears several times"}},
+		{"replaced by nothing", "gone", Options{Getenv: getenv()}, []string{"example.com/x@v1.0.0", "replaced by a directory", "no such file"}},
 		{"no go.mod", "nomod", Options{Getenv: getenv()}, []string{"no go.mod in"}},
 		{"empty directory", "empty", Options{Getenv: getenv()}, []string{"no go.mod in"}},
 		{"no directory", "none", Options{Getenv: getenv()}, []string{"none", "no such file"}},
@@ -332,6 +356,95 @@ func TestLoadErrors(t *testing.T) {
 	cancel(cause)
 	if _, err := Load(ctx, filepath.Join(dir, "ok"), Options{Getenv: getenv()}); !errors.Is(err, cause) {
 		t.Errorf("cancelled context: got %v, want %v", err, cause)
+	}
+}
+
+// Neither a toolchain nor an environment is needed.
+func TestLoadWithoutToolchain(t *testing.T) {
+	dir := writeFiles(t,
+		"go.mod", "module app\n\ngo 1.24.0\n\nrequire example.com/lib v1.0.0\n\nreplace example.com/lib => ./lib\n",
+		"main.go", "package main\n\nimport (\n\t_ \"app/inner\"\n\t_ \"net/http\"\n\t_ \"example.com/lib\"\n)\n\nfunc main() {}\n",
+		"inner/i.go", "package inner\n",
+		"inner/new.go", "//go:build go1.25\n\npackage inner\n\nimport _ \"example.com/lib/new\"\n",
+		"inner/map.go", "//go:build goexperiment.swissmap\n\npackage inner\n",
+		"lib/go.mod", "module example.com/lib\n",
+		"lib/l.go", "package lib\n",
+		"lib/new/n.go", "package new\n",
+	)
+	before := treeDigest(t, dir)
+	lines := func(o Options) string {
+		t.Helper()
+		o.GOOS, o.GOARCH = "linux", "amd64"
+		d, err := Load(t.Context(), dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return summary(t, d)
+	}
+	want := `runtime application app [pkg:golang/app] complete
+runtime library example.com/lib [pkg:golang/example.com/lib] for pkg:golang/example.com/lib@v1.0.0 directory=./lib origin=directory complete
+build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+runtime library stdlib [pkg:golang/stdlib] complete
+pkg:golang/app → pkg:golang/example.com/lib
+pkg:golang/app → pkg:golang/stdlib
+CGO_ENABLED=0
+GOAMD64=v1
+GOARCH=amd64
+GOOS=linux
+Path=app
+mode=module
+unknown: the version of the main module
+unknown: the Go toolchain: build constraints are read as for go1.24.0, which go.mod asks for
+unknown: which experiments the Go toolchain has by default, on which the choice of a file depends
+`
+	none := t.TempDir()
+	if got := lines(Options{ModCache: none, CGO: "0"}); got != want {
+		t.Errorf("got other lines than wanted:\n%s", diff(got, want))
+	}
+	if got := lines(Options{Getenv: vars("GOMODCACHE=" + none)}); got != want {
+		t.Errorf("got other lines than wanted:\n%s", diff(got, want))
+	}
+
+	// With a release, but still without its files.
+	got := diff(lines(Options{ModCache: none, CGO: "0", GoVersion: "go1.26.1"}), want)
+	if wantDiff := `+ build application golang.org/toolchain [pkg:golang/golang.org/toolchain@TOOLCHAIN]
++ runtime library stdlib [pkg:golang/stdlib@GO] complete
++ pkg:golang/app → pkg:golang/stdlib@GO
++ GoVersion=GO
+- build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+- runtime library stdlib [pkg:golang/stdlib] complete
+- pkg:golang/app → pkg:golang/stdlib
+- unknown: the Go toolchain: build constraints are read as for go1.24.0, which go.mod asks for
+- unknown: which experiments the Go toolchain has by default, on which the choice of a file depends
+`; got != wantDiff {
+		t.Errorf("with Options.GoVersion: got\n%swant\n%s", got, wantDiff)
+	}
+
+	// With a toolchain that is named and not in PATH.
+	with := lines(Options{Getenv: vars("GOROOT="+goroot(t), "GOMODCACHE="+none, "CGO_ENABLED=0")})
+	if strings.Contains(with, "toolchain:") || !strings.Contains(with, "GoVersion=GO") {
+		t.Errorf("with GOROOT and an empty PATH: got\n%s", with)
+	}
+	if treeDigest(t, dir) != before {
+		t.Error("Load changed the sources")
+	}
+}
+
+// The same Document comes out whatever the number of processors is.
+func TestLoadIsDeterministic(t *testing.T) {
+	want := ""
+	for n := range 20 {
+		old := runtime.GOMAXPROCS(1 + n%4)
+		d, err := Load(t.Context(), "../..", Options{Getenv: getenv()})
+		runtime.GOMAXPROCS(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(t, d); want == "" {
+			want = got
+		} else if got != want {
+			t.Fatal(diff(got, want))
+		}
 	}
 }
 

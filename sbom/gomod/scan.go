@@ -393,11 +393,17 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
 		i = 3
 	}
-	// space skips white space, comments and semicolons.
+	// space skips white space, comments and semicolons, and says in parted
+	// whether a declaration may begin behind them.
+	parted := false
 	space := func() error {
+		parted = false
 		for i < len(data) {
 			switch data[i] {
-			case ' ', '\t', '\r', '\n', '\f', ';':
+			case '\n', ';':
+				parted = true
+				i++
+			case ' ', '\t', '\r', '\f':
 				i++
 			case '/':
 				if i+1 >= len(data) {
@@ -417,6 +423,7 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 						return errShort
 					}
 					n += 4
+					parted = parted || bytes.IndexByte(data[i:i+n], '\n') >= 0
 				default:
 					return errSyntax
 				}
@@ -482,19 +489,32 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 		return h, i, err
 	}
 	var err error
-	if h.name, err = ident(); err != nil && (err != errShort || h.name == "") {
+	if h.name, err = ident(); err == errShort && eof {
+		err = nil
+	}
+	if err != nil {
 		return h, i, err
+	}
+	if !token.IsIdentifier(h.name) {
+		return h, i, errSyntax
 	}
 	for {
 		end := i
-		if err := space(); err != nil {
-			if eof && i == len(data) {
-				err = nil // a file without declarations
-			}
+		err := space()
+		if err == errShort && eof && i == len(data) {
+			err = nil // a file without declarations
+		}
+		if err != nil {
 			return h, end, err
 		}
-		if data[i] != 'i' {
+		if bytes.IndexByte(data[:min(i+1, len(data))], 0) >= 0 {
+			return h, end, errSyntax
+		}
+		if i == len(data) || data[i] != 'i' {
 			return h, end, nil
+		}
+		if !parted {
+			return h, i, errSyntax
 		}
 		if word, err := ident(); err != nil || word != "import" {
 			if err == nil {
@@ -511,13 +531,17 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 			}
 			continue
 		}
-		for i++; ; {
+		i++
+		for first := true; ; first = false {
 			if err := space(); err != nil {
 				return h, i, err
 			}
 			if data[i] == ')' {
 				i++
 				break
+			}
+			if !first && !parted {
+				return h, i, errSyntax
 			}
 			if err := spec(); err != nil {
 				return h, i, err

@@ -137,7 +137,7 @@ func parseVendor(text string) (*vendor, error) {
 		}
 		if f := strings.Fields(line); m.Path != "" && len(f) == 1 && module.CheckImportPath(f[0]) == nil {
 			v.packages[f[0]] = m
-			if old, ok := v.version[m.Path]; !ok || compareVersions(m.Path, old, m.Version) < 0 {
+			if old, ok := v.version[m.Path]; !ok || semver.Compare(old, m.Version) < 0 {
 				v.modules = append(v.modules, m)
 				v.version[m.Path] = m.Version
 			}
