@@ -6,17 +6,20 @@ require (
 	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/hallmark-dev/hallmark v0.0.0
 	github.com/in-toto/attestation v1.2.0
+	github.com/rogpeppe/go-internal v1.16.0
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
+	github.com/secure-systems-lab/go-securesystemslib v0.11.1
 	github.com/spdx/tools-golang v0.5.7
+	golang.org/x/mod v0.42.0
+	golang.org/x/tools v0.51.0
 	google.golang.org/protobuf v1.36.11
 )
 
 require (
 	github.com/anchore/go-struct-converter v0.1.0 // indirect
-	github.com/rogpeppe/go-internal v1.16.0 // indirect
-	github.com/secure-systems-lab/go-securesystemslib v0.11.1 // indirect
-	golang.org/x/text v0.14.0 // indirect
-	golang.org/x/tools v0.26.0 // indirect
+	golang.org/x/crypto v0.55.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 )
 
 replace github.com/hallmark-dev/hallmark => ../..

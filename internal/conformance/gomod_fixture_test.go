@@ -317,7 +317,7 @@ func judgeBinary(t *testing.T, source *sbom.Document, dir string, env map[string
 		case r.Version == "(devel)":
 			line += " in " + r.Path + " for " + gomod.PURL(m.Path, m.Version)
 		default:
-			line = r.Path + " " + r.Version + " " + r.Sum + " for " + gomod.PURL(m.Path, m.Version)
+			line = strings.TrimSpace(r.Path+" "+r.Version+" "+r.Sum) + " for " + gomod.PURL(m.Path, m.Version)
 		}
 		want = append(want, strings.TrimSpace(strings.Replace(line, "(devel)", "", 1)))
 	}
@@ -355,7 +355,7 @@ func judgeBinary(t *testing.T, source *sbom.Document, dir string, env map[string
 // goListEdges returns the imports between modules by what go list prints.
 func goListEdges(t *testing.T, dir string, env map[string]string, tags, pattern string) []string {
 	t.Helper()
-	const format = `{{.ImportPath}},{{if .Standard}}stdlib{{else}}{{with .Module}}{{if and .Replace .Replace.Version}}{{.Replace.Path}}{{else}}{{.Path}}{{end}}{{end}}{{end}}{{range .Imports}},{{.}}{{end}}`
+	const format = `{{.ImportPath}},{{if .Standard}}stdlib{{else}}{{with .Module}}{{if and .Replace .Replace.Version}}{{.Replace.Path}}{{else}}{{.Path}}{{end}}{{else}}{{.ImportPath}}{{end}}{{end}}{{range .Imports}},{{.}}{{end}}`
 	out := runGo(t, dir, env, "list", "-deps", "-buildvcs=false", "-pgo=off", "-tags="+tags, "-f="+format, pattern)
 	module := make(map[string]string)
 	for line := range strings.Lines(string(out)) {

@@ -414,7 +414,7 @@ func (s *settings) readExperiment(text string) error {
 		default:
 			on[name] = value
 		}
-		if !known {
+		if name != "regabi" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -56,8 +56,11 @@ func TestReadSettings(t *testing.T) {
 		{"environment before the file", Options{Getenv: vars("HOME="+filepath.Join(dir, "user"), "GOFLAGS=-tags=env", "GOMODCACHE=/other")}, []string{"cache=/other", "tags=env"}},
 		{"GOENV=off", Options{Getenv: vars("HOME="+filepath.Join(dir, "user"), "GOENV=off")}, []string{"tags="}},
 		{"GOENV", Options{Getenv: vars("GOENV=" + filepath.Join(dir, "other/go/env"))}, []string{"cache=/first/pkg/mod"}},
-		{"options", Options{Getenv: vars(root, "GOOS=plan9", "GOARCH=arm", "CGO_ENABLED=1", "GOFLAGS=-tags=x"), GOOS: "linux", GOARCH: "arm", CGO: "0", Tags: []string{"y"}, ModCache: "m", GoVersion: "go1.25.1"},
-			[]string{"target=linux/arm", "arch=7", "cgo=false", "tags=y", "cache=m", "version=go1.25.1", "std="}},
+		{
+			"options",
+			Options{Getenv: vars(root, "GOOS=plan9", "GOARCH=arm", "CGO_ENABLED=1", "GOFLAGS=-tags=x"), GOOS: "linux", GOARCH: "arm", CGO: "0", Tags: []string{"y"}, ModCache: "m", GoVersion: "go1.25.1"},
+			[]string{"target=linux/arm", "arch=7", "cgo=false", "tags=y", "cache=m", "version=go1.25.1", "std="},
+		},
 		{"the toolchain's defaults", Options{Getenv: vars(root), GOOS: "linux", GOARCH: "arm", GoVersion: "go1.26.3"}, []string{"arch=6", "std=" + filepath.Join(dir, "root/src")}},
 		{"experiments", Options{Getenv: vars(root, "GOEXPERIMENT=jsonv2,nogreenteagc,dwarf5"), GOOS: "linux", GOARCH: "amd64"}, []string{"experiment=jsonv2,nogreenteagc"}},
 		{"no experiments", Options{Getenv: vars(root, "GOEXPERIMENT=none"), GOOS: "linux", GOARCH: "amd64"}, []string{"experiment=nodwarf5,nogreenteagc,norandomizedheapbase64"}},
