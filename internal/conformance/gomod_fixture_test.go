@@ -124,6 +124,42 @@ func TestGoModMissing(t *testing.T) {
 	if err := load(c); err == nil || !strings.Contains(err.Error(), "not in the module cache: example.com/b@v1.0.0") {
 		t.Errorf("a module is not in the cache: got %v", err)
 	}
+	// The go command would extract a zip, but Load writes nothing.
+	runGo(t, c.app, c.env, "mod", "download")
+	if err := os.RemoveAll(filepath.Join(modcache, filepath.FromSlash("example.com/b@v1.0.0"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(c); err == nil || !strings.Contains(err.Error(), "not in the module cache: example.com/b@v1.0.0 (there is no example.com/b@v1.0.0; \"go mod download\" extracts its zip") {
+		t.Errorf("a module is not extracted: got %v", err)
+	}
+	// What was recorded at the download is not what go.sum says.
+	runGo(t, c.app, c.env, "mod", "download")
+	for _, name := range []string{"v1.0.0.ziphash", "v1.0.0.mod"} {
+		file := filepath.Join(modcache, filepath.FromSlash("cache/download/example.com/b/@v"), name)
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append([]byte("x"), data...), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := load(c); err == nil || !strings.Contains(err.Error(), "example.com/b@v1.0.0") || !strings.Contains(err.Error(), "checksum mismatch") {
+			t.Errorf("%s was changed: got %v", name, err)
+		}
+		if err := os.WriteFile(file, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	partial := filepath.Join(modcache, filepath.FromSlash("cache/download/example.com/b/@v/v1.0.0.partial"))
+	if err := os.WriteFile(partial, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(c); err == nil || !strings.Contains(err.Error(), "not completely extracted") {
+		t.Errorf("a module is not completely extracted: got %v", err)
+	}
+	if err := os.Remove(partial); err != nil {
+		t.Fatal(err)
+	}
 	// Everything is there again, but for a sum.
 	runGo(t, c.app, c.env, "mod", "download")
 	if err := load(c); err != nil {

@@ -125,9 +125,9 @@ func newLoader(ms *mains, s *settings) (*loader, error) {
 // workspace is a third kind, which readGraph tells.
 func (l *loader) pruned() bool { return l.mains.work == nil && pruned(l.mains.goVersion()) }
 
-// errUntidy says what the go command says when go.mod lacks what it would have
+// untidy says what the go command says when go.mod lacks what it would have
 // to add.
-func errUntidy(format string, a ...any) error {
+func untidy(format string, a ...any) error {
 	return fmt.Errorf("go.mod is not up to date (\"go mod tidy\" updates it): "+format, a...)
 }
 
@@ -308,11 +308,16 @@ func (l *loader) readGraph(ctx context.Context) (*graph, error) {
 	}
 	begun := make(map[job]bool)
 	enqueue := func(jobs []job, m module.Version, pruning int) []job { // g.mu is held
-		if j := (job{m, pruning}); !begun[j] {
-			begun[j] = true
-			jobs = append(jobs, j)
+		j := job{m, pruning}
+		if begun[j] {
+			return jobs
 		}
-		return jobs
+		if len(begun) == maxGraph {
+			g.errs = append(g.errs, fmt.Errorf("more than %d versions of modules in the module graph", maxGraph))
+			return jobs
+		}
+		begun[j] = true
+		return append(jobs, j)
 	}
 	follow := func(j job) []job {
 		s, err := l.summary(j.m)
@@ -324,12 +329,6 @@ func (l *loader) readGraph(ctx context.Context) (*graph, error) {
 		}
 		if _, ok := g.requires[j.m]; !ok {
 			g.require(j.m, s.require)
-			if len(g.requires) > maxModules {
-				if len(g.requires) == maxModules+1 {
-					g.errs = append(g.errs, fmt.Errorf("more than %d versions of modules in the module graph", maxModules))
-				}
-				return nil
-			}
 		}
 		if j.pruning == prunedGraph && s.pruned() {
 			return nil
@@ -402,7 +401,7 @@ func (l *loader) checkRoots(g *graph) error {
 			continue // a requirement on the main module itself is without effect
 		}
 		if v := g.selected[r.Path]; v != r.Version {
-			return errUntidy("it has %s %s, and %s is required", r.Path, r.Version, v)
+			return untidy("it has %s %s, and %s is required", r.Path, r.Version, v)
 		}
 	}
 	return nil

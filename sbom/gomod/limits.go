@@ -6,7 +6,8 @@ const (
 	maxVendor   = 16 << 20  // bytes of vendor/modules.txt
 	maxEnvFile  = 1 << 20   // bytes of a file of the toolchain's settings
 	maxHeader   = 16 << 20  // bytes of a Go file up to the end of its imports
-	maxModules  = 20_000    // modules that a binary names, or versions of modules in a module graph
+	maxModules  = 20_000    // modules that a binary, a go.mod file or vendor/modules.txt names
+	maxGraph    = 100_000   // versions of modules in a module graph
 	maxPackages = 500_000   // packages of a program
 	maxDirs     = 1_000_000 // directories that a pattern is looked for in
 	maxWorkers  = 16        // files that are read at the same time

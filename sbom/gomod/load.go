@@ -52,52 +52,17 @@ type Options struct {
 
 // Load returns the modules that are linked into the packages asked for, in the
 // module that dir is in, for one target. The Document's Phase is
-// [sbom.PreBuild] and its edges are complete.
-//
-// Load does what the go command would do, and does it itself: it runs no
-// program, uses no network and writes nothing. It reads go.mod and go.work with
-// their sums, or vendor if the go command would use that, the module cache, and
-// the Go files of the program's packages as far as their imports go. Versions
-// are selected as https://go.dev/ref/mod tells: with a pruned graph from Go 1.17
-// on, over all modules of a workspace (go.work; GOWORK=off is for those who
-// build without), with replace and exclude.
-//
-// # The toolchain
-//
-// It is the one of GOROOT, or of the go command in PATH, as with
-// GOTOOLCHAIN=local; three of its files are read, and it is not run. Its release
-// and its experiments decide on build constraints, and its library on what is a
-// standard package. [Options.GoVersion] is for another one than is there, or for
-// none: then an import path is standard if it has no dot in its first
-// element and no module has it. Without any toolchain, build constraints are read
-// as for the release that go.mod asks for; Document.Unknown says so.
-//
-// # Settings
-//
-// Settings are read as the go command does, from [Options.Getenv], from
-// the file that "go env -w" writes, and from the toolchain's go.env. In GOFLAGS,
-// -tags, -race, -msan, -asan, -mod=vendor and -mod=readonly act; -mod=mod,
-// -modfile, -overlay, compilers other than gc and flags that are not known are an error; the
-// others have no effect on which modules are linked. GO111MODULE is without effect.
-//
-// # What is not checked
-//
-// Files of the module cache are used as they are, if the sums that the go
-// command recorded when it downloaded them are those of go.sum. Nothing is
-// compiled: a cycle of imports, an import of another module's internal package or of a command,
-// and C files without cgo are not found. Test files are read only where there is no
-// other file. A directory of a module that is not a main module cannot be asked for by its
-// path in the file system, and neither can standard packages.
-//
-// # Errors
+// [sbom.PreBuild] and its edges are complete. What it reads, and what it does
+// not check, the package comment tells.
 //
 // What is not in the module cache is an error that names each module that is
-// missing and the file that was looked for; a module of which only the zip is there is
-// missing too. What is not in go.sum or go.work.sum is an error as well, and so is
-// any package that cannot be loaded, one that is in two modules, and a go.mod that the
-// go command would have to change: a Document has all modules or does not
-// exist. The other errors are that both Getenv and ModCache are missing, a directory without a module,
-// packages of several modules or of the standard library, malformed files, and a bound that is exceeded.
+// missing and the file that was looked for; a module of which only the zip is
+// there is missing too. So is what is not in go.sum or go.work.sum an error, any
+// package that cannot be loaded, one that two modules have, and a go.mod that the
+// go command would have to change: a Document has all modules or does not exist.
+// The other errors are that both Getenv and ModCache are missing, a directory
+// without a module, packages of several modules or of the standard library,
+// malformed files, settings that are not supported, and a bound that is exceeded.
 func Load(ctx context.Context, dir string, o Options) (*sbom.Document, error) {
 	if o.Getenv == nil && o.ModCache == "" {
 		return nil, errors.New("gomod: Options.Getenv is nil, and Options.ModCache is empty")

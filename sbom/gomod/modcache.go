@@ -27,10 +27,15 @@ type modCache struct {
 type missingError struct {
 	module module.Version
 	file   string // that was looked for, relative to the cache
+	zip    bool   // whether the module's zip is there, so that it needs only be extracted
 }
 
 func (e *missingError) Error() string {
-	return fmt.Sprintf("not in the module cache: %s (there is no %s; \"go mod download\" gets it)", e.module, e.file)
+	how := "gets it"
+	if e.zip {
+		how = "extracts its zip, which is there"
+	}
+	return fmt.Sprintf("not in the module cache: %s (there is no %s; \"go mod download\" %s)", e.module, e.file, how)
 }
 
 // download returns the name of a file of m, relative to the cache.
@@ -61,7 +66,7 @@ func (c *modCache) goMod(m module.Version) ([]byte, error) {
 	}
 	data, err := readBounded(c.path(name), maxGoMod)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &missingError{m, name}
+		return nil, &missingError{module: m, file: name}
 	}
 	if err != nil {
 		return nil, err
@@ -92,7 +97,11 @@ func (c *modCache) tree(m module.Version) (string, error) {
 	}
 	name := p + "@" + v
 	if fi, err := os.Stat(c.path(name)); errors.Is(err, fs.ErrNotExist) {
-		return "", &missingError{m, name}
+		zip, err := download(m, ".zip")
+		if err == nil {
+			_, err = os.Stat(c.path(zip))
+		}
+		return "", &missingError{m, name, err == nil}
 	} else if err != nil {
 		return "", err
 	} else if !fi.IsDir() {
@@ -113,7 +122,7 @@ func (c *modCache) tree(m module.Version) (string, error) {
 	}
 	data, err := readBounded(c.path(hash), maxEnvFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", &missingError{m, hash}
+		return "", &missingError{module: m, file: hash}
 	}
 	if err != nil {
 		return "", err
@@ -141,6 +150,9 @@ func parseSummary(m module.Version, data []byte) (*modSummary, error) {
 	f, err := modfile.ParseLax("go.mod", data, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: malformed go.mod: %w", m, err)
+	}
+	if n := len(f.Require); n > maxModules {
+		return nil, fmt.Errorf("%s: go.mod has %d requirements, want at most %d", m, n, maxModules)
 	}
 	return newSummary(f), nil
 }

@@ -459,3 +459,13 @@ func sortModules(list []module.Version) {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), compareVersions(a.Path, a.Version, b.Version))
 	})
 }
+
+// moduleName returns the module path in the go.mod of a directory, or "" if there
+// is none: one that is vendored need not be there any more.
+func moduleName(dir string) (string, error) {
+	data, err := readBounded(filepath.Join(dir, "go.mod"), maxGoMod)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return modfile.ModulePath(data), err
+}

@@ -214,7 +214,7 @@ func (l *loader) checkVendor() error {
 	if l.pruned() {
 		for _, m := range l.vendor.modules {
 			if v, ok := l.selectedRoot[m.Path]; !ok || v != m.Version {
-				errs = append(errs, errUntidy("it does not require the vendored module %s", m))
+				errs = append(errs, untidy("it does not require the vendored module %s", m))
 			}
 		}
 	}
