@@ -20,8 +20,8 @@ import (
 const usage = `usage: sbom [flags] DIRECTORY|BINARY
 
 Writes what is inside: the modules linked into the packages of a Go module, or
-into a Go binary. The module is read with the go command, without network; a
-module that is missing from the module cache is an error.
+into a Go binary. No program is run and the network is not used: a module that is
+missing from the module cache is an error.
 
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/goproxytest"
+	"golang.org/x/mod/module"
 	"golang.org/x/tools/txtar"
 
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -28,10 +29,19 @@ import (
 // person can check. A case's text has these lines:
 //
 //	setup: ARGS         go ARGS is run in app, with the proxy
+//	sums                go.sum has all modules of the proxy
 //	workspace           go.work is used
 //	package: ARG        what to load and build, "." if absent
 //	target: GOOS/GOARCH
 //	tags: TAG,TAG
+//	env: NAME=VALUE     a variable, after the setup
+//	remove: NAME        a file or directory of the module cache is removed, after the setup
+//	nobuild             no program is built
+//	onetarget           it is not loaded for other targets
+//	error: TEXT         Load and the go command must fail, Load with this text
+//
+// A case without errors is also loaded for other targets, whole and in part, with no
+// file to say what is wanted: the go command is judge enough.
 func TestGoModFixtures(t *testing.T) {
 	proxy := goproxytest.NewTestServer(t, filepath.Join("testdata", "gomod", "proxy"), "")
 	modcache := t.TempDir()
@@ -45,26 +55,48 @@ func TestGoModFixtures(t *testing.T) {
 			dir, app, env := c.dir, c.app, c.env
 			before := treeDigest(t, dir)
 
+			env["GOPROXY"] = "off"
 			o := gomod.Options{Getenv: getenv(env), Packages: []string{c.pattern}}
 			if c.tags != "" {
 				o.Tags = strings.Split(c.tags, ",")
 			}
-			source, err := gomod.Load(t.Context(), app, o)
+			source, err := judgeSource(t, app, o)
+			if treeDigest(t, dir) != before {
+				t.Error("the sources were changed")
+			}
+			if len(c.errors) > 0 {
+				if err == nil {
+					t.Fatal("no error")
+				}
+				for _, text := range c.errors {
+					if !strings.Contains(err.Error(), text) {
+						t.Errorf("got error %v\nwant %q in it", err, text)
+					}
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := graph(source); got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
 			}
-
-			env["GOPROXY"] = "off"
 			if got, want := edges(source), goListEdges(t, app, env, c.tags, c.pattern); !slices.Equal(got, want) {
 				t.Errorf("edges: got\n%s\ngo list has\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
-			if got := treeDigest(t, dir); got != before {
-				t.Error("the sources were changed")
+			if c.build {
+				judgeBinary(t, source, app, env, "-tags="+c.tags, c.pattern)
 			}
-			judgeBinary(t, source, app, env, "-tags="+c.tags, c.pattern)
+
+			for _, target := range []string{"windows/arm64", "darwin/arm64", "js/wasm"} {
+				if c.oneTarget {
+					break
+				}
+				o.GOOS, o.GOARCH, _ = strings.Cut(target, "/")
+				for _, o.Packages = range [][]string{{c.pattern}, nil} {
+					judgeSource(t, app, o)
+				}
+			}
 		})
 	}
 }
@@ -91,6 +123,42 @@ func TestGoModMissing(t *testing.T) {
 	}
 	if err := load(c); err == nil || !strings.Contains(err.Error(), "not in the module cache: example.com/b@v1.0.0") {
 		t.Errorf("a module is not in the cache: got %v", err)
+	}
+	// The go command would extract a zip, but Load writes nothing.
+	runGo(t, c.app, c.env, "mod", "download")
+	if err := os.RemoveAll(filepath.Join(modcache, filepath.FromSlash("example.com/b@v1.0.0"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(c); err == nil || !strings.Contains(err.Error(), "not in the module cache: example.com/b@v1.0.0 (there is no example.com/b@v1.0.0; \"go mod download\" extracts its zip") {
+		t.Errorf("a module is not extracted: got %v", err)
+	}
+	// What was recorded at the download is not what go.sum says.
+	runGo(t, c.app, c.env, "mod", "download")
+	for _, name := range []string{"v1.0.0.ziphash", "v1.0.0.mod"} {
+		file := filepath.Join(modcache, filepath.FromSlash("cache/download/example.com/b/@v"), name)
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append([]byte("x"), data...), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if err := load(c); err == nil || !strings.Contains(err.Error(), "example.com/b@v1.0.0") || !strings.Contains(err.Error(), "checksum mismatch") {
+			t.Errorf("%s was changed: got %v", name, err)
+		}
+		if err := os.WriteFile(file, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	partial := filepath.Join(modcache, filepath.FromSlash("cache/download/example.com/b/@v/v1.0.0.partial"))
+	if err := os.WriteFile(partial, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := load(c); err == nil || !strings.Contains(err.Error(), "not completely extracted") {
+		t.Errorf("a module is not completely extracted: got %v", err)
+	}
+	if err := os.Remove(partial); err != nil {
+		t.Fatal(err)
 	}
 	// Everything is there again, but for a sum.
 	runGo(t, c.app, c.env, "mod", "download")
@@ -145,7 +213,10 @@ type fixture struct {
 	dir, app      string
 	env           map[string]string
 	pattern, tags string
+	build         bool
+	oneTarget     bool
 	want          string
+	errors        []string
 }
 
 // prepare writes the files of a case and runs its setup.
@@ -155,7 +226,7 @@ func prepare(t *testing.T, file, proxy, modcache string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &fixture{dir: t.TempDir(), pattern: "."}
+	c := &fixture{dir: t.TempDir(), pattern: ".", build: true}
 	c.app = filepath.Join(c.dir, "app")
 	c.env = map[string]string{
 		"GOMODCACHE": modcache, "GOFLAGS": "-modcacherw", "GOSUMDB": "off", "GOPROXY": proxy,
@@ -174,7 +245,7 @@ func prepare(t *testing.T, file, proxy, modcache string) *fixture {
 			t.Fatal(err)
 		}
 	}
-	var setups []string
+	var setups, vars, remove []string
 	for line := range strings.Lines(string(archive.Comment)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch key {
@@ -188,12 +259,67 @@ func prepare(t *testing.T, file, proxy, modcache string) *fixture {
 			c.env["GOOS"], c.env["GOARCH"], _ = strings.Cut(value, "/")
 		case "tags":
 			c.tags = value
+		case "env":
+			vars = append(vars, value)
+		case "remove":
+			remove = append(remove, value)
+		case "nobuild":
+			c.build = false
+		case "onetarget":
+			c.oneTarget = true
+		case "sums":
+			if err := os.WriteFile(filepath.Join(c.app, "go.sum"), proxySums(t, c), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		case "error":
+			c.errors = append(c.errors, value)
 		}
+	}
+	if len(remove) > 0 {
+		modcache = t.TempDir()
+		c.env["GOMODCACHE"] = modcache
 	}
 	for _, setup := range setups {
 		runGo(t, c.app, c.env, strings.Fields(setup)...)
 	}
+	for _, name := range remove {
+		if err := os.RemoveAll(filepath.Join(modcache, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v := range vars {
+		name, value, _ := strings.Cut(v, "=")
+		c.env[name] = value
+	}
 	return c
+}
+
+// proxySums returns the lines of go.sum for all modules of the proxy.
+func proxySums(t *testing.T, c *fixture) []byte {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", "gomod", "proxy", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"mod", "download", "-json"}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		i := strings.LastIndex(name, "_v")
+		path, err := module.UnescapePath(strings.ReplaceAll(name[:i], "_", "/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path+"@"+name[i+1:])
+	}
+	var b bytes.Buffer
+	for dec := json.NewDecoder(bytes.NewReader(runGo(t, t.TempDir(), c.env, args...))); dec.More(); {
+		var m struct{ Path, Version, Sum, GoModSum string }
+		if err := dec.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %s %s\n%[1]s %[2]s/go.mod %[4]s\n", m.Path, m.Version, m.Sum, m.GoModSum)
+	}
+	return b.Bytes()
 }
 
 // judgeBinary builds a program and compares what ReadBinary says of it with
@@ -227,7 +353,7 @@ func judgeBinary(t *testing.T, source *sbom.Document, dir string, env map[string
 		case r.Version == "(devel)":
 			line += " in " + r.Path + " for " + gomod.PURL(m.Path, m.Version)
 		default:
-			line = r.Path + " " + r.Version + " " + r.Sum + " for " + gomod.PURL(m.Path, m.Version)
+			line = strings.TrimSpace(r.Path+" "+r.Version+" "+r.Sum) + " for " + gomod.PURL(m.Path, m.Version)
 		}
 		want = append(want, strings.TrimSpace(strings.Replace(line, "(devel)", "", 1)))
 	}
@@ -265,7 +391,7 @@ func judgeBinary(t *testing.T, source *sbom.Document, dir string, env map[string
 // goListEdges returns the imports between modules by what go list prints.
 func goListEdges(t *testing.T, dir string, env map[string]string, tags, pattern string) []string {
 	t.Helper()
-	const format = `{{.ImportPath}},{{if .Standard}}stdlib{{else}}{{with .Module}}{{if and .Replace .Replace.Version}}{{.Replace.Path}}{{else}}{{.Path}}{{end}}{{end}}{{end}}{{range .Imports}},{{.}}{{end}}`
+	const format = `{{.ImportPath}},{{if .Standard}}stdlib{{else}}{{with .Module}}{{if and .Replace .Replace.Version}}{{.Replace.Path}}{{else}}{{.Path}}{{end}}{{else}}{{.ImportPath}}{{end}}{{end}}{{range .Imports}},{{.}}{{end}}`
 	out := runGo(t, dir, env, "list", "-deps", "-buildvcs=false", "-pgo=off", "-tags="+tags, "-f="+format, pattern)
 	module := make(map[string]string)
 	for line := range strings.Lines(string(out)) {
@@ -352,14 +478,14 @@ func getenv(env map[string]string) func(string) string {
 
 // runGo runs the go command in the process's environment with some variables
 // changed, and returns its standard output.
-func runGo(t *testing.T, dir string, env map[string]string, args ...string) []byte {
+func runGo(t testing.TB, dir string, env map[string]string, args ...string) []byte {
 	t.Helper()
 	out, _ := goCommand(t, dir, env, args...)
 	return out
 }
 
 // goCommand is runGo, and returns the standard error too.
-func goCommand(t *testing.T, dir string, env map[string]string, args ...string) (stdout, stderr []byte) {
+func goCommand(t testing.TB, dir string, env map[string]string, args ...string) (stdout, stderr []byte) {
 	t.Helper()
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir

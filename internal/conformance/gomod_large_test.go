@@ -2,11 +2,13 @@ package conformance
 
 import (
 	"encoding/json"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
@@ -24,9 +26,19 @@ func TestGoModLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := goListEdges(t, downloaded.Dir, env, "", command)
+	for _, target := range []string{"linux/amd64/1", "windows/arm64/0", "darwin/arm64/0"} {
+		e := maps.Clone(env)
+		e["GOOS"], e["GOARCH"], _ = strings.Cut(target[:len(target)-2], "/")
+		e["CGO_ENABLED"] = target[len(target)-1:]
+		goListEdges(t, downloaded.Dir, e, "", command) // downloads what is missing
+		e["GOPROXY"] = "off"
+		if _, err := judgeSource(t, downloaded.Dir, gomod.Options{Getenv: getenv(e), Packages: []string{command}}); err != nil {
+			t.Error(err)
+		}
+	}
 
 	env["GOPROXY"] = "off"
-	source, err := gomod.Load(t.Context(), downloaded.Dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
+	source, err := judgeSource(t, downloaded.Dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +74,36 @@ func TestGoModLarge(t *testing.T) {
 	}
 }
 
+// BenchmarkGoModLarge compares Load with the go command's quickest answer to the
+// same question, in turn, and reports how many times as long Load takes.
+func BenchmarkGoModLarge(b *testing.B) {
+	const module, command = "github.com/prometheus/prometheus@v0.305.0", "./cmd/prometheus"
+	env := map[string]string{"GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": "amd64", "GOEXPERIMENT": "", "GOFIPS140": ""}
+	var downloaded struct{ Dir string }
+	if err := json.Unmarshal(runGo(b, b.TempDir(), env, "mod", "download", "-json", module), &downloaded); err != nil {
+		b.Fatal(err)
+	}
+	o := gomod.Options{Getenv: getenv(env), Packages: []string{command}}
+	goList := func() {
+		runGo(b, downloaded.Dir, env, "list", "-deps", "-json=ImportPath,Module,Standard,Imports", command)
+	}
+	goList() // downloads what is missing, and fills the caches of the go command
+	var load, list time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := gomod.Load(b.Context(), downloaded.Dir, o); err != nil {
+			b.Fatal(err)
+		}
+		load += time.Since(start)
+		start = time.Now()
+		goList()
+		list += time.Since(start)
+	}
+	b.ReportMetric(float64(load)/float64(list), "Load/go-list")
+	b.ReportMetric(float64(load.Milliseconds())/float64(b.N), "ms/Load")
+	b.ReportMetric(float64(list.Milliseconds())/float64(b.N), "ms/go-list")
+}
+
 // TestGoModExamples holds gomod against the go command on the example programs
 // of this repository, built as a release builds them.
 func TestGoModExamples(t *testing.T) {
@@ -69,7 +111,7 @@ func TestGoModExamples(t *testing.T) {
 	env := map[string]string{"GOFLAGS": "", "GOWORK": "off", "GOEXPERIMENT": "", "GOFIPS140": ""}
 	for _, command := range []string{"./release", "./sbom", "./verify"} {
 		t.Run(command, func(t *testing.T) {
-			source, err := gomod.Load(t.Context(), dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
+			source, err := judgeSource(t, dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -71,6 +71,7 @@ func rooms() []room {
 func apart() []struct{ from, to, reason string } {
 	return []struct{ from, to, reason string }{
 		{"verify", "sbom", "an SBOM attestation is a statement with another predicate type; what a policy asks of its contents goes through an interface"},
+		{"sbom", "internal/command", "what is in a program is read from its files: no program is run for it"},
 		{"sign", "sbom", "sign puts any bytes into an envelope and reads none of them"},
 	}
 }

@@ -162,19 +162,19 @@ func FromBuildInfo(info *debug.BuildInfo) (*sbom.Document, error) {
 }
 
 // readModule returns the module that build information describes.
-func readModule(b *debug.Module) (module, error) {
+func readModule(b *debug.Module) (moduleUse, error) {
 	if err := checkModule(b); err != nil {
-		return module{}, err
+		return moduleUse{}, err
 	}
-	m := module{path: b.Path, version: b.Version, sum: b.Sum}
+	m := moduleUse{path: b.Path, version: b.Version, sum: b.Sum}
 	if r := b.Replace; r != nil {
 		if err := checkModule(r); err != nil {
-			return module{}, fmt.Errorf("replacement of %s: %w", b.Path, err)
+			return moduleUse{}, fmt.Errorf("replacement of %s: %w", b.Path, err)
 		}
 		if r.Replace != nil {
-			return module{}, fmt.Errorf("replacement of %s: it is replaced itself", b.Path)
+			return moduleUse{}, fmt.Errorf("replacement of %s: it is replaced itself", b.Path)
 		}
-		m = module{path: r.Path, version: r.Version, sum: r.Sum, replacedPath: b.Path, replacedVersion: b.Version}
+		m = moduleUse{path: r.Path, version: r.Version, sum: r.Sum, replacedPath: b.Path, replacedVersion: b.Version}
 		if m.replacedVersion == develVersion {
 			m.replacedVersion = ""
 		}

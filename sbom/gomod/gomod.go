@@ -26,9 +26,9 @@
 // nor sum, and its name is the one in its own go.mod. Where that is not known,
 // as in a binary, it is the name of the module it replaces.
 //
-// The digest of a module is the dirHash that go.sum has (h1:). It is the one
-// that the go command has recorded; nothing is hashed here. Modules in vendor
-// mode have none, because the go command does not check what is in vendor.
+// The digest of a module is the dirHash that go.sum has (h1:), and that the go
+// command recorded when it downloaded the module; its files are not hashed here.
+// Modules in vendor mode have none, because nothing says what is in vendor.
 //
 // # Properties
 //
@@ -48,6 +48,41 @@
 //	           the path as go.mod has it, if it is a relative one
 //
 // No absolute path is in a Document.
+//
+// # How Load works
+//
+// Load does what the go command would do, and does it itself: it runs no
+// program, uses no network and writes nothing. It reads go.mod and go.work with
+// their sums, the module cache, and the Go files of the program's packages as far
+// as their imports go; or vendor, if the go command would use that. Versions are
+// selected as https://go.dev/ref/mod tells: over all modules of a workspace
+// (GOWORK=off is for those who build without), with replace and exclude, and from
+// Go 1.17 on with a pruned graph, which is read only if go.mod does not suffice.
+//
+// The toolchain is the one of GOROOT or of the go command in PATH, as with
+// GOTOOLCHAIN=local. Three of its files are read, VERSION, go.env and
+// src/internal/buildcfg/zbootstrap.go; it is not run. Its release and its
+// experiments decide on build constraints, and its library on what a standard
+// package is. [Options.GoVersion] names another one than is there: then
+// a package is standard if its path has no dot in the first element and no module
+// has it. With no toolchain at all, build constraints are read as for the release
+// that go.mod asks for, and Document.Unknown says so.
+//
+// Settings are those of the go command, from [Options.Getenv], from the file that
+// "go env -w" writes and from the toolchain's go.env. In GOFLAGS, -tags, -race,
+// -msan, -asan, -mod=vendor and -mod=readonly act. An error are -mod=mod, which
+// lets the go command change go.mod, -modfile and -overlay, with which sources are
+// elsewhere than they are, compilers other than gc, and flags that are not known.
+// The others have no effect on which modules are linked. GO111MODULE has none
+// either.
+//
+// Files of the module cache and of vendor are used as they are; for the cache, the
+// sum that the go command recorded at the download must be that of go.sum. Nothing is
+// compiled, so what only a compiler or linker would refuse is not found: a cycle
+// of imports, an import of a command or of another module's internal package,
+// C files without cgo. Test files are read only where there is no other file. A
+// directory can be asked for if it is in a main module, any other package by its
+// import path.
 package gomod
 
 import (
@@ -74,8 +109,8 @@ const (
 // https://github.com/package-url/purl-spec/blob/main/purl-specification.md
 func PURL(path, version string) string { return purl.Golang(path, version) }
 
-// A module is one module of a program, as go list and a binary both know it.
-type module struct {
+// A moduleUse is one module of a program, as sources and a binary both know it.
+type moduleUse struct {
 	path, version string // version is empty for a main module or a directory
 	sum           string // "h1:…", or empty
 
@@ -87,7 +122,7 @@ type module struct {
 }
 
 // component returns m as a component without edges.
-func (m module) component() (sbom.Component, error) {
+func (m moduleUse) component() (sbom.Component, error) {
 	c := sbom.Component{
 		Type:    sbom.Library,
 		Name:    m.path,

@@ -58,26 +58,24 @@ func TestGoVersion(t *testing.T) {
 	}
 }
 
-func TestGoflag(t *testing.T) {
+func TestSplitFlags(t *testing.T) {
 	for _, test := range []struct {
-		goflags, name, want string
-		ok                  bool
+		goflags string
+		want    []string
 	}{
-		{"", "mod", "", false},
-		{"-mod=mod", "mod", "mod", true},
-		{"--mod=mod", "mod", "mod", true},
-		{" -trimpath\t-mod=vendor ", "mod", "vendor", true},
-		{"-mod=mod -mod=readonly", "mod", "readonly", true},
-		{"'-mod=mod'", "mod", "mod", true},
-		{`"-ldflags=-X main.a=-mod=mod" -tags=x,y`, "mod", "", false},
-		{`'-ldflags=-s -w' '-tags=x y'`, "tags", "x y", true},
-		{"-modfile=x.mod", "mod", "", false},
-		{"-trimpath", "trimpath", "", true},
-		{"'-tags=unfinished", "tags", "unfinished", true},
+		{"", nil},
+		{"-mod=mod", []string{"-mod=mod"}},
+		{" -trimpath\t-mod=vendor ", []string{"-trimpath", "-mod=vendor"}},
+		{"'-mod=mod'", []string{"-mod=mod"}},
+		{`"-ldflags=-X main.a=-mod=mod" -tags=x,y`, []string{"-ldflags=-X main.a=-mod=mod", "-tags=x,y"}},
+		{`'-ldflags=-s -w''-tags=x y'`, []string{"-ldflags=-s -w", "-tags=x y"}},
 	} {
-		if got, ok := goflag(test.goflags, test.name); got != test.want || ok != test.ok {
-			t.Errorf("goflag(%q, %q) = %q, %v, want %q, %v", test.goflags, test.name, got, ok, test.want, test.ok)
+		if got, err := splitFlags(test.goflags); err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("splitFlags(%q) = %q, %v, want %q", test.goflags, got, err, test.want)
 		}
+	}
+	if got, err := splitFlags("-a '-tags=unfinished"); err == nil {
+		t.Errorf("unterminated quote: got %q", got)
 	}
 }
 
@@ -113,12 +111,18 @@ func writeFiles(t testing.TB, files ...string) string {
 	return dir
 }
 
-// goCommand runs the go command in dir as [Load] does, and returns what it prints.
+// goCommand runs the go command in dir, with the environment that [Load] gets
+// but without the network, and returns what it prints.
 func goCommand(t testing.TB, dir string, getenv func(string) string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
-	cmd.Env = environment(Options{Getenv: getenv})
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "GOROOT", "GOPATH", "GOMODCACHE", "GOCACHE", "GOFLAGS", "GOWORK", "GOOS", "GOARCH", "GOEXPERIMENT", "CGO_ENABLED"} {
+		if v := getenv(name); v != "" {
+			cmd.Env = append(cmd.Env, name+"="+v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "GOENV=off", "GOPROXY=off", "GOTOOLCHAIN=local")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -229,7 +233,7 @@ func TestSetRef(t *testing.T) {
 	taken := make(map[string]bool)
 	var refs []string
 	for _, replaced := range []string{"example.com/a", "example.com/b"} {
-		m := module{path: "example.com/fork", replacedPath: replaced, replacedVersion: "v1.0.0", origin: "directory"}
+		m := moduleUse{path: "example.com/fork", replacedPath: replaced, replacedVersion: "v1.0.0", origin: "directory"}
 		c, err := m.component()
 		if err != nil {
 			t.Fatal(err)

@@ -1,11 +1,17 @@
 package gomod
 
-// Bounds on what is read. What is over one is an error that says so. The output
-// of the go command has the bounds of internal/command.
+// Bounds on what is read. What is over one is an error that says so.
 const (
-	maxGoMod    = 16 << 20 // bytes of a go.mod file, as in the go command
-	maxModules  = 20_000   // modules that a binary names
-	maxSettings = 1_000    // build settings that a binary has
-	maxText     = 8 << 10  // bytes of one path, version or setting of a binary
-	maxErrors   = 4 << 10  // bytes of the go command's messages in an error
+	maxGoMod    = 16 << 20  // bytes of a go.mod, go.work or go.sum file; for go.mod as in the go command
+	maxVendor   = 16 << 20  // bytes of vendor/modules.txt
+	maxEnvFile  = 1 << 20   // bytes of a file of the toolchain's settings
+	maxHeader   = 16 << 20  // bytes of a Go file up to the end of its imports
+	maxModules  = 20_000    // modules that a binary, a go.mod file or vendor/modules.txt names
+	maxGraph    = 100_000   // versions of modules in a module graph
+	maxPackages = 500_000   // packages of a program
+	maxDirs     = 1_000_000 // directories that a pattern is looked for in
+	maxWorkers  = 16        // files that are read at the same time
+	maxSettings = 1_000     // build settings that a binary has
+	maxText     = 8 << 10   // bytes of one path, version or setting of a binary
+	maxFaults   = 100       // errors that are told of together
 )

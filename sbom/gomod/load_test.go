@@ -2,11 +2,10 @@ package gomod
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -284,6 +283,13 @@ func TestLoadErrors(t *testing.T) {
 		"ok/go.mod", "module example.com/ok\n\ngo 1.25.0\n",
 		"ok/main.go", "package main\n\nfunc main() {}\n",
 		"goenv", "GOFLAGS=-mod=mod\n",
+		"badsum/go.mod", "module example.com/badsum\n",
+		"badsum/go.sum", "\nexample.com/x v1.0.0\n",
+		"badsum/main.go", "package main\n\nfunc main() {}\n",
+		"bad.work", "go 1.25.0\n\nuse\n",
+		"twice.work", "go 1.25.0\n\nuse ./ok\n\nuse ./ok/.\n",
+		"gone/go.mod", "module example.com/gone\n\ngo 1.25.0\n\nrequire example.com/x v1.0.0\n\nreplace example.com/x => ../none\n",
+		"gone/main.go", "package main\n\nimport _ \"example.com/x\"\n\nfunc main() {}\n",
 	)
 	before := treeDigest(t, dir)
 	for _, test := range []struct {
@@ -292,6 +298,22 @@ func TestLoadErrors(t *testing.T) {
 		want      []string // in the error
 	}{
 		{"no getenv", "ok", Options{}, []string{"Getenv is nil"}},
+		{"no module cache", "ok", Options{Getenv: vars()}, []string{"module cache is unknown"}},
+		{"a file", "ok/main.go", Options{Getenv: getenv()}, []string{"main.go is not a directory"}},
+		{"workspace file that is not there", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "none.work"))}, []string{"go.work", "no such file"}},
+		{"relative workspace", "ok", Options{Getenv: getenv("GOWORK=x.work")}, []string{"GOWORK is x.work"}},
+		{"all packages there are", "ok", Options{Getenv: getenv(), Packages: []string{"all"}}, []string{"all", "standard library"}},
+		{"every path there is", "ok", Options{Getenv: getenv(), Packages: []string{"..."}}, []string{"standard library"}},
+		{"directory of nobody", "ok", Options{Getenv: getenv(), Packages: []string{"../syntax"}}, []string{"not of the main module"}},
+		{"directories of nobody", "ok", Options{Getenv: getenv(), Packages: []string{"../..."}}, []string{"not of a main module"}},
+		{"version in an import path", "ok", Options{Getenv: getenv(), Packages: []string{"example.com/ok@v1.0.0"}}, []string{"has no version"}},
+		{"files of two directories", "ok", Options{Getenv: getenv(), Packages: []string{"main.go", "../syntax/main.go"}}, []string{"in one directory"}},
+		{"a file and a package", "ok", Options{Getenv: getenv(), Packages: []string{"main.go", "."}}, []string{"must be .go files"}},
+		{"-modfile", "ok", Options{Getenv: getenv("GOFLAGS=-modfile=x.mod")}, []string{"-modfile, which is not supported"}},
+		{"malformed go.sum", "badsum", Options{Getenv: getenv()}, []string{"malformed go.sum", "go.sum:2", "2 fields"}},
+		{"malformed go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "bad.work"))}, []string{"malformed go.work", "bad.work:3"}},
+		{"a module twice in go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "twice.work"))}, []string{"appears several times"}},
+		{"replaced by nothing", "gone", Options{Getenv: getenv()}, []string{"example.com/x@v1.0.0", "replaced by a directory", "no such file"}},
 		{"no go.mod", "nomod", Options{Getenv: getenv()}, []string{"no go.mod in"}},
 		{"empty directory", "empty", Options{Getenv: getenv()}, []string{"no go.mod in"}},
 		{"no directory", "none", Options{Getenv: getenv()}, []string{"none", "no such file"}},
@@ -306,7 +328,6 @@ func TestLoadErrors(t *testing.T) {
 		{"-mod=mod", "ok", Options{Getenv: getenv("GOFLAGS=-mod=mod")}, []string{"GOFLAGS has -mod=mod"}},
 		{"-mod=mod by go env -w", "ok", Options{Getenv: getenv("GOFLAGS=", "GOENV="+filepath.Join(dir, "goenv"))}, []string{"GOFLAGS has -mod=mod"}},
 		{"unknown flag in GOFLAGS", "ok", Options{Getenv: getenv("GOFLAGS=-nosuchflag")}, []string{"-nosuchflag"}},
-		{"no go command", "ok", Options{Getenv: getenv("PATH=" + dir)}, []string{"go", exec.ErrNotFound.Error()}},
 		{"no such package", "ok", Options{Getenv: getenv(), Packages: []string{"./nothing"}}, []string{"nothing"}},
 		{"a flag for a package", "ok", Options{Getenv: getenv(), Packages: []string{"-mod=mod"}}, []string{"-mod=mod"}},
 		{"standard library", "ok", Options{Getenv: getenv(), Packages: []string{"fmt"}}, []string{"fmt is of the standard library"}},
@@ -338,77 +359,92 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-// What go list could say that it does not say of a module on this machine.
-func TestAssemble(t *testing.T) {
-	const sum = `"h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
-	env := map[string]string{"GOVERSION": "go1.27-devel_9d3a6b1", "GOHOSTOS": "linux", "GOHOSTARCH": "amd64", "GOOS": "plan9", "GOARCH": "mipsle", "GOMIPS": "softfloat", "GOFIPS140": "latest"}
-	for _, test := range []struct {
-		name, packages, want string // want is part of the error or of the summary
-	}{
-		{
-			"replaced by a module", `[
-			{"ImportPath": "fmt", "Standard": true, "DepOnly": true},
-			{"ImportPath": "example.com/a/x", "DepOnly": true, "Imports": ["fmt"], "Module": {"Path": "example.com/a", "Version": "v1.0.0", "Dir": "/cache/b",
-				"Replace": {"Path": "example.com/b", "Version": "v2.0.0+incompatible", "Sum": ` + sum + `}}},
-			{"ImportPath": "example.com/app", "Name": "main", "Imports": ["example.com/a/x", "C", "fmt"], "CgoFiles": ["x.go"], "Module": {"Path": "example.com/app", "Main": true}}]`,
-			`runtime application example.com/app [pkg:golang/example.com/app] complete
-runtime library example.com/b [pkg:golang/example.com/b@v2.0.0%2Bincompatible] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= for pkg:golang/example.com/a@v1.0.0 complete
+// Neither a toolchain nor an environment is needed.
+func TestLoadWithoutToolchain(t *testing.T) {
+	dir := writeFiles(t,
+		"go.mod", "module app\n\ngo 1.24.0\n\nrequire example.com/lib v1.0.0\n\nreplace example.com/lib => ./lib\n",
+		"main.go", "package main\n\nimport (\n\t_ \"app/inner\"\n\t_ \"net/http\"\n\t_ \"example.com/lib\"\n)\n\nfunc main() {}\n",
+		"inner/i.go", "package inner\n",
+		"inner/new.go", "//go:build go1.25\n\npackage inner\n\nimport _ \"example.com/lib/new\"\n",
+		"inner/map.go", "//go:build goexperiment.swissmap\n\npackage inner\n",
+		"lib/go.mod", "module example.com/lib\n",
+		"lib/l.go", "package lib\n",
+		"lib/new/n.go", "package new\n",
+	)
+	before := treeDigest(t, dir)
+	lines := func(o Options) string {
+		t.Helper()
+		o.GOOS, o.GOARCH = "linux", "amd64"
+		d, err := Load(t.Context(), dir, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return summary(t, d)
+	}
+	want := `runtime application app [pkg:golang/app] complete
+runtime library example.com/lib [pkg:golang/example.com/lib] for pkg:golang/example.com/lib@v1.0.0 directory=./lib origin=directory complete
 build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
 runtime library stdlib [pkg:golang/stdlib] complete
-pkg:golang/example.com/app → pkg:golang/example.com/b@v2.0.0%2Bincompatible
-pkg:golang/example.com/app → pkg:golang/stdlib
-pkg:golang/example.com/b@v2.0.0%2Bincompatible → pkg:golang/stdlib
-GOARCH=mipsle
-GOFIPS140=latest
-GOMIPS=softfloat
-GOOS=plan9
-GoVersion=GO
-Path=example.com/app
+pkg:golang/app → pkg:golang/example.com/lib
+pkg:golang/app → pkg:golang/stdlib
+CGO_ENABLED=0
+GOAMD64=v1
+GOARCH=amd64
+GOOS=linux
+Path=app
 mode=module
 unknown: the version of the main module
-unknown: which C libraries are linked by the packages that use cgo
-`,
-		},
-		{
-			"a command of a dependency", `[{"ImportPath": "example.com/tool/cmd/t", "Name": "main", "Module": {"Path": "example.com/tool", "Version": "v1.0.0", "Dir": "/x", "Sum": ` + sum + `}}]`,
-			"runtime application example.com/tool [pkg:golang/example.com/tool@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= complete\n",
-		},
-		{
-			"an absolute directory", `[
-			{"ImportPath": "example.com/a", "DepOnly": true, "Module": {"Path": "example.com/a", "Version": "v1.0.0", "Dir": "/home/me/a", "Replace": {"Path": "/home/me/a", "GoMod": "/home/me/a/none"}}},
-			{"ImportPath": "example.com/app", "Module": {"Path": "example.com/app", "Main": true}}]`,
-			"runtime library example.com/a [pkg:golang/example.com/a] for pkg:golang/example.com/a@v1.0.0 origin=directory complete\n",
-		},
-		{
-			"malformed sum", `[{"ImportPath": "example.com/x", "Module": {"Path": "example.com/x", "Version": "v1.0.0", "Dir": "/x", "Sum": "h2:abc"}}]`,
-			`module example.com/x v1.0.0: malformed module sum "h2:abc"`,
-		},
-		{
-			"an import that is not listed", `[{"ImportPath": "example.com/x", "Imports": ["example.com/y"], "Module": {"Path": "example.com/x", "Main": true}}]`,
-			"package example.com/x imports example.com/y, which is not listed",
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var packages []listed
-			if err := json.Unmarshal([]byte(test.packages), &packages); err != nil {
-				t.Fatal(err)
-			}
-			d, err := assemble(packages, env, Options{})
-			got := ""
-			if err != nil {
-				got = err.Error()
-			} else {
-				got = summary(t, d)
-			}
-			if !strings.Contains(got, test.want) {
-				t.Errorf("got\n%s\nwant\n%s", got, test.want)
-			}
-		})
+unknown: the Go toolchain: build constraints are read as for go1.24.0, which go.mod asks for
+unknown: which experiments the Go toolchain has by default, on which the choice of a file depends
+`
+	none := t.TempDir()
+	if got := lines(Options{ModCache: none, CGO: "0"}); got != want {
+		t.Errorf("got other lines than wanted:\n%s", diff(got, want))
+	}
+	if got := lines(Options{Getenv: vars("GOMODCACHE=" + none)}); got != want {
+		t.Errorf("got other lines than wanted:\n%s", diff(got, want))
 	}
 
-	packages := []listed{{ImportPath: "example.com/tool", Module: &listedModule{Path: "example.com/tool", Version: "v1.0.0", Dir: "/x"}}}
-	if _, err := assemble(packages, env, Options{Version: "v2.0.0"}); err == nil || !strings.Contains(err.Error(), "has version v1.0.0, not v2.0.0") {
-		t.Errorf("two versions of the main module: got %v", err)
+	// With a release, but still without its files.
+	got := diff(lines(Options{ModCache: none, CGO: "0", GoVersion: "go1.26.1"}), want)
+	if wantDiff := `+ build application golang.org/toolchain [pkg:golang/golang.org/toolchain@TOOLCHAIN]
++ runtime library stdlib [pkg:golang/stdlib@GO] complete
++ pkg:golang/app → pkg:golang/stdlib@GO
++ GoVersion=GO
+- build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
+- runtime library stdlib [pkg:golang/stdlib] complete
+- pkg:golang/app → pkg:golang/stdlib
+- unknown: the Go toolchain: build constraints are read as for go1.24.0, which go.mod asks for
+- unknown: which experiments the Go toolchain has by default, on which the choice of a file depends
+`; got != wantDiff {
+		t.Errorf("with Options.GoVersion: got\n%swant\n%s", got, wantDiff)
+	}
+
+	// With a toolchain that is named and not in PATH.
+	with := lines(Options{Getenv: vars("GOROOT="+goroot(t), "GOMODCACHE="+none, "CGO_ENABLED=0")})
+	if strings.Contains(with, "toolchain:") || !strings.Contains(with, "GoVersion=GO") {
+		t.Errorf("with GOROOT and an empty PATH: got\n%s", with)
+	}
+	if treeDigest(t, dir) != before {
+		t.Error("Load changed the sources")
+	}
+}
+
+// The same Document comes out whatever the number of processors is.
+func TestLoadIsDeterministic(t *testing.T) {
+	want := ""
+	for n := range 20 {
+		old := runtime.GOMAXPROCS(1 + n%4)
+		d, err := Load(t.Context(), "../..", Options{Getenv: getenv()})
+		runtime.GOMAXPROCS(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := summary(t, d); want == "" {
+			want = got
+		} else if got != want {
+			t.Fatal(diff(got, want))
+		}
 	}
 }
 
