@@ -221,7 +221,8 @@ func sortProperties(ps []Property) {
 //   - a Verification that is none of this package's;
 //   - a Distribution of a component that is not [Recomputed], without a Path or
 //     Digests, with a Digest that is not [hallmark.Digest.Secure], or with a URL
-//     that is not absolute or that names a user, who might have a password;
+//     that is not absolute and escaped or that names a user, who might have a
+//     password;
 //   - two components with the same Ref;
 //   - a main component that is not part of the artifact;
 //   - an edge with an end that is not in d, or that leads to its own start;
@@ -309,8 +310,8 @@ func (d *Document) Check() error {
 				}
 			}
 			// The URL is not in the error: a password is not for logs.
-			if u, err := url.Parse(f.URL); f.URL != "" && (err != nil || u.Host == "" || u.User != nil) {
-				fail("%s: distribution: want an absolute URL without a user", where)
+			if u, err := url.Parse(f.URL); f.URL != "" && (err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.String() != f.URL) {
+				fail("%s: distribution: want an absolute, escaped URL without a user", where)
 			}
 			text(where, f.Path, f.URL)
 		}

@@ -95,8 +95,9 @@ func TestCheck(t *testing.T) {
 			}
 			distributed(d).Digests[0] = h1
 		}, `sbom: d: distribution: digest "dirHash:81006d1a18f1ca476363d6216694a5648b1b9da136f8f8237cb5944139e86755" does not identify a file`},
-		{"distribution with a password", func(d *sbom.Document) { distributed(d).URL = "https://me:secret@example.com/d.zip" }, "sbom: d: distribution: want an absolute URL without a user"},
-		{"distribution nowhere", func(d *sbom.Document) { distributed(d).URL = "d.zip" }, "sbom: d: distribution: want an absolute URL without a user"},
+		{"distribution with a password", func(d *sbom.Document) { distributed(d).URL = "https://me:secret@example.com/d.zip" }, "sbom: d: distribution: want an absolute, escaped URL without a user"},
+		{"distribution nowhere", func(d *sbom.Document) { distributed(d).URL = "d.zip" }, "sbom: d: distribution: want an absolute, escaped URL without a user"},
+		{"distribution with a space", func(d *sbom.Document) { distributed(d).URL = "https://example.com/a b.zip" }, "sbom: d: distribution: want an absolute, escaped URL without a user"},
 		{"distribution not UTF-8", func(d *sbom.Document) { distributed(d).Path = "\xff" }, `sbom: d: text "\xff" is not UTF-8`},
 		{"edge from nowhere", func(d *sbom.Document) { d.Edges[0].From = "x" }, "sbom: edge x → c: an end is not in the document"},
 		{"edge to nowhere", func(d *sbom.Document) { d.Edges[0].To = "x" }, "sbom: edge a → x: an end is not in the document"},
