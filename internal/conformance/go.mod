@@ -10,6 +10,7 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/secure-systems-lab/go-securesystemslib v0.11.1
 	github.com/spdx/tools-golang v0.5.7
+	golang.org/x/mod v0.42.0
 	golang.org/x/tools v0.51.0
 	google.golang.org/protobuf v1.36.11
 )
@@ -17,7 +18,6 @@ require (
 require (
 	github.com/anchore/go-struct-converter v0.1.0 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
-	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.41.0 // indirect
 )
