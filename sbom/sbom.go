@@ -20,6 +20,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +74,15 @@ type Component struct {
 	// file that could be downloaded.
 	Digests []hallmark.Digest
 
+	// Verification says how far it has been proved that the component is what
+	// its ecosystem has under its name and version.
+	Verification Verification
+
+	// Distribution is the file that the component is distributed as. Nil
+	// unless the content of such a file was hashed and has the component's
+	// digest, so that its Verification is [Recomputed] at least.
+	Distribution *Distribution
+
 	// Replaces is the PURL of the component that was asked for and that this
 	// one is used instead of, as a replace directive does in Go.
 	Replaces string
@@ -82,6 +92,50 @@ type Component struct {
 
 	// Properties are facts that have no field, sorted.
 	Properties []Property
+}
+
+// A Distribution is a file that a component is distributed as; for a Go module,
+// its zip.
+type Distribution struct {
+	// Path is the name of the file as its ecosystem has it, below the base URL
+	// of any who serves it. For a Go module it is the one of the module proxy
+	// protocol, "golang.org/x/mod/@v/v0.42.0.zip".
+	Path string
+
+	// URL is where the file can be had: a base URL that the caller named, and
+	// Path. Empty if none was named; nobody has looked there.
+	URL string
+
+	// Digests are those of the file's bytes.
+	Digests []hallmark.Digest
+}
+
+// A Verification is a level of proof that a component is what its ecosystem has
+// under its name and version. Each level has those before it within.
+type Verification string
+
+// The levels, from the lowest to the highest.
+const (
+	// Unverified is the zero Verification: nothing is known.
+	Unverified Verification = ""
+
+	// Listed: the component's digest is recorded where its user's ecosystem
+	// keeps such digests. For a Go module this is go.sum, or the binary.
+	Listed Verification = "listed"
+
+	// Recomputed: the component's files were hashed, and have that digest.
+	Recomputed Verification = "recomputed"
+
+	// Included: the digest is in the ecosystem's public, signed log. For Go
+	// this is the checksum database.
+	Included Verification = "included"
+)
+
+// AtLeast reports whether v is the level w or a higher one. A level that is not
+// known is below all others.
+func (v Verification) AtLeast(w Verification) bool {
+	levels := []Verification{Unverified, Listed, Recomputed, Included}
+	return slices.Index(levels, v) >= slices.Index(levels, w) && slices.Contains(levels, w)
 }
 
 // A Property is a named fact.
@@ -164,6 +218,11 @@ func sortProperties(ps []Property) {
 //   - a component without a Ref or a name, with a type, a scope or a completeness
 //     that is none of this package's, with a zero Digest, or with a PURL or a
 //     Replaces that does not begin with "pkg:";
+//   - a Verification that is none of this package's;
+//   - a Distribution of a component that is not [Recomputed], without a Path or
+//     Digests, with a Digest that is not [hallmark.Digest.Secure], or with a URL
+//     that is not absolute and escaped or that names a user, who might have a
+//     password;
 //   - two components with the same Ref;
 //   - a main component that is not part of the artifact;
 //   - an edge with an end that is not in d, or that leads to its own start;
@@ -234,6 +293,27 @@ func (d *Document) Check() error {
 			if dg.IsZero() {
 				fail("%s: a digest is zero", where)
 			}
+		}
+		if !c.Verification.AtLeast(Unverified) {
+			fail("%s: verification %q is not known", where, c.Verification)
+		}
+		if f := c.Distribution; f != nil {
+			if !c.Verification.AtLeast(Recomputed) {
+				fail("%s: a distribution, but its verification is %q, want %q or more", where, c.Verification, Recomputed)
+			}
+			if f.Path == "" || len(f.Digests) == 0 {
+				fail("%s: a distribution without a path or without digests", where)
+			}
+			for _, dg := range f.Digests {
+				if !dg.Secure() {
+					fail("%s: distribution: digest %q does not identify a file", where, dg)
+				}
+			}
+			// The URL is not in the error: a password is not for logs.
+			if u, err := url.Parse(f.URL); f.URL != "" && (err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.String() != f.URL) {
+				fail("%s: distribution: want an absolute, escaped URL without a user", where)
+			}
+			text(where, f.Path, f.URL)
 		}
 		text(where, c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
 		properties(where, c.Properties)

@@ -81,6 +81,24 @@ func TestCheck(t *testing.T) {
 		{"purl", func(d *sbom.Document) { d.Components[3].PURL = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
 		{"replaces", func(d *sbom.Document) { d.Components[3].Replaces = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
 		{"digest", func(d *sbom.Document) { d.Components[3].Digests = make([]hallmark.Digest, 1) }, "sbom: d: a digest is zero"},
+		{"verification", func(d *sbom.Document) { d.Components[3].Verification = "certain" }, `sbom: d: verification "certain" is not known`},
+		{"distribution unverified", func(d *sbom.Document) {
+			d.Components[3].Verification = sbom.Listed
+			d.Components[3].Distribution = distribution()
+		}, `sbom: d: a distribution, but its verification is "listed", want "recomputed" or more`},
+		{"distribution without path", func(d *sbom.Document) { distributed(d).Path = "" }, "sbom: d: a distribution without a path or without digests"},
+		{"distribution without digests", func(d *sbom.Document) { distributed(d).Digests = nil }, "sbom: d: a distribution without a path or without digests"},
+		{"distribution with a dirHash", func(d *sbom.Document) {
+			h1, err := hallmark.ParseH1("h1:gQBtGhjxykdjY9YhZpSlZIsbnaE2+PgjfLWUQTnoZ1U=")
+			if err != nil {
+				panic(err)
+			}
+			distributed(d).Digests[0] = h1
+		}, `sbom: d: distribution: digest "dirHash:81006d1a18f1ca476363d6216694a5648b1b9da136f8f8237cb5944139e86755" does not identify a file`},
+		{"distribution with a password", func(d *sbom.Document) { distributed(d).URL = "https://me:secret@example.com/d.zip" }, "sbom: d: distribution: want an absolute, escaped URL without a user"},
+		{"distribution nowhere", func(d *sbom.Document) { distributed(d).URL = "d.zip" }, "sbom: d: distribution: want an absolute, escaped URL without a user"},
+		{"distribution with a space", func(d *sbom.Document) { distributed(d).URL = "https://example.com/a b.zip" }, "sbom: d: distribution: want an absolute, escaped URL without a user"},
+		{"distribution not UTF-8", func(d *sbom.Document) { distributed(d).Path = "\xff" }, `sbom: d: text "\xff" is not UTF-8`},
 		{"edge from nowhere", func(d *sbom.Document) { d.Edges[0].From = "x" }, "sbom: edge x → c: an end is not in the document"},
 		{"edge to nowhere", func(d *sbom.Document) { d.Edges[0].To = "x" }, "sbom: edge a → x: an end is not in the document"},
 		{"edge to itself", func(d *sbom.Document) { d.Edges[0].To = "a" }, "sbom: edge a → a leads to its own start"},
@@ -97,6 +115,48 @@ func TestCheck(t *testing.T) {
 		tt.change(d)
 		if err := d.Check(); err == nil || err.Error() != tt.want {
 			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+func distribution() *sbom.Distribution {
+	d, err := hallmark.ParseDigest("sha256:" + strings.Repeat("0", 64))
+	if err != nil {
+		panic(err)
+	}
+	return &sbom.Distribution{
+		Path:    "d/@v/v1.zip",
+		URL:     "https://example.com/d/@v/v1.zip",
+		Digests: []hallmark.Digest{d},
+	}
+}
+
+// distributed gives d's component d a distribution.
+func distributed(d *sbom.Document) *sbom.Distribution {
+	d.Components[3].Verification = sbom.Recomputed
+	d.Components[3].Distribution = distribution()
+	return d.Components[3].Distribution
+}
+
+func TestDistribution(t *testing.T) {
+	d := document()
+	distributed(d)
+	if err := d.Check(); err != nil {
+		t.Error(err)
+	}
+	d.Components[3].Verification, d.Components[3].Distribution.URL = sbom.Included, ""
+	if err := d.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVerification(t *testing.T) {
+	levels := []sbom.Verification{"certain", sbom.Unverified, sbom.Listed, sbom.Recomputed, sbom.Included}
+	for i, v := range levels {
+		for j, w := range levels {
+			if got, want := v.AtLeast(w), i >= j && j > 0; got != want {
+				t.Errorf("%q at least %q: %t", v, w, got)
+			}
 		}
 	}
 }

@@ -2,12 +2,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
@@ -15,6 +19,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
+	"github.com/hallmark-dev/hallmark/sbom/sumdb"
 )
 
 const usage = `usage: sbom [flags] DIRECTORY|BINARY
@@ -23,9 +28,17 @@ Writes what is inside: the modules linked into the packages of a Go module, or
 into a Go binary. No program is run and the network is not used: a module that is
 missing from the module cache is an error.
 
+With -verify, every module is hashed in the module cache and looked up in the Go
+checksum database, as far as the module cache has that; the network is not used.
+A table on standard error says how far each was proved, and the document says it
+too: listed (go.sum or the binary has a sum), recomputed (the files have that
+sum), included (the checksum database has it). A module that is another one is
+told of, and no document is written.
+
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 
-Exit code: 0 done; 2 it could not be done, and nothing was written.`
+Exit code: 0 done; 1 a module is not what its sum says; 2 it could not be done.
+With 1 and 2 nothing was written.`
 
 func main() { cli.Main("sbom", run) }
 
@@ -37,11 +50,17 @@ func run(ctx context.Context, args []string) error {
 	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
 	target := flags.String("target", "", "`GOOS/GOARCH` to describe; the go command's own by default")
 	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
+	verify := flags.Bool("verify", false, "prove that modules are those of their names, and say how far that went")
+	distribution := flags.String("distribution", "", "with -verify: the `URL` of a module proxy, to give the zips of modules an address and digests")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {
 		return errors.New("want one directory or binary (-h lists the flags)")
+	}
+
+	if *distribution != "" && !*verify {
+		return errors.New("-distribution is for -verify")
 	}
 
 	var marshal func(*sbom.Document, sbom.Stamp) ([]byte, error)
@@ -61,9 +80,25 @@ func run(ctx context.Context, args []string) error {
 	progress := cli.NewProgress()
 	progress.Step("reading %s", flags.Arg(0))
 	doc, err := read(ctx, flags.Arg(0), packages, *target, *tags)
+	if err == nil && *verify {
+		err = verifyModules(ctx, doc, *distribution, func(done, total int) {
+			progress.Step("hashing modules, %d of %d", done, total)
+		})
+	}
 	progress.Stop()
+	_, mismatch := errors.AsType[*gomod.MismatchError](err)
+	_, security := errors.AsType[*sumdb.SecurityError](err)
+	if mismatch || security {
+		fmt.Fprintln(os.Stderr, err)
+		return cli.ErrFindings
+	}
 	if err != nil {
 		return err
+	}
+	if *verify {
+		if err := printLevels(os.Stderr, doc); err != nil {
+			return err
+		}
 	}
 	data, err := marshal(doc, sbom.Stamp{Created: created, Tool: tool()})
 	if err != nil {
@@ -107,6 +142,46 @@ func read(ctx context.Context, path string, packages []string, target, tags stri
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return doc, nil
+}
+
+// verifyModules proves what it can with what is on this machine.
+func verifyModules(ctx context.Context, doc *sbom.Document, distribution string, progress func(done, total int)) error {
+	modCache, gopath, err := gomod.CacheDirs(os.Getenv)
+	if err != nil {
+		return err
+	}
+	db, err := sumdb.Open(os.DirFS(filepath.Join(modCache, "cache", "download", "sumdb")), sumdb.Options{
+		Config: os.DirFS(filepath.Join(gopath, "pkg", "sumdb")),
+	})
+	if err != nil {
+		return err
+	}
+	return gomod.Verify(ctx, doc, gomod.VerifyOptions{
+		ModCache:         modCache,
+		Database:         db,
+		DistributionBase: distribution,
+		Progress:         progress,
+	})
+}
+
+// printLevels prints a line for each component, and one for all of them.
+func printLevels(w io.Writer, doc *sbom.Document) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "COMPONENT\tVERSION\tVERIFICATION\t")
+	count := make(map[sbom.Verification]int)
+	for _, c := range doc.Components {
+		count[c.Verification]++
+		why := ""
+		for _, p := range c.Properties {
+			if p.Name == "unverified" || p.Name == "origin" {
+				why = p.Value
+			}
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.Name, c.Version, cmp.Or(c.Verification, "none"), why)
+	}
+	fmt.Fprintf(tw, "%d components: %d included, %d recomputed, %d listed, %d none\n", len(doc.Components),
+		count[sbom.Included], count[sbom.Recomputed], count[sbom.Listed], count[sbom.Unverified])
+	return tw.Flush()
 }
 
 // tool names this program, with the version of the module that it is from.

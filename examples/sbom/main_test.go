@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 )
 
 func write(t *testing.T, dir, name, text string) string {
@@ -98,6 +100,74 @@ func TestFormats(t *testing.T) {
 	}
 }
 
+// The modules of the running test are in the module cache, or it could not have
+// been built. Whether the cache knows the checksum database depends on how
+// they came there.
+func TestVerify(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modCache, gopath := goEnv(t, "GOMODCACHE"), goEnv(t, "GOPATH")
+	t.Setenv("GOPATH", gopath)
+	t.Setenv("GOMODCACHE", modCache)
+	file := filepath.Join(t.TempDir(), "sbom.json")
+	if err := run(t.Context(), []string{"-verify", "-distribution", "https://modules.example", "-o", file, binary}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		Components []struct {
+			Name               string
+			Properties         []struct{ Name, Value string }
+			ExternalReferences []struct{ URL, Type string }
+		}
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	verified := 0
+	for _, c := range doc.Components {
+		for _, p := range c.Properties {
+			if p.Name == "hallmark:go:verification" {
+				verified++
+				if p.Value != "recomputed" && p.Value != "included" {
+					t.Errorf("%s is %s", c.Name, p.Value)
+				}
+				if len(c.ExternalReferences) != 1 || !strings.HasPrefix(c.ExternalReferences[0].URL, "https://modules.example/") {
+					t.Errorf("%s: external references %v", c.Name, c.ExternalReferences)
+				}
+			}
+		}
+	}
+	if verified < 2 {
+		t.Errorf("%d of %d components are verified", verified, len(doc.Components))
+	}
+
+	// A module that has other files.
+	t.Setenv("GOMODCACHE", t.TempDir())
+	write(t, os.Getenv("GOMODCACHE"), "github.com/!cyclone!d!x/cyclonedx-go@v0.12.0/x.go", "package x")
+	if err := run(t.Context(), []string{"-verify", "-o", file + ".2", binary}); !errors.Is(err, cli.ErrFindings) {
+		t.Errorf("got %v, want findings", err)
+	}
+	if _, err := os.Stat(file + ".2"); err == nil {
+		t.Error("a document was written")
+	}
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
 func TestBadInput(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "")
 	dir := module(t)
@@ -122,6 +192,8 @@ func TestBadInput(t *testing.T) {
 		{name: "no binary", args: []string{text}, want: "malformed binary"},
 		{name: "target of a binary", args: []string{"-target", "linux/amd64", text}, want: "are for directories"},
 		{name: "package", args: []string{"-package", "./gone", dir}, want: "gone"},
+		{name: "distribution alone", args: []string{"-distribution", "https://modules.example", dir}, want: "-distribution is for -verify"},
+		{name: "distribution with a password", args: []string{"-verify", "-distribution", "https://me:secret@modules.example", dir}, want: "without a user"},
 		{name: "time", epoch: "yesterday", args: []string{dir}, want: "SOURCE_DATE_EPOCH"},
 		{name: "output", args: []string{"-o", filepath.Join(dir, "no", "such", "file"), dir}, want: "no such file"},
 		{name: "cancelled", ctx: cancelled, args: []string{dir}, want: "canceled"},

@@ -93,6 +93,22 @@ func TestCycloneDXOfRandomDocuments(t *testing.T) {
 			for _, p := range want.Properties {
 				wanted = append(wanted, "hallmark:property:"+p.Name+"="+p.Value)
 			}
+			if want.Verification != "" {
+				wanted = append(wanted, "hallmark:go:verification="+string(want.Verification))
+			}
+			if f := distributed(d, want); f != nil {
+				for _, dg := range f.Digests {
+					wanted = append(wanted, "distribution="+f.URL+" "+dg.Hex())
+				}
+			}
+			for _, r := range deref(c.ExternalReferences) {
+				for _, h := range deref(r.Hashes) {
+					got = append(got, string(r.Type)+"="+r.URL+" "+h.Value)
+				}
+			}
+			if evidence := want != &d.Main && want.Verification.AtLeast(sbom.Recomputed) && len(want.Digests) > 0; evidence != (c.Evidence != nil) {
+				bad("component %q, %q: evidence %v", c.BOMRef, want.Verification, c.Evidence)
+			}
 			if want.Scope == sbom.Build {
 				wanted = append(wanted, "hallmark:scope=build")
 			}
@@ -210,10 +226,24 @@ func TestSPDXOfRandomDocuments(t *testing.T) {
 			if p.FilesAnalyzed || p.PackageVerificationCode != nil || p.PackageSupplier.Supplier != "NOASSERTION" {
 				bad("package %+v claims more than is known", p)
 			}
-			if i > 0 && p.PackageChecksums != nil {
-				bad("package %q has checksums %v", want.Ref, p.PackageChecksums)
+			var got, wanted []string
+			location := "NOASSERTION"
+			if f := distributed(d, want); f != nil {
+				location = f.URL
+				for _, dg := range f.Digests {
+					wanted = append(wanted, dg.Hex())
+				}
+			}
+			for _, c := range p.PackageChecksums {
+				got = append(got, c.Value)
+			}
+			if i > 0 && !equalSets(got, wanted) || p.PackageDownloadLocation != location {
+				bad("package %q at %q has checksums %v, want %q with %q", want.Ref, p.PackageDownloadLocation, got, location, wanted)
 			}
 			lines := strings.Split(p.PackageComment, "\n")
+			if want.Verification != "" && !slices.Contains(lines, "verification "+string(want.Verification)) {
+				bad("package %q does not say that it is %s: %q", want.Ref, want.Verification, lines)
+			}
 			for _, dg := range want.Digests {
 				checksum := common.Checksum{Algorithm: common.SHA256, Value: dg.Hex()}
 				switch {
@@ -383,6 +413,20 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		for range r.IntN(3) {
 			c.Digests = append(c.Digests, digest())
 		}
+		c.Verification = sbom.Verification(pick("", "listed", "recomputed", "included"))
+		if c.Verification.AtLeast(sbom.Recomputed) && one(2) {
+			c.Distribution = &sbom.Distribution{Path: word(), URL: pick("", "https://example.com/", "http://[::1]:80/p/") + pick("a@v1+x.zip", "%C3%A4/!b.zip")}
+			if c.Distribution.URL[0] != 'h' {
+				c.Distribution.URL = ""
+			}
+			for _, length := range []int{256, 384, 512}[:1+r.IntN(3)] {
+				dg, err := hallmark.ParseDigest(fmt.Sprintf("sha%d:%s", length, digits(length/4)))
+				if err != nil {
+					panic(err)
+				}
+				c.Distribution.Digests = append(c.Distribution.Digests, dg)
+			}
+		}
 		return c
 	}
 
@@ -452,6 +496,14 @@ func completeness(d *sbom.Document) map[string]sbom.Completeness {
 		m[c.Ref] = c.Requirements
 	}
 	return m
+}
+
+// distributed returns the distribution of a component that is written down.
+func distributed(d *sbom.Document, c *sbom.Component) *sbom.Distribution {
+	if c == &d.Main || c.Distribution == nil || c.Distribution.URL == "" {
+		return nil
+	}
+	return c.Distribution
 }
 
 func dirHashes(d *sbom.Document) []string {

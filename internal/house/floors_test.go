@@ -52,6 +52,7 @@ func rooms() []room {
 		{"provenance", 2, nil, "the bytes of a statement are written by the own encoder, so that no dependency can change them"},
 
 		{"sbom/gomod", 3, []string{mod}, "x/mod has the Go project's own rules for versions and module files"},
+		{"sbom/sumdb", 3, []string{mod}, "x/mod has the signed notes and the tree of the checksum database; its client is left out, because it links net/http"},
 		{"sbom/cyclonedx", 3, []string{cyclonedxGo}, "cyclonedx-go is the type at the edge to that format, and only there"},
 		{"sbom/spdx", 3, []string{toolsGolang, structConverter}, "tools-golang is the type at the edge to that format, and only there; it links go-struct-converter"},
 		{"provenance/github", 3, nil, "a running build is observed through an environment that is passed in"},
@@ -82,7 +83,7 @@ func direct() []struct{ path, reason string } {
 		{attestation, "the official in-toto types, for provenance/intoto"},
 		{cyclonedxGo, "the CycloneDX types, for sbom/cyclonedx"},
 		{protobuf, "how the official in-toto types are read and written, in provenance/intoto"},
-		{mod, "the Go project's module rules, for sbom/gomod"},
+		{mod, "the Go project's module rules, for sbom/gomod and sbom/sumdb"},
 		{securesystems, "the DSSE interfaces, for sign and verify"},
 		{toolsGolang, "the SPDX types, for sbom/spdx"},
 		{yaml, "the YAML reader of verify/policyfile"},

@@ -27,17 +27,26 @@
 // it is a hash of a list of hashes, which no file has, and its label here would
 // be SHA-256. Digests that are no hashes are properties.
 //
+// The file that a component is distributed as is an external reference of type
+// distribution if its URL is known, with the hashes of that file. A component
+// whose files were hashed has evidence of its identity: the field hash, by
+// hash-comparison with the digest that it has as a property. The main component
+// is the artifact, so it has neither.
+//
 // # Properties
 //
 // What CycloneDX has no field for is a property. These names are used, on
 // components unless said otherwise:
 //
-//	hallmark:go:h1          the sum of a Go module as in go.sum, "h1:…"
-//	hallmark:digest         any other digest, "algorithm:hex"
-//	hallmark:scope          "build": it made the artifact and is not part of it
-//	hallmark:property:NAME  the Property NAME of the component, or of the
-//	                        Document if it is in the metadata
-//	hallmark:unknown        in the metadata: what the source could not tell
+//	hallmark:go:h1            the sum of a Go module as in go.sum, "h1:…"
+//	hallmark:go:verification  how far it is proved that this is the component of
+//	                          its name: "listed", "recomputed" or "included", as
+//	                          [sbom.Verification] says
+//	hallmark:digest           any other digest, "algorithm:hex"
+//	hallmark:scope            "build": it made the artifact and is not part of it
+//	hallmark:property:NAME    the Property NAME of the component, or of the
+//	                          Document if it is in the metadata
+//	hallmark:unknown          in the metadata: what the source could not tell
 //
 // Nothing is written of what a Document does not hold: no supplier, no licence,
 // no timestamp without [sbom.Stamp.Created] and no tool without its name.
@@ -200,6 +209,37 @@ func component(c *sbom.Component, main bool) cdx.Component {
 		default:
 			properties = append(properties, cdx.Property{Name: "hallmark:digest", Value: d.String()})
 		}
+	}
+	if c.Verification != sbom.Unverified {
+		properties = append(properties, cdx.Property{Name: "hallmark:go:verification", Value: string(c.Verification)})
+	}
+	if !main && c.Verification.AtLeast(sbom.Recomputed) {
+		certain := float32(1)
+		var methods []cdx.EvidenceIdentityMethod
+		for _, d := range c.Digests {
+			methods = append(methods, cdx.EvidenceIdentityMethod{
+				Technique:  cdx.EvidenceIdentityTechniqueHashComparison,
+				Confidence: &certain,
+				Value:      cmp.Or(d.H1(), d.String()),
+			})
+		}
+		if len(methods) > 0 {
+			identity := cdx.EvidenceIdentity{Field: cdx.EvidenceIdentityFieldTypeHash, Methods: &methods}
+			out.Evidence = &cdx.Evidence{Identity: &cdx.EvidenceIdentityChoice{Identities: &[]cdx.EvidenceIdentity{identity}}}
+		}
+	}
+	if f := c.Distribution; !main && f != nil && f.URL != "" {
+		var hashes []cdx.Hash
+		for _, d := range f.Digests {
+			if hash := hashAlgorithm(d); hash != "" {
+				hashes = append(hashes, cdx.Hash{Algorithm: hash, Value: d.Hex()})
+			}
+		}
+		reference := cdx.ExternalReference{URL: f.URL, Type: cdx.ERTypeDistribution}
+		if len(hashes) > 0 {
+			reference.Hashes = &hashes
+		}
+		out.ExternalReferences = &[]cdx.ExternalReference{reference}
 	}
 	switch {
 	case main:

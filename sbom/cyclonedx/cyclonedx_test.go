@@ -245,6 +245,49 @@ func TestDigests(t *testing.T) {
 	}
 }
 
+// What is in golden files only once, in the cases that are not there.
+func TestVerification(t *testing.T) {
+	sha512_256, err := hallmark.ParseDigest("sha512_256:" + strings.Repeat("9", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, level := range []sbom.Verification{sbom.Unverified, sbom.Listed, sbom.Recomputed, sbom.Included} {
+		d := load(t, "binary")
+		d.Main.Verification, d.Components[0].Verification = level, level
+		if level.AtLeast(sbom.Recomputed) {
+			f := sbom.Distribution{Path: "a.zip", Digests: []hallmark.Digest{sha512_256}}
+			d.Components[0].Distribution = &f
+			if level == sbom.Included {
+				f.URL = "https://example.com/a.zip"
+				d.Main.Distribution = &f
+			}
+		}
+		bom, err := cyclonedx.BOM(d, sbom.Stamp{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		main, c := bom.Metadata.Component, (*bom.Components)[0]
+		if main.Evidence != nil || main.ExternalReferences != nil {
+			t.Errorf("%q: the artifact has evidence or an external reference", level)
+		}
+		value := ""
+		for _, p := range *c.Properties {
+			if p.Name == "hallmark:go:verification" {
+				value += p.Value
+			}
+		}
+		if value != string(level) || (c.Evidence != nil) != level.AtLeast(sbom.Recomputed) {
+			t.Errorf("%q: property %q, evidence %v", level, value, c.Evidence)
+		}
+		if (c.ExternalReferences != nil) != (level == sbom.Included) {
+			t.Errorf("%q: external references %v", level, c.ExternalReferences)
+		}
+		if level == sbom.Included && (*c.ExternalReferences)[0].Hashes != nil {
+			t.Errorf("a hash that CycloneDX has no name for: %v", *(*c.ExternalReferences)[0].Hashes)
+		}
+	}
+}
+
 func TestCompositions(t *testing.T) {
 	for _, test := range []struct {
 		what string

@@ -2,6 +2,7 @@ package gomod_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -99,4 +100,43 @@ func ExampleReconcile() {
 	// Output:
 	// gomod: source and binary differ:
 	// module example.com/lib: version: source has v1.3.0, binary has v1.2.3
+}
+
+// The module cache in testdata has one of the two modules that the binary names.
+func ExampleVerify() {
+	d, err := gomod.FromBuildInfo(&debug.BuildInfo{
+		GoVersion: "go1.26.8",
+		Path:      "example.com/app",
+		Main:      debug.Module{Path: "example.com/app", Version: "(devel)"},
+		Deps: []*debug.Module{
+			{Path: "example.com/gone", Version: "v1.0.0", Sum: "h1:gQBtGhjxykdjY9YhZpSlZIsbnaE2+PgjfLWUQTnoZ1U="},
+			{Path: "example.com/lib", Version: "v1.2.3", Sum: "h1:USOPeaOvHGNsWkt2pUqvkraHkwVwHLa+/VDoGH1nslk="},
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// With a sumdb.Database, the level included can be reached.
+	err = gomod.Verify(context.Background(), d, gomod.VerifyOptions{ModCache: "testdata/modcache"})
+	if mismatch, ok := errors.AsType[*gomod.MismatchError](err); ok {
+		log.Fatal("tampered with: ", mismatch.File)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, c := range d.Components {
+		if c.Verification != sbom.Unverified {
+			fmt.Println(c.Verification, c.Name, c.Properties)
+		}
+	}
+	// Output:
+	// listed example.com/gone [{unverified not in the module cache}]
+	// recomputed example.com/lib []
+}
+
+func ExampleCacheDirs() {
+	env := map[string]string{"GOPATH": os.TempDir(), "GOMODCACHE": os.TempDir()}
+	modCache, gopath, err := gomod.CacheDirs(func(name string) string { return env[name] })
+	fmt.Println(modCache == os.TempDir(), gopath == os.TempDir(), err)
+	// Output: true true <nil>
 }

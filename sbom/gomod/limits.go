@@ -14,4 +14,6 @@ const (
 	maxSettings = 1_000     // build settings that a binary has
 	maxText     = 8 << 10   // bytes of one path, version or setting of a binary
 	maxFaults   = 100       // errors that are told of together
+	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
+	maxZipFiles = 500_000   // files of a module
 )

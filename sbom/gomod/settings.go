@@ -47,18 +47,11 @@ func readSettings(o Options) (*settings, error) {
 	if s.getenv == nil {
 		s.getenv = func(string) string { return "" }
 	}
-	var err error
-	if file := s.envFile(); file != "" {
-		if s.env, err = readEnvFile(file); err != nil {
-			return nil, err
-		}
+	if err := s.readEnvFiles(); err != nil {
+		return nil, err
 	}
-	s.goroot = s.findGOROOT()
 	defaults := make(map[string]string)
 	if s.goroot != "" {
-		if s.rootEnv, err = readEnvFile(filepath.Join(s.goroot, "go.env")); err != nil {
-			return nil, err
-		}
 		v, err := readBounded(filepath.Join(s.goroot, "VERSION"), maxEnvFile)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -90,17 +83,8 @@ func readSettings(o Options) (*settings, error) {
 	s.goVersion = cmp.Or(o.GoVersion, s.goVersion)
 
 	s.modCache = cmp.Or(o.ModCache, s.get("GOMODCACHE"))
-	if s.modCache == "" {
-		gopath := s.get("GOPATH")
-		if list := filepath.SplitList(gopath); len(list) > 0 {
-			gopath = list[0]
-		}
-		if home := s.home(); gopath == "" && home != "" {
-			gopath = filepath.Join(home, "go")
-		}
-		if gopath != "" {
-			s.modCache = filepath.Join(gopath, "pkg", "mod")
-		}
+	if gopath := s.gopath(); s.modCache == "" && gopath != "" {
+		s.modCache = filepath.Join(gopath, "pkg", "mod")
 	}
 	if s.modCache != "" && !filepath.IsAbs(s.modCache) && o.ModCache == "" {
 		return nil, fmt.Errorf("GOMODCACHE or GOPATH is %s, want an absolute path", s.modCache)
@@ -144,6 +128,32 @@ func readSettings(o Options) (*settings, error) {
 		s.tags = o.Tags
 	}
 	return s, nil
+}
+
+// readEnvFiles reads the files that give variables, and finds the toolchain that
+// has one of them.
+func (s *settings) readEnvFiles() (err error) {
+	if file := s.envFile(); file != "" {
+		if s.env, err = readEnvFile(file); err != nil {
+			return err
+		}
+	}
+	s.goroot = s.findGOROOT()
+	if s.goroot != "" {
+		s.rootEnv, err = readEnvFile(filepath.Join(s.goroot, "go.env"))
+	}
+	return err
+}
+
+// gopath returns the first directory of GOPATH, or "" if it is not known.
+func (s *settings) gopath() string {
+	if list := filepath.SplitList(s.get("GOPATH")); len(list) > 0 {
+		return list[0]
+	}
+	if home := s.home(); home != "" {
+		return filepath.Join(home, "go")
+	}
+	return ""
 }
 
 // get returns a variable of the go command: from the environment, else from

@@ -23,6 +23,9 @@
 //
 //	go.sum h1:…        the sum of a Go module as in go.sum
 //	digest ALG:HEX     any other digest that is no checksum
+//	verification LEVEL how far it is proved that the package is the one of its
+//	                   name: listed, recomputed or included, as
+//	                   [sbom.Verification] says
 //	replaces PURL      the package is used instead of that one, which was asked for
 //	property N=V       the Property N of the component, or of the Document, is V
 //	unknown SENTENCE   what the source could not tell, in the document's comment
@@ -30,13 +33,16 @@
 // A text in such a line that holds control characters or begins with a double
 // quote is written as a quoted Go string, and so is a name that holds "=".
 //
-// A checksum is the digest of a file. Only the main component has them, and only
-// of algorithms that SPDX has a name for. The h1 sum of a Go module is a hash of
-// a list of hashes and never a checksum.
+// A checksum is the digest of a file, by an algorithm that SPDX has a name for. The
+// main component's are those of the artifact. Another one's are those of the
+// file that it is distributed as, if its URL is known, which then is the download
+// location. The h1 sum of a Go module is a hash of a list of hashes and never a
+// checksum.
 //
 // The comment of the creation information is the type of the SBOM: Source,
-// Build or Analyzed, as "SBOM Type: Build". Suppliers, licences, copyright and
-// download locations are NOASSERTION, because a Document does not hold them. No
+// Build or Analyzed, as "SBOM Type: Build". Suppliers, licences and copyright
+// are NOASSERTION, because a Document does not hold them; so are download locations
+// that are not known. No
 // files were analysed, so there is no package verification code.
 //
 // # Identifiers
@@ -63,6 +69,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,9 +109,9 @@ const (
 //
 //   - s has no time of creation, which clause 6.9 requires, or its year is beyond
 //     9999;
-//   - a name, a version or a package URL holds a control character, or a package
-//     URL a space: clauses 6.8, 7.1, 7.3 and 7.21 want one line, and no space in
-//     a locator;
+//   - a name, a version, a package URL or the path of a distribution holds a
+//     control character, or a package URL a space: clauses 6.8, 7.1, 7.3, 7.4 and
+//     7.21 want one line, and no space in a locator;
 //   - the tool has a version and no name, or its name is not UTF-8.
 func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 	components := d.All()
@@ -232,6 +239,18 @@ func newPackage(c *sbom.Component, main bool) *v2_3.Package {
 			lines = append(lines, "digest "+d.String())
 		}
 	}
+	if f := c.Distribution; !main && f != nil && f.URL != "" {
+		p.PackageDownloadLocation = f.URL
+		p.PackageFileName = path.Base(f.Path)
+		for _, d := range f.Digests {
+			if algorithm := checksumAlgorithm(d); algorithm != "" {
+				p.PackageChecksums = append(p.PackageChecksums, common.Checksum{Algorithm: algorithm, Value: d.Hex()})
+			}
+		}
+	}
+	if c.Verification != sbom.Unverified {
+		lines = append(lines, "verification "+string(c.Verification))
+	}
 	if c.Replaces != "" {
 		lines = append(lines, "replaces "+c.Replaces)
 	}
@@ -330,6 +349,9 @@ func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error 
 	}
 	for _, c := range components {
 		line(c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
+		if c.Distribution != nil {
+			line(c.Ref, c.Distribution.Path)
+		}
 		if strings.Contains(c.PURL, " ") {
 			fail("%s: package URL %q holds a space", c.Ref, c.PURL)
 		}

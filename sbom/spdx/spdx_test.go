@@ -243,6 +243,40 @@ func TestDigests(t *testing.T) {
 	}
 }
 
+func TestVerification(t *testing.T) {
+	sha256, err := hallmark.ParseDigest("sha256:" + strings.Repeat("2", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		level            sbom.Verification
+		url              string
+		location, file   string
+		checksums        int
+		comment, ofOther string
+	}{
+		{sbom.Unverified, "", "NOASSERTION", "", 0, "", "go.sum"},
+		{sbom.Listed, "", "NOASSERTION", "", 0, "verification listed", "verification listed"},
+		{sbom.Recomputed, "", "NOASSERTION", "", 0, "verification recomputed", "verification recomputed"},
+		{sbom.Included, "https://example.com/x/a.zip", "https://example.com/x/a.zip", "a.zip", 1, "verification included", "verification included"},
+	} {
+		d := load(t, "binary")
+		d.Main.Verification, d.Components[0].Verification = test.level, test.level
+		if test.level.AtLeast(sbom.Recomputed) {
+			f := &sbom.Distribution{Path: "x/a.zip", URL: test.url, Digests: []hallmark.Digest{sha256}}
+			d.Main.Distribution, d.Components[0].Distribution = f, f
+		}
+		_, doc := marshal(t, d, stamp())
+		main, c := doc.Packages[0], doc.Packages[1]
+		if main.PackageDownloadLocation != "NOASSERTION" || main.PackageFileName != "" || !strings.Contains(main.PackageComment, test.comment) {
+			t.Errorf("%q: main package %+v", test.level, main)
+		}
+		if c.PackageDownloadLocation != test.location || c.PackageFileName != test.file || len(c.PackageChecksums) != test.checksums || !strings.Contains(c.PackageComment, test.ofOther) {
+			t.Errorf("%q: package %+v", test.level, c)
+		}
+	}
+}
+
 func TestComments(t *testing.T) {
 	d := load(t, "bare")
 	d.Unknown = []string{"one line", "two\nlines", `"quoted"`}

@@ -1,0 +1,2 @@
+// Package lib is a module for tests.
+package lib
