@@ -395,4 +395,3 @@ func walk(ctx context.Context, dir string, f func(dir string) bool) error {
 		return nil
 	})
 }
-
