@@ -357,6 +357,18 @@ func TestLoadErrors(t *testing.T) {
 	if _, err := Load(ctx, filepath.Join(dir, "ok"), Options{Getenv: getenv()}); !errors.Is(err, cause) {
 		t.Errorf("cancelled context: got %v, want %v", err, cause)
 	}
+
+	// While it loads.
+	ctx, cancel = context.WithCancelCause(t.Context())
+	o := Options{Getenv: func(name string) string {
+		if name == "GOFLAGS" {
+			cancel(cause)
+		}
+		return getenv()(name)
+	}}
+	if _, err := Load(ctx, "../..", o); !errors.Is(err, cause) {
+		t.Errorf("context cancelled on the way: got %v, want %v", err, cause)
+	}
 }
 
 // Neither a toolchain nor an environment is needed.
