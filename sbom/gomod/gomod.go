@@ -30,6 +30,12 @@
 // that the go command has recorded; nothing is hashed here. Modules in vendor
 // mode have none, because the go command does not check what is in vendor.
 //
+// # Licences
+//
+// [AddLicenses] adds what a scanner, as sbom/license has one, finds in the files of
+// the modules, where they are at hand: the module cache, a Go distribution, the
+// directories that the caller names.
+//
 // # Properties
 //
 // Settings of the build have the names that "go version -m" prints: GOOS,
