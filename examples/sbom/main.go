@@ -2,10 +2,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -14,6 +17,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
+	"github.com/hallmark-dev/hallmark/sbom/license"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 )
 
@@ -21,7 +25,9 @@ const usage = `usage: sbom [flags] DIRECTORY|BINARY
 
 Writes what is inside: the modules linked into the packages of a Go module, or
 into a Go binary. The module is read with the go command, without network; a
-module that is missing from the module cache is an error.
+module that is missing from the module cache is an error. With -licenses, what
+the licence files in the roots of the modules say is in it too; modules that are
+not at hand, as those of a binary may not be, have none.
 
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 
@@ -37,6 +43,7 @@ func run(ctx context.Context, args []string) error {
 	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
 	target := flags.String("target", "", "`GOOS/GOARCH` to describe; the go command's own by default")
 	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
+	licenses := flags.Bool("licenses", false, "look for licences in the files of the modules, in the module cache and in GOROOT")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
 	}
@@ -61,6 +68,9 @@ func run(ctx context.Context, args []string) error {
 	progress := cli.NewProgress()
 	progress.Step("reading %s", flags.Arg(0))
 	doc, err := read(ctx, flags.Arg(0), packages, *target, *tags)
+	if err == nil && *licenses {
+		err = addLicenses(ctx, doc, flags.Arg(0), progress)
+	}
 	progress.Stop()
 	if err != nil {
 		return err
@@ -107,6 +117,58 @@ func read(ctx context.Context, path string, packages []string, target, tags stri
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return doc, nil
+}
+
+// addLicenses adds the licences of what was read from path. A second run would be
+// much faster with a Cache in the Scanner that outlives the program.
+func addLicenses(ctx context.Context, doc *sbom.Document, path string, progress *cli.Progress) error {
+	progress.Step("looking for licences")
+	dir := ""
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		dir = path
+	}
+	command := func(args ...string) (*json.Decoder, error) {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOPROXY=off")
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
+		}
+		return json.NewDecoder(bytes.NewReader(out)), nil
+	}
+
+	var env struct{ GOMODCACHE, GOROOT string }
+	out, err := command("env", "-json", "GOMODCACHE", "GOROOT")
+	if err != nil {
+		return err
+	}
+	if err := out.Decode(&env); err != nil {
+		return fmt.Errorf("go env: %w", err)
+	}
+	o := gomod.LicenseOptions{
+		ModCache: env.GOMODCACHE,
+		GOROOT:   env.GOROOT,
+		Progress: func(done, total int) { progress.Step("looking for licences in %d of %d modules", done, total) },
+	}
+	if dir != "" {
+		// The main modules, which in a workspace are several.
+		if out, err = command("list", "-m", "-json"); err != nil {
+			return err
+		}
+		o.Directories = make(map[string]string)
+		for out.More() {
+			var m struct{ Path, Dir string }
+			if err := out.Decode(&m); err != nil {
+				return fmt.Errorf("go list: %w", err)
+			}
+			o.Directories[gomod.PURL(m.Path, "")] = m.Dir
+			if m.Path == doc.Main.Name {
+				o.Directories[doc.Main.Ref] = m.Dir
+			}
+		}
+	}
+	return gomod.AddLicenses(ctx, doc, new(license.Scanner), o)
 }
 
 // tool names this program, with the version of the module that it is from.

@@ -352,14 +352,14 @@ func getenv(env map[string]string) func(string) string {
 
 // runGo runs the go command in the process's environment with some variables
 // changed, and returns its standard output.
-func runGo(t *testing.T, dir string, env map[string]string, args ...string) []byte {
+func runGo(t testing.TB, dir string, env map[string]string, args ...string) []byte {
 	t.Helper()
 	out, _ := goCommand(t, dir, env, args...)
 	return out
 }
 
 // goCommand is runGo, and returns the standard error too.
-func goCommand(t *testing.T, dir string, env map[string]string, args ...string) (stdout, stderr []byte) {
+func goCommand(t testing.TB, dir string, env map[string]string, args ...string) (stdout, stderr []byte) {
 	t.Helper()
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
