@@ -12,44 +12,49 @@
 // # Which files
 //
 // The files in the module's root, and those in the directories of the packages
-// that are linked and in all directories above them. Others are not looked at:
-// the licence of a test's data, say. A file has to do with licences by its name.
-// The name is split into words at everything that is no letter or digit, digits
-// at the end of a word and words of digits alone are left out, upper and lower
-// case are the same, and a last word that says how the text is marked up (txt, md,
-// markdown, mdown, rst, adoc, asciidoc, org, html, htm) is left out unless it is the only one.
-// Then the first word decides, or else the last one:
+// that are linked and in all directories above them. Others are not looked at,
+// as the licence of a test's data. A file has to do with licences by its name,
+// upper and lower case being the same:
 //
-//	license, licence, copying, copyleft, unlicense      it licenses the module
-//	notice                                              it has notices
-//	patent                                              it grants rights in patents
-//	copyright                                           it licenses the module if the text
-//	                                                    of a licence is in it, else it has notices
+//   - The name is split into words at everything that is no letter or digit.
+//     Digits at the end of a word are left out, and so is a word of nothing else.
+//   - A last word that says how the text is marked up is left out, unless it is
+//     the only one: txt, md, markdown, mdown, rst, adoc, asciidoc, org, html, htm.
+//   - The first word decides or else the last one, if it is one of these or the
+//     plural of one.
 //
-// or the plural of one of these. So LICENSE, License.txt, LICENSE-APACHE,
-// COPYING3.LESSER, LICENSE.docs, MIT-LICENSE and Apache-License-2.0 license the
-// module. A file is not looked at if its name begins with a full stop or ends as that of source code, data or a
-// picture does (license.go, licenses.json): see isCode. Symbolic links are not
-// followed; there are none in a module's zip.
+// The words and what such a file does:
+//
+//	license, licence, copying, copyleft, unlicense   it licenses the module
+//	notice                                           it has notices
+//	patent                                           it grants rights in patents
+//	copyright                                        it licenses the module if the text of a
+//	                                                 licence is in it, else it has notices
+//
+// So LICENSE, License.txt, LICENSE-APACHE, LICENSE.docs, COPYING3.LIB, MIT-LICENSE
+// and Apache-License-2.0 license the module. A name that begins with a full stop
+// or ends as that of source code, data or a picture does (license.go,
+// licenses.json) is none of these. Symbolic links are not followed; a module's zip
+// has none.
 //
 // # What is in them
 //
-// Texts are recognized by github.com/google/licensecheck, by their words and
-// word for word: nothing that only resembles a licence is taken for it. The
-// identifiers are SPDX's. Where the list has two for one text, as for the GPL,
-// whose text does not say whether a later version will do, it is the one without
-// "-only" and "-or-later". A link to a licence is not its text and does not count.
+// Texts are recognized by github.com/google/licensecheck, word for word: what
+// only resembles a licence is not taken for it. The identifiers are SPDX's. The
+// text of the GPL does not say whether a later version will do, so its identifier
+// is the one without "-only" and "-or-later". A link to a licence is not its text
+// and does not count.
 //
-// A text is known if at least 75 % of its words are those of known licences and no
-// more than 100 words in a row are something else. Otherwise, and if one of the
-// licences is not on the SPDX License List, the file's identifiers include the
-// LicenseRef of its own text: "LicenseRef-sha256-" and the SHA-256 digest of the
-// file. The text is in [sbom.Licenses.Texts]. So no text is dropped, and none is
-// guessed. A file of more than 1 MiB is not searched, and is a text that is not known.
+// A text is known if at least 75 % of its words are those of known licences and
+// no more than 100 words in a row are others. If it is not, or one of the licences
+// is not on the SPDX License List, the file's identifiers include the LicenseRef
+// of its own text: "LicenseRef-sha256-" and the SHA-256 digest of the file. That
+// text is in [sbom.Licenses.Texts]. So no text is dropped, and none is guessed. A
+// file of more than 1 MiB is not searched, and so is not known.
 //
 // Declared joins the identifiers of all files that license the module by AND,
 // sorted. Notices and patents are evidence and never part of it: a NOTICE may
-// name Apache-2.0 where all it does is to say how the work was licensed.
+// name Apache-2.0 only to say how something else is licensed.
 //
 // # Cost
 //
@@ -305,8 +310,8 @@ func kindOf(name string) (sbom.LicenseKind, bool) {
 	return "", false
 }
 
-// isCode reports whether a file name's extension is that of a file which is about
-// licences at most, and not one.
+// isCode reports whether files with an extension, in lower case, are about licences
+// at most.
 func isCode(ext string) bool {
 	switch ext {
 	case ".go", ".s", ".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".m", ".mm", ".rs", ".zig", ".swift",

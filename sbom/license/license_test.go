@@ -105,7 +105,9 @@ func TestScan(t *testing.T) {
 		{"too long", map[string]string{"LICENSE": isc + strings.Repeat(" ", 1<<20)}, nil, "Ref0\nLICENSE license 0% Ref0\n"},
 		{"not UTF-8", map[string]string{"LICENSE": "\xff\xfe"}, nil, "Ref0\nLICENSE license 0% Ref0\n"},
 		{
-			"notice", map[string]string{"LICENSE": isc, "NOTICE": "The product.\n" + apacheHeader, "THIRD-PARTY-NOTICES.txt": own}, nil,
+			"notice",
+			map[string]string{"LICENSE": isc, "NOTICE": "The product.\n" + apacheHeader, "THIRD-PARTY-NOTICES.txt": own},
+			nil,
 			"ISC\nLICENSE license 100% ISC\nNOTICE notice 97% Apache-2.0\nTHIRD-PARTY-NOTICES.txt notice 0% \n",
 		},
 		{"notice alone", map[string]string{"NOTICE": apacheHeader}, nil, "no licence file in the root of the module\nNOTICE notice 100% Apache-2.0\n"},
@@ -113,7 +115,8 @@ func TestScan(t *testing.T) {
 		{"copyright with a licence", map[string]string{"COPYRIGHT": isc}, nil, "ISC\nCOPYRIGHT license 100% ISC\n"},
 		{"copyright without", map[string]string{"COPYRIGHT": "Copyright 2026 Someone\n"}, nil, "no licence file in the root of the module\nCOPYRIGHT notice 0% \n"},
 		{
-			"up the tree", map[string]string{"LICENSE": isc, "a/LICENSE": own, "a/b/c/NOTICE": own, "a/b/c/COPYING": apacheHeader, "z/LICENSE": own, "a/b/d/LICENSE": own},
+			"up the tree",
+			map[string]string{"LICENSE": isc, "a/LICENSE": own, "a/b/c/NOTICE": own, "a/b/c/COPYING": apacheHeader, "z/LICENSE": own, "a/b/d/LICENSE": own},
 			[]string{"a/b/c", ".", "a"},
 			"Apache-2.0 AND ISC AND Ref0\nLICENSE license 100% ISC\na/LICENSE license 0% Ref0\na/b/c/COPYING license 100% Apache-2.0\na/b/c/NOTICE notice 0% \n",
 		},
@@ -397,6 +400,10 @@ func FuzzScan(f *testing.F) {
 		f.Add("LICENSE", []byte(text))
 		f.Add("NOTICE.txt", []byte(text))
 		f.Add("copyright", []byte(text))
+	}
+	// To get ready takes longer, with the fuzzer's instruments, than it waits.
+	if _, err := scanner.Scan(f.Context(), fstest.MapFS{"LICENSE": {}}, "", nil); err != nil {
+		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, name string, text []byte) {
 		if !fs.ValidPath(name) || strings.Contains(name, "/") || name == "." {
