@@ -180,7 +180,7 @@ const maxExpression = 1 << 20
 // and an exception behind WITH is not among them. LicenseIDs fails if the
 // expression is malformed, which what is longer than 1 MiB is, and what refers to
 // another document (DocumentRef-…).
-func LicenseIDs(expression string) ([]string, error) {
+func LicenseIDs(expression string) (ids []string, err error) {
 	malformed := func(format string, a ...any) ([]string, error) {
 		short := expression
 		if len(short) > 200 {
@@ -194,7 +194,6 @@ func LicenseIDs(expression string) ([]string, error) {
 
 	// An operand is wanted at first, behind an operator and behind "(". Depth
 	// alone remembers the parentheses: what binds stronger does not matter here.
-	var ids []string
 	depth := 0
 	operand, with := true, false
 	bare := false // the last word was an identifier, which may have an exception
