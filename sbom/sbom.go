@@ -11,6 +11,8 @@
 // here is guessed, a supplier least of all. What the source could not tell
 // about the graph as a whole is a sentence in [Document.Unknown], and each
 // component says by [Component.Requirements] how far its edges can be relied on.
+// Of licences it holds what the texts say, with the files as evidence; a
+// judgement is the caller's and has its own field ([Licenses]).
 //
 // What a publisher adds to a Document when it writes one down, such as a time,
 // is a [Stamp].
@@ -86,6 +88,10 @@ type Component struct {
 	// Replaces is the PURL of the component that was asked for and that this
 	// one is used instead of, as a replace directive does in Go.
 	Replaces string
+
+	// Licenses is what is known of the component's licences, or nil if nobody
+	// has looked.
+	Licenses *Licenses
 
 	// Requirements says whether the Edges from this component are all there.
 	Requirements Completeness
@@ -200,11 +206,18 @@ func (d *Document) Sort() error {
 	slices.SortFunc(d.Edges, compareEdges)
 	d.Edges = slices.Compact(d.Edges)
 	sortProperties(d.Properties)
-	sortProperties(d.Main.Properties)
+	d.Main.sort()
 	for i := range d.Components {
-		sortProperties(d.Components[i].Properties)
+		d.Components[i].sort()
 	}
 	return d.Check()
+}
+
+func (c *Component) sort() {
+	sortProperties(c.Properties)
+	if c.Licenses != nil {
+		c.Licenses.sort()
+	}
 }
 
 func sortProperties(ps []Property) {
@@ -225,6 +238,9 @@ func sortProperties(ps []Property) {
 //     password;
 //   - two components with the same Ref;
 //   - a main component that is not part of the artifact;
+//   - licenses that say nothing, an expression, an identifier, a path or a kind
+//     that is malformed, a file without a digest or twice, a licence that a file
+//     has and Declared has not, and a LicenseRef without its text or with two;
 //   - an edge with an end that is not in d, or that leads to its own start;
 //   - a Phase that is none of this package's;
 //   - a text anywhere in d that is not UTF-8.
@@ -258,6 +274,7 @@ func (d *Document) Check() error {
 		fail("main component: scope %q, want %q", d.Main.Scope, Runtime)
 	}
 	known := make(map[string]bool, len(d.Components)+1)
+	licenseTexts := make(map[string]string)
 	for i, c := range d.All() {
 		where := c.Ref
 		switch {
@@ -314,6 +331,13 @@ func (d *Document) Check() error {
 				fail("%s: distribution: want an absolute, escaped URL without a user", where)
 			}
 			text(where, f.Path, f.URL)
+		}
+		if l := c.Licenses; l != nil {
+			l.check(func(format string, a ...any) { fail("%s: %w", where, fmt.Errorf(format, a...)) }, licenseTexts)
+			text(where, l.Unknown)
+			for _, f := range l.Files {
+				text(where, f.Path)
+			}
 		}
 		text(where, c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
 		properties(where, c.Properties)

@@ -2,12 +2,15 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -18,6 +21,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
+	"github.com/hallmark-dev/hallmark/sbom/license"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 	"github.com/hallmark-dev/hallmark/sbom/sumdb"
 )
@@ -25,8 +29,9 @@ import (
 const usage = `usage: sbom [flags] DIRECTORY|BINARY
 
 Writes what is inside: the modules linked into the packages of a Go module, or
-into a Go binary. No program is run and the network is not used: a module that is
-missing from the module cache is an error.
+into a Go binary. The network is not used: a module that is missing from the module
+cache is an error. No program is run, but the go command with -licenses, to know
+where things are.
 
 With -verify, every module is hashed in the module cache and looked up in the Go
 checksum database, as far as the module cache has that; the network is not used.
@@ -34,6 +39,10 @@ A table on standard error says how far each was proved, and the document says it
 too: listed (go.sum or the binary has a sum), recomputed (the files have that
 sum), included (the checksum database has it). A module that is another one is
 told of, and no document is written.
+
+With -licenses, what the licence files in the roots of the modules say is in the
+document too; modules that are not at hand, as those of a binary may not be, have
+none.
 
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 
@@ -52,6 +61,7 @@ func run(ctx context.Context, args []string) error {
 	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
 	verify := flags.Bool("verify", false, "prove that modules are those of their names, and say how far that went")
 	distribution := flags.String("distribution", "", "with -verify: the `URL` of a module proxy, to give the zips of modules an address and digests")
+	licenses := flags.Bool("licenses", false, "look for licences in the files of the modules, in the module cache and in GOROOT")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
 	}
@@ -84,6 +94,9 @@ func run(ctx context.Context, args []string) error {
 		err = verifyModules(ctx, doc, *distribution, func(done, total int) {
 			progress.Step("hashing modules, %d of %d", done, total)
 		})
+	}
+	if err == nil && *licenses {
+		err = addLicenses(ctx, doc, flags.Arg(0), progress)
 	}
 	progress.Stop()
 	_, mismatch := errors.AsType[*gomod.MismatchError](err)
@@ -182,6 +195,58 @@ func printLevels(w io.Writer, doc *sbom.Document) error {
 	fmt.Fprintf(tw, "%d components: %d included, %d recomputed, %d listed, %d none\n", len(doc.Components),
 		count[sbom.Included], count[sbom.Recomputed], count[sbom.Listed], count[sbom.Unverified])
 	return tw.Flush()
+}
+
+// addLicenses adds the licences of what was read from path. A second run would be
+// much faster with a Cache in the Scanner that outlives the program.
+func addLicenses(ctx context.Context, doc *sbom.Document, path string, progress *cli.Progress) error {
+	progress.Step("looking for licences")
+	dir := ""
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		dir = path
+	}
+	command := func(args ...string) (*json.Decoder, error) {
+		cmd := exec.CommandContext(ctx, "go", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOPROXY=off")
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
+		}
+		return json.NewDecoder(bytes.NewReader(out)), nil
+	}
+
+	var env struct{ GOMODCACHE, GOROOT string }
+	out, err := command("env", "-json", "GOMODCACHE", "GOROOT")
+	if err != nil {
+		return err
+	}
+	if err := out.Decode(&env); err != nil {
+		return fmt.Errorf("go env: %w", err)
+	}
+	o := gomod.LicenseOptions{
+		ModCache: env.GOMODCACHE,
+		GOROOT:   env.GOROOT,
+		Progress: func(done, total int) { progress.Step("looking for licences in %d of %d modules", done, total) },
+	}
+	if dir != "" {
+		// The main modules, which in a workspace are several.
+		if out, err = command("list", "-m", "-json"); err != nil {
+			return err
+		}
+		o.Directories = make(map[string]string)
+		for out.More() {
+			var m struct{ Path, Dir string }
+			if err := out.Decode(&m); err != nil {
+				return fmt.Errorf("go list: %w", err)
+			}
+			o.Directories[gomod.PURL(m.Path, "")] = m.Dir
+			if m.Path == doc.Main.Name {
+				o.Directories[doc.Main.Ref] = m.Dir
+			}
+		}
+	}
+	return gomod.AddLicenses(ctx, doc, new(license.Scanner), o)
 }
 
 // tool names this program, with the version of the module that it is from.

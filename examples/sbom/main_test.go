@@ -168,6 +168,57 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
+func TestLicenses(t *testing.T) {
+	dir := module(t)
+	write(t, dir, "LICENSE", "Only for those who ask.\n")
+	write(t, filepath.Dir(dir), "lib/LICENSE.txt", "Only for friends.\n")
+	binary := filepath.Join(t.TempDir(), "app")
+	build := exec.Command("go", "build", "-buildvcs=false", "-tags=extra", "-o", binary, ".")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatal(string(out))
+	}
+	for _, tt := range []struct {
+		args []string
+		want string // what is declared, for each package
+	}{
+		{[]string{dir}, "example.com/app NOASSERTION, golang.org/toolchain NOASSERTION, stdlib NOASSERTION"},
+		{
+			[]string{"-licenses", "-tags", "extra", dir},
+			"example.com/app LicenseRef-sha256-…, example.com/lib LicenseRef-sha256-…, golang.org/toolchain BSD-3-Clause, stdlib BSD-3-Clause",
+		},
+		{[]string{"-licenses", binary}, "example.com/app NOASSERTION, example.com/lib NOASSERTION, golang.org/toolchain NOASSERTION, stdlib BSD-3-Clause"},
+	} {
+		file := filepath.Join(t.TempDir(), "sbom.json")
+		if err := run(t.Context(), append([]string{"-format", "spdx-json", "-o", file}, tt.args...)); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Packages []struct{ Name, LicenseDeclared, LicenseConcluded string }
+		}
+		if err := json.Unmarshal(data, &doc); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range doc.Packages {
+			if ref, sum, ok := strings.Cut(p.LicenseDeclared, "sha256-"); ok && len(sum) == 64 {
+				p.LicenseDeclared = ref + "sha256-…"
+			}
+			got = append(got, p.Name+" "+p.LicenseDeclared)
+			if p.LicenseConcluded != "NOASSERTION" {
+				t.Errorf("%s is concluded to be %s", p.Name, p.LicenseConcluded)
+			}
+		}
+		if got := strings.Join(got, ", "); got != tt.want {
+			t.Errorf("%q:\n got %s\nwant %s", tt.args, got, tt.want)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "")
 	dir := module(t)
@@ -185,6 +236,7 @@ func TestBadInput(t *testing.T) {
 		{name: "two", args: []string{dir, dir}, want: "want one directory or binary"},
 		{name: "flag", args: []string{"-licence", dir}, want: "-licence"},
 		{name: "format", args: []string{"-format", "cyclonedx-json@1.7", dir}, want: "cyclonedx-json@1.7"},
+		{name: "licences of nothing", args: []string{"-licenses", t.TempDir()}, want: "no go.mod"},
 		{name: "target", args: []string{"-target", "linux", dir}, want: "GOOS/GOARCH"},
 		{name: "unknown target", args: []string{"-target", "linux/pdp11", dir}, want: "linux/pdp11"},
 		{name: "missing", args: []string{filepath.Join(dir, "gone")}, want: "gone"},

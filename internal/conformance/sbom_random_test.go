@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -122,8 +123,13 @@ func TestCycloneDXOfRandomDocuments(t *testing.T) {
 					wanted = append(wanted, "hallmark:digest="+dg.String())
 				}
 			}
+			licences, properties := cycloneDXLicences(want.Licenses)
+			wanted = append(wanted, properties...)
 			if !equalSets(got, wanted) {
 				bad("component %q has %q, want %q", c.BOMRef, got, wanted)
+			}
+			if got := foundLicences(c); !equalSets(got, licences) {
+				bad("component %q has licences %q, want %q", c.BOMRef, got, licences)
 			}
 		}
 
@@ -257,6 +263,29 @@ func TestSPDXOfRandomDocuments(t *testing.T) {
 			if want.Replaces != "" && !slices.Contains(lines, "replaces "+want.Replaces) {
 				bad("package %q does not say that it replaces %s: %q", want.Ref, want.Replaces, lines)
 			}
+			declared, concluded, comments := "NOASSERTION", "NOASSERTION", ""
+			if l := want.Licenses; l != nil {
+				declared, concluded = cmp.Or(l.Declared, declared), cmp.Or(l.Concluded, concluded)
+				comments = p.PackageLicenseComments
+				if n := len(l.Files); n > 0 && strings.Count(comments, "\n")+1 < n || (l.Unknown != "") != strings.HasPrefix(comments, "unknown ") {
+					bad("package %q has the comments on its licence %q, want %d files, unknown %q", want.Ref, comments, n, l.Unknown)
+				}
+				for _, f := range l.Files {
+					if !strings.Contains("\n"+comments, "\n"+string(f.Kind)+" "+f.Digest.String()+" "+fmt.Sprint(f.Coverage)+"% ") {
+						bad("package %q does not have the file %s in %q", want.Ref, f.Path, comments)
+					}
+				}
+				for _, text := range l.Texts {
+					if !slices.ContainsFunc(doc.OtherLicenses, func(o *v2_3.OtherLicense) bool {
+						return o.LicenseIdentifier == text.ID && o.ExtractedText == text.Text
+					}) {
+						bad("there is no text of %s", text.ID)
+					}
+				}
+			}
+			if p.PackageLicenseDeclared != declared || p.PackageLicenseConcluded != concluded || p.PackageLicenseComments != comments {
+				bad("package %q is declared %q and concluded %q %q, want %+v", want.Ref, p.PackageLicenseDeclared, p.PackageLicenseConcluded, p.PackageLicenseComments, want.Licenses)
+			}
 			n := 0
 			for _, l := range lines {
 				if strings.HasPrefix(l, "property ") {
@@ -388,6 +417,49 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		return pick("pkg:golang/", "pkg:golang/example.com/", "pkg:npm/%40") + pick("a", "A%2Fb", "%C3%A4", "x.y-z") +
 			pick("", "@v1.2.3", "@v2.0.0%2Bincompatible", "@v0.0.0-20261121104830-bcb64c912b21") + pick("", "", "?type=module", "#cmd/x")
 	}
+	texts := []string{text(), text(), text(), ""}
+	licences := func() *sbom.Licenses {
+		l := new(sbom.Licenses)
+		ref := func() string {
+			i := r.IntN(len(texts))
+			t := sbom.LicenseText{ID: fmt.Sprintf("LicenseRef-%d.x-Y", i), Text: texts[i]}
+			if !slices.Contains(l.Texts, t) {
+				l.Texts = append(l.Texts, t)
+			}
+			return t.ID
+		}
+		id := func() string { return pick("MIT", "Apache-2.0", "BSD-3-Clause", "GPL-3.0", "Not-Listed.1", ref()) }
+		var declared []string
+		for i := range r.IntN(4) {
+			d, err := hallmark.ParseDigest("sha256:" + digits(64))
+			if err != nil {
+				panic(err)
+			}
+			f := sbom.LicenseFile{
+				Path: fmt.Sprintf("%d%s", i, pick("LICENSE", "a b/LICENSE", "<&>", `"x"`, "\x01", "ä")), Digest: d,
+				Kind: sbom.LicenseKind(pick("license", "license", "notice", "patents")), Coverage: r.IntN(101),
+			}
+			for range r.IntN(3) {
+				f.IDs = append(f.IDs, id())
+			}
+			if f.Kind == sbom.KindLicense {
+				f.IDs = append(f.IDs, id())
+				declared = append(declared, f.IDs...)
+			}
+			slices.Sort(f.IDs)
+			f.IDs = slices.Compact(f.IDs)
+			l.Files = append(l.Files, f)
+		}
+		slices.Sort(declared)
+		l.Declared = strings.Join(slices.Compact(declared), " AND ")
+		if one(3) {
+			l.Concluded = pick("MIT", "(MIT OR Apache-2.0) AND "+id(), "GPL-2.0+ WITH Classpath-exception-2.0", id())
+		}
+		if l.Declared == "" {
+			l.Unknown = "unknown: " + text()
+		}
+		return l
+	}
 	used := make(map[string]bool)
 	component := func() sbom.Component {
 		c := sbom.Component{
@@ -426,6 +498,9 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 				}
 				c.Distribution.Digests = append(c.Distribution.Digests, dg)
 			}
+		}
+		if one(2) {
+			c.Licenses = licences()
 		}
 		return c
 	}
@@ -479,7 +554,91 @@ func shuffled(d *sbom.Document, seed uint64) *sbom.Document {
 	r.Shuffle(len(s.Edges), func(i, j int) { s.Edges[i], s.Edges[j] = s.Edges[j], s.Edges[i] })
 	s.Properties = slices.Clone(d.Properties)
 	slices.Reverse(s.Properties)
+	for i := range s.Components {
+		if l := s.Components[i].Licenses; l != nil {
+			other := *l
+			other.Files, other.Texts = slices.Clone(l.Files), slices.Clone(l.Texts)
+			slices.Reverse(other.Files)
+			slices.Reverse(other.Texts)
+			s.Components[i].Licenses = &other
+		}
+	}
 	return &s
+}
+
+// cycloneDXLicences returns what a component with l must have: its licences and
+// their evidence as foundLicences gives them, and its properties.
+func cycloneDXLicences(l *sbom.Licenses) (licences, properties []string) {
+	if l == nil {
+		return nil, nil
+	}
+	// One identifier each, or else one of them is a property.
+	plain := func(s string) bool { return !strings.ContainsAny(s, " +") && s != "Not-Listed.1" }
+	if l.Declared != "" {
+		if l.Concluded != "" && !(plain(l.Declared) && plain(l.Concluded)) {
+			properties = append(properties, "hallmark:license:declared="+l.Declared)
+		} else {
+			licences = append(licences, "declared "+l.Declared)
+		}
+	}
+	if l.Concluded != "" {
+		licences = append(licences, "concluded "+l.Concluded)
+	}
+	if l.Unknown != "" {
+		properties = append(properties, "hallmark:license:unknown="+l.Unknown)
+	}
+	texts := make(map[string]string)
+	for _, t := range l.Texts {
+		texts[t.ID] = t.Text
+	}
+	for _, f := range l.Files {
+		if f.Kind != sbom.KindLicense {
+			ids := cmp.Or(strings.Join(f.IDs, ","), "-")
+			properties = append(properties, fmt.Sprintf("hallmark:license:%s=%s %d %s %s", f.Kind, f.Digest, f.Coverage, ids, f.Path))
+			continue
+		}
+		for _, id := range f.IDs {
+			text := ""
+			if t, ok := texts[id]; ok {
+				text = "text " + t
+				delete(texts, id)
+			}
+			licences = append(licences, fmt.Sprintf("%s %s %s %d %s", f.Path, id, f.Digest, f.Coverage, text))
+		}
+	}
+	for id, text := range texts {
+		properties = append(properties, "hallmark:license:text:"+id+"="+text)
+	}
+	return licences, properties
+}
+
+// foundLicences returns the licences of a CycloneDX component, and the evidence
+// of each.
+func foundLicences(c cdx.Component) (licences []string) {
+	if c.Licenses != nil {
+		for _, l := range *c.Licenses {
+			if l.License != nil {
+				licences = append(licences, fmt.Sprintf("%s %s", l.License.Acknowledgement, l.License.ID+l.License.Name))
+			} else {
+				licences = append(licences, fmt.Sprintf("%s %s", *l.Acknowledgement, l.Expression))
+			}
+		}
+	}
+	if c.Evidence != nil && c.Evidence.Licenses != nil {
+		for _, e := range *c.Evidence.Licenses {
+			property := make(map[string]string)
+			for _, p := range *e.License.Properties {
+				property[p.Name] = p.Value
+			}
+			text := ""
+			if e.License.Text != nil {
+				text = "text " + e.License.Text.Content
+			}
+			licences = append(licences, fmt.Sprintf("%s %s %s %s %s", property["hallmark:license:file"], e.License.ID+e.License.Name,
+				property["hallmark:license:digest"], property["hallmark:license:coverage"], text))
+		}
+	}
+	return licences
 }
 
 func edgesOf(d *sbom.Document) []string {

@@ -19,6 +19,7 @@ const (
 	attestation     = "github.com/in-toto/attestation"
 	crypto          = "golang.org/x/crypto"
 	cyclonedxGo     = "github.com/CycloneDX/cyclonedx-go"
+	licensecheck    = "github.com/google/licensecheck"
 	mod             = "golang.org/x/mod"
 	protobuf        = "google.golang.org/protobuf"
 	securesystems   = "github.com/secure-systems-lab/go-securesystemslib"
@@ -53,6 +54,7 @@ func rooms() []room {
 
 		{"sbom/gomod", 3, []string{mod}, "x/mod has the Go project's own rules for versions and module files"},
 		{"sbom/sumdb", 3, []string{mod}, "x/mod has the signed notes and the tree of the checksum database; its client is left out, because it links net/http"},
+		{"sbom/license", 3, []string{licensecheck}, "licensecheck knows the texts of licences; gomod takes a scanner through an interface, and who does not want licences does without"},
 		{"sbom/cyclonedx", 3, []string{cyclonedxGo}, "cyclonedx-go is the type at the edge to that format, and only there"},
 		{"sbom/spdx", 3, []string{toolsGolang, structConverter}, "tools-golang is the type at the edge to that format, and only there; it links go-struct-converter"},
 		{"provenance/github", 3, nil, "a running build is observed through an environment that is passed in"},
@@ -82,6 +84,7 @@ func direct() []struct{ path, reason string } {
 	return []struct{ path, reason string }{
 		{attestation, "the official in-toto types, for provenance/intoto"},
 		{cyclonedxGo, "the CycloneDX types, for sbom/cyclonedx"},
+		{licensecheck, "the texts of licences, for sbom/license"},
 		{protobuf, "how the official in-toto types are read and written, in provenance/intoto"},
 		{mod, "the Go project's module rules, for sbom/gomod and sbom/sumdb"},
 		{securesystems, "the DSSE interfaces, for sign and verify"},

@@ -33,23 +33,43 @@
 // hash-comparison with the digest that it has as a property. The main component
 // is the artifact, so it has neither.
 //
+// # Licences
+//
+// What is declared is in licenses, acknowledged as declared: a licence with an
+// id, one with a name if it is a LicenseRef, or else an expression. What was
+// concluded is there too, acknowledged as that. CycloneDX has no place for an
+// expression beside anything else: if one of the two is an expression, what is
+// declared is a property.
+//
+// The evidence has a licence for each identifier in each file that licenses the
+// component, with the properties hallmark:license:file (the path in the component),
+// hallmark:license:digest and hallmark:license:coverage (percent). The text of a
+// LicenseRef is with the first evidence of it, as "text/plain; charset=utf-8".
+//
 // # Properties
 //
 // What CycloneDX has no field for is a property. These names are used, on
 // components unless said otherwise:
 //
-//	hallmark:go:h1            the sum of a Go module as in go.sum, "h1:…"
-//	hallmark:go:verification  how far it is proved that this is the component of
-//	                          its name: "listed", "recomputed" or "included", as
-//	                          [sbom.Verification] says
-//	hallmark:digest           any other digest, "algorithm:hex"
-//	hallmark:scope            "build": it made the artifact and is not part of it
-//	hallmark:property:NAME    the Property NAME of the component, or of the
-//	                          Document if it is in the metadata
-//	hallmark:unknown          in the metadata: what the source could not tell
+//	hallmark:go:h1             the sum of a Go module as in go.sum, "h1:…"
+//	hallmark:go:verification   how far it is proved that this is the component of
+//	                           its name: "listed", "recomputed" or "included", as
+//	                           [sbom.Verification] says
+//	hallmark:digest            any other digest, "algorithm:hex"
+//	hallmark:scope             "build": it made the artifact and is not part of it
+//	hallmark:license:declared  what is declared, if it is not in licenses
+//	hallmark:license:unknown   why no licence is declared
+//	hallmark:license:notice    a file with notices, "DIGEST N IDS PATH": N percent of its words
+//	                           are those of known licences, IDS ("-" if there are none)
+//	hallmark:license:patents   a file that grants rights in patents, likewise
+//	hallmark:license:text:ID   the text of a LicenseRef that no file has
+//	hallmark:property:NAME     the Property NAME of the component, or of the
+//	                           Document if it is in the metadata
+//	hallmark:unknown           in the metadata: what the source could not tell
 //
-// Nothing is written of what a Document does not hold: no supplier, no licence,
-// no timestamp without [sbom.Stamp.Created] and no tool without its name.
+// Nothing is written of what a Document does not hold: no supplier, no licence
+// that nobody looked for, no timestamp without [sbom.Stamp.Created] and no tool
+// without its name.
 //
 // # Serial number
 //
@@ -116,10 +136,10 @@ func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 	}
 	data := buf.Bytes()
 
-	// cyclonedx-go encodes tools apart from the rest and with HTML escapes.
-	// The pair of backslashes is in the list so that one which belongs to the
-	// text is never taken for the beginning of an escape.
-	if strings.ContainsAny(s.Tool.Name+s.Tool.Version, "<>&") {
+	// cyclonedx-go encodes tools and evidence apart from the rest and with HTML
+	// escapes. The pair of backslashes is in the list so that one which belongs
+	// to the text is never taken for the beginning of an escape.
+	if bytes.Contains(data, []byte(`\u003`)) || bytes.Contains(data, []byte(`\u0026`)) {
 		unescape := strings.NewReplacer(`\\`, `\\`, `\u003c`, `<`, `\u003e`, `>`, `\u0026`, `&`)
 		data = []byte(unescape.Replace(string(data)))
 	}
@@ -249,6 +269,7 @@ func component(c *sbom.Component, main bool) cdx.Component {
 		out.Scope = cdx.ScopeExcluded
 		properties = append(properties, cdx.Property{Name: "hallmark:scope", Value: string(c.Scope)})
 	}
+	properties = append(properties, setLicenses(&out, c.Licenses)...)
 	properties = appendProperties(properties, c.Properties)
 	if len(hashes) > 0 {
 		out.Hashes = &hashes

@@ -152,11 +152,13 @@ func TestSerialNumber(t *testing.T) {
 	}
 }
 
-// cyclonedx-go v0.12.0 escapes <, > and & in tools whatever its encoder is told:
-// ToolsChoice.MarshalJSON calls json.Marshal.
-func TestToolsAreNotEscaped(t *testing.T) {
+// cyclonedx-go v0.12.0 escapes <, > and & in tools and evidence whatever its encoder
+// is told: their MarshalJSON calls json.Marshal.
+func TestNothingIsEscaped(t *testing.T) {
 	d, s := load(t, "bare"), sbom.Stamp{Tool: sbom.Tool{Name: `<a> & \u003c \`, Version: `"\\u003e&`}}
 	d.Main.Name = `\u0026 \\u0026`
+	const text = `<b> \\u003cb\u003e & c`
+	d.Main.Licenses = licenses(t, text)
 	data, err := cyclonedx.Marshal(d, s)
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +169,9 @@ func TestToolsAreNotEscaped(t *testing.T) {
 	var back cdx.BOM
 	if err := json.Unmarshal(data, &back); err != nil {
 		t.Fatal(err)
+	}
+	if got := (*back.Metadata.Component.Evidence.Licenses)[0].License.Text.Content; got != text || bytes.Contains(data, []byte(`"\u003c`)) {
+		t.Errorf("text of a licence is %q, want %q", got, text)
 	}
 	tool := (*back.Metadata.Tools.Components)[0]
 	if tool.Name != s.Tool.Name || tool.Version != s.Tool.Version || back.Metadata.Component.Name != d.Main.Name {
@@ -184,6 +189,65 @@ func TestToolsAreNotEscaped(t *testing.T) {
 	}
 	if !bytes.Contains(theirs.Bytes(), []byte(`"\u003ca\u003e`)) {
 		t.Error("cyclonedx-go does not escape tools any more: Marshal need not mend it")
+	}
+}
+
+// licenses returns what is known of a component with one file, of which nothing
+// is known but its text.
+func licenses(t *testing.T, text string) *sbom.Licenses {
+	t.Helper()
+	digest, err := hallmark.ParseDigest("sha256:" + strings.Repeat("0", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &sbom.Licenses{
+		Declared: "LicenseRef-x",
+		Files:    []sbom.LicenseFile{{Path: "LICENSE", Digest: digest, Kind: sbom.KindLicense, IDs: []string{"LicenseRef-x"}}},
+		Texts:    []sbom.LicenseText{{ID: "LicenseRef-x", Text: text}},
+	}
+}
+
+func TestLicenses(t *testing.T) {
+	for _, test := range []struct{ declared, concluded, want, property string }{
+		{"", "", "", ""},
+		{"MIT", "", `[{"license":{"id":"MIT","acknowledgement":"declared"}}]`, ""},
+		{"", "MIT", `[{"license":{"id":"MIT","acknowledgement":"concluded"}}]`, ""},
+		{"MIT", "ISC", `[{"license":{"id":"MIT","acknowledgement":"declared"}},{"license":{"id":"ISC","acknowledgement":"concluded"}}]`, ""},
+		{"MIT AND ISC", "", `[{"expression":"MIT AND ISC","acknowledgement":"declared"}]`, ""},
+		{"MIT AND ISC", "MIT", `[{"license":{"id":"MIT","acknowledgement":"concluded"}}]`, "hallmark:license:declared=MIT AND ISC"},
+		{"MIT", "MIT OR ISC", `[{"expression":"MIT OR ISC","acknowledgement":"concluded"}]`, "hallmark:license:declared=MIT"},
+		{"GPL-2.0+", "", `[{"expression":"GPL-2.0+","acknowledgement":"declared"}]`, ""},
+		{"Not-On-The-List", "", `[{"expression":"Not-On-The-List","acknowledgement":"declared"}]`, ""},
+		{"LicenseRef-x", "", `[{"license":{"name":"LicenseRef-x","acknowledgement":"declared"}}]`, "hallmark:license:text:LicenseRef-x=x"},
+		{"(LicenseRef-x)", "", `[{"expression":"(LicenseRef-x)","acknowledgement":"declared"}]`, "hallmark:license:text:LicenseRef-x=x"},
+	} {
+		d := load(t, "bare")
+		d.Main.Licenses = &sbom.Licenses{Declared: test.declared, Concluded: test.concluded}
+		if test.declared+test.concluded == "" {
+			d.Main.Licenses = nil
+		}
+		if strings.Contains(test.declared, "LicenseRef-x") {
+			d.Main.Licenses.Texts = []sbom.LicenseText{{ID: "LicenseRef-x", Text: "x"}}
+		}
+		bom, err := cyclonedx.BOM(d, sbom.Stamp{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		main := bom.Metadata.Component
+		got, property := "", ""
+		if main.Licenses != nil {
+			data, err := json.Marshal(main.Licenses)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = string(data)
+		}
+		if main.Properties != nil {
+			property = (*main.Properties)[0].Name + "=" + (*main.Properties)[0].Value
+		}
+		if got != test.want || property != test.property {
+			t.Errorf("%q, %q:\n got %s %s\nwant %s %s", test.declared, test.concluded, got, property, test.want, test.property)
+		}
 	}
 }
 

@@ -32,6 +32,12 @@
 // [Verify], which holds them against it, and it against the checksum database.
 // Modules in vendor mode have none, because nothing says what is in vendor.
 //
+// # Licences
+//
+// [AddLicenses] adds what a scanner, as sbom/license has one, finds in the files of
+// the modules, where they are at hand: the module cache, a Go distribution, the
+// directories that the caller names.
+//
 // # Properties
 //
 // Settings of the build have the names that "go version -m" prints: GOOS,

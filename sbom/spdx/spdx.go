@@ -40,10 +40,24 @@
 // checksum.
 //
 // The comment of the creation information is the type of the SBOM: Source,
-// Build or Analyzed, as "SBOM Type: Build". Suppliers, licences and copyright
-// are NOASSERTION, because a Document does not hold them; so are download locations
+// Build or Analyzed, as "SBOM Type: Build". Suppliers and copyright are
+// NOASSERTION, because a Document does not hold them; so are download locations
 // that are not known. No
 // files were analysed, so there is no package verification code.
+//
+// # Licences
+//
+// The declared and the concluded licence are those of the component, NOASSERTION
+// if it has none. The texts that LicenseRefs stand for are in the document's
+// extracted licensing information, sorted by identifier and without a name. The
+// evidence stands in the comments on the licence (clause 7.16), one statement in
+// a line:
+//
+//	license DIGEST N% IDS PATH   a file that licenses the package: N percent of
+//	                             its words are those of known licences, IDS
+//	notice DIGEST N% IDS PATH    a file with notices; IDS are "-" if there are none
+//	patents DIGEST N% IDS PATH   a file that grants rights in patents, likewise
+//	unknown SENTENCE             why no licence is declared
 //
 // # Identifiers
 //
@@ -166,6 +180,7 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 	}
 	doc.DocumentComment = strings.Join(appendProperties(lines, d.Properties), "\n")
 
+	doc.OtherLicenses = extracted(components)
 	doc.Packages = make([]*v2_3.Package, len(components))
 	ids := make(map[string]common.DocElementID, len(components))
 	for i, c := range components {
@@ -255,7 +270,43 @@ func newPackage(c *sbom.Component, main bool) *v2_3.Package {
 		lines = append(lines, "replaces "+c.Replaces)
 	}
 	p.PackageComment = strings.Join(appendProperties(lines, c.Properties), "\n")
+	if l := c.Licenses; l != nil {
+		p.PackageLicenseDeclared = cmp.Or(l.Declared, noAssertion)
+		p.PackageLicenseConcluded = cmp.Or(l.Concluded, noAssertion)
+		p.PackageLicenseComments = strings.Join(licenseLines(l), "\n")
+	}
 	return p
+}
+
+// licenseLines returns what l has beside expressions and texts.
+func licenseLines(l *sbom.Licenses) (lines []string) {
+	if l.Unknown != "" {
+		lines = append(lines, "unknown "+quote(l.Unknown, ""))
+	}
+	for _, f := range slices.SortedFunc(slices.Values(l.Files), func(a, b sbom.LicenseFile) int { return cmp.Compare(a.Path, b.Path) }) {
+		ids := "-"
+		if len(f.IDs) > 0 {
+			ids = strings.Join(slices.Sorted(slices.Values(f.IDs)), ",")
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %d%% %s %s", f.Kind, f.Digest, f.Coverage, ids, quote(f.Path, "")))
+	}
+	return lines
+}
+
+// extracted returns the texts of licences that components have.
+func extracted(components []*sbom.Component) []*v2_3.OtherLicense {
+	var all []*v2_3.OtherLicense
+	for _, c := range components {
+		if c.Licenses == nil {
+			continue
+		}
+		for _, t := range c.Licenses.Texts {
+			all = append(all, &v2_3.OtherLicense{LicenseIdentifier: t.ID, ExtractedText: t.Text, LicenseName: noAssertion})
+		}
+	}
+	slices.SortFunc(all, func(a, b *v2_3.OtherLicense) int { return cmp.Compare(a.LicenseIdentifier, b.LicenseIdentifier) })
+	// Check has seen that what has the same identifier is the same text.
+	return slices.CompactFunc(all, func(a, b *v2_3.OtherLicense) bool { return a.LicenseIdentifier == b.LicenseIdentifier })
 }
 
 // idString returns s in the characters of an SPDX identifier, clause 7.2. The
