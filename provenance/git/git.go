@@ -27,6 +27,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"path"
@@ -310,8 +311,7 @@ func RepositoryURL(remote string) string {
 		if i := strings.LastIndexByte(host, '@'); i >= 0 {
 			host = host[i+1:]
 		}
-		const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-		if len(host) < 2 || strings.Trim(host, letters+"-._") != "" {
+		if len(host) < 2 || strings.ContainsAny(host, `/\`) {
 			return ""
 		}
 		switch strings.ToLower(host) {
@@ -324,17 +324,27 @@ func RepositoryURL(remote string) string {
 	if err != nil || u.Hostname() == "" || u.Opaque != "" {
 		return ""
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Host), ":")
+	host := strings.ToLower(u.Hostname())
+	if strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" || host[0] == '.' || host[0] == '-' {
+		addr, err := netip.ParseAddr(host)
+		if err != nil || !addr.Is6() || addr.Zone() != "" {
+			return ""
+		}
+		host = "[" + host + "]"
+	}
 	scheme := strings.ToLower(u.Scheme)
 	switch scheme {
 	case "http", "https":
+		if port := u.Port(); port != "" {
+			host += ":" + port
+		}
 	case "ssh", "git+ssh", "ssh+git":
-		scheme, host = "https", strings.TrimSuffix(host, ":"+u.Port())
+		scheme = "https"
 	default:
 		return ""
 	}
 	p := strings.TrimRight(strings.TrimSuffix(path.Clean("/"+u.Path), ".git"), "/")
-	if p == "" || strings.Contains(p, "@") || host[0] == '.' || host[0] == '-' {
+	if p == "" || strings.Contains(p, "@") {
 		return ""
 	}
 	return (&url.URL{Scheme: scheme, Host: host, Path: p}).String()

@@ -119,6 +119,7 @@ func FuzzRepositoryURL(f *testing.F) {
 		"https://octocat:secret@github.com/octocat/hello.git?x#y",
 		"git@github.com:octocat/hello.git",
 		"ssh://git@[::1]:22/r",
+		"ssh://git@Z::1]:22/r",
 		"/srv/hello.git",
 		`C:\src\hello`,
 		"file:///srv/hello.git",
