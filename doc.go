@@ -11,6 +11,7 @@
 // Data goes one way. Each step has a package, a type and a verb:
 //
 //	what is inside     module graph    →  [sbom.Document]         sbom/gomod
+//	                   proofs, licences added to it               sbom/sumdb, sbom/license
 //	                   sbom.Document   →  CycloneDX, SPDX         sbom/cyclonedx, sbom/spdx
 //	where it is from   finished build  →  [provenance.Build]      provenance/github, provenance/git
 //	                   Build           →  [provenance.Statement]  provenance, provenance/gobuild
@@ -32,8 +33,8 @@
 // the caller gives it, prints or logs, keeps global state, or has an init
 // function. The same input gives the same bytes, in every build and on every
 // machine, and no output has a path of the machine it was made on. Times are the
-// caller's to give. Programs that are run, go and git, are run with an
-// environment of their own.
+// caller's to give. Package provenance/git runs git, with an environment of its
+// own; no other package runs a program.
 //
 // [sbom.Document]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/sbom#Document
 // [provenance.Build]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/provenance#Build
