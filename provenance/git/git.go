@@ -305,13 +305,13 @@ func RepositoryURL(remote string) string {
 		// [user@]host:path, but not C:\path, ./path, helper::address or
 		// [host:port]:path
 		host, p, ok := strings.Cut(remote, ":")
-		if !ok || strings.HasPrefix(p, ":") || strings.HasPrefix(host, "[") {
+		if !ok || strings.HasPrefix(p, ":") || strings.HasPrefix(host, "[") || strings.ContainsAny(host, `/\`) {
 			return ""
 		}
 		if i := strings.LastIndexByte(host, '@'); i >= 0 {
 			host = host[i+1:]
 		}
-		if len(host) < 2 || strings.ContainsAny(host, `/\`) {
+		if len(host) < 2 {
 			return ""
 		}
 		switch strings.ToLower(host) {

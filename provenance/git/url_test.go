@@ -120,6 +120,7 @@ func FuzzRepositoryURL(f *testing.F) {
 		"git@github.com:octocat/hello.git",
 		"ssh://git@[::1]:22/r",
 		"ssh://git@Z::1]:22/r",
+		"/srv/git@github.com:octocat/hello.git",
 		"/srv/hello.git",
 		`C:\src\hello`,
 		"file:///srv/hello.git",
