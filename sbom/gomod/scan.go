@@ -138,7 +138,7 @@ lines:
 		if !bytes.HasPrefix(line, []byte("//")) {
 			ended = true
 		}
-		if after, ok := bytes.CutPrefix(line, []byte("//go:build")); ok && !inComment && (len(after) == 0 || after[0] == ' ' || after[0] == '\t') {
+		if after, ok := bytes.CutPrefix(line, []byte("//go:build")); ok && !inComment && (len(after) == 0 || len(bytes.TrimSpace(after)) < len(after)) {
 			if goBuild != nil {
 				return false, errors.New("multiple //go:build comments")
 			}
@@ -400,7 +400,13 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 		parted = false
 		for i < len(data) {
 			switch data[i] {
-			case '\n', ';':
+			case '\n':
+				parted = true
+				i++
+			case ';':
+				if parted {
+					return errSyntax // an empty declaration, where the parser stops
+				}
 				parted = true
 				i++
 			case ' ', '\t', '\r', '\f':

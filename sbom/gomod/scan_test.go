@@ -172,7 +172,7 @@ func TestMatchName(t *testing.T) {
 // What parseHeader accepts, the parser must read in the same way.
 func FuzzParseHeader(f *testing.F) {
 	for _, seed := range []string{
-		"package p\nimport \"fmt\"\nimport (\n\t. `os`\n\tx \"io\" // y\n)\nvar x int\n", "// x\n\n/* y */ package p;import _ \"x\"\n", "package p", "\xef\xbb\xbfpackage é\n", "package p\nimport x \"y\"; func f()",
+		"package p\nimport \"fmt\"\nimport (\n\t. `os`\n\tx \"io\" // y\n)\nvar x int\n", "// x\n\n/* y */ package p;import _ \"x\"\n", "package p", "\xef\xbb\xbfpackage é\n", "package p\nimport x \"y\"; func f()", "package p\n;import \"x\"\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -204,7 +204,7 @@ func FuzzParseHeader(f *testing.F) {
 
 func FuzzMatchHeader(f *testing.F) {
 	for _, seed := range []string{
-		"//go:build linux && !cgo\n\npackage p\n", "// +build linux,!cgo darwin\n// +build amd64\n\npackage p\n", "/* x\n//go:build no\n*/\n//go:build yes\npackage p", "//go:build (\n", "// +build\n\n",
+		"//go:build linux && !cgo\n\npackage p\n", "// +build linux,!cgo darwin\n// +build amd64\n\npackage p\n", "/* x\n//go:build no\n*/\n//go:build yes\npackage p", "//go:build (\n", "// +build\n\n", "//go:build\f\"",
 	} {
 		f.Add([]byte(seed))
 	}
