@@ -52,10 +52,11 @@ and release.pub, the public key. Then a second process, which gets these files,
 the policy, and the source and the commit that are expected, verifies them, and a
 table shows what came of it.
 
-The source is the git checkout around -dir. It must have every file that is
-compiled, but for the modules that go.sum pins, as the commit has it. Without a
-checkout the source is unknown, unless -source and -commit say what it is; a
-source without a repository and a commit is not accepted.
+The source is the git checkout around -dir. Every file that go list knows to be
+compiled, but for the modules that go.sum pins, must be tracked there and, as far
+as git status tells, unmodified. Without a checkout the source is unknown, unless
+-source and -commit say what it is; a source without a repository and a commit is
+not accepted.
 
 The go command runs with GOFLAGS and the other settings of how to build at their
 defaults. Commands in directories named internal or testdata are not built.
