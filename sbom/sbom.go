@@ -22,6 +22,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,12 +53,44 @@ type Document struct {
 
 	// Unknown says what the source could not tell, one sentence each.
 	Unknown []string
+
+	// Targets are the systems that the artifact is built for, sorted by name,
+	// if the Document is a union of what is in it on several ones.
+	Targets []Target
+}
+
+// A Target is one of the systems that an artifact is built for.
+type Target struct {
+	Name string // "linux/amd64"; without a colon or a space
+
+	// Properties and Unknown are those of the Document that are not the same
+	// for all its Targets.
+	Properties []Property
+	Unknown    []string
 }
 
 // An Edge says that From requires To. Both are Refs of components of the same
 // Document. What a requirement is, the package that made the Document says; for
 // Go it is the import of a package in To by a package in From.
-type Edge struct{ From, To string }
+type Edge struct {
+	From, To string
+	Kind     EdgeKind
+
+	// Target is the name of the only Target for which it is so. Where that is
+	// so for several and not for all, there is an Edge for each.
+	Target string
+}
+
+// An EdgeKind is in what sense one component requires another.
+type EdgeKind string
+
+// The kinds of Edges. The zero EdgeKind is [Linked].
+const (
+	Linked   EdgeKind = ""            // To is needed in the artifact because From is in it
+	ForTests EdgeKind = "test"        // To is needed to test From, or what tests need
+	ForTools EdgeKind = "tool"        // To is a tool of From's developers, or what such tools need
+	Declared EdgeKind = "requirement" // From's manifest asks for To, whether it is needed or not
+)
 
 // A Component is one part of an artifact; for Go, a module.
 type Component struct {
@@ -93,8 +126,22 @@ type Component struct {
 	// has looked.
 	Licenses *Licenses
 
-	// Requirements says whether the Edges from this component are all there.
+	// Requirements says whether the Edges from this component are all there,
+	// but for those of the kind [Declared].
 	Requirements Completeness
+
+	// Targets are the names of those Targets of the Document for which the
+	// component has its Scope, sorted. None means all.
+	Targets []string
+
+	// Packages are the parts of the component that are needed, if it has parts
+	// and they are known, sorted. For a Go module they are its packages, by
+	// their directories in it, with slashes; "." is the one in its root.
+	Packages []string
+
+	// Embedded are files of the component that the artifact has in it as they
+	// are, sorted by Path; in Go, those that go:embed names.
+	Embedded []File
 
 	// Properties are facts that have no field, sorted.
 	Properties []Property
@@ -114,6 +161,12 @@ type Distribution struct {
 
 	// Digests are those of the file's bytes.
 	Digests []hallmark.Digest
+}
+
+// A File is a file of a component.
+type File struct {
+	Path   string // in the component, with slashes
+	Digest hallmark.Digest
 }
 
 // A Verification is a level of proof that a component is what its ecosystem has
@@ -161,8 +214,12 @@ type Scope string
 
 // The scopes that components have. The zero Scope is not valid.
 const (
-	Runtime Scope = "runtime" // it is part of the artifact
-	Build   Scope = "build"   // it made the artifact and is not part of it
+	Runtime   Scope = "runtime" // it is part of the artifact
+	System    Scope = "system"  // the artifact needs it where it runs, and does not have it in it
+	Build     Scope = "build"   // it made the artifact and is not part of it
+	TestOnly  Scope = "test"    // it is needed to test the artifact, and for nothing else
+	ToolOnly  Scope = "tool"    // it is needed by tools of the developers, and for nothing else
+	GraphOnly Scope = "graph"   // a manifest asks for it, and nothing needs it
 )
 
 // Completeness is how much is known of a list.
@@ -206,6 +263,10 @@ func (d *Document) Sort() error {
 	slices.SortFunc(d.Edges, compareEdges)
 	d.Edges = slices.Compact(d.Edges)
 	sortProperties(d.Properties)
+	slices.SortFunc(d.Targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range d.Targets {
+		sortProperties(d.Targets[i].Properties)
+	}
 	d.Main.sort()
 	for i := range d.Components {
 		d.Components[i].sort()
@@ -215,6 +276,9 @@ func (d *Document) Sort() error {
 
 func (c *Component) sort() {
 	sortProperties(c.Properties)
+	slices.Sort(c.Targets)
+	slices.Sort(c.Packages)
+	slices.SortFunc(c.Embedded, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 	if c.Licenses != nil {
 		c.Licenses.sort()
 	}
@@ -237,11 +301,17 @@ func sortProperties(ps []Property) {
 //     that is not absolute and escaped or that names a user, who might have a
 //     password;
 //   - two components with the same Ref;
-//   - a main component that is not part of the artifact;
+//   - a main component that is not part of the artifact, or not for every Target;
+//   - a package twice, or a file that is embedded twice or without a SHA-256
+//     or stronger Digest;
+//   - two Targets of a name, or just one Target; a name of one that is empty or
+//     holds a colon or a space; a target of a component or an edge that is
+//     none of them, or that a component has twice;
 //   - licenses that say nothing, an expression, an identifier, a path or a kind
 //     that is malformed, a file without a digest or twice, a licence that a file
 //     has and Declared has not, and a LicenseRef without its text or with two;
-//   - an edge with an end that is not in d, or that leads to its own start;
+//   - an edge with an end that is not in d, of a kind that is none of this
+//     package's, or that leads to its own start;
 //   - a Phase that is none of this package's;
 //   - a text anywhere in d that is not UTF-8.
 //
@@ -270,8 +340,24 @@ func (d *Document) Check() error {
 	default:
 		fail("document: phase %q is not known", d.Phase)
 	}
-	if d.Main.Scope == Build {
+	if d.Main.Scope != Runtime {
 		fail("main component: scope %q, want %q", d.Main.Scope, Runtime)
+	}
+	if len(d.Main.Targets) > 0 {
+		fail("main component: it has targets, and a document is about it for all of them")
+	}
+	targets := make(map[string]bool)
+	for _, t := range d.Targets {
+		if t.Name == "" || strings.ContainsAny(t.Name, ": ") || targets[t.Name] {
+			fail("target %q: want a name that no other one has, without a colon or a space", t.Name)
+		}
+		targets[t.Name] = true
+		text("target", t.Name)
+		text("target "+t.Name, t.Unknown...)
+		properties("target "+t.Name, t.Properties)
+	}
+	if len(targets) == 1 {
+		fail("document: one target, want none or several")
 	}
 	known := make(map[string]bool, len(d.Components)+1)
 	licenseTexts := make(map[string]string)
@@ -295,8 +381,10 @@ func (d *Document) Check() error {
 		if c.Type != Application && c.Type != Library {
 			fail("%s: type %q, want %q or %q", where, c.Type, Application, Library)
 		}
-		if c.Scope != Runtime && c.Scope != Build {
-			fail("%s: scope %q, want %q or %q", where, c.Scope, Runtime, Build)
+		switch c.Scope {
+		case Runtime, System, Build, TestOnly, ToolOnly, GraphOnly:
+		default:
+			fail("%s: scope %q is not known", where, c.Scope)
 		}
 		if c.Requirements != Complete && c.Requirements != Unknown {
 			fail("%s: completeness %q is not known", where, c.Requirements)
@@ -339,12 +427,41 @@ func (d *Document) Check() error {
 				text(where, f.Path)
 			}
 		}
+		for i, t := range c.Targets {
+			if !targets[t] || slices.Contains(c.Targets[:i], t) {
+				fail("%s: target %q is not one of the document's, or occurs twice", where, t)
+			}
+		}
+		packages := make(map[string]bool, len(c.Packages))
+		for _, p := range c.Packages {
+			if p == "" || packages[p] {
+				fail("%s: package %q has no name, or occurs twice", where, p)
+			}
+			packages[p] = true
+		}
+		embedded := make(map[string]bool, len(c.Embedded))
+		for _, f := range c.Embedded {
+			if f.Path == "" || embedded[f.Path] || !f.Digest.Secure() {
+				fail("%s: embedded file %q has no path or no digest that identifies it, or occurs twice", where, f.Path)
+			}
+			embedded[f.Path] = true
+			text(where, f.Path)
+		}
 		text(where, c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
+		text(where, c.Packages...)
 		properties(where, c.Properties)
 	}
 	for _, e := range d.Edges {
 		if !known[e.From] || !known[e.To] {
 			fail("edge %s → %s: an end is not in the document", e.From, e.To)
+		}
+		switch e.Kind {
+		case Linked, ForTests, ForTools, Declared:
+		default:
+			fail("edge %s → %s: kind %q is not known", e.From, e.To, e.Kind)
+		}
+		if e.Target != "" && !targets[e.Target] {
+			fail("edge %s → %s: target %q is not one of the document's", e.From, e.To, e.Target)
 		}
 		if e.From == e.To {
 			fail("edge %s → %s leads to its own start", e.From, e.To)
@@ -366,9 +483,18 @@ func (d *Document) All() []*Component {
 }
 
 // Requires returns, for the Ref of each component that requires any, the Refs of
-// those that it requires, sorted and without duplicates.
+// those that it requires for any target, sorted and without duplicates. Edges of
+// the kind [Declared] are left out. So are, from components that are part of the
+// artifact, all that are not [Linked]: what can be reached from the main
+// component is needed in the artifact.
 func (d *Document) Requires() map[string][]string {
-	edges := slices.Clone(d.Edges)
+	linked := d.linked()
+	edges := make([]Edge, 0, len(d.Edges))
+	for _, e := range d.Edges {
+		if linked(e) {
+			edges = append(edges, Edge{From: e.From, To: e.To})
+		}
+	}
 	slices.SortFunc(edges, compareEdges)
 	edges = slices.Compact(edges)
 	to := make([]string, len(edges)) // one piece of memory for all lists
@@ -381,8 +507,32 @@ func (d *Document) Requires() map[string][]string {
 	return requires
 }
 
+// Others yields the edges that [Document.Requires] leaves out, sorted, each once and
+// without its Target.
+func (d *Document) Others() iter.Seq[Edge] {
+	linked := d.linked()
+	var others []Edge
+	for _, e := range d.Edges {
+		if !linked(e) {
+			others = append(others, Edge{From: e.From, To: e.To, Kind: e.Kind})
+		}
+	}
+	slices.SortFunc(others, compareEdges)
+	return slices.Values(slices.Compact(others))
+}
+
+// linked returns a function that reports whether an edge is one of those that
+// Requires has.
+func (d *Document) linked() func(Edge) bool {
+	runtime := map[string]bool{d.Main.Ref: true}
+	for _, c := range d.Components {
+		runtime[c.Ref] = c.Scope == Runtime
+	}
+	return func(e Edge) bool { return e.Kind == Linked || e.Kind != Declared && !runtime[e.From] }
+}
+
 func compareEdges(a, b Edge) int {
-	return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To))
+	return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Target, b.Target))
 }
 
 // Component returns the component of d that ref identifies, or nil.
@@ -398,9 +548,9 @@ func (d *Document) Component(ref string) *Component {
 }
 
 // Why returns a shortest chain of edges from d's main component to ref, as
-// Refs, both ends included. It returns nil if there is none, which for a
-// Document whose edges are not known to be complete does not mean that the
-// component is not needed.
+// Refs, both ends included, by [Document.Requires]. It returns nil if there is
+// none, which for a Document whose edges are not known to be complete does not
+// mean that the component is not needed.
 func (d *Document) Why(ref string) []string {
 	requires := d.Requires()
 	from := map[string]string{d.Main.Ref: ""}

@@ -24,7 +24,7 @@ func document() *sbom.Document {
 	return &sbom.Document{
 		Main:       main,
 		Components: []sbom.Component{lib("a"), lib("b"), lib("c"), lib("d")},
-		Edges:      []sbom.Edge{{"a", "c"}, {"c", "a"}, {"main", "a"}, {"main", "b"}},
+		Edges:      []sbom.Edge{{From: "a", To: "c"}, {From: "c", To: "a"}, {From: "main", To: "a"}, {From: "main", To: "b"}},
 	}
 }
 
@@ -75,7 +75,7 @@ func TestCheck(t *testing.T) {
 		{"ref of main", func(d *sbom.Document) { d.Components[3].Ref = "main" }, "sbom: main: its ref occurs twice"},
 		{"without name", func(d *sbom.Document) { d.Components[3].Name = "" }, "sbom: d has no name"},
 		{"type", func(d *sbom.Document) { d.Components[3].Type = "file" }, `sbom: d: type "file", want "application" or "library"`},
-		{"no scope", func(d *sbom.Document) { d.Components[3].Scope = "" }, `sbom: d: scope "", want "runtime" or "build"`},
+		{"no scope", func(d *sbom.Document) { d.Components[3].Scope = "" }, `sbom: d: scope "" is not known`},
 		{"scope of main", func(d *sbom.Document) { d.Main.Scope = sbom.Build }, `sbom: main component: scope "build", want "runtime"`},
 		{"completeness", func(d *sbom.Document) { d.Components[3].Requirements = "partly" }, `sbom: d: completeness "partly" is not known`},
 		{"purl", func(d *sbom.Document) { d.Components[3].PURL = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
@@ -102,6 +102,17 @@ func TestCheck(t *testing.T) {
 		{"edge from nowhere", func(d *sbom.Document) { d.Edges[0].From = "x" }, "sbom: edge x → c: an end is not in the document"},
 		{"edge to nowhere", func(d *sbom.Document) { d.Edges[0].To = "x" }, "sbom: edge a → x: an end is not in the document"},
 		{"edge to itself", func(d *sbom.Document) { d.Edges[0].To = "a" }, "sbom: edge a → a leads to its own start"},
+		{"edge of no kind", func(d *sbom.Document) { d.Edges[0].Kind = "guessed" }, `sbom: edge a → c: kind "guessed" is not known`},
+		{"edge of no target", func(d *sbom.Document) { d.Edges[0].Target = "x" }, `sbom: edge a → c: target "x" is not one of the document's`},
+		{"one target", func(d *sbom.Document) { d.Targets = targets("x") }, "sbom: document: one target, want none or several"},
+		{"target twice", func(d *sbom.Document) { d.Targets = targets("x", "x", "y") }, `sbom: target "x": want a name that no other one has, without a colon or a space`},
+		{"target without name", func(d *sbom.Document) { d.Targets = targets("", "y") }, `sbom: target "": want a name that no other one has, without a colon or a space`},
+		{"target with a colon", func(d *sbom.Document) { d.Targets = targets("x:y", "y") }, `sbom: target "x:y": want a name that no other one has, without a colon or a space`},
+		{"targets of main", func(d *sbom.Document) { d.Targets = targets("x", "y"); d.Main.Targets = []string{"x"} }, "sbom: main component: it has targets, and a document is about it for all of them"},
+		{"target of a component", func(d *sbom.Document) { d.Components[3].Targets = []string{"x"} }, `sbom: d: target "x" is not one of the document's, or occurs twice`},
+		{"package without a name", func(d *sbom.Document) { d.Components[3].Packages = []string{""} }, `sbom: d: package "" has no name, or occurs twice`},
+		{"package twice", func(d *sbom.Document) { d.Components[3].Packages = []string{".", "x", "."} }, `sbom: d: package "." has no name, or occurs twice`},
+		{"embedded without digest", func(d *sbom.Document) { d.Components[3].Embedded = []sbom.File{{Path: "x"}} }, `sbom: d: embedded file "x" has no path or no digest that identifies it, or occurs twice`},
 		{"phase", func(d *sbom.Document) { d.Phase = "design" }, `sbom: document: phase "design" is not known`},
 		{"unknown not UTF-8", func(d *sbom.Document) { d.Unknown = []string{"\xff"} }, `sbom: document: text "\xff" is not UTF-8`},
 		{"name not UTF-8", func(d *sbom.Document) { d.Components[3].Name = "\xff" }, `sbom: d: text "\xff" is not UTF-8`},
@@ -159,6 +170,13 @@ func TestVerification(t *testing.T) {
 			}
 		}
 	}
+}
+
+func targets(names ...string) (list []sbom.Target) {
+	for _, name := range names {
+		list = append(list, sbom.Target{Name: name})
+	}
+	return list
 }
 
 func TestWhy(t *testing.T) {

@@ -6,11 +6,15 @@
 //
 // The main component is metadata.component. All others are components, sorted
 // by bom-ref, which is the component's Ref. Those that are part of the artifact
-// have the scope required, those that only made it have the scope excluded and
-// the property hallmark:scope.
+// have the scope required. So have those that a system must have for it, with the
+// property hallmark:scope; all others, as those that only made the artifact, have
+// the scope excluded and that property. Files that are embedded are components
+// of type file inside the component that they are from.
 //
 // A component has an entry in dependencies if anything is known of what it
-// requires; an entry without dependsOn means that it requires nothing.
+// requires; an entry without dependsOn means that it requires nothing. Entries
+// have what [sbom.Document.Requires] has, for all targets together; edges that it
+// leaves out are properties of the component that they are from.
 // Compositions list the components by what is known of their requirements,
 // complete or unknown. The assemblies of the main component, which
 // are everything in it, are complete if all that is part of the artifact has
@@ -56,7 +60,15 @@
 //	                           its name: "listed", "recomputed" or "included", as
 //	                           [sbom.Verification] says
 //	hallmark:digest            any other digest, "algorithm:hex"
-//	hallmark:scope             "build": it made the artifact and is not part of it
+//	hallmark:scope             an [sbom.Scope] other than "runtime", such as "build": it
+//	                           made the artifact and is not part of it
+//	hallmark:target            one of the targets that need the component; without any,
+//	                           all do. In the metadata: one of the document's targets
+//	hallmark:target:NAME:property:P  in the metadata: the Property P of that target
+//	hallmark:target:NAME:unknown     in the metadata: what is unknown of it
+//	hallmark:package           a part of the component that is needed, by its path in it
+//	hallmark:edge:KIND         the bom-ref of what the component requires in the sense of
+//	                           an [sbom.EdgeKind], "test", "tool" or "requirement"
 //	hallmark:license:declared  what is declared, if it is not in licenses
 //	hallmark:license:unknown   why no licence is declared
 //	hallmark:license:notice    a file with notices, "DIGEST N IDS PATH": N percent of its words
@@ -165,7 +177,8 @@ func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
 	bom.SpecVersion = cdx.SpecVersion1_6
 	bom.JSONSchema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 
-	main := component(&d.Main, true)
+	edges := edgeProperties(d)
+	main := component(&d.Main, edges[d.Main.Ref], true)
 	bom.Metadata = &cdx.Metadata{Component: &main}
 	if !s.Created.IsZero() {
 		bom.Metadata.Timestamp = s.Created.UTC().Format(time.RFC3339)
@@ -182,13 +195,21 @@ func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
 		properties = append(properties, cdx.Property{Name: "hallmark:unknown", Value: u})
 	}
 	properties = appendProperties(properties, d.Properties)
+	for _, t := range slices.SortedFunc(slices.Values(d.Targets), func(a, b sbom.Target) int { return cmp.Compare(a.Name, b.Name) }) {
+		name := "hallmark:target:" + t.Name
+		properties = append(properties, cdx.Property{Name: "hallmark:target", Value: t.Name})
+		for _, u := range t.Unknown {
+			properties = append(properties, cdx.Property{Name: name + ":unknown", Value: u})
+		}
+		properties = appendNamed(properties, name+":property:", t.Properties)
+	}
 	if len(properties) > 0 {
 		bom.Metadata.Properties = &properties
 	}
 
 	others := make([]cdx.Component, len(components)-1)
 	for i, c := range components[1:] {
-		others[i] = component(c, false)
+		others[i] = component(c, edges[c.Ref], false)
 	}
 	bom.Components = &others
 
@@ -208,9 +229,19 @@ func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
 	return bom, nil
 }
 
+// edgeProperties returns the edges that have no place in dependencies, by the Ref
+// of the component that they are from.
+func edgeProperties(d *sbom.Document) map[string][]cdx.Property {
+	properties := make(map[string][]cdx.Property)
+	for e := range d.Others() {
+		properties[e.From] = append(properties[e.From], cdx.Property{Name: "hallmark:edge:" + string(e.Kind), Value: e.To})
+	}
+	return properties
+}
+
 // component returns c as a component, or as the main one, which has no scope and
 // may have hashes.
-func component(c *sbom.Component, main bool) cdx.Component {
+func component(c *sbom.Component, edges []cdx.Property, main bool) cdx.Component {
 	out := cdx.Component{
 		BOMRef:     c.Ref,
 		Type:       cdx.ComponentType(c.Type), // a sbom.Type is a CycloneDX name
@@ -265,9 +296,32 @@ func component(c *sbom.Component, main bool) cdx.Component {
 	case main:
 	case c.Scope == sbom.Runtime:
 		out.Scope = cdx.ScopeRequired
-	case c.Scope == sbom.Build:
+	case c.Scope == sbom.System:
+		out.Scope = cdx.ScopeRequired
+		properties = append(properties, cdx.Property{Name: "hallmark:scope", Value: string(c.Scope)})
+	default:
 		out.Scope = cdx.ScopeExcluded
 		properties = append(properties, cdx.Property{Name: "hallmark:scope", Value: string(c.Scope)})
+	}
+	for _, t := range slices.Sorted(slices.Values(c.Targets)) {
+		properties = append(properties, cdx.Property{Name: "hallmark:target", Value: t})
+	}
+	properties = append(properties, edges...)
+	for _, p := range slices.Sorted(slices.Values(c.Packages)) {
+		properties = append(properties, cdx.Property{Name: "hallmark:package", Value: p})
+	}
+	if len(c.Embedded) > 0 {
+		files := slices.SortedFunc(slices.Values(c.Embedded), func(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) })
+		embedded := make([]cdx.Component, len(files))
+		for i, f := range files {
+			embedded[i] = cdx.Component{Type: cdx.ComponentTypeFile, Name: f.Path}
+			if hash := hashAlgorithm(f.Digest); hash != "" {
+				embedded[i].Hashes = &[]cdx.Hash{{Algorithm: hash, Value: f.Digest.Hex()}}
+			} else {
+				embedded[i].Properties = &[]cdx.Property{{Name: "hallmark:digest", Value: f.Digest.String()}}
+			}
+		}
+		out.Components = &embedded
 	}
 	properties = append(properties, setLicenses(&out, c.Licenses)...)
 	properties = appendProperties(properties, c.Properties)
@@ -314,9 +368,14 @@ func hashAlgorithm(d hallmark.Digest) cdx.HashAlgorithm {
 }
 
 func appendProperties(to []cdx.Property, ps []sbom.Property) []cdx.Property {
+	return appendNamed(to, "hallmark:property:", ps)
+}
+
+// appendNamed appends the properties, with a prefix to their names, sorted.
+func appendNamed(to []cdx.Property, prefix string, ps []sbom.Property) []cdx.Property {
 	first := len(to)
 	for _, p := range ps {
-		to = append(to, cdx.Property{Name: "hallmark:property:" + p.Name, Value: p.Value})
+		to = append(to, cdx.Property{Name: prefix + p.Name, Value: p.Value})
 	}
 	slices.SortFunc(to[first:], func(a, b cdx.Property) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Value, b.Value))

@@ -10,8 +10,16 @@
 //
 //	SPDXRef-DOCUMENT DESCRIBES main
 //	main CONTAINS c              c is part of the artifact
+//	main DYNAMIC_LINK c          the system must have c for the artifact
 //	c BUILD_TOOL_OF main         c made the artifact and is not part of it
-//	a DEPENDS_ON b               a requires b
+//	c TEST_DEPENDENCY_OF main    only tests need c
+//	c DEV_TOOL_OF main           only tools of the developers need c
+//	main OTHER c                 nothing needs c; a manifest asks for it, as the
+//	                             comment says
+//	a DEPENDS_ON b               a requires b, by [sbom.Document.Requires]
+//	b TEST_DEPENDENCY_OF a       edges that it leaves out, of the kind "test",
+//	b DEV_DEPENDENCY_OF a        of the kind "tool"
+//	a OTHER b                    and "requirement", as the comment says
 //	a DEPENDS_ON NONE            a requires nothing
 //	a DEPENDS_ON NOASSERTION     what a requires is not known, or not all of it
 //
@@ -27,7 +35,13 @@
 //	                   name: listed, recomputed or included, as
 //	                   [sbom.Verification] says
 //	replaces PURL      the package is used instead of that one, which was asked for
+//	target NAME        a target that needs the component, which without such lines
+//	                   all do; in the document's comment, a target
+//	package PATH       a part of the component that is needed, by its path in it
+//	embedded DIGEST PATH  a file of the component that is in the artifact as it is
 //	property N=V       the Property N of the component, or of the Document, is V
+//	target NAME property N=V   in the document's comment: the Property of a target
+//	target NAME unknown SENTENCE  what the source could not tell of it
 //	unknown SENTENCE   what the source could not tell, in the document's comment
 //
 // A text in such a line that holds control characters or begins with a double
@@ -178,7 +192,16 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 	for _, u := range d.Unknown {
 		lines = append(lines, "unknown "+quote(u, ""))
 	}
-	doc.DocumentComment = strings.Join(appendProperties(lines, d.Properties), "\n")
+	lines = appendProperties(lines, "", d.Properties)
+	for _, t := range slices.SortedFunc(slices.Values(d.Targets), func(a, b sbom.Target) int { return cmp.Compare(a.Name, b.Name) }) {
+		name := "target " + quote(t.Name, "")
+		lines = append(lines, name)
+		for _, u := range t.Unknown {
+			lines = append(lines, name+" unknown "+quote(u, ""))
+		}
+		lines = appendProperties(lines, name+" ", t.Properties)
+	}
+	doc.DocumentComment = strings.Join(lines, "\n")
 
 	doc.OtherLicenses = extracted(components)
 	doc.Packages = make([]*v2_3.Package, len(components))
@@ -193,6 +216,9 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 	relate := func(a common.DocElementID, is string, b common.DocElementID) {
 		all = append(all, v2_3.Relationship{RefA: a, Relationship: is, RefB: b})
 	}
+	other := func(a, b common.DocElementID, comment string) {
+		all = append(all, v2_3.Relationship{RefA: a, Relationship: common.TypeRelationshipOther, RefB: b, RelationshipComment: comment})
+	}
 	main := ids[d.Main.Ref]
 	relate(common.DocElementID{ElementRefID: "DOCUMENT"}, common.TypeRelationshipDescribe, main)
 	for _, c := range components[1:] {
@@ -201,6 +227,14 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 			relate(main, common.TypeRelationshipContains, ids[c.Ref])
 		case sbom.Build:
 			relate(ids[c.Ref], common.TypeRelationshipBuildToolOf, main)
+		case sbom.System:
+			relate(main, common.TypeRelationshipDynamicLink, ids[c.Ref])
+		case sbom.TestOnly:
+			relate(ids[c.Ref], common.TypeRelationshipTestDependencyOf, main)
+		case sbom.ToolOnly:
+			relate(ids[c.Ref], common.TypeRelationshipDevToolOf, main)
+		case sbom.GraphOnly:
+			other(main, ids[c.Ref], "graph: a manifest asks for it, and nothing needs it")
 		}
 	}
 	requires := d.Requires()
@@ -213,6 +247,19 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 			relate(ids[c.Ref], common.TypeRelationshipDependsOn, common.DocElementID{SpecialID: noAssertion})
 		case len(requires[c.Ref]) == 0:
 			relate(ids[c.Ref], common.TypeRelationshipDependsOn, common.DocElementID{SpecialID: "NONE"})
+		}
+	}
+	for e := range d.Others() {
+		switch a, b := ids[e.From], ids[e.To]; e.Kind {
+		case sbom.ForTests:
+			if e.From == d.Main.Ref && d.Component(e.To).Scope == sbom.TestOnly {
+				continue // it is said above
+			}
+			relate(b, common.TypeRelationshipTestDependencyOf, a)
+		case sbom.ForTools:
+			relate(b, common.TypeRelationshipDevDependencyOf, a)
+		case sbom.Declared:
+			other(a, b, "requirement: the manifest of the first asks for the second")
 		}
 	}
 	doc.Relationships = make([]*v2_3.Relationship, len(all))
@@ -269,7 +316,16 @@ func newPackage(c *sbom.Component, main bool) *v2_3.Package {
 	if c.Replaces != "" {
 		lines = append(lines, "replaces "+c.Replaces)
 	}
-	p.PackageComment = strings.Join(appendProperties(lines, c.Properties), "\n")
+	for _, t := range slices.Sorted(slices.Values(c.Targets)) {
+		lines = append(lines, "target "+quote(t, ""))
+	}
+	for _, path := range slices.Sorted(slices.Values(c.Packages)) {
+		lines = append(lines, "package "+quote(path, ""))
+	}
+	for _, f := range slices.SortedFunc(slices.Values(c.Embedded), func(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) }) {
+		lines = append(lines, "embedded "+f.Digest.String()+" "+quote(f.Path, ""))
+	}
+	p.PackageComment = strings.Join(appendProperties(lines, "", c.Properties), "\n")
 	if l := c.Licenses; l != nil {
 		p.PackageLicenseDeclared = cmp.Or(l.Declared, noAssertion)
 		p.PackageLicenseConcluded = cmp.Or(l.Concluded, noAssertion)
@@ -368,11 +424,12 @@ func checksumAlgorithm(d hallmark.Digest) common.ChecksumAlgorithm {
 	return ""
 }
 
-// appendProperties appends a line for each property, sorted.
-func appendProperties(lines []string, ps []sbom.Property) []string {
+// appendProperties appends a line for each property, sorted, that begins with
+// prefix.
+func appendProperties(lines []string, prefix string, ps []sbom.Property) []string {
 	first := len(lines)
 	for _, p := range ps {
-		lines = append(lines, "property "+quote(p.Name, "=")+"="+quote(p.Value, ""))
+		lines = append(lines, prefix+"property "+quote(p.Name, "=")+"="+quote(p.Value, ""))
 	}
 	slices.Sort(lines[first:])
 	return lines

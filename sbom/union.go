@@ -1,0 +1,208 @@
+package sbom
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Union returns one Document for all of docs, which are about the same artifact
+// as it is built for several targets, by the names of these. It says which
+// target needs what:
+//
+//   - a component that has the same scope in all of docs has no Targets; another
+//     one has the scope that comes first in the order Runtime, System, Build,
+//     TestOnly, ToolOnly, GraphOnly, and as Targets those for which it has it;
+//   - an edge that is in all of docs has no Target;
+//   - the properties and the unknown of the Document are those that all of docs
+//     have, and each Target has the others.
+//
+// A component has the packages, embedded files and properties that it has in any
+// of docs, and what is proved of it and known of its requirements in all of them.
+//
+// It is an error if there are less than two of docs, if one fails
+// [Document.Check] or is a union itself, if they are not about the same main
+// component or from the same phase, or if components with the same Ref differ in
+// what does not depend on a target: type, name, version, PURL, digests, what they
+// replace, licences, the digest of an embedded file. The main component is an
+// application if it is one for any target.
+func Union(docs map[string]*Document) (*Document, error) {
+	var errs []error
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("sbom: union: "+format, a...)) }
+	if len(docs) < 2 {
+		fail("%d documents, want at least two", len(docs))
+		return nil, errors.Join(errs...)
+	}
+	names := slices.Sorted(maps.Keys(docs))
+	first := docs[names[0]]
+	for _, name := range names {
+		d := docs[name]
+		if err := d.Check(); err != nil {
+			fail("target %s: %w", name, err)
+		}
+		if len(d.Targets) > 0 {
+			fail("target %s: its document is a union itself", name)
+		}
+		if d.Phase != first.Phase {
+			fail("phase %q for %s, %q for %s", first.Phase, names[0], d.Phase, name)
+		}
+		if d.Main.Ref != first.Main.Ref {
+			fail("main component %s for %s, %s for %s", first.Main.Ref, names[0], d.Main.Ref, name)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+
+	u := &Document{Phase: first.Phase}
+	components := make(map[string]*Component)
+	in := make(map[string]map[string]Scope) // of a Ref, by target
+	edges := make(map[Edge][]string)
+	properties := make(map[Property][]string)
+	unknown := make(map[string][]string)
+	for _, name := range names {
+		d := docs[name]
+		for _, c := range d.All() {
+			have := components[c.Ref]
+			if have == nil {
+				have = new(*c)
+				have.Packages, have.Embedded, have.Properties = slices.Clone(c.Packages), slices.Clone(c.Embedded), slices.Clone(c.Properties)
+				components[c.Ref] = have
+				in[c.Ref] = make(map[string]Scope)
+			} else if err := have.join(c); err != nil {
+				fail("%s: %w for %s", c.Ref, err, name)
+			}
+			in[c.Ref][name] = c.Scope
+		}
+		for _, e := range distinct(d.Edges) {
+			edges[e] = append(edges[e], name)
+		}
+		for _, p := range distinct(d.Properties) {
+			properties[p] = append(properties[p], name)
+		}
+		for _, s := range distinct(d.Unknown) {
+			unknown[s] = append(unknown[s], name)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+
+	for ref, c := range components {
+		scopes := slices.Collect(maps.Values(in[ref]))
+		c.Scope = slices.MinFunc(scopes, func(a, b Scope) int { return cmp.Compare(a.rank(), b.rank()) })
+		c.Targets = nil
+		for _, name := range names {
+			if in[ref][name] == c.Scope {
+				c.Targets = append(c.Targets, name)
+			}
+		}
+		if len(c.Targets) == len(names) {
+			c.Targets = nil
+		}
+		if ref == first.Main.Ref {
+			u.Main = *c
+		} else {
+			u.Components = append(u.Components, *c)
+		}
+	}
+	for e, of := range edges {
+		if len(of) == len(names) {
+			u.Edges = append(u.Edges, e)
+			continue
+		}
+		for _, e.Target = range of {
+			u.Edges = append(u.Edges, e)
+		}
+	}
+	// In the order that the documents have them.
+	for i, name := range names {
+		t := Target{Name: name}
+		for _, p := range distinct(docs[name].Properties) {
+			if len(properties[p]) < len(names) {
+				t.Properties = append(t.Properties, p)
+			} else if i == 0 {
+				u.Properties = append(u.Properties, p)
+			}
+		}
+		for _, s := range distinct(docs[name].Unknown) {
+			if len(unknown[s]) < len(names) {
+				t.Unknown = append(t.Unknown, s)
+			} else if i == 0 {
+				u.Unknown = append(u.Unknown, s)
+			}
+		}
+		u.Targets = append(u.Targets, t)
+	}
+	return u, u.Sort()
+}
+
+// join adds what other has to c, which is the same component for another target.
+func (c *Component) join(other *Component) error {
+	var errs []error
+	same := func(what string, a, b any) {
+		if !reflect.DeepEqual(a, b) {
+			errs = append(errs, fmt.Errorf("%s %v, and %v", what, a, b))
+		}
+	}
+	if other.Type == Application && c.Type == Library {
+		c.Type = Application // a module whose commands are not for every target
+	}
+	same("name", c.Name, other.Name)
+	same("version", c.Version, other.Version)
+	same("PURL", c.PURL, other.PURL)
+	same("digests", c.Digests, other.Digests)
+	same("what it replaces", c.Replaces, other.Replaces)
+	if !reflect.DeepEqual(c.Licenses, other.Licenses) {
+		errs = append(errs, errors.New("other licences"))
+	}
+	if other.Requirements != Complete {
+		c.Requirements = other.Requirements
+	}
+	if c.Verification.AtLeast(other.Verification) {
+		c.Verification = other.Verification
+	}
+	if !reflect.DeepEqual(c.Distribution, other.Distribution) || !c.Verification.AtLeast(Recomputed) {
+		c.Distribution = nil
+	}
+	for _, p := range other.Packages {
+		if !slices.Contains(c.Packages, p) {
+			c.Packages = append(c.Packages, p)
+		}
+	}
+	for _, f := range other.Embedded {
+		i := slices.IndexFunc(c.Embedded, func(have File) bool { return have.Path == f.Path })
+		if i < 0 {
+			c.Embedded = append(c.Embedded, f)
+		} else {
+			same("embedded file "+f.Path, c.Embedded[i].Digest, f.Digest)
+		}
+	}
+	for _, p := range other.Properties {
+		if !slices.Contains(c.Properties, p) {
+			c.Properties = append(c.Properties, p)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rank returns the place of s among the scopes, from the closest to the artifact on.
+func (s Scope) rank() int {
+	return slices.Index([]Scope{Runtime, System, Build, TestOnly, ToolOnly, GraphOnly}, s)
+}
+
+// distinct returns list without what is in it already.
+func distinct[T comparable](list []T) []T {
+	seen := make(map[T]bool, len(list))
+	var once []T
+	for _, v := range list {
+		if !seen[v] {
+			seen[v] = true
+			once = append(once, v)
+		}
+	}
+	return once
+}
