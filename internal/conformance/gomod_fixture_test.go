@@ -58,7 +58,7 @@ func TestGoModFixtures(t *testing.T) {
 			env["GOPROXY"] = "off"
 			o := gomod.Options{Getenv: getenv(env), Packages: []string{c.pattern}}
 			if c.tags != "" {
-				o.Tags = strings.Split(c.tags, ",")
+				o.Targets = []gomod.Target{{Tags: strings.Split(c.tags, ",")}}
 			}
 			source, err := judgeSource(t, app, o)
 			if treeDigest(t, dir) != before {
@@ -92,9 +92,23 @@ func TestGoModFixtures(t *testing.T) {
 				if c.oneTarget {
 					break
 				}
-				o.GOOS, o.GOARCH, _ = strings.Cut(target, "/")
+				var other gomod.Target
+				other.GOOS, other.GOARCH, _ = strings.Cut(target, "/")
+				if c.tags != "" {
+					other.Tags = strings.Split(c.tags, ",")
+				}
+				o.Targets = []gomod.Target{other}
 				for _, o.Packages = range [][]string{{c.pattern}, nil} {
 					judgeSource(t, app, o)
+				}
+			}
+			o.Packages = []string{c.pattern}
+			o.Targets = append(o.Targets, gomod.Target{})
+			for _, o.Tests = range []bool{false, true} {
+				for _, o.Tools = range []bool{false, true} {
+					for _, o.Graph = range []bool{false, true} {
+						judgeSource(t, app, o)
+					}
 				}
 			}
 		})

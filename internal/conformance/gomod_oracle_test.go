@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	pathpkg "path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,39 +25,100 @@ import (
 )
 
 // goListDocument makes the Document that gomod.Load would make, of what the go
-// command says: it is the judge of the other. Everything is asked of "go env"
-// and "go list".
+// command says: it is the judge of the other. Everything is asked of "go env",
+// "go list" and "go mod graph".
 func goListDocument(ctx context.Context, dir string, o gomod.Options) (*sbom.Document, error) {
-	env, err := readEnv(ctx, dir, o)
-	if err != nil {
+	targets := o.Targets
+	if len(targets) == 0 {
+		targets = make([]gomod.Target, 1)
+	}
+	docs := make(map[string]*sbom.Document)
+	for _, t := range targets {
+		env, err := readEnv(ctx, dir, o, t)
+		if err != nil {
+			return nil, err
+		}
+		doc, err := goListTarget(ctx, dir, o, t, env)
+		if err != nil {
+			return nil, err
+		}
+		docs[env["GOOS"]+"/"+env["GOARCH"]] = doc
+		if len(targets) == 1 {
+			return doc, nil
+		}
+	}
+	return sbom.Union(docs)
+}
+
+func goListTarget(ctx context.Context, dir string, o gomod.Options, t gomod.Target, env map[string]string) (*sbom.Document, error) {
+	a := &answers{env: env}
+	var err error
+	if a.linked, err = list(ctx, dir, o, t, o.Packages); err != nil {
 		return nil, err
 	}
-	packages, err := list(ctx, dir, o)
-	if err != nil {
-		return nil, err
+	if o.Tests {
+		if a.tests, err = list(ctx, dir, o, t, o.Packages, "-test=true"); err != nil {
+			return nil, err
+		}
 	}
-	return assemble(packages, env, o)
+	if o.Tools && a.main().GoMod != "" {
+		out, err := command.Run(ctx, dir, environment(o, t), "go", "mod", "edit", "-json", a.main().GoMod)
+		if err != nil {
+			return nil, explain(err)
+		}
+		var file struct{ Tool []struct{ Path string } }
+		if err := json.Unmarshal(out, &file); err != nil {
+			return nil, err
+		}
+		var tools []string
+		for _, tool := range file.Tool {
+			tools = append(tools, tool.Path)
+		}
+		host := t
+		host.GOOS, host.GOARCH, host.CGO = env["GOHOSTOS"], env["GOHOSTARCH"], ""
+		if len(tools) > 0 {
+			if a.tools, err = list(ctx, dir, o, host, tools); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if o.Graph {
+		out, err := command.Run(ctx, dir, environment(o, t), "go", "list", "-m", "-e", "-json", "all")
+		if err != nil {
+			return nil, explain(err)
+		}
+		for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
+			m := new(listedModule)
+			if err := dec.Decode(m); err != nil {
+				return nil, err
+			}
+			a.modules = append(a.modules, m)
+		}
+		if out, err = command.Run(ctx, dir, environment(o, t), "go", "mod", "graph"); err != nil {
+			return nil, explain(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			from, to, _ := strings.Cut(strings.TrimSpace(line), " ")
+			a.graph = append(a.graph, [2]string{from, to})
+		}
+	}
+	return a.assemble(o, t)
 }
 
 // environment returns the environment for the go command.
-func environment(o gomod.Options) []string {
+func environment(o gomod.Options, t gomod.Target) []string {
 	env := command.Env(o.Getenv,
 		"PATH", "HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME",
 		"SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "TMP", "TEMP",
 		"GOROOT", "GOPATH", "GOMODCACHE", "GOCACHE", "GOENV", "GOFLAGS", "GOWORK", "GOTMPDIR",
 		"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM",
 		"GOEXPERIMENT", "GOFIPS140", "CGO_ENABLED", "CC")
-	if o.GOOS != "" {
-		env = append(env, "GOOS="+o.GOOS)
-	}
-	if o.GOARCH != "" {
-		env = append(env, "GOARCH="+o.GOARCH)
-	}
-	if o.CGO != "" {
-		env = append(env, "CGO_ENABLED="+o.CGO)
-	}
-	if o.ModCache != "" {
-		env = append(env, "GOMODCACHE="+o.ModCache)
+	for _, v := range []struct{ name, value string }{
+		{"GOOS", t.GOOS}, {"GOARCH", t.GOARCH}, {"CGO_ENABLED", t.CGO}, {"GOEXPERIMENT", t.Experiment}, {"GOMODCACHE", o.ModCache},
+	} {
+		if v.value != "" {
+			env = append(env, v.name+"="+v.value)
+		}
 	}
 	return append(env,
 		"GO111MODULE=on",
@@ -72,8 +134,8 @@ func environment(o gomod.Options) []string {
 }
 
 // readEnv returns the settings of the go command in dir.
-func readEnv(ctx context.Context, dir string, o gomod.Options) (map[string]string, error) {
-	out, err := command.Run(ctx, dir, environment(o), "go", "env", "-json",
+func readEnv(ctx context.Context, dir string, o gomod.Options, t gomod.Target) (map[string]string, error) {
+	out, err := command.Run(ctx, dir, environment(o, t), "go", "env", "-json",
 		"GOMOD", "GOWORK", "GOFLAGS", "GOVERSION", "GOHOSTOS", "GOHOSTARCH", "GOOS", "GOARCH",
 		"GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64", "GOWASM",
 		"GOEXPERIMENT", "GOFIPS140", "CGO_ENABLED")
@@ -93,7 +155,7 @@ func readEnv(ctx context.Context, dir string, o gomod.Options) (map[string]strin
 	if env["GOOS"] != env["GOHOSTOS"] || env["GOARCH"] != env["GOHOSTARCH"] {
 		// go list looks for the files of any system, also of one that is not.
 		// With -compiled it prepares to build, and checks that first.
-		if _, err := command.Run(ctx, dir, environment(o), "go", "list", "-find", "-compiled",
+		if _, err := command.Run(ctx, dir, environment(o, t), "go", "list", "-find", "-compiled",
 			"-json=ImportPath", "-deps=false", "-export=false", "-test=false", "-m=false", "-buildvcs=false", "unsafe"); err != nil {
 			return nil, explain(err)
 		}
@@ -105,7 +167,10 @@ func readEnv(ctx context.Context, dir string, o gomod.Options) (map[string]strin
 type listed struct {
 	ImportPath string
 	Name       string
-	Standard   bool // of the standard library
+	ForTest    string // the package whose tests need this one, compiled for them
+	Standard   bool   // of the standard library
+	Dir        string
+	EmbedFiles []string
 	DepOnly    bool // not asked for, but imported
 	Imports    []string
 	GoFiles    []string
@@ -128,11 +193,11 @@ type listedModule struct {
 	// is needed here. A module that the cache lacks is an error of its packages.
 }
 
-// list returns the packages asked for and all that they import.
-func list(ctx context.Context, dir string, o gomod.Options) ([]listed, error) {
+// list returns the packages that the patterns match and all that they import.
+func list(ctx context.Context, dir string, o gomod.Options, t gomod.Target, patterns []string, flags ...string) ([]listed, error) {
 	args := []string{
 		"list", "-deps",
-		"-json=ImportPath,Name,Standard,DepOnly,Imports,GoFiles,CgoFiles,Module,Incomplete,Error",
+		"-json=ImportPath,Name,ForTest,Standard,DepOnly,Imports,GoFiles,CgoFiles,Module,Incomplete,Error,Dir,EmbedFiles",
 		// GOFLAGS may have any of these: an error must not be hidden, tests are
 		// not linked, and imports must be resolved.
 		"-e=false", "-test=false", "-find=false", "-compiled=false", "-export=false", "-m=false",
@@ -141,15 +206,16 @@ func list(ctx context.Context, dir string, o gomod.Options) ([]listed, error) {
 		// With a profile, go list has packages several times.
 		"-pgo=off",
 	}
-	if len(o.Tags) > 0 {
-		args = append(args, "-tags="+strings.Join(o.Tags, ","))
+	args = append(args, flags...)
+	if len(t.Tags) > 0 {
+		args = append(args, "-tags="+strings.Join(t.Tags, ","))
 	}
 	args = append(args, "--")
-	if len(o.Packages) == 0 {
+	if len(patterns) == 0 {
 		args = append(args, "./...")
 	}
-	args = append(args, o.Packages...)
-	out, err := command.Run(ctx, dir, environment(o), "go", args...)
+	args = append(args, patterns...)
+	out, err := command.Run(ctx, dir, environment(o, t), "go", args...)
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -190,10 +256,29 @@ func explain(err error) error {
 	return err
 }
 
-// assemble makes a Document of packages: the modules that they are from, and
-// the imports from one module to another.
-func assemble(packages []listed, env map[string]string, o gomod.Options) (*sbom.Document, error) {
+// answers are what the go command says.
+type answers struct {
+	env                  map[string]string
+	linked, tests, tools []listed
+	modules              []*listedModule // of the build list
+	graph                [][2]string     // the lines of "go mod graph"
+}
+
+// main returns the module of a package that was asked for.
+func (a *answers) main() listedModule {
+	for _, p := range a.linked {
+		if !p.DepOnly && p.Module != nil {
+			return *p.Module
+		}
+	}
+	return listedModule{}
+}
+
+// assemble makes a Document of the answers: the modules that packages are from,
+// and the imports from one module to another.
+func (a *answers) assemble(o gomod.Options, t gomod.Target) (*sbom.Document, error) {
 	d := &sbom.Document{Phase: sbom.PreBuild}
+	packages, env := a.linked, a.env
 
 	// The packages asked for are of the module that the Document is about.
 	// Files that were asked for by name are of none.
@@ -231,16 +316,52 @@ func assemble(packages []listed, env map[string]string, o gomod.Options) (*sbom.
 		mode = "workspace"
 	}
 	modules := make(map[string]*listedModule)
+	scopes := make(map[string]sbom.Scope)
+	parts := make(map[string][]string) // packages, by the path of their module
+	embedded := make(map[string][]sbom.File)
 	usesCgo := false
-	for _, p := range packages {
-		usesCgo = usesCgo || len(p.CgoFiles) > 0 && !p.Standard
+	add := func(p listed, scope sbom.Scope) {
 		if p.Standard || p.Module == nil {
-			continue
+			return
 		}
-		modules[p.Module.Path] = p.Module
+		path := p.Module.Path
+		if modules[path] == nil {
+			modules[path], scopes[path] = p.Module, scope
+		}
+		if scopes[path] == scope && p.ForTest == "" {
+			dir := cmp.Or(strings.TrimPrefix(p.ImportPath[len(path):], "/"), ".")
+			parts[path] = append(parts[path], dir)
+			for _, name := range p.EmbedFiles {
+				if !o.Embedded {
+					break
+				}
+				digests := hashFile(filepath.Join(p.Dir, name))
+				embedded[path] = append(embedded[path], sbom.File{Path: pathpkg.Join(dir, name), Digest: digests})
+			}
+		}
 		// In vendor mode, modules other than the main ones have no place.
 		if !p.Module.Main && p.Module.Dir == "" {
 			mode = "vendor"
+		}
+	}
+	for _, p := range packages {
+		usesCgo = usesCgo || len(p.CgoFiles) > 0 && !p.Standard
+		add(p, sbom.Runtime)
+	}
+	for _, p := range a.tests {
+		if strings.HasSuffix(p.ImportPath, ".test") {
+			continue // the program that the go command makes
+		}
+		if !slices.ContainsFunc(a.linked, func(q listed) bool { return p.ImportPath == q.ImportPath }) {
+			add(p, sbom.TestOnly)
+		}
+	}
+	for _, p := range a.tools {
+		add(p, sbom.ToolOnly)
+	}
+	for _, m := range a.modules {
+		if modules[m.Path] == nil {
+			modules[m.Path], scopes[m.Path] = m, sbom.GraphOnly
 		}
 	}
 	refs := make(map[string]string) // of a module's path
@@ -250,7 +371,12 @@ func assemble(packages []listed, env map[string]string, o gomod.Options) (*sbom.
 			return nil, err
 		}
 		refs[path] = c.Ref
+		if c.Scope = scopes[path]; c.Scope == sbom.GraphOnly {
+			c.Requirements = sbom.Unknown
+		}
+		c.Packages, c.Embedded = parts[path], embedded[path]
 		if path == mainName {
+			c.Scope, c.Requirements = sbom.Runtime, sbom.Complete
 			d.Main = c
 		} else {
 			d.Components = append(d.Components, c)
@@ -274,37 +400,69 @@ func assemble(packages []listed, env map[string]string, o gomod.Options) (*sbom.
 	d.Components = append(d.Components, std, tool)
 
 	// Edges are the imports that cross from one component to another.
-	owner := make(map[string]string, len(packages)) // of a package's path, a Ref
-	for _, p := range packages {
-		switch {
-		case p.Standard:
-			owner[p.ImportPath] = std.Ref
-		case p.Module == nil:
-			owner[p.ImportPath] = d.Main.Ref
-		default:
-			owner[p.ImportPath] = refs[p.Module.Path]
-		}
-	}
 	edges := make(map[sbom.Edge]bool)
-	for _, p := range packages {
-		from := owner[p.ImportPath]
-		for _, path := range p.Imports {
-			to, ok := owner[path]
-			if !ok && path != "C" {
-				return nil, fmt.Errorf("output of go list: package %s imports %s, which is not listed", p.ImportPath, path)
-			}
-			if ok && from != to {
-				edges[sbom.Edge{From: from, To: to}] = true
-			}
-		}
-	}
 	if isProgram {
 		// The runtime is linked into every program and imported by none.
 		edges[sbom.Edge{From: d.Main.Ref, To: std.Ref}] = true
 	}
+	plain := func(path string) string { // without the test that a package is compiled for
+		path, _, _ = strings.Cut(path, " [")
+		return path
+	}
+	for _, of := range []struct {
+		kind     sbom.EdgeKind
+		packages []listed
+	}{{sbom.Linked, a.linked}, {sbom.ForTests, a.tests}, {sbom.ForTools, a.tools}} {
+		owner := make(map[string]string, len(of.packages)) // of a package's path, a Ref
+		for _, p := range of.packages {
+			switch {
+			case p.Standard:
+				owner[plain(p.ImportPath)] = std.Ref
+			case p.Module == nil:
+				owner[plain(p.ImportPath)] = d.Main.Ref
+			default:
+				owner[plain(p.ImportPath)] = refs[p.Module.Path]
+			}
+		}
+		for _, p := range of.packages {
+			if of.kind == sbom.ForTests && strings.HasSuffix(p.ImportPath, ".test") {
+				continue
+			}
+			for _, path := range p.Imports {
+				to, ok := owner[plain(path)]
+				if !ok && path != "C" {
+					return nil, fmt.Errorf("output of go list: package %s imports %s, which is not listed", p.ImportPath, path)
+				}
+				if e := (sbom.Edge{From: owner[plain(p.ImportPath)], To: to}); ok && e.From != e.To && !edges[e] {
+					e.Kind = of.kind
+					edges[e] = true
+				}
+			}
+		}
+	}
+	for _, p := range a.tools {
+		if p.Standard {
+			continue
+		}
+		if e := (sbom.Edge{From: d.Main.Ref, To: refs[p.Module.Path], Kind: sbom.ForTools}); !p.DepOnly && e.From != e.To {
+			edges[e] = true
+		}
+	}
+	selected := make(map[string]string)
+	for _, m := range a.modules {
+		selected[m.Path] = m.Version
+	}
+	for _, line := range a.graph {
+		from, version, _ := strings.Cut(line[0], "@")
+		to, _, _ := strings.Cut(line[1], "@")
+		if v, ok := selected[from]; !ok || v != version || refs[to] == "" || refs[from] == refs[to] {
+			continue
+		}
+		edges[sbom.Edge{From: refs[from], To: refs[to], Kind: sbom.Declared}] = true
+	}
 	d.Edges = slices.Collect(maps.Keys(edges))
 
-	tags := strings.Join(o.Tags, ",")
+	tags := strings.Join(t.Tags, ",")
 	fips := env["GOFIPS140"]
 	if fips == "off" {
 		fips = ""
@@ -383,6 +541,14 @@ func component(l *listedModule, mode string, isMain bool) (sbom.Component, error
 	return c, nil
 }
 
+func hashFile(name string) hallmark.Digest {
+	a, err := hallmark.HashFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return a.Digests[0]
+}
+
 // facts returns all that a Document says, one fact in a line.
 func facts(d *sbom.Document) []string {
 	lines := []string{"phase " + string(d.Phase)}
@@ -394,10 +560,13 @@ func facts(d *sbom.Document) []string {
 		lines = append(lines, string(text))
 	}
 	for _, e := range d.Edges {
-		lines = append(lines, e.From+" → "+e.To)
+		lines = append(lines, e.From+" → "+e.To+" "+string(e.Kind)+" "+e.Target)
 	}
 	for _, p := range d.Properties {
 		lines = append(lines, p.Name+"="+p.Value)
+	}
+	for _, t := range d.Targets {
+		lines = append(lines, fmt.Sprint(t))
 	}
 	return append(lines, d.Unknown...)
 }

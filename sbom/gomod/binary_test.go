@@ -229,7 +229,7 @@ func TestReconcile(t *testing.T) {
 	} {
 		env := getenv("GOOS="+test.goos, "GOARCH="+test.goarch)
 		var err error
-		source, err = Load(t.Context(), app, Options{Getenv: env, Tags: test.tags, Packages: []string{"."}, Version: "v1.0.0"})
+		source, err = Load(t.Context(), app, Options{Getenv: env, Packages: []string{"."}, Version: "v1.0.0", Targets: []Target{{Tags: test.tags}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +247,7 @@ func TestReconcile(t *testing.T) {
 
 	vendored := build(t, app, getenv("GOOS=linux", "GOARCH=amd64"), ".")
 	goCommand(t, app, getenv(), "mod", "vendor")
-	fromVendor, err := Load(t.Context(), app, Options{Getenv: getenv(), GOOS: "linux", GOARCH: "amd64"})
+	fromVendor, err := Load(t.Context(), app, Options{Getenv: getenv(), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func FuzzLoad(f *testing.F) {
 		write("lib/go.mod", "module lib\n")
 		write("lib/l.go", "package lib\n")
 		before := treeDigest(t, dir)
-		d, err := Load(t.Context(), dir, Options{ModCache: filepath.Join(dir, "none"), GOOS: "linux", GOARCH: "amd64"})
+		d, err := Load(t.Context(), dir, Options{ModCache: filepath.Join(dir, "none"), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}})
 		if treeDigest(t, dir) != before {
 			t.Error("Load changed the sources")
 		}

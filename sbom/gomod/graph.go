@@ -27,9 +27,9 @@ type loader struct {
 	roots        []module.Version
 	selectedRoot map[string]string
 
+	sources   *sources
 	summaries once[module.Version, *modSummary]
 	trees     once[module.Version, *tree]
-	listings  once[string, listing]
 
 	graphOnce sync.Once
 	graph     *graph // of all modules; nil until something needs it
@@ -66,8 +66,8 @@ func (o *once[K, V]) do(key K, f func() (V, error)) (V, error) {
 
 // newLoader returns the build of the main modules, whose requirements are read
 // but not followed.
-func newLoader(ms *mains, s *settings) (*loader, error) {
-	l := &loader{settings: s, mains: ms, selectedRoot: make(map[string]string)}
+func newLoader(ms *mains, s *settings, src *sources) (*loader, error) {
+	l := &loader{settings: s, mains: ms, sources: src, selectedRoot: make(map[string]string)}
 	if err := l.chooseVendor(); err != nil {
 		return nil, err
 	}
@@ -203,15 +203,16 @@ func (l *loader) replacedDir(path string) string {
 type tree struct {
 	module   module.Version // as it is required
 	replaced module.Version // what is used instead; zero if nothing is
-	dir      string
-	local    bool // whether other modules can be in directories below dir
+	dir      string         // where they are, or would be if they were extracted
+	local    bool           // whether other modules can be in directories below dir
+	*sourceTree
 }
 
 // tree returns where the files of m are.
 func (l *loader) tree(m module.Version) (*tree, error) {
 	return l.trees.do(m, func() (*tree, error) {
 		if main := l.mains.find(m.Path); main != nil && m.Version == "" {
-			return &tree{module: m, dir: main.dir, local: true}, nil
+			return &tree{module: m, dir: main.dir, local: true, sourceTree: l.sources.directory(main.dir)}, nil
 		}
 		to, err := l.mains.replacement(m)
 		if err != nil {
@@ -229,10 +230,17 @@ func (l *loader) tree(m module.Version) (*tree, error) {
 			} else if !fi.IsDir() {
 				return nil, fmt.Errorf("%s: it is replaced by %s, which is not a directory", m, to.Path)
 			}
+			t.sourceTree = l.sources.directory(t.dir)
 			return t, nil
 		}
-		t.dir, err = l.cache.tree(actual)
-		return t, err
+		zip, sum := "", ""
+		if t.dir, zip, sum, err = l.cache.tree(actual); err != nil {
+			return nil, err
+		}
+		if t.sourceTree, err = l.sources.module(actual.String(), sum, t.dir, zip); err != nil {
+			return nil, fmt.Errorf("%s: %w", actual, err)
+		}
+		return t, nil
 	})
 }
 

@@ -6,8 +6,10 @@ const (
 	maxVendor   = 16 << 20  // bytes of vendor/modules.txt
 	maxEnvFile  = 1 << 20   // bytes of a file of the toolchain's settings
 	maxHeader   = 16 << 20  // bytes of a Go file up to the end of its imports
+	maxSource   = 64 << 20  // bytes of a Go file that embeds others
 	maxModules  = 20_000    // modules that a binary, a go.mod file or vendor/modules.txt names
 	maxGraph    = 100_000   // versions of modules in a module graph
+	maxTargets  = 100       // targets of one Document
 	maxPackages = 500_000   // packages of a program
 	maxDirs     = 1_000_000 // directories that a pattern is looked for in
 	maxWorkers  = 16        // files that are read at the same time

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"runtime"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func TestLoad(t *testing.T) {
 	dir := fixture(t)
 	before := treeDigest(t, dir)
 	app := filepath.Join(dir, "app")
-	linux := Options{Getenv: getenv("GOAMD64=v2"), Packages: []string{"."}, GOOS: "linux", GOARCH: "amd64"}
+	linux := Options{Getenv: getenv("GOAMD64=v2"), Packages: []string{"."}, Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}
 	d, err := Load(t.Context(), app, linux)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +98,7 @@ unknown: the version of the main module
 - pkg:golang/example.com/app → pkg:golang/stdlib@GO
 - unknown: the version of the main module
 `},
-		{"another target", func(o *Options) { o.GOOS, o.GOARCH = "windows", "arm64" }, `+ runtime library example.com/windowsonly [pkg:golang/example.com/windowsonly] for pkg:golang/example.com/windowsonly@v1.0.0 directory=../windowsonly origin=directory complete
+		{"another target", func(o *Options) { o.Targets = []Target{{GOOS: "windows", GOARCH: "arm64"}} }, `+ runtime library example.com/windowsonly [pkg:golang/example.com/windowsonly] for pkg:golang/example.com/windowsonly@v1.0.0 directory=../windowsonly origin=directory complete
 + pkg:golang/example.com/app → pkg:golang/example.com/windowsonly
 + GOARCH=arm64
 + GOARM64=v8.0
@@ -106,7 +107,7 @@ unknown: the version of the main module
 - GOARCH=amd64
 - GOOS=linux
 `},
-		{"tag", func(o *Options) { o.Tags = []string{"other", "special"} }, `+ runtime library example.com/tagged [pkg:golang/example.com/tagged] for pkg:golang/example.com/tagged@v1.0.0 directory=../tagged origin=directory complete
+		{"tag", func(o *Options) { o.Targets[0].Tags = []string{"other", "special"} }, `+ runtime library example.com/tagged [pkg:golang/example.com/tagged] for pkg:golang/example.com/tagged@v1.0.0 directory=../tagged origin=directory complete
 + pkg:golang/example.com/app → pkg:golang/example.com/tagged
 + -tags=other,special
 `},
@@ -116,7 +117,7 @@ unknown: the version of the main module
 `},
 		{"tags of GOFLAGS overridden", func(o *Options) {
 			o.Getenv = getenv("GOAMD64=v2", "GOFLAGS=-tags=special")
-			o.Tags = []string{"a"}
+			o.Targets[0].Tags = []string{"a"}
 		}, `+ -tags=a
 `},
 		{"GOFLAGS for tests and errors", func(o *Options) { o.Getenv = getenv("GOAMD64=v2", "GOFLAGS=-test -e -find -export -buildvcs=true") }, ""},
@@ -150,6 +151,7 @@ unknown: the version of the main module
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			o := linux
+			o.Targets = slices.Clone(o.Targets)
 			test.change(&o)
 			d, err := Load(t.Context(), app, o)
 			if err != nil {
@@ -174,7 +176,7 @@ func TestLoadWorkspace(t *testing.T) {
 		"lib/lib.go", "package lib\n",
 	)
 	before := treeDigest(t, dir)
-	o := Options{Getenv: getenv("GOWORK="), GOOS: "linux", GOARCH: "amd64"}
+	o := Options{Getenv: getenv("GOWORK="), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}
 	d, err := Load(t.Context(), filepath.Join(dir, "app"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +234,7 @@ func TestLoadVendor(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := treeDigest(t, dir)
-	d, err := Load(t.Context(), app, Options{Getenv: getenv(), GOOS: "linux", GOARCH: "amd64", Packages: []string{"."}})
+	d, err := Load(t.Context(), app, Options{Getenv: getenv(), Packages: []string{"."}, Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,9 +333,9 @@ func TestLoadErrors(t *testing.T) {
 		{"no such package", "ok", Options{Getenv: getenv(), Packages: []string{"./nothing"}}, []string{"nothing"}},
 		{"a flag for a package", "ok", Options{Getenv: getenv(), Packages: []string{"-mod=mod"}}, []string{"-mod=mod"}},
 		{"standard library", "ok", Options{Getenv: getenv(), Packages: []string{"fmt"}}, []string{"fmt is of the standard library"}},
-		{"no such system", "ok", Options{Getenv: getenv(), GOOS: "atari"}, []string{"atari"}},
-		{"malformed tag", "ok", Options{Getenv: getenv(), Tags: []string{"a,b"}}, []string{`malformed build tag "a,b"`}},
-		{"empty tag", "ok", Options{Getenv: getenv(), Tags: []string{""}}, []string{"malformed build tag"}},
+		{"no such system", "ok", Options{Getenv: getenv(), Targets: []Target{{GOOS: "atari"}}}, []string{"atari"}},
+		{"malformed tag", "ok", Options{Getenv: getenv(), Targets: []Target{{Tags: []string{"a,b"}}}}, []string{`malformed build tag "a,b"`}},
+		{"empty tag", "ok", Options{Getenv: getenv(), Targets: []Target{{Tags: []string{""}}}}, []string{"malformed build tag"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d, err := Load(t.Context(), filepath.Join(dir, test.dir), test.options)
@@ -386,7 +388,10 @@ func TestLoadWithoutToolchain(t *testing.T) {
 	before := treeDigest(t, dir)
 	lines := func(o Options) string {
 		t.Helper()
-		o.GOOS, o.GOARCH = "linux", "amd64"
+		if len(o.Targets) == 0 {
+			o.Targets = make([]Target, 1)
+		}
+		o.Targets[0].GOOS, o.Targets[0].GOARCH = "linux", "amd64"
 		d, err := Load(t.Context(), dir, o)
 		if err != nil {
 			t.Fatal(err)
@@ -410,7 +415,7 @@ unknown: the Go toolchain: build constraints are read as for go1.24.0, which go.
 unknown: which experiments the Go toolchain has by default, on which the choice of a file depends
 `
 	none := t.TempDir()
-	if got := lines(Options{ModCache: none, CGO: "0"}); got != want {
+	if got := lines(Options{ModCache: none, Targets: []Target{{CGO: "0"}}}); got != want {
 		t.Errorf("got other lines than wanted:\n%s", diff(got, want))
 	}
 	if got := lines(Options{Getenv: vars("GOMODCACHE=" + none)}); got != want {
@@ -418,7 +423,7 @@ unknown: which experiments the Go toolchain has by default, on which the choice 
 	}
 
 	// With a release, but still without its files.
-	got := diff(lines(Options{ModCache: none, CGO: "0", GoVersion: "go1.26.1"}), want)
+	got := diff(lines(Options{ModCache: none, Targets: []Target{{CGO: "0", GoVersion: "go1.26.1"}}}), want)
 	if wantDiff := `+ build application golang.org/toolchain [pkg:golang/golang.org/toolchain@TOOLCHAIN]
 + runtime library stdlib [pkg:golang/stdlib@GO] complete
 + pkg:golang/app → pkg:golang/stdlib@GO

@@ -27,15 +27,10 @@ type modCache struct {
 type missingError struct {
 	module module.Version
 	file   string // that was looked for, relative to the cache
-	zip    bool   // whether the module's zip is there, so that it needs only be extracted
 }
 
 func (e *missingError) Error() string {
-	how := "gets it"
-	if e.zip {
-		how = "extracts its zip, which is there"
-	}
-	return fmt.Sprintf("not in the module cache: %s (there is no %s; \"go mod download\" %s)", e.module, e.file, how)
+	return fmt.Sprintf("not in the module cache: %s (there is no %s; \"go mod download\" gets it)", e.module, e.file)
 }
 
 // download returns the name of a file of m, relative to the cache.
@@ -80,54 +75,50 @@ func (c *modCache) goMod(m module.Version) ([]byte, error) {
 	return data, c.sums.check(key, h)
 }
 
-// tree returns the directory that the files of m are extracted to. They are not
-// read here: it is the sum which the go command recorded when it downloaded
-// them that must be that of go.sum.
-func (c *modCache) tree(m module.Version) (string, error) {
+// tree returns the directory that the files of m are extracted to and, if they
+// are not, the zip that they are in. They are not read here: it is the sum which
+// the go command recorded when it downloaded them that must be that of go.sum.
+func (c *modCache) tree(m module.Version) (dir, zip, sum string, err error) {
 	if len(c.sums.lines[m]) == 0 {
-		return "", c.sums.missing(m)
+		return "", "", "", c.sums.missing(m)
 	}
 	p, err := module.EscapePath(m.Path)
 	if err != nil {
-		return "", err
+		return "", "", "", err
 	}
 	v, err := module.EscapeVersion(m.Version)
 	if err != nil {
-		return "", err
+		return "", "", "", err
 	}
 	name := p + "@" + v
+	download := path.Join("cache/download", p, "@v", v)
 	if fi, err := os.Stat(c.path(name)); errors.Is(err, fs.ErrNotExist) {
-		zip, err := download(m, ".zip")
-		if err == nil {
-			_, err = os.Stat(c.path(zip))
-		}
-		return "", &missingError{m, name, err == nil}
+		zip = c.path(download + ".zip")
 	} else if err != nil {
-		return "", err
+		return "", "", "", err
 	} else if !fi.IsDir() {
-		return "", fmt.Errorf("%s: module cache: %s is not a directory", m, name)
-	}
-	partial, err := download(m, ".partial")
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Lstat(c.path(partial)); err == nil {
-		return "", fmt.Errorf("%s: module cache: %s is not completely extracted", m, name)
+		return "", "", "", fmt.Errorf("%s: module cache: %s is not a directory", m, name)
+	} else if _, err := os.Lstat(c.path(download + ".partial")); err == nil {
+		zip = c.path(download + ".zip") // the directory is not complete
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", err
+		return "", "", "", err
 	}
-	hash, err := download(m, ".ziphash")
-	if err != nil {
-		return "", err
+	if zip != "" {
+		if _, err := os.Stat(zip); errors.Is(err, fs.ErrNotExist) {
+			return "", "", "", &missingError{module: m, file: download + ".zip"}
+		} else if err != nil {
+			return "", "", "", err
+		}
 	}
-	data, err := readBounded(c.path(hash), maxEnvFile)
+	data, err := readBounded(c.path(download+".ziphash"), maxEnvFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", &missingError{module: m, file: hash}
+		return "", "", "", &missingError{module: m, file: download + ".ziphash"}
 	}
 	if err != nil {
-		return "", err
+		return "", "", "", err
 	}
-	return c.path(name), c.sums.check(m, strings.TrimSpace(string(data)))
+	sum = strings.TrimSpace(string(data))
+	return c.path(name), zip, sum, c.sums.check(m, sum)
 }
 
 // A modSummary is what a module graph needs of a go.mod file.

@@ -5,9 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,9 +17,10 @@ import (
 // A pkg is a package of a program, not of the standard library.
 type pkg struct {
 	path string
-	root bool  // whether it was asked for
-	tree *tree // of the module that it is from; nil for files that were named one by one
-	dir  string
+	root bool   // whether it was asked for
+	tree *tree  // of the module that it is from; nil for files that were named one by one
+	dir  string // in the tree, with slashes; "." is its root
+	test bool   // whether these are the tests of a package, not the package
 	source
 }
 
@@ -38,26 +38,21 @@ func (l *loader) standard(path string) bool {
 	if l.settings.std == "" {
 		return true
 	}
-	return l.list(filepath.Join(l.settings.std, filepath.FromSlash(path))).isGo
+	return fs.ValidPath(path) && l.sources.directory(l.settings.std).list(path).isGo
 }
 
-func (l *loader) list(dir string) listing {
-	ls, _ := l.listings.do(dir, func() (listing, error) { return list(dir), nil })
-	return ls
-}
-
-// dirIn returns the directory of a package in a module, and whether it is
+// find returns the directory in a module of a package, and whether it is
 // there. In a local directory, other modules may be in the way.
-func (l *loader) dirIn(path, modulePath, root string, local bool) (dir string, ok bool, err error) {
-	dir = filepath.Join(root, filepath.FromSlash(strings.TrimPrefix(path[len(modulePath):], "/")))
-	if local {
-		for d := dir; d != root && len(d) > len(root); d = filepath.Dir(d) {
-			if fi, err := os.Stat(filepath.Join(d, "go.mod")); err == nil && !fi.IsDir() {
+func (t *tree) find(importPath, modulePath string) (dir string, ok bool, err error) {
+	dir = path.Clean(strings.TrimPrefix(importPath[len(modulePath):], "/"))
+	if t.local {
+		for d := dir; d != "."; d = path.Dir(d) {
+			if t.hasFile(path.Join(d, "go.mod")) {
 				return "", false, nil
 			}
 		}
 	}
-	ls := l.list(dir)
+	ls := t.list(dir)
 	return dir, ls.isGo, ls.err
 }
 
@@ -111,7 +106,7 @@ func (l *loader) resolve(ctx context.Context, importPath string) (t *tree, dir s
 				errs = append(errs, err)
 				continue
 			}
-			if d, ok, err := l.dirIn(importPath, prefix, m.dir, m.local); err != nil {
+			if d, ok, err := m.find(importPath, prefix); err != nil {
 				errs = append(errs, err)
 			} else if ok {
 				found = append(found, "module "+m.module.String())
@@ -149,19 +144,21 @@ func (l *loader) resolveVendored(importPath string, found []string, guessed bool
 		if !within(importPath, m.path) {
 			continue
 		}
-		d, ok, err := l.dirIn(importPath, m.path, m.dir, true)
+		main, err := l.tree(module.Version{Path: m.path})
+		if err != nil {
+			return nil, "", err
+		}
+		d, ok, err := main.find(importPath, m.path)
 		if err != nil {
 			return nil, "", err
 		}
 		if ok {
 			found = append(found, "module "+m.path)
-			dir = d
-			if t, err = l.tree(module.Version{Path: m.path}); err != nil {
-				return nil, "", err
-			}
+			t, dir = main, d
 		}
 	}
-	d, ok, err := l.dirIn(importPath, "", l.vendor.dir, false)
+	vendored := &tree{dir: l.vendor.dir, sourceTree: l.sources.directory(l.vendor.dir)}
+	d, ok, err := vendored.find(importPath, "")
 	if err != nil {
 		return nil, "", err
 	}
@@ -173,7 +170,7 @@ func (l *loader) resolveVendored(importPath string, found []string, guessed bool
 			dir = d
 			t, err = l.trees.do(m, func() (*tree, error) {
 				to, err := l.mains.replacement(m)
-				return &tree{module: m, replaced: to, dir: l.vendor.dir}, err
+				return &tree{module: m, replaced: to, dir: l.vendor.dir, sourceTree: vendored.sourceTree}, err
 			})
 			if err != nil {
 				return nil, "", err
@@ -197,8 +194,9 @@ func within(importPath, modulePath string) bool {
 }
 
 // load returns the packages that the patterns match and all that they import,
-// sorted by path.
-func (l *loader) load(ctx context.Context, dir string, patterns []string, t *target) ([]*pkg, error) {
+// sorted by path. With tests, the tests of those that are matched are packages
+// too.
+func (l *loader) load(ctx context.Context, dir string, patterns []string, t *selector, tests bool) ([]*pkg, error) {
 	var first []*pkg
 	if slices.ContainsFunc(patterns, func(p string) bool { return isFile(dir, p) }) {
 		p, err := l.files(dir, patterns, t)
@@ -239,6 +237,7 @@ func (l *loader) load(ctx context.Context, dir string, patterns []string, t *tar
 		}
 	}
 	spread(ctx, slices.Clone(first), func(p *pkg) []*pkg {
+		sources := []*pkg{p}
 		if p.path != commandLine {
 			var err error
 			if p.tree, p.dir, err = l.resolve(ctx, p.path); err != nil {
@@ -248,28 +247,44 @@ func (l *loader) load(ctx context.Context, dir string, patterns []string, t *tar
 			if p.tree == nil { // of the standard library
 				return nil
 			}
-			if p.source, err = t.scan(p.dir, l.list(p.dir).files); err != nil {
+			files := p.tree.list(p.dir).files
+			if p.source, err = t.scan(p.tree.sourceTree, p.dir, files); err != nil {
 				fail(p, err)
 				return nil
+			}
+			if tests && p.root {
+				imports, err := t.scanTests(p.tree.sourceTree, p.dir, files, p.name)
+				if err != nil {
+					fail(p, err)
+					return nil
+				}
+				if imports != nil {
+					sources = append(sources, &pkg{
+						path: p.path + " [test]", tree: p.tree, dir: p.dir, test: true, source: source{imports: imports},
+					})
+				}
 			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		var more []*pkg
-		for _, path := range p.imports {
-			by, ok := importers[path]
-			if by == "" || p.path < by {
-				importers[path] = p.path // the same one in each run
+		for _, p := range sources {
+			known[p.path] = p
+			for _, path := range p.imports {
+				by, ok := importers[path]
+				if by == "" || p.path < by {
+					importers[path] = p.path // the same one in each run
+				}
+				if _, isRoot := known[path]; ok || isRoot {
+					continue
+				}
+				q := &pkg{path: path}
+				if known[path] = q; len(known) > maxPackages {
+					failures[p.path] = fmt.Errorf("more than %d packages", maxPackages)
+					return nil
+				}
+				more = append(more, q)
 			}
-			if _, isRoot := known[path]; ok || isRoot {
-				continue
-			}
-			q := &pkg{path: path}
-			if known[path] = q; len(known) > maxPackages {
-				failures[p.path] = fmt.Errorf("more than %d packages", maxPackages)
-				return nil
-			}
-			more = append(more, q)
 		}
 		return more
 	})

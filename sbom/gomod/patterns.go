@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/mod/module"
 )
 
 // isFile reports whether a pattern is the name of a Go file.
@@ -30,9 +32,10 @@ func absolutePath(dir, name string) string {
 }
 
 // files returns the package that files named one by one are.
-func (l *loader) files(dir string, names []string, t *target) (*pkg, error) {
-	p := &pkg{path: commandLine, root: true}
-	var files []string
+func (l *loader) files(dir string, names []string, t *selector) (*pkg, error) {
+	p := &pkg{path: commandLine, root: true, dir: "."}
+	var files []*goFile
+	in := ""
 	for _, name := range names {
 		if !strings.HasSuffix(name, ".go") {
 			return nil, fmt.Errorf("%s: named files must be .go files", name)
@@ -43,24 +46,25 @@ func (l *loader) files(dir string, names []string, t *target) (*pkg, error) {
 		} else if fi.IsDir() {
 			return nil, fmt.Errorf("%s: is a directory, want a Go file", name)
 		}
-		if p.dir == "" {
-			p.dir = filepath.Dir(file)
+		if in == "" {
+			in = filepath.Dir(file)
 		}
-		if p.dir != filepath.Dir(file) {
+		if in != filepath.Dir(file) {
 			return nil, errors.New("named files must be in one directory")
 		}
-		files = append(files, filepath.Base(file))
+		files = append(files, &goFile{name: filepath.Base(file)})
 	}
-	slices.Sort(files)
-	all := &target{tags: t.tags, cgo: t.cgo, defaults: t.defaults, allFiles: true}
+	slices.SortFunc(files, func(a, b *goFile) int { return strings.Compare(a.name, b.name) })
+	files = slices.CompactFunc(files, func(a, b *goFile) bool { return a.name == b.name })
+	all := &selector{tags: t.tags, cgo: t.cgo, defaults: t.defaults, allFiles: true}
 	var err error
-	p.source, err = all.scan(p.dir, slices.Compact(files))
+	p.source, err = all.scan(l.sources.directory(in), ".", files)
 	return p, err
 }
 
 // match returns the import paths of the packages that patterns match, as
 // "go help packages" tells. That a pattern with "..." matches none is no error.
-func (l *loader) match(ctx context.Context, dir string, patterns []string, t *target) ([]string, error) {
+func (l *loader) match(ctx context.Context, dir string, patterns []string, t *selector) ([]string, error) {
 	found := make(map[string]bool)
 	var errs []error
 	for _, pattern := range patterns {
@@ -121,11 +125,9 @@ func (l *loader) packageIn(dir string) (string, error) {
 	} else if !fi.IsDir() {
 		return "", errors.New("it is not a directory")
 	}
-	ls := l.list(dir)
-	if ls.err != nil {
+	if ls := readDirectory(os.DirFS(dir), "."); ls.err != nil {
 		return "", ls.err
-	}
-	if !ls.isGo {
+	} else if !ls.isGo {
 		return "", errors.New("no Go files in the directory")
 	}
 	for _, m := range l.mains.list {
@@ -147,7 +149,11 @@ func (l *loader) packageIn(dir string) (string, error) {
 			return vendored, nil
 		}
 		p = m.path + "/" + p
-		if _, ok, err := l.dirIn(p, m.path, m.dir, true); err != nil {
+		tree, err := l.tree(module.Version{Path: m.path})
+		if err != nil {
+			return "", err
+		}
+		if _, ok, err := tree.find(p, m.path); err != nil {
 			return "", err
 		} else if ok {
 			return p, nil
@@ -160,7 +166,7 @@ func (l *loader) packageIn(dir string) (string, error) {
 }
 
 // matchDirs returns the packages in directories that match a pattern.
-func (l *loader) matchDirs(ctx context.Context, dir, pattern string, t *target) ([]string, error) {
+func (l *loader) matchDirs(ctx context.Context, dir, pattern string, t *selector) ([]string, error) {
 	top := filepath.Dir(absolutePath(dir, pattern[:strings.Index(pattern, "...")]+"x"))
 	var main *mainModule
 	if file := findUp(top, "go.mod", ""); file != "" {
@@ -183,27 +189,28 @@ func (l *loader) matchDirs(ctx context.Context, dir, pattern string, t *target) 
 	if strings.HasSuffix(pattern, "/...") && !strings.HasSuffix(full, "/...") {
 		full += "/..."
 	}
+	tree, err := l.tree(module.Version{Path: main.path})
+	if err != nil {
+		return nil, err
+	}
+	below, err := filepath.Rel(main.dir, top)
+	if err != nil {
+		return nil, err
+	}
+	below = filepath.ToSlash(below)
 	var paths []string
 	var errs []error
-	err := walk(ctx, top, func(d string) bool {
-		if d != top {
-			if skipped(filepath.Base(d)) {
-				return false
-			}
-			if fi, err := os.Stat(filepath.Join(d, "go.mod")); err == nil && !fi.IsDir() {
-				return false
-			}
-		}
-		if rel, err := filepath.Rel(main.dir, d); err == nil && ignored(ignore, filepath.ToSlash(rel)) {
+	err = walk(ctx, tree.files, below, func(d string) bool {
+		if d != below && (skipped(path.Base(d)) || tree.hasFile(path.Join(d, "go.mod"))) || ignored(ignore, d) {
 			return false
 		}
-		if matchPattern(full, filepath.ToSlash(d)) {
-			ls := l.list(d)
+		if name := filepath.Join(main.dir, filepath.FromSlash(d)); matchPattern(full, filepath.ToSlash(name)) {
+			ls := tree.list(d)
 			if ls.err != nil {
 				errs = append(errs, ls.err)
 			} else if ls.isGo {
-				if _, err := t.scan(d, ls.files); err != errNoFiles {
-					p, err := l.packageIn(d)
+				if _, err := t.scan(tree.sourceTree, d, ls.files); err != errNoFiles {
+					p, err := l.packageIn(name)
 					if err != nil {
 						errs = append(errs, err)
 					}
@@ -211,23 +218,23 @@ func (l *loader) matchDirs(ctx context.Context, dir, pattern string, t *target) 
 				}
 			}
 		}
-		return filepath.Base(d) != "vendor" || d == top || strings.Contains(pattern, "vendor")
+		return path.Base(d) != "vendor" || d == below || strings.Contains(pattern, "vendor")
 	})
 	return paths, errors.Join(append(errs, err)...)
 }
 
 // matchModules returns the packages of all modules whose import paths match a
 // pattern, or those of the main modules for "work".
-func (l *loader) matchModules(ctx context.Context, pattern string, t *target) ([]string, error) {
+func (l *loader) matchModules(ctx context.Context, pattern string, t *selector) ([]string, error) {
 	prefix, _, _ := strings.Cut(pattern, "...")
 	// canMatch reports whether a package below a path may match.
 	canMatch := func(p string) bool {
 		return pattern == "work" || strings.HasPrefix(p, prefix) || p == "" || strings.HasPrefix(prefix, p+"/") || p == prefix
 	}
 	type root struct {
-		prefix, dir string
-		local       bool
-		ignore      []string
+		prefix string
+		*tree
+		ignore []string
 	}
 	var roots []root
 	var errs []error
@@ -235,7 +242,11 @@ func (l *loader) matchModules(ctx context.Context, pattern string, t *target) ([
 		return nil, errors.New("the pattern may have packages of the standard library, not of a module")
 	}
 	for _, m := range l.mains.list {
-		r := root{m.path, m.dir, true, nil}
+		tree, err := l.tree(module.Version{Path: m.path})
+		if err != nil {
+			return nil, err
+		}
+		r := root{prefix: m.path, tree: tree}
 		for _, i := range m.file.Ignore {
 			r.ignore = append(r.ignore, i.Path)
 		}
@@ -244,7 +255,7 @@ func (l *loader) matchModules(ctx context.Context, pattern string, t *target) ([
 	switch {
 	case pattern == "work":
 	case l.vendor != nil:
-		roots = append(roots, root{"", l.vendor.dir, false, nil})
+		roots = append(roots, root{tree: &tree{dir: l.vendor.dir, sourceTree: l.sources.directory(l.vendor.dir)}})
 	default:
 		g, err := l.fullGraph(ctx)
 		if err != nil {
@@ -264,7 +275,7 @@ func (l *loader) matchModules(ctx context.Context, pattern string, t *target) ([
 				errs = append(errs, err)
 				continue
 			}
-			roots = append(roots, root{m.Path, tree.dir, tree.local, s.ignore})
+			roots = append(roots, root{m.Path, tree, s.ignore})
 		}
 	}
 	have := make(map[string]bool)
@@ -273,19 +284,11 @@ func (l *loader) matchModules(ctx context.Context, pattern string, t *target) ([
 		if !canMatch(r.prefix) {
 			continue
 		}
-		err := walk(ctx, r.dir, func(d string) bool {
-			rel, err := filepath.Rel(r.dir, d)
-			if err != nil {
-				errs = append(errs, err)
-				return false
-			}
+		err := walk(ctx, r.files, ".", func(d string) bool {
 			p := r.prefix
-			if rel = filepath.ToSlash(rel); rel != "." {
-				p = path.Join(p, rel)
-				if skipped(filepath.Base(d)) || ignored(r.ignore, rel) {
-					return false
-				}
-				if fi, err := os.Stat(filepath.Join(d, "go.mod")); r.local && err == nil && !fi.IsDir() {
+			if d != "." {
+				p = path.Join(p, d)
+				if skipped(path.Base(d)) || ignored(r.ignore, d) || r.local && r.hasFile(path.Join(d, "go.mod")) {
 					return false
 				}
 			}
@@ -294,16 +297,16 @@ func (l *loader) matchModules(ctx context.Context, pattern string, t *target) ([
 			}
 			if p != "" && !have[p] && (pattern == "work" || matchPattern(pattern, p)) {
 				have[p] = true
-				ls := l.list(d)
+				ls := r.list(d)
 				if ls.err != nil {
 					errs = append(errs, ls.err)
 				} else if ls.isGo {
-					if _, err := t.scan(d, ls.files); err != errNoFiles {
+					if _, err := t.scan(r.sourceTree, d, ls.files); err != errNoFiles {
 						paths = append(paths, p)
 					}
 				}
 			}
-			return rel == "." || filepath.Base(d) != "vendor"
+			return d == "." || path.Base(d) != "vendor"
 		})
 		errs = append(errs, err)
 	}
@@ -376,10 +379,10 @@ func matchParts(parts []string, name, never string) bool {
 }
 
 // walk calls f for a directory and those below it, as long as f returns true.
-func walk(ctx context.Context, dir string, f func(dir string) bool) error {
+// The directory itself may be a symbolic link, others are not followed.
+func walk(ctx context.Context, files fs.FS, dir string, f func(dir string) bool) error {
 	n := 0
-	// The directory itself may be a symbolic link, others are not followed.
-	return filepath.WalkDir(dir+string(filepath.Separator), func(d string, e fs.DirEntry, err error) error {
+	return fs.WalkDir(files, dir, func(d string, e fs.DirEntry, err error) error {
 		if err == nil {
 			err = context.Cause(ctx)
 		}
@@ -389,8 +392,8 @@ func walk(ctx context.Context, dir string, f func(dir string) bool) error {
 		if n++; n > maxDirs {
 			return fmt.Errorf("more than %d directories in %s", maxDirs, dir)
 		}
-		if !f(filepath.Clean(d)) {
-			return filepath.SkipDir
+		if !f(d) {
+			return fs.SkipDir
 		}
 		return nil
 	})

@@ -2,6 +2,7 @@ package gomod
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"go/build/constraint"
@@ -11,17 +12,18 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode"
 )
 
-// A target decides which files of a directory are compiled, by the rules that
-// "go help buildconstraint" tells.
-type target struct {
+// A selector decides which files of a directory are compiled for a target, by
+// the rules that "go help buildconstraint" tells.
+type selector struct {
 	tags     map[string]bool // all that are true
 	cgo      bool
 	allFiles bool // files that were named one by one are compiled whatever their constraints
@@ -30,8 +32,8 @@ type target struct {
 	asked    atomic.Bool // whether a file depends on an experiment although they are not known
 }
 
-func newTarget(s *settings, goVersion string) *target {
-	t := &target{tags: make(map[string]bool), cgo: s.cgo, defaults: s.defaults}
+func newSelector(s *settings, goVersion string) *selector {
+	t := &selector{tags: make(map[string]bool), cgo: s.cgo, defaults: s.defaults}
 	for _, tag := range slices.Concat([]string{s.goos, s.goarch, "gc"}, s.tags, s.extraTags) {
 		t.tags[tag] = true
 	}
@@ -59,7 +61,7 @@ func newTarget(s *settings, goVersion string) *target {
 	return t
 }
 
-func (t *target) has(tag string) bool {
+func (t *selector) has(tag string) bool {
 	if tag == "boringcrypto" {
 		tag = "goexperiment.boringcrypto" // its old name
 	}
@@ -72,7 +74,7 @@ func (t *target) has(tag string) bool {
 
 // matchName reports whether the system in a file's name, as in x_linux.go or
 // x_linux_arm64_test.go, is the target's.
-func (t *target) matchName(name string) bool {
+func (t *selector) matchName(name string) bool {
 	name, _, _ = strings.Cut(name, ".")
 	_, rest, ok := strings.Cut(name, "_") // linux.go is for all systems
 	if !ok {
@@ -114,11 +116,12 @@ func knownArch(s string) bool {
 	return false
 }
 
-// matchHeader reports whether a file's build constraints are met. It reads the
-// header as shouldBuild of go/build does.
-func (t *target) matchHeader(header []byte) (bool, error) {
+// constraints returns the lines that say when a file is compiled, all of which
+// must be met: one //go:build line, or else +build lines. It reads the header as
+// shouldBuild of go/build does.
+func constraints(header []byte) ([]string, error) {
 	if !bytes.Contains(header, []byte("//go:build")) && !bytes.Contains(header, []byte("+build")) {
-		return true, nil
+		return nil, nil
 	}
 	// Constraints are in the run of blank lines and comments that the file
 	// begins with; +build lines only where a blank line follows.
@@ -140,7 +143,7 @@ lines:
 		}
 		if after, ok := bytes.CutPrefix(line, []byte("//go:build")); ok && !inComment && (len(after) == 0 || len(bytes.TrimSpace(after)) < len(after)) {
 			if goBuild != nil {
-				return false, errors.New("multiple //go:build comments")
+				return nil, errors.New("multiple //go:build comments")
 			}
 			goBuild = line
 		}
@@ -166,43 +169,63 @@ lines:
 		}
 	}
 	if goBuild != nil {
-		x, err := constraint.Parse(string(goBuild))
-		if err != nil {
-			return false, fmt.Errorf("parsing //go:build line: %w", err)
+		if _, err := constraint.Parse(string(goBuild)); err != nil {
+			return nil, fmt.Errorf("parsing //go:build line: %w", err)
 		}
-		return x.Eval(t.has), nil
+		return []string{string(goBuild)}, nil
 	}
-	match := true
+	var lines []string
 	for line := range bytes.Lines(header[:end]) {
 		text := string(bytes.TrimSpace(line))
 		if !constraint.IsPlusBuild(text) {
 			continue
 		}
-		if x, err := constraint.Parse(text); err == nil && !x.Eval(t.has) {
-			match = false
+		if _, err := constraint.Parse(text); err == nil {
+			lines = append(lines, text)
 		}
 	}
-	return match, nil
+	return lines, nil
 }
 
-// A listing is what a directory has, for any target.
-type listing struct {
-	isGo  bool     // whether there is a Go file
-	files []string // the Go files that a build may read, sorted
+// meets reports whether all of a file's constraints are met.
+func (t *selector) meets(constraints []string) bool {
+	for _, line := range constraints {
+		if x, err := constraint.Parse(line); err != nil || !x.Eval(t.has) {
+			return false
+		}
+	}
+	return true
+}
+
+// A directory is what a directory of a module has, for any target.
+type directory struct {
+	isGo  bool      // whether there is a Go file
+	files []*goFile // the Go files that a build may read, sorted by name
 	err   error
 }
 
-func list(dir string) listing {
-	entries, err := os.ReadDir(dir)
+// A goFile is a Go file, which is read when it is first asked for.
+type goFile struct {
+	name string
+
+	once   sync.Once
+	header *header
+	err    error
+}
+
+// readDirectory lists a directory. One that does not exist has nothing, and
+// neither has a file.
+func readDirectory(files fs.FS, dir string) *directory {
+	entries, err := fs.ReadDir(files, dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil
-		} else if fi, statErr := os.Stat(dir); statErr == nil && !fi.IsDir() {
+		} else if fi, statErr := fs.Stat(files, dir); statErr == nil && !fi.IsDir() {
 			err = nil // a file, which is no package
 		}
-		return listing{err: err}
+		return &directory{err: err}
 	}
-	var l listing
+	d := new(directory)
 	for _, e := range entries {
 		name := e.Name()
 		if !strings.HasSuffix(name, ".go") {
@@ -210,7 +233,7 @@ func list(dir string) listing {
 		}
 		mode := e.Type()
 		if mode&fs.ModeSymlink != 0 {
-			fi, err := os.Stat(filepath.Join(dir, name))
+			fi, err := fs.Stat(files, path.Join(dir, name))
 			if err != nil {
 				continue // as in the go command
 			}
@@ -219,12 +242,12 @@ func list(dir string) listing {
 		if !mode.IsRegular() {
 			continue
 		}
-		l.isGo = true
+		d.isGo = true
 		if name[0] != '_' && name[0] != '.' {
-			l.files = append(l.files, name)
+			d.files = append(d.files, &goFile{name: name})
 		}
 	}
-	return l
+	return d
 }
 
 // A source is what the files of one directory say that are compiled for a target.
@@ -233,103 +256,146 @@ type source struct {
 	imports []string // sorted, without "C"
 	cgo     bool     // whether a file imports "C"
 	tests   bool     // whether name is empty and there are tests
+	embeds  []string // the files that import "embed", by name
 }
 
 // errNoFiles says that a directory has no file for the target.
 var errNoFiles = errors.New("build constraints exclude all Go files")
 
 // scan reads the package that the files of a directory are.
-func (t *target) scan(dir string, files []string) (source, error) {
+func (t *selector) scan(tree *sourceTree, dir string, files []*goFile) (source, error) {
 	var s source
-	var buf []byte
-	var tests []string
 	first, taken := "", false
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			tests = append(tests, name)
+	for _, f := range files {
+		if strings.HasSuffix(f.name, "_test.go") || !t.allFiles && !t.matchName(f.name) {
 			continue
 		}
-		if !t.allFiles && !t.matchName(name) {
-			continue
-		}
-		h, err := t.readHeader(filepath.Join(dir, name), &buf)
+		h, err := tree.read(dir, f)
 		if err != nil {
 			return source{}, err
 		}
-		if !h.match || h.name == "documentation" {
+		if !t.allFiles && !t.meets(h.Constraints) || h.Name == "documentation" {
 			continue
+		}
+		if h.Broken != "" {
+			return source{}, errors.New(h.Broken)
 		}
 		// The go command compares names before it looks for cgo.
 		if first == "" {
-			s.name, first = h.name, name
-		} else if h.name != s.name {
-			return source{}, fmt.Errorf("found packages %s (%s) and %s (%s) in one directory", s.name, first, h.name, name)
+			s.name, first = h.Name, f.name
+		} else if h.Name != s.name {
+			return source{}, fmt.Errorf("found packages %s (%s) and %s (%s) in one directory", s.name, first, h.Name, f.name)
 		}
-		if slices.Contains(h.imports, "C") {
+		if slices.Contains(h.Imports, "C") {
 			if !t.cgo {
 				continue
 			}
 			s.cgo = true
 		}
-		s.imports = append(s.imports, h.imports...)
+		if slices.Contains(h.Imports, "embed") {
+			s.embeds = append(s.embeds, f.name)
+		}
+		s.imports = append(s.imports, h.Imports...)
 		taken = true
 	}
 	if !taken {
 		// No file was taken: is it a package that has nothing but tests?
 		s.name = ""
-		for _, name := range tests {
-			if !t.allFiles && !t.matchName(name) {
-				continue
-			}
-			h, err := t.readHeader(filepath.Join(dir, name), &buf)
-			if err != nil {
-				return source{}, err
-			}
-			if h.match {
-				s.tests = true
-				return s, nil
-			}
+		tests, err := t.scanTests(tree, dir, files, "")
+		if err != nil {
+			return source{}, err
 		}
-		return source{}, errNoFiles
+		if tests == nil {
+			return source{}, errNoFiles
+		}
+		return source{tests: true}, nil
 	}
-	slices.Sort(s.imports)
-	s.imports = slices.Compact(s.imports)
-	s.imports = slices.DeleteFunc(s.imports, func(path string) bool { return path == "C" })
+	s.imports = distinctImports(s.imports)
 	return s, nil
 }
 
-// A header is what a Go file says before its first declaration.
+// scanTests returns what the test files of a directory import, whose package has
+// a name unless there is none but tests. It is nil if there are no tests, and
+// else not.
+func (t *selector) scanTests(tree *sourceTree, dir string, files []*goFile, name string) ([]string, error) {
+	var imports []string
+	first := ""
+	for _, f := range files {
+		if !strings.HasSuffix(f.name, "_test.go") || !t.allFiles && !t.matchName(f.name) {
+			continue
+		}
+		h, err := tree.read(dir, f)
+		if err != nil {
+			return nil, err
+		}
+		if !t.allFiles && !t.meets(h.Constraints) || h.Name == "documentation" {
+			continue
+		}
+		if h.Broken != "" {
+			return nil, errors.New(h.Broken)
+		}
+		tested := h.Name
+		if tested != name {
+			tested = strings.TrimSuffix(tested, "_test") // a package of its own
+		}
+		if name == "" {
+			name, first = tested, f.name
+		} else if tested != name {
+			return nil, fmt.Errorf("found packages %s (%s) and %s (%s) in one directory", name, cmp.Or(first, "its files"), tested, f.name)
+		}
+		if slices.Contains(h.Imports, "C") {
+			return nil, fmt.Errorf("use of cgo in test %s is not supported", f.name)
+		}
+		imports = append(imports, h.Imports...)
+		if imports == nil {
+			imports = []string{}
+		}
+	}
+	if imports == nil {
+		return nil, nil
+	}
+	return distinctImports(imports), nil
+}
+
+// distinctImports returns the paths sorted, each once and without "C".
+func distinctImports(paths []string) []string {
+	slices.Sort(paths)
+	return slices.DeleteFunc(slices.Compact(paths), func(p string) bool { return p == "C" })
+}
+
+// A header is what a Go file says before its first declaration. Its fields are
+// exported for [Cache].
 type header struct {
-	match   bool // whether its constraints are met
-	name    string
-	imports []string
+	Name        string   `json:",omitempty"` // of the package
+	Constraints []string `json:",omitempty"`
+	Imports     []string `json:",omitempty"`
+	Broken      string   `json:",omitempty"` // what is wrong, which only matters if the file is compiled
 }
 
 // readHeader reads a Go file as far as its imports go.
-func (t *target) readHeader(file string, buf *[]byte) (header, error) {
-	f, err := os.Open(file)
+func readHeader(files fs.FS, name string) (*header, error) {
+	f, err := files.Open(name)
 	if err != nil {
-		return header{}, err
+		return nil, err
 	}
 	defer f.Close()
-	if *buf == nil {
-		*buf = make([]byte, 8<<10)
-	}
+	base := path.Base(name)
+	buf := make([]byte, 4<<10)
 	for n := 0; ; {
-		m, err := f.Read((*buf)[n:])
+		m, err := f.Read(buf[n:])
 		eof := err == io.EOF
 		if err != nil && !eof {
-			return header{}, err
+			return nil, err
 		}
 		n += m
-		data := (*buf)[:n]
+		data := buf[:n]
 		h, end, err := parseHeader(data, eof)
 		if err == errShort && !eof {
 			if n >= maxHeader {
-				return header{}, fmt.Errorf("%s: the imports do not end in the first %d bytes", filepath.Base(file), maxHeader)
+				return nil, fmt.Errorf("%s: the imports do not end in the first %d bytes", base, maxHeader)
 			}
-			if n == len(*buf) {
-				*buf = append(*buf, make([]byte, n)...)
+			if n == len(buf) {
+				buf = append(buf, make([]byte, n)...)
 			}
 			continue
 		}
@@ -337,45 +403,35 @@ func (t *target) readHeader(file string, buf *[]byte) (header, error) {
 		if err != nil {
 			rest, err := io.ReadAll(io.LimitReader(f, int64(maxHeader-n)))
 			if err != nil {
-				return header{}, err
+				return nil, err
 			}
-			data = slices.Concat((*buf)[:n], rest)
-		}
-		match := t.allFiles
-		if !match {
-			var err error
-			if match, err = t.matchHeader(data); err != nil {
-				return header{}, fmt.Errorf("%s: %w", filepath.Base(file), err)
-			}
-		}
-		if err != nil && match {
+			data = slices.Concat(buf[:n], rest)
 			// The parser says what is wrong, if anything is.
-			h, err = parseWithGo(filepath.Base(file), data)
-			if err != nil {
-				return header{}, err
-			}
+			h = parseWithGo(base, data)
 		}
-		h.match = match
-		return h, nil
+		if h.Constraints, err = constraints(data); err != nil {
+			return nil, fmt.Errorf("%s: %w", base, err)
+		}
+		return &h, nil
 	}
 }
 
 // parseWithGo reads a header that parseHeader cannot.
-func parseWithGo(name string, data []byte) (header, error) {
+func parseWithGo(name string, data []byte) header {
 	var h header
 	f, err := parser.ParseFile(token.NewFileSet(), name, data, parser.ImportsOnly)
 	if err != nil {
-		return header{}, err
+		return header{Broken: err.Error()}
 	}
-	h.name = f.Name.Name
+	h.Name = f.Name.Name
 	for _, spec := range f.Imports {
 		path, err := strconv.Unquote(spec.Path.Value)
 		if err != nil || !validImport(path) {
-			return header{}, fmt.Errorf("%s: invalid import path: %.100q", name, spec.Path.Value)
+			return header{Broken: fmt.Sprintf("%s: invalid import path: %.100q", name, spec.Path.Value)}
 		}
-		h.imports = append(h.imports, path)
+		h.Imports = append(h.Imports, path)
 	}
-	return h, nil
+	return h
 }
 
 var (
@@ -477,7 +533,7 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 		if strings.ContainsAny(path, "\\\n\r\x00") || !validImport(path) {
 			return errSyntax
 		}
-		h.imports = append(h.imports, path)
+		h.Imports = append(h.Imports, path)
 		i += n + 2
 		return nil
 	}
@@ -495,13 +551,13 @@ func parseHeader(data []byte, eof bool) (header, int, error) {
 		return h, i, err
 	}
 	var err error
-	if h.name, err = ident(); err == errShort && eof {
+	if h.Name, err = ident(); err == errShort && eof {
 		err = nil
 	}
 	if err != nil {
 		return h, i, err
 	}
-	if !token.IsIdentifier(h.name) {
+	if !token.IsIdentifier(h.Name) {
 		return h, i, errSyntax
 	}
 	for {

@@ -29,17 +29,16 @@ func goroot(t testing.TB) string {
 // says what must come out.
 func TestScanStandardLibrary(t *testing.T) {
 	src := filepath.Join(goroot(t), "src")
-	for _, o := range []Options{
+	for _, o := range []Target{
 		{GOOS: "linux", GOARCH: "amd64", CGO: "1"},
 		{GOOS: "windows", GOARCH: "arm64", CGO: "0", Tags: []string{"netgo"}},
 		{GOOS: "ios", GOARCH: "arm64", CGO: "1"},
 	} {
-		o.Getenv = getenv()
-		s, err := readSettings(o)
+		s, err := readSettings(Options{Getenv: getenv()}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		target := newTarget(s, s.goVersion)
+		target := newSelector(s, s.goVersion)
 		judge := gobuild.Context{
 			GOROOT: s.goroot, GOOS: s.goos, GOARCH: s.goarch, CgoEnabled: s.cgo, Compiler: "gc",
 			BuildTags: s.tags, ToolTags: s.extraTags, ReleaseTags: gobuild.Default.ReleaseTags,
@@ -52,7 +51,7 @@ func TestScanStandardLibrary(t *testing.T) {
 			if e.Name() == "testdata" || e.Name() == "cmd" {
 				return filepath.SkipDir
 			}
-			files := list(dir).files
+			files := readDirectory(os.DirFS(dir), ".").files
 			if len(files) == 0 {
 				return nil
 			}
@@ -69,10 +68,10 @@ func TestScanStandardLibrary(t *testing.T) {
 	}
 }
 
-func judgeDir(t *testing.T, target *target, judge *gobuild.Context, dir string, files []string) {
+func judgeDir(t *testing.T, target *selector, judge *gobuild.Context, dir string, files []*goFile) {
 	t.Helper()
 	want, wantErr := judge.ImportDir(dir, 0)
-	got, err := target.scan(dir, files)
+	got, err := target.scan(&sourceTree{files: os.DirFS(dir)}, ".", files)
 	_, noGo := errors.AsType[*gobuild.NoGoError](wantErr)
 	switch {
 	case noGo && len(want.TestGoFiles)+len(want.XTestGoFiles) > 0:
@@ -110,13 +109,12 @@ func TestScanFiles(t *testing.T) {
 		"package p\nfunc f() {}\n", "package p\nif x\n", "package p\nimport \"x\" import \"y\"\n", "package p\nimport a.b \"x\"\n",
 		"//go:build go1.26 && !go1.999 && unix && gc && goexperiment.regabiargs && amd64.v1\n\npackage p\nimport \"x\"\n", "//go:build boringcrypto || cgo\n\npackage p\n",
 	}
-	for _, o := range []Options{{GOOS: "linux", GOARCH: "amd64", CGO: "0"}, {GOOS: "android", GOARCH: "amd64", CGO: "1"}} {
-		o.Getenv = getenv()
-		s, err := readSettings(o)
+	for _, o := range []Target{{GOOS: "linux", GOARCH: "amd64", CGO: "0"}, {GOOS: "android", GOARCH: "amd64", CGO: "1"}} {
+		s, err := readSettings(Options{Getenv: getenv()}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		target := newTarget(s, s.goVersion)
+		target := newSelector(s, s.goVersion)
 		judge := gobuild.Context{
 			GOROOT: s.goroot, GOOS: s.goos, GOARCH: s.goarch, CgoEnabled: s.cgo, Compiler: "gc",
 			ToolTags: s.extraTags, ReleaseTags: gobuild.Default.ReleaseTags,
@@ -130,12 +128,12 @@ func TestScanFiles(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				// Where the sentence of a syntax error is, the parser's is the one.
 				if strings.Contains(text, "\x00") {
-					if _, err := target.scan(dir, []string{name}); err == nil && !strings.HasPrefix(text, "//") {
+					if _, err := target.scan(&sourceTree{files: os.DirFS(dir)}, ".", []*goFile{{name: name}}); err == nil && !strings.HasPrefix(text, "//") {
 						t.Errorf("%.40q: no error", text)
 					}
 					return
 				}
-				judgeDir(t, target, &judge, dir, []string{name})
+				judgeDir(t, target, &judge, dir, []*goFile{{name: name}})
 				if t.Failed() {
 					t.Logf("%.60q", text)
 				}
@@ -145,11 +143,11 @@ func TestScanFiles(t *testing.T) {
 }
 
 func TestMatchName(t *testing.T) {
-	s, err := readSettings(Options{Getenv: getenv(), GOOS: "android", GOARCH: "arm64"})
+	s, err := readSettings(Options{Getenv: getenv()}, Target{GOOS: "android", GOARCH: "arm64"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := newTarget(s, "go1.26")
+	target := newSelector(s, "go1.26")
 	judge := gobuild.Context{GOOS: "android", GOARCH: "arm64", Compiler: "gc"}
 	judge.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("package p\n")), nil }
 	for _, name := range []string{
@@ -181,7 +179,7 @@ func FuzzParseHeader(f *testing.F) {
 		if end < 0 || end > len(data) {
 			t.Fatalf("the header of %d bytes ends at %d", len(data), end)
 		}
-		if part, _, err := parseHeader(data, false); err == nil && (part.name != h.name || !slices.Equal(part.imports, h.imports)) {
+		if part, _, err := parseHeader(data, false); err == nil && (part.Name != h.Name || !slices.Equal(part.Imports, h.Imports)) {
 			t.Errorf("got %+v, and %+v of the whole", part, h)
 		}
 		if err != nil || bytes.ContainsRune(data[:end], 0) {
@@ -196,19 +194,19 @@ func FuzzParseHeader(f *testing.F) {
 			path, _ := strconv.Unquote(spec.Path.Value)
 			imports = append(imports, path)
 		}
-		if h.name != file.Name.Name || !slices.Equal(h.imports, imports) {
+		if h.Name != file.Name.Name || !slices.Equal(h.Imports, imports) {
 			t.Errorf("got %+v, want %s %q", h, file.Name.Name, imports)
 		}
 	})
 }
 
-func FuzzMatchHeader(f *testing.F) {
+func FuzzConstraints(f *testing.F) {
 	for _, seed := range []string{
 		"//go:build linux && !cgo\n\npackage p\n", "// +build linux,!cgo darwin\n// +build amd64\n\npackage p\n", "/* x\n//go:build no\n*/\n//go:build yes\npackage p", "//go:build (\n", "// +build\n\n", "//go:build\f\"",
 	} {
 		f.Add([]byte(seed))
 	}
-	target := &target{tags: map[string]bool{"linux": true, "amd64": true, "gc": true, "unix": true, "yes": true}, defaults: true}
+	target := &selector{tags: map[string]bool{"linux": true, "amd64": true, "gc": true, "unix": true, "yes": true}, defaults: true}
 	judge := gobuild.Context{GOOS: "linux", GOARCH: "amd64", Compiler: "gc", BuildTags: []string{"yes"}}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// Only headers that end are given, so that both look at the same bytes.
@@ -220,7 +218,8 @@ func FuzzMatchHeader(f *testing.F) {
 			data = data[:end]
 		}
 		want, wantErr := judge.MatchFile("", "x.go")
-		got, err := target.matchHeader(data)
+		lines, err := constraints(data)
+		got := target.meets(lines)
 		if (err == nil) != (wantErr == nil) || err == nil && got != want {
 			t.Errorf("%q: got %v, %v, want %v, %v", data, got, err, want, wantErr)
 		}
@@ -268,9 +267,9 @@ func FuzzMatchPattern(f *testing.F) {
 // The whole of a program's packages and imports, against go list.
 func TestPackages(t *testing.T) {
 	for _, target := range []string{"linux/amd64", "windows/386", "js/wasm"} {
-		o := Options{Getenv: getenv()}
+		var o Target
 		o.GOOS, o.GOARCH, _ = strings.Cut(target, "/")
-		s, err := readSettings(o)
+		s, err := readSettings(Options{Getenv: getenv()}, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,11 +281,11 @@ func TestPackages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := newLoader(ms, s)
+		l, err := newLoader(ms, s, new(sources))
 		if err != nil {
 			t.Fatal(err)
 		}
-		packages, err := l.load(t.Context(), dir, []string{"./..."}, newTarget(s, s.goVersion))
+		packages, err := l.load(t.Context(), dir, []string{"./..."}, newSelector(s, s.goVersion), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ type settings struct {
 	work string // GOWORK
 }
 
-func readSettings(o Options) (*settings, error) {
+func readSettings(o Options, t Target) (*settings, error) {
 	s := &settings{getenv: o.Getenv}
 	if s.getenv == nil {
 		s.getenv = func(string) string { return "" }
@@ -64,15 +64,15 @@ func readSettings(o Options) (*settings, error) {
 		}
 		parseDefaults(defaults, string(boot))
 	}
-	if o.GoVersion != "" {
-		if buildinfo.Release(o.GoVersion) == "" {
-			return nil, fmt.Errorf("malformed Go version %q, want one like go1.26.8", o.GoVersion)
+	if t.GoVersion != "" {
+		if buildinfo.Release(t.GoVersion) == "" {
+			return nil, fmt.Errorf("malformed Go version %q, want one like go1.26.8", t.GoVersion)
 		}
-		if o.GoVersion != s.goVersion {
+		if t.GoVersion != s.goVersion {
 			clear(defaults)
 		}
 	}
-	if o.GoVersion == "" || o.GoVersion == s.goVersion {
+	if t.GoVersion == "" || t.GoVersion == s.goVersion {
 		if s.goroot != "" {
 			s.std = filepath.Join(s.goroot, "src")
 			if fi, err := os.Stat(s.std); err != nil || !fi.IsDir() {
@@ -80,7 +80,7 @@ func readSettings(o Options) (*settings, error) {
 			}
 		}
 	}
-	s.goVersion = cmp.Or(o.GoVersion, s.goVersion)
+	s.goVersion = cmp.Or(t.GoVersion, s.goVersion)
 
 	s.modCache = cmp.Or(o.ModCache, s.get("GOMODCACHE"))
 	if gopath := s.gopath(); s.modCache == "" && gopath != "" {
@@ -91,8 +91,8 @@ func readSettings(o Options) (*settings, error) {
 	}
 	s.work = s.get("GOWORK")
 
-	s.goos = cmp.Or(o.GOOS, s.get("GOOS"), runtime.GOOS)
-	s.goarch = cmp.Or(o.GOARCH, s.get("GOARCH"), runtime.GOARCH)
+	s.goos = cmp.Or(t.GOOS, s.get("GOOS"), runtime.GOOS)
+	s.goarch = cmp.Or(t.GOARCH, s.get("GOARCH"), runtime.GOARCH)
 	if !supportedTarget(s.goos, s.goarch) {
 		return nil, fmt.Errorf("unsupported GOOS/GOARCH pair %s/%s", s.goos, s.goarch)
 	}
@@ -100,32 +100,32 @@ func readSettings(o Options) (*settings, error) {
 		s.arch = cmp.Or(s.get(name), defaults["Default"+name], archDefault(name))
 	}
 	s.cgo = s.defaultCgo(defaults["DefaultCGO_ENABLED"])
-	switch v := cmp.Or(o.CGO, s.get("CGO_ENABLED")); v {
+	switch v := cmp.Or(t.CGO, s.get("CGO_ENABLED")); v {
 	case "0", "1":
 		s.cgo = v == "1"
 	default:
-		if o.CGO != "" {
-			return nil, fmt.Errorf("malformed CGO %q, want 0 or 1", o.CGO)
+		if t.CGO != "" {
+			return nil, fmt.Errorf("malformed CGO %q, want 0 or 1", t.CGO)
 		}
 	}
 	s.fips = cmp.Or(s.get("GOFIPS140"), defaults["DefaultGOFIPS140"])
 	if s.fips == "off" {
 		s.fips = ""
 	}
-	if err := s.readExperiment(cmp.Or(s.get("GOEXPERIMENT"), defaults["defaultGOEXPERIMENT"])); err != nil {
+	if err := s.readExperiment(cmp.Or(t.Experiment, s.get("GOEXPERIMENT"), defaults["defaultGOEXPERIMENT"])); err != nil {
 		return nil, err
 	}
 	s.extraTags = append(s.extraTags, archTags(s.goarch, s.arch)...)
 	if err := s.readFlags(); err != nil {
 		return nil, err
 	}
-	for _, tag := range o.Tags {
+	for _, tag := range t.Tags {
 		if tag == "" || strings.ContainsAny(tag, ", \t\n'\"") {
 			return nil, fmt.Errorf("malformed build tag %q", tag)
 		}
 	}
-	if len(o.Tags) > 0 {
-		s.tags = o.Tags
+	if len(t.Tags) > 0 {
+		s.tags = t.Tags
 	}
 	return s, nil
 }
@@ -583,6 +583,14 @@ func supportedTarget(goos, goarch string) bool {
 		return goarch == "wasm"
 	}
 	return false
+}
+
+// cgoEnabled returns the value of CGO_ENABLED.
+func (s *settings) cgoEnabled() string {
+	if s.cgo {
+		return "1"
+	}
+	return "0"
 }
 
 // host returns the system that the toolchain runs on ("linux-amd64"), which is

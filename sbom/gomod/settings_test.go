@@ -58,18 +58,18 @@ func TestReadSettings(t *testing.T) {
 		{"GOENV", Options{Getenv: vars("GOENV=" + filepath.Join(dir, "other/go/env"))}, []string{"cache=/first/pkg/mod"}},
 		{
 			"options",
-			Options{Getenv: vars(root, "GOOS=plan9", "GOARCH=arm", "CGO_ENABLED=1", "GOFLAGS=-tags=x"), GOOS: "linux", GOARCH: "arm", CGO: "0", Tags: []string{"y"}, ModCache: "m", GoVersion: "go1.25.1"},
+			Options{Getenv: vars(root, "GOOS=plan9", "GOARCH=arm", "CGO_ENABLED=1", "GOFLAGS=-tags=x"), ModCache: "m", Targets: []Target{{GOOS: "linux", GOARCH: "arm", CGO: "0", Tags: []string{"y"}, GoVersion: "go1.25.1"}}},
 			[]string{"target=linux/arm", "arch=7", "cgo=false", "tags=y", "cache=m", "version=go1.25.1", "std="},
 		},
-		{"the toolchain's defaults", Options{Getenv: vars(root), GOOS: "linux", GOARCH: "arm", GoVersion: "go1.26.3"}, []string{"arch=6", "std=" + filepath.Join(dir, "root/src")}},
-		{"experiments", Options{Getenv: vars(root, "GOEXPERIMENT=jsonv2,nogreenteagc,dwarf5"), GOOS: "linux", GOARCH: "amd64"}, []string{"experiment=jsonv2,nogreenteagc"}},
-		{"no experiments", Options{Getenv: vars(root, "GOEXPERIMENT=none"), GOOS: "linux", GOARCH: "amd64"}, []string{"experiment=nodwarf5,nogreenteagc,norandomizedheapbase64"}},
+		{"the toolchain's defaults", Options{Getenv: vars(root), Targets: []Target{{GOOS: "linux", GOARCH: "arm", GoVersion: "go1.26.3"}}}, []string{"arch=6", "std=" + filepath.Join(dir, "root/src")}},
+		{"experiments", Options{Getenv: vars(root, "GOEXPERIMENT=jsonv2,nogreenteagc,dwarf5"), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}, []string{"experiment=jsonv2,nogreenteagc"}},
+		{"no experiments", Options{Getenv: vars(root, "GOEXPERIMENT=none"), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}, []string{"experiment=nodwarf5,nogreenteagc,norandomizedheapbase64"}},
 		{"experiments of an unknown toolchain", Options{Getenv: vars("GOEXPERIMENT=future")}, []string{"experiment=future"}},
 		{"FIPS", Options{Getenv: vars(root, "GOFIPS140=latest")}, []string{"fips=latest"}},
 		{"flags", Options{Getenv: vars("GOFLAGS=-race -msan=true -asan=false -mod=vendor --tags=a -ldflags=-X=a")}, []string{"tags=a", "mod=vendor"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, err := readSettings(test.o)
+			s, err := readSettings(test.o, one(test.o))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,24 +111,32 @@ func TestReadSettings(t *testing.T) {
 		{"unknown flag", Options{Getenv: vars("GOFLAGS=-nosuchflag")}, "unknown flag -nosuchflag"},
 		{"unknown experiment", Options{Getenv: vars(root, "GOEXPERIMENT=nosuchthing")}, "unknown GOEXPERIMENT nosuchthing"},
 		{"relative cache", Options{Getenv: vars("GOPATH=x")}, "want an absolute path"},
-		{"Go version", Options{Getenv: vars(), GoVersion: "1.26"}, `malformed Go version "1.26"`},
-		{"cgo", Options{Getenv: vars(), CGO: "yes"}, `malformed CGO "yes"`},
-		{"target", Options{Getenv: vars(), GOOS: "linux", GOARCH: "wasm"}, "unsupported GOOS/GOARCH pair linux/wasm"},
+		{"Go version", Options{Getenv: vars(), Targets: []Target{{GoVersion: "1.26"}}}, `malformed Go version "1.26"`},
+		{"cgo", Options{Getenv: vars(), Targets: []Target{{CGO: "yes"}}}, `malformed CGO "yes"`},
+		{"target", Options{Getenv: vars(), Targets: []Target{{GOOS: "linux", GOARCH: "wasm"}}}, "unsupported GOOS/GOARCH pair linux/wasm"},
 	} {
-		if s, err := readSettings(test.o); err == nil || !strings.Contains(err.Error(), test.want) {
+		if s, err := readSettings(test.o, one(test.o)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %+v, %v, want %q", test.name, s, err, test.want)
 		}
 	}
 }
 
 // The tags of processors, and the targets, are those of the toolchain.
+// one returns the target of o.
+func one(o Options) Target {
+	if len(o.Targets) > 0 {
+		return o.Targets[0]
+	}
+	return Target{}
+}
+
 func TestTargets(t *testing.T) {
 	for target := range strings.FieldsSeq(goCommand(t, ".", getenv(), "tool", "dist", "list")) {
 		goos, goarch, _ := strings.Cut(target, "/")
 		if !supportedTarget(goos, goarch) {
 			t.Errorf("%s is not supported", target)
 		}
-		s, err := readSettings(Options{Getenv: getenv(), GOOS: goos, GOARCH: goarch})
+		s, err := readSettings(Options{Getenv: getenv()}, Target{GOOS: goos, GOARCH: goarch})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,9 +195,9 @@ func FuzzSettings(f *testing.F) {
 				return values[name]
 			}
 			return ""
-		}})
+		}}, Target{})
 		if err == nil {
-			newTarget(s, "go1.26")
+			newSelector(s, "go1.26")
 		}
 	})
 }

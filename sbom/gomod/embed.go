@@ -1,0 +1,193 @@
+package gomod
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/scanner"
+	"go/token"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/module"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// embedded returns the files that the package p embeds, by their names in its
+// module. https://pkg.go.dev/embed#hdr-Directives
+func (p *pkg) embedded() ([]sbom.File, error) {
+	found := make(map[string]bool)
+	for _, name := range p.embeds {
+		src, err := readFile(p.tree.files, path.Join(p.dir, name), maxSource)
+		if err != nil {
+			return nil, err
+		}
+		for _, pattern := range embedPatterns(src) {
+			names, err := matchEmbed(p.tree.files, p.dir, pattern)
+			if err != nil {
+				return nil, fmt.Errorf("%s: pattern %.100s: %w", name, pattern, err)
+			}
+			for _, name := range names {
+				if found[name] = true; len(found) > maxZipFiles {
+					return nil, fmt.Errorf("more than %d files are embedded", maxZipFiles)
+				}
+			}
+		}
+	}
+	var files []sbom.File
+	for name := range found {
+		f, err := p.tree.files.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		digests, err := hallmark.Hash(f, "sha256")
+		f.Close()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		files = append(files, sbom.File{Path: name, Digest: digests[0]})
+	}
+	return files, nil
+}
+
+// embedPatterns returns the patterns in the //go:embed comments of a Go file.
+// Those that are malformed are left to the compiler, as in the go command.
+func embedPatterns(src []byte) []string {
+	var patterns []string
+	var s scanner.Scanner
+	fset := token.NewFileSet()
+	s.Init(fset.AddFile("", -1, len(src)), src, nil, scanner.ScanComments)
+	for {
+		pos, tok, text := s.Scan()
+		if tok == token.EOF {
+			return patterns
+		}
+		if tok != token.COMMENT || !strings.HasPrefix(text, "//go:embed") {
+			continue
+		}
+		directive, ok := ast.ParseDirective(pos, text)
+		if !ok || directive.Tool != "go" || directive.Name != "embed" {
+			continue
+		}
+		args, err := directive.ParseArgs()
+		if err != nil {
+			continue
+		}
+		for _, arg := range args {
+			patterns = append(patterns, arg.Arg)
+		}
+	}
+}
+
+// matchEmbed returns the files that a pattern in a package's directory matches,
+// by the rules of the go command: a file must be a regular one of the same
+// module, and hidden ones in a directory need the prefix "all:".
+func matchEmbed(files fs.FS, dir, pattern string) ([]string, error) {
+	glob, all := strings.CutPrefix(pattern, "all:")
+	if _, err := path.Match(glob, ""); err != nil || glob == "." || !fs.ValidPath(glob) {
+		return nil, errors.New("invalid pattern syntax")
+	}
+	// The directory's own name is no pattern.
+	below, err := fs.Sub(files, dir)
+	if err != nil {
+		return nil, err
+	}
+	matches, err := fs.Glob(below, glob)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, match := range matches {
+		info, err := fs.Lstat(below, match)
+		if err != nil {
+			return nil, err
+		}
+		for d := match; d != "."; d = path.Dir(d) {
+			if _, err := fs.Stat(below, path.Join(d, "go.mod")); err == nil {
+				return nil, fmt.Errorf("cannot embed %s: in different module", match)
+			}
+			if in, err := fs.Lstat(below, d); d != match && err == nil && !in.IsDir() {
+				return nil, fmt.Errorf("cannot embed %s: in non-directory %s", match, d)
+			}
+			if badEmbedName(path.Base(d)) {
+				return nil, fmt.Errorf("cannot embed %s: invalid name %s", match, path.Base(d))
+			}
+		}
+		switch {
+		case info.Mode().IsRegular():
+			names = append(names, path.Join(dir, match))
+		case info.IsDir():
+			before := len(names)
+			err := fs.WalkDir(below, match, func(name string, e fs.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				base := e.Name()
+				hidden := base[0] == '.' || base[0] == '_'
+				if name != match && (badEmbedName(base) || hidden && !all) {
+					switch {
+					case e.IsDir():
+						return fs.SkipDir
+					case hidden:
+						return nil
+					}
+					return fmt.Errorf("cannot embed file %s: invalid name", name)
+				}
+				if e.IsDir() {
+					if _, err := fs.Stat(below, path.Join(name, "go.mod")); err == nil {
+						return fs.SkipDir
+					}
+					return nil
+				}
+				if e.Type().IsRegular() {
+					names = append(names, path.Join(dir, name))
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			if len(names) == before {
+				return nil, fmt.Errorf("cannot embed directory %s: contains no embeddable files", match)
+			}
+		default:
+			return nil, fmt.Errorf("cannot embed irregular file %s", match)
+		}
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no matching files found")
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// badEmbedName reports whether a file of a name cannot be in a module.
+func badEmbedName(name string) bool {
+	switch name {
+	case "", ".bzr", ".hg", ".git", ".svn":
+		return true
+	}
+	return module.CheckFilePath(name) != nil
+}
+
+// readFile reads a file of at most limit bytes.
+func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d bytes", name, limit)
+	}
+	return data, nil
+}
