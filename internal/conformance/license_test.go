@@ -241,10 +241,10 @@ func TestLicensesOfProgram(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(zips, "cache"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(o.ModCache, "cache", "download"), filepath.Join(zips, "cache", "download")); err != nil {
+	if err := os.Symlink(filepath.Join(o.Places.ModCache, "cache", "download"), filepath.Join(zips, "cache", "download")); err != nil {
 		t.Fatal(err)
 	}
-	o.ModCache = zips
+	o.Places.ModCache = zips
 	if err := gomod.AddLicenses(t.Context(), again, new(license.Scanner), o); err != nil {
 		t.Fatal(err)
 	}
@@ -304,7 +304,7 @@ func licensed(t testing.TB, dir string, env map[string]string) (*sbom.Document, 
 		t.Fatal(err)
 	}
 	goroot, modcache, _ := strings.Cut(strings.TrimSpace(string(runGo(t, dir, env, "env", "GOROOT", "GOMODCACHE"))), "\n")
-	return d, gomod.LicenseOptions{ModCache: modcache, GOROOT: goroot, Directories: map[string]string{d.Main.Ref: dir}}
+	return d, gomod.LicenseOptions{Places: gomod.Places{ModCache: modcache, GOROOT: goroot, Root: dir, Modules: map[string]string{d.Main.Name: dir}}}
 }
 
 // A cache is a license.Cache in memory.

@@ -134,9 +134,12 @@ func ExampleVerify() {
 	// recomputed example.com/lib []
 }
 
-func ExampleCacheDirs() {
-	env := map[string]string{"GOPATH": os.TempDir(), "GOMODCACHE": os.TempDir()}
-	modCache, gopath, err := gomod.CacheDirs(func(name string) string { return env[name] })
-	fmt.Println(modCache == os.TempDir(), gopath == os.TempDir(), err)
-	// Output: true true <nil>
+func ExampleLocate() {
+	p, err := gomod.Locate(".", os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, ok := p.Modules["github.com/hallmark-dev/hallmark"]
+	fmt.Println(ok, p.ModCache != "", p.GOROOT != "")
+	// Output: true true true
 }

@@ -33,27 +33,16 @@ type LicenseScanner interface {
 // LicenseOptions say where [AddLicenses] finds the files of modules. What they
 // do not say is unknown of the modules concerned; none is required.
 type LicenseOptions struct {
-	// ModCache is the module cache, what "go env GOMODCACHE" prints.
-	ModCache string
+	// Places are where the files are: modules in ModCache, the standard library
+	// and the toolchain in GOROOT, if that has the version that the Document
+	// has, the main modules in Modules, and below Root vendor and the
+	// directories that replace directives name by a relative path. [Locate]
+	// finds them. Each may be empty.
+	Places Places
 
-	// GOROOT is the root of a Go distribution, what "go env GOROOT" prints. It
-	// is looked at if it has the version that the Document has.
-	GOROOT string
-
-	// Directories are the root directories of modules that are not from the
-	// module cache, by the Ref of the component: the main module, others of a
-	// workspace, and those in place of which a directory is used.
-	//
-	// With that of the main module, these need not be here: modules in the
-	// directory vendor below it, and those that replace directives of its
-	// go.mod take from a directory with a relative path.
+	// Directories are the root directories of modules that are in none of these
+	// places, by the Ref of the component.
 	Directories map[string]string
-
-	// Packages are the directories of the packages that are linked, relative
-	// to the root of their module and separated by slashes, by the Ref of the
-	// component. The licence files in them and in the directories above them
-	// count too. Without any, only those in the root of the module do.
-	Packages map[string][]string
 
 	// Workers is how many modules are looked at at once; 0 means GOMAXPROCS.
 	Workers int
@@ -64,7 +53,8 @@ type LicenseOptions struct {
 }
 
 // AddLicenses sets the Licenses of every component of d, a Document of this
-// package, to what s finds in the component's files. Of a component whose files
+// package, to what s finds in the component's files: in its root, in its packages
+// ([sbom.Component.Packages]) and above them. Of a component whose files
 // are not there, they say so ([sbom.Licenses.Unknown]). What was concluded before
 // is kept, with its texts.
 //
@@ -150,15 +140,15 @@ func scanLicenses(ctx context.Context, d *sbom.Document, c *sbom.Component, s Li
 	dir, err := moduleDirectory(d, c, o)
 	var l *sbom.Licenses
 	if err == nil && dir != "" {
-		l, err = s.Scan(ctx, os.DirFS(dir), "", o.Packages[c.Ref])
+		l, err = s.Scan(ctx, os.DirFS(dir), "", c.Packages)
 	} else if err == nil {
-		files := &cachedModule{cache: o.ModCache, path: c.Name, version: c.Version}
+		files := &cachedModule{cache: o.Places.ModCache, path: c.Name, version: c.Version}
 		defer files.close()
 		h1 := ""
 		for _, dg := range c.Digests {
 			h1 += dg.H1() // of which there is one
 		}
-		l, err = s.Scan(ctx, files, h1, o.Packages[c.Ref])
+		l, err = s.Scan(ctx, files, h1, c.Packages)
 	}
 	if absent, ok := errors.AsType[absentError](err); ok {
 		return &sbom.Licenses{Unknown: string(absent)}, nil
@@ -169,37 +159,39 @@ func scanLicenses(ctx context.Context, d *sbom.Document, c *sbom.Component, s Li
 // moduleDirectory returns the root directory of a component that is not from
 // the module cache, or "" if it is.
 func moduleDirectory(d *sbom.Document, c *sbom.Component, o LicenseOptions) (string, error) {
-	dir := o.Directories[c.Ref]
-	main := o.Directories[d.Main.Ref]
+	dir, root := o.Directories[c.Ref], o.Places.Root
 	switch origin, at := property(c.Properties, "origin"), property(c.Properties, "directory"); {
 	case dir != "":
 
+	case (c == &d.Main || origin == "workspace") && o.Places.Modules[c.Name] != "":
+		dir = o.Places.Modules[c.Name]
+
 	case c.Name == stdlibName:
-		ok, err := isRelease(o.GOROOT, c.Version)
+		ok, err := isRelease(o.Places.GOROOT, c.Version)
 		if err != nil {
 			return "", err
 		}
 		if !ok {
 			return "", absentError("a Go distribution of this version was not given")
 		}
-		dir = o.GOROOT
+		dir = o.Places.GOROOT
 
 	case c.Name == toolchainName:
 		// "v0.0.1-go1.26.8.linux-amd64": one is in the module cache only if the
 		// go command has downloaded it.
 		version := strings.TrimPrefix(c.Version, "v0.0.1-go")
 		version = version[:max(0, strings.LastIndexByte(version, '.'))]
-		ok, err := isRelease(o.GOROOT, version)
+		ok, err := isRelease(o.Places.GOROOT, version)
 		if err != nil {
 			return "", err
 		}
 		if ok {
-			dir = o.GOROOT
+			dir = o.Places.GOROOT
 		} else if c.Version == "" {
 			return "", absentError("the version of the toolchain is not known")
 		}
 
-	case origin == "vendor" && main != "":
+	case origin == "vendor" && root != "":
 		path := c.Name
 		if c.Replaces != "" {
 			// Vendored packages have the import paths that they are asked for by.
@@ -214,13 +206,13 @@ func moduleDirectory(d *sbom.Document, c *sbom.Component, o LicenseOptions) (str
 		if !fs.ValidPath(path) {
 			return "", fmt.Errorf("malformed module path %q", path)
 		}
-		dir = filepath.Join(main, "vendor", filepath.FromSlash(path))
+		dir = filepath.Join(root, "vendor", filepath.FromSlash(path))
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return "", absentError("the module is not in the directory vendor")
 		}
 
-	case origin == "directory" && main != "" && at != "":
-		dir = filepath.Join(main, filepath.FromSlash(at))
+	case origin == "directory" && root != "" && at != "":
+		dir = filepath.Join(root, filepath.FromSlash(at))
 		text, err := readBounded(filepath.Join(dir, "go.mod"), maxGoMod)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err

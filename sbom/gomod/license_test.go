@@ -152,13 +152,16 @@ func TestAddLicenses(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	d.Component("pkg:golang/github.com/Upper/dir@v1.0.0").Packages = []string{"x/y"}
+
 	scanner := new(reader)
 	var progress []int
 	o := gomod.LicenseOptions{
-		ModCache:    filepath.Join(dir, "cache"),
-		GOROOT:      filepath.Join(dir, "go"),
-		Directories: map[string]string{d.Main.Ref: filepath.Join(dir, "app"), "pkg:golang/example.com/work": filepath.Join(dir, "work")},
-		Packages:    map[string][]string{"pkg:golang/github.com/Upper/dir@v1.0.0": {"x/y"}},
+		Places: gomod.Places{
+			ModCache: filepath.Join(dir, "cache"), GOROOT: filepath.Join(dir, "go"), Root: filepath.Join(dir, "app"),
+			Modules: map[string]string{d.Main.Name: filepath.Join(dir, "app")},
+		},
+		Directories: map[string]string{"pkg:golang/example.com/work": filepath.Join(dir, "work")},
 		Workers:     3,
 		Progress: func(done, total int) {
 			progress = append(progress, done)
@@ -231,7 +234,7 @@ func TestAddLicensesErrors(t *testing.T) {
 	place(t, dir, "cache/example.com/b@v1.0.0/README", "")
 	place(t, dir, "cache/cache/download/example.com/c/@v/v1.0.0.zip", "no zip")
 	placeZip(t, dir, "cache/cache/download/example.com/d/@v/v1.0.0.zip", map[string]string{"example.com/other@v1.0.0/LICENSE": "D"})
-	o := gomod.LicenseOptions{ModCache: filepath.Join(dir, "cache")}
+	o := gomod.LicenseOptions{Places: gomod.Places{ModCache: filepath.Join(dir, "cache")}}
 
 	d := program(t, "example.com/a@v1.0.0", "example.com/b@v1.0.0", "example.com/c@v1.0.0", "example.com/d@v1.0.0")
 	err := gomod.AddLicenses(t.Context(), d, new(reader), o)
@@ -261,7 +264,7 @@ func TestAddLicensesErrors(t *testing.T) {
 	}, sbom.Component{
 		Ref: "c", Name: "../a", Version: "v1.0.0", Type: sbom.Library, Scope: sbom.Runtime,
 	})
-	o.Directories = map[string]string{d.Main.Ref: dir}
+	o.Places.Root, o.Places.Modules = dir, map[string]string{d.Main.Name: dir}
 	place(t, dir, "LICENSE", "Main")
 	err = gomod.AddLicenses(t.Context(), d, new(reader), o)
 	for _, want := range []string{`licences of a: malformed module path "../../a"`, `licences of b: malformed package URL "pkg:golang/%2E%2E/a@v1"`, `licences of c: malformed module path "../a"`} {
@@ -298,7 +301,7 @@ func ExampleAddLicenses() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// With ModCache and GOROOT too, all components have their licences.
+	// With Places, all components have their licences.
 	err = gomod.AddLicenses(ctx, d, new(license.Scanner), gomod.LicenseOptions{
 		Directories: map[string]string{d.Main.Ref: "../.."},
 	})

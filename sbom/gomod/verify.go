@@ -202,29 +202,6 @@ func Verify(ctx context.Context, d *sbom.Document, o VerifyOptions) error {
 	return d.Sort()
 }
 
-// CacheDirs returns the directory of the module cache and the first one of GOPATH,
-// in which the go command keeps what it knows of checksum databases. It finds
-// them as [Load] does: by the environment, and by the files that "go env -w"
-// writes and that the toolchain has. It is an error if nothing tells, or names a
-// directory that is not absolute.
-func CacheDirs(getenv func(string) string) (modCache, gopath string, err error) {
-	s := &settings{getenv: getenv}
-	if err := s.readEnvFiles(); err != nil {
-		return "", "", fmt.Errorf("gomod: %w", err)
-	}
-	gopath = s.gopath()
-	if gopath == "" {
-		return "", "", errors.New("gomod: neither GOPATH nor a home directory is set")
-	}
-	modCache = cmp.Or(s.get("GOMODCACHE"), filepath.Join(gopath, "pkg", "mod"))
-	for _, dir := range []string{modCache, gopath} {
-		if !filepath.IsAbs(dir) {
-			return "", "", fmt.Errorf("gomod: GOMODCACHE or GOPATH is %s, want an absolute path", dir)
-		}
-	}
-	return modCache, gopath, nil
-}
-
 // A verification is what is found out about one component.
 type verification struct {
 	path, version string

@@ -19,7 +19,7 @@ import (
 // BenchmarkVerify hashes all modules of this repository's go.sum files that the module cache has, with as many workers as Verify: Verify itself,
 // and a bare loop that reads and hashes the same files.
 func BenchmarkVerify(b *testing.B) {
-	modCache, _, err := CacheDirs(os.Getenv)
+	places, err := Locate("", os.Getenv)
 	if err != nil {
 		b.Skip(err)
 	}
@@ -36,7 +36,7 @@ func BenchmarkVerify(b *testing.B) {
 			f := strings.Fields(line)
 			c, err := moduleUse{path: f[0], version: f[1], sum: f[2]}.component()
 			v := &verification{path: f[0], version: f[1]}
-			if err != nil || seen[c.Ref] || !v.locate(modCache) {
+			if err != nil || seen[c.Ref] || !v.locate(places.ModCache) {
 				continue
 			}
 			seen[c.Ref] = true
@@ -72,7 +72,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.Run("verify", func(b *testing.B) {
 		b.SetBytes(size)
 		for b.Loop() {
-			if err := Verify(b.Context(), d, VerifyOptions{ModCache: modCache}); err != nil {
+			if err := Verify(b.Context(), d, VerifyOptions{ModCache: places.ModCache}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -442,37 +442,6 @@ func TestHasherBounds(t *testing.T) {
 	}
 }
 
-func TestCacheDirs(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the paths of this test are not absolute on Windows")
-	}
-	for _, tt := range []struct {
-		env              []string
-		modCache, gopath string
-		err              string
-	}{
-		{[]string{"HOME=/home/me"}, "/home/me/go/pkg/mod", "/home/me/go", ""},
-		{[]string{"HOME=/home/me", "GOPATH=/go:/other"}, "/go/pkg/mod", "/go", ""},
-		{[]string{"GOPATH=/go", "GOMODCACHE=/cache"}, "/cache", "/go", ""},
-		{[]string{"GOMODCACHE=/cache"}, "", "", "neither GOPATH nor a home directory is set"},
-		{[]string{"GOPATH=go"}, "", "", "want an absolute path"},
-		{[]string{"GOPATH=/go", "GOMODCACHE=off"}, "", "", "off, want an absolute path"},
-	} {
-		getenv := func(name string) string {
-			for _, e := range tt.env {
-				if v, ok := strings.CutPrefix(e, name+"="); ok {
-					return v
-				}
-			}
-			return ""
-		}
-		modCache, gopath, err := CacheDirs(getenv)
-		if modCache != tt.modCache || gopath != tt.gopath || (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
-			t.Errorf("%v: %q, %q, %v", tt.env, modCache, gopath, err)
-		}
-	}
-}
-
 // FuzzVerifyZip holds what is computed of a zip against x/mod. What is refused
 // here and not there has a reason.
 func FuzzVerifyZip(f *testing.F) {
