@@ -3,10 +3,12 @@ package conformance
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +44,17 @@ func TestGoModLarge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache := new(memory)
+	for range 3 {
+		puts := cache.puts
+		cached, err := gomod.Load(t.Context(), downloaded.Dir, gomod.Options{Getenv: getenv(env), Packages: []string{command}, Cache: cache})
+		if err != nil || !reflect.DeepEqual(cached, source) {
+			t.Errorf("with a cache: %v, and not the same Document", err)
+		}
+		if cache.puts == puts && puts == 0 || puts > 0 && cache.puts > puts {
+			t.Errorf("%d values were put into the cache, and then %d", puts, cache.puts-puts)
+		}
+	}
 	if n := len(source.Components); n < 200 {
 		t.Errorf("%d components, want more than 200", n)
 	}
@@ -74,6 +87,30 @@ func TestGoModLarge(t *testing.T) {
 	}
 }
 
+// A memory is a gomod.Cache.
+type memory struct {
+	mu     sync.Mutex
+	values map[string][]byte
+	puts   int
+}
+
+func (m *memory) Get(key string) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	value, ok := m.values[key]
+	return value, ok
+}
+
+func (m *memory) Put(key string, value []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.values == nil {
+		m.values = make(map[string][]byte)
+	}
+	m.values[key] = value
+	m.puts++
+}
+
 // BenchmarkGoModLarge compares Load with the go command's quickest answer to the
 // same question, in turn, and reports how many times as long Load takes.
 func BenchmarkGoModLarge(b *testing.B) {
@@ -88,7 +125,12 @@ func BenchmarkGoModLarge(b *testing.B) {
 		runGo(b, downloaded.Dir, env, "list", "-deps", "-json=ImportPath,Module,Standard,Imports", command)
 	}
 	goList() // downloads what is missing, and fills the caches of the go command
-	var load, list time.Duration
+	cached := o
+	cached.Cache = new(memory)
+	if _, err := gomod.Load(b.Context(), downloaded.Dir, cached); err != nil {
+		b.Fatal(err)
+	}
+	var load, loadCached, list time.Duration
 	for b.Loop() {
 		start := time.Now()
 		if _, err := gomod.Load(b.Context(), downloaded.Dir, o); err != nil {
@@ -96,10 +138,16 @@ func BenchmarkGoModLarge(b *testing.B) {
 		}
 		load += time.Since(start)
 		start = time.Now()
+		if _, err := gomod.Load(b.Context(), downloaded.Dir, cached); err != nil {
+			b.Fatal(err)
+		}
+		loadCached += time.Since(start)
+		start = time.Now()
 		goList()
 		list += time.Since(start)
 	}
 	b.ReportMetric(float64(load)/float64(list), "Load/go-list")
+	b.ReportMetric(float64(loadCached)/float64(list), "cached-Load/go-list")
 	b.ReportMetric(float64(load.Milliseconds())/float64(b.N), "ms/Load")
 	b.ReportMetric(float64(list.Milliseconds())/float64(b.N), "ms/go-list")
 }
