@@ -143,3 +143,15 @@ func ExampleLocate() {
 	fmt.Println(ok, p.ModCache != "", p.GOROOT != "")
 	// Output: true true true
 }
+
+func ExampleWhy() {
+	r, err := gomod.Why(context.Background(), ".", gomod.Options{Getenv: os.Getenv, Packages: []string{"."}}, "golang.org/x/mod")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(r.Standing)
+	fmt.Println(r.Imports[0])
+	// Output:
+	// linked
+	// github.com/hallmark-dev/hallmark/sbom/gomod
+}

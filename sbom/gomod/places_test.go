@@ -45,7 +45,6 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-
 func TestLocateModules(t *testing.T) {
 	dir := writeFiles(t,
 		"go.work", "go 1.25\n\nuse (\n\t./app\n\t./lib\n)\n",

@@ -444,4 +444,3 @@ func (v *variant) requirements(g *graph, modulePath string) []string {
 	}
 	return nil
 }
-

@@ -1,16 +1,21 @@
 package gomod
 
 import (
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hallmark-dev/hallmark/sbom"
 )
 
-func TestWhy(t *testing.T) {
+// standings writes a module and those that stand to it in every way there is.
+func standings(t *testing.T) (dir string) {
 	module := func(name, requires string) string {
 		return "module example.com/" + name + "\n\ngo 1.25\n" + requires
 	}
-	dir := writeFiles(t,
+	return writeFiles(t,
 		"app/go.mod", module("app", `
 tool example.com/tool/cmd/gen
 
@@ -74,6 +79,10 @@ replace (
 		"windows/go.mod", module("windows", ""),
 		"windows/w.go", "package windows\n",
 	)
+}
+
+func TestWhy(t *testing.T) {
+	dir := standings(t)
 	before := treeDigest(t, dir)
 	o := Options{Getenv: getenv(), Packages: []string{"."}, Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}
 	release := strings.TrimPrefix(strings.TrimSpace(goCommand(t, ".", getenv(), "env", "GOVERSION")), "go")
@@ -118,5 +127,77 @@ replace (
 	}
 	if treeDigest(t, dir) != before {
 		t.Error("the sources were changed")
+	}
+}
+
+func TestLoadScopes(t *testing.T) {
+	app := filepath.Join(standings(t), "app")
+	o := Options{Getenv: getenv(), Packages: []string{"."}, Targets: []Target{{GOOS: "linux", GOARCH: "amd64", CGO: "0"}}}
+	scopes := func() map[string]sbom.Scope {
+		t.Helper()
+		d, err := Load(t.Context(), app, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scopes := make(map[string]sbom.Scope)
+		for _, c := range d.Components {
+			if c.Scope != sbom.Build && c.Name != stdlibName {
+				scopes[strings.TrimPrefix(c.Name, "example.com/")] = c.Scope
+			}
+			if d.Why(c.Ref) == nil != (c.Scope != sbom.Runtime) {
+				t.Errorf("%s has the scope %s, and %q leads to it", c.Ref, c.Scope, d.Why(c.Ref))
+			}
+		}
+		return scopes
+	}
+	want := map[string]sbom.Scope{"a": sbom.Runtime, "b": sbom.Runtime, "fork": sbom.Runtime}
+	if got := scopes(); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	o.Tests = true
+	want["tested"] = sbom.TestOnly
+	if got := scopes(); !maps.Equal(got, want) {
+		t.Errorf("with tests: got %v, want %v", got, want)
+	}
+	o.Tools = true
+	want["tool"], want["tooled"] = sbom.ToolOnly, sbom.ToolOnly
+	if got := scopes(); !maps.Equal(got, want) {
+		t.Errorf("with tools: got %v, want %v", got, want)
+	}
+	o.Graph = true
+	for _, m := range []string{"deep", "tagged", "unused", "windows"} {
+		want[m] = sbom.GraphOnly
+	}
+	if got := scopes(); !maps.Equal(got, want) {
+		t.Errorf("with the graph: got %v, want %v", got, want)
+	}
+
+	// Several targets: each has what it has alone.
+	o.Targets = append(o.Targets, Target{GOOS: "windows", GOARCH: "amd64", CGO: "0"}, Target{GOOS: "linux", GOARCH: "amd64", CGO: "0", Tags: []string{"special"}})
+	d, err := Load(t.Context(), app, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, target := range d.Targets {
+		names = append(names, target.Name)
+	}
+	release := strings.TrimSpace(goCommand(t, ".", getenv(), "env", "GOVERSION"))
+	plain, special := "linux/amd64,CGO_ENABLED=0,"+release, "linux/amd64,CGO_ENABLED=0,-tags=special,"+release
+	if want := []string{special, plain, "windows/amd64"}; !slices.Equal(names, want) {
+		t.Errorf("targets %q, want %q", names, want)
+	}
+	for name, want := range map[string][]string{"a": nil, "tested": nil, "tagged": {special}, "windows": {"windows/amd64"}, "unused": nil} {
+		c := d.Component("pkg:golang/example.com/" + name)
+		if c == nil || !slices.Equal(c.Targets, want) {
+			t.Errorf("%s: %+v, want it for %q", name, c, want)
+		}
+	}
+	if e := (sbom.Edge{From: "pkg:golang/example.com/app", To: "pkg:golang/example.com/windows", Target: "windows/amd64"}); !slices.Contains(d.Edges, e) {
+		t.Errorf("no edge %v in %v", e, d.Edges)
+	}
+	o.Targets = append(o.Targets, o.Targets[0])
+	if _, err := Load(t.Context(), app, o); err == nil || !strings.Contains(err.Error(), "two targets are linux/amd64") {
+		t.Errorf("a target twice: %v", err)
 	}
 }

@@ -1,0 +1,197 @@
+package gomod
+
+import (
+	"archive/zip"
+	gobuild "go/build"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// A mapCache is a Cache. It is used by one goroutine.
+type mapCache map[string][]byte
+
+func (c mapCache) Get(key string) ([]byte, bool) { value, ok := c[key]; return value, ok }
+func (c mapCache) Put(key string, value []byte)  { c[key] = value }
+
+// What a Cache has is what the files have; and files of which a Cache has all are
+// not read.
+func TestCache(t *testing.T) {
+	dir := writeFiles(t,
+		"a.go", "package p\n\nimport \"fmt\"\n",
+		"b_test.go", "//go:build linux\n\npackage p\n\nimport \"os\"\n",
+		"x/_hidden.go", "package x\n",
+		"y/broken.go", "package y\nimport x\n",
+		"z/text.txt", "",
+	)
+	cache := make(mapCache)
+	read := func(root string) (all []any) {
+		t.Helper()
+		s := &sources{cache: cache}
+		tree, err := s.module("m@v1.0.0", "h1:x", root, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []string{".", "x", "y", "z", "nowhere"} {
+			ls := tree.list(d)
+			all = append(all, d, ls.isGo, ls.err == nil)
+			for _, f := range ls.files {
+				h, err := tree.read(d, f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, f.name, *h)
+			}
+		}
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	want := read(dir)
+	if len(cache) != 1 {
+		t.Fatalf("%d values in the cache, want one", len(cache))
+	}
+	if got := read(filepath.Join(dir, "gone")); !reflect.DeepEqual(got, want) {
+		t.Errorf("from the cache: got %v, want %v", got, want)
+	}
+	for key, value := range cache {
+		cache[key] = value[:len(value)-2]
+	}
+	if got := read(dir); !reflect.DeepEqual(got, want) {
+		t.Errorf("with half a value: got %v, want %v", got, want)
+	}
+	for key := range cache {
+		cache[key] = []byte("of another version\n{}")
+	}
+	if got := read(dir); !reflect.DeepEqual(got, want) {
+		t.Errorf("with a value of another version: got %v, want %v", got, want)
+	}
+}
+
+func TestZipBounds(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		name  string
+		write func(f *os.File) error
+		want  string
+	}{
+		{"not a zip", func(f *os.File) error { _, err := f.WriteString("not a zip"); return err }, "malformed zip"},
+		{"too large", func(f *os.File) error { return f.Truncate(maxZip + 1) }, "malformed zip: larger than"},
+		{"too many files", func(f *os.File) error {
+			z := zip.NewWriter(f)
+			for range maxZipFiles + 1 {
+				if _, err := z.CreateRaw(&zip.FileHeader{Name: "x"}); err != nil {
+					return err
+				}
+			}
+			return z.Close()
+		}, "malformed zip: 500001 files"},
+	} {
+		name := filepath.Join(dir, "m.zip")
+		f, err := os.Create(name)
+		if err == nil {
+			err = tt.write(f)
+		}
+		if err == nil {
+			err = f.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := new(sources).module("m@v1.0.0", "h1:x", dir, name); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+// A Cache is believed, but must not make Load panic.
+func FuzzCache(f *testing.F) {
+	f.Add([]byte(`{".":{"IsGo":true,"Files":[{"Name":"a.go","Header":{"Name":"p","Imports":["fmt"],"Constraints":["//go:build x"]}}]}}`))
+	f.Add([]byte(`{".":{"IsGo":true,"Files":[{"Name":"../a.go"}]}}`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		s := &sources{cache: mapCache{"h1:x": append([]byte(cacheFormat), value...)}}
+		tree, err := s.module("m@v1.0.0", "h1:x", t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sel := &selector{tags: map[string]bool{"linux": true}}
+		sel.scan(tree, ".", tree.list(".").files)
+		sel.scanTests(tree, ".", tree.list(".").files, "p")
+		if err := s.close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// The patterns of a file, against go/build.
+func FuzzEmbedPatterns(f *testing.F) {
+	for _, seed := range []string{
+		"//go:embed a b/*.txt\nvar x string\n", "//go:embed \"a b\" `c`\n", "//go:embed\n//go:embed \"a\"b\n//go:embedx y\n", "var s = `\n//go:embed no\n`\n", "/*\n//go:embed no\n*/ //go:embed yes\n", "//go:embed all:x \t y\r\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		src := "package p\n\nimport _ \"embed\"\n\n" + body
+		if strings.Contains(src, "\x00") {
+			return
+		}
+		ctx := gobuild.Default
+		ctx.ReadDir = func(string) ([]fs.FileInfo, error) {
+			return []fs.FileInfo{file{}}, nil
+		}
+		ctx.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(src)), nil }
+		ctx.IsDir = func(string) bool { return true }
+		p, err := ctx.ImportDir("/p", 0)
+		if err != nil {
+			return
+		}
+		got := embedPatterns([]byte(src))
+		slices.Sort(got)
+		if got = slices.Compact(got); !slices.Equal(got, p.EmbedPatterns) {
+			t.Errorf("%q: got %q, want %q", src, got, p.EmbedPatterns)
+		}
+	})
+}
+
+// A file is x.go.
+type file struct{ fs.FileInfo }
+
+func (file) Name() string      { return "x.go" }
+func (file) IsDir() bool       { return false }
+func (file) Mode() fs.FileMode { return 0 }
+func (file) Size() int64       { return 0 }
+
+func TestMatchEmbed(t *testing.T) {
+	files := fstest.MapFS{
+		"p/a.txt": {}, "p/b.txt": {}, "p/d/x": {}, "p/d/.y": {}, "p/d/_z/w": {}, "p/empty/.only": {}, "p/mod/go.mod": {}, "p/mod/x": {},
+		"p/d/inner/go.mod": {}, "p/d/inner/x": {}, "p/.git/config": {}, "p/bad/a:b": {}, "p/link": {Mode: fs.ModeSymlink}, "other": {},
+	}
+	for _, tt := range []struct{ pattern, want string }{
+		{"a.txt", "p/a.txt"},
+		{"*.txt", "p/a.txt p/b.txt"},
+		{"d", "p/d/x"},
+		{"all:d", "p/d/.y p/d/_z/w p/d/x"},
+		{"[", "invalid pattern syntax"},
+		{"../other", "invalid pattern syntax"},
+		{"/p/a.txt", "invalid pattern syntax"},
+		{".", "invalid pattern syntax"},
+		{"nothing", "no matching files found"},
+		{"empty", "contains no embeddable files"},
+		{"mod/x", "in different module"},
+		{".git/config", "invalid name .git"},
+		{"bad", "invalid name"},
+		{"link", "cannot embed irregular file link"},
+	} {
+		got, err := matchEmbed(files, "p", tt.pattern)
+		if text := strings.Join(got, " "); err == nil && text != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %q, %v, want %s", tt.pattern, got, err, tt.want)
+		}
+	}
+}
