@@ -17,9 +17,19 @@
 //   - the Go toolchain, golang.org/toolchain, the one component of scope
 //     [sbom.Build].
 //
+// Modules for other purposes are there only if they are asked for, and never look
+// like those: what only tests need has the scope [sbom.TestOnly], what only tools
+// need [sbom.ToolOnly], and what go.mod files require and nothing imports
+// [sbom.GraphOnly]. [Why] tells of any module how it stands to the program.
+//
 // An edge from one module to another means that a package of the first imports
-// one of the second, in this program. Requirements of go.mod files are not
-// edges. A binary does not record imports: its Document has no edges.
+// one of the second: in this program, if it is [sbom.Linked], or else in its tests
+// or tools. That a go.mod file requires a module is an edge of another kind,
+// [sbom.Declared], to the version that is selected of it. A binary does not
+// record imports: its Document has no edges between modules.
+//
+// [sbom.Component.Packages] are the packages of a module that are needed for what
+// its scope says; of the standard library they are not listed.
 //
 // A module that is used in place of another one, by a replace directive, is a
 // component with its own name, version, PURL and sum; Replaces is the PURL of
@@ -36,7 +46,7 @@
 //
 // [AddLicenses] adds what a scanner, as sbom/license has one, finds in the files of
 // the modules, where they are at hand: the module cache, a Go distribution, the
-// directories that the caller names.
+// directories that [Locate] finds or the caller names.
 //
 // # Properties
 //
@@ -88,12 +98,16 @@
 // either.
 //
 // Files of the module cache and of vendor are used as they are; for the cache, the
-// sum that the go command recorded at the download must be that of go.sum. Nothing is
-// compiled, so what only a compiler or linker would refuse is not found: a cycle
-// of imports, an import of a command or of another module's internal package,
-// C files without cgo. Test files are read only where there is no other file. A
-// directory can be asked for if it is in a main module, any other package by its
-// import path.
+// sum that the go command recorded at the download must be that of go.sum. Where a
+// module is not extracted, its zip is read. Nothing is compiled, so what only a
+// compiler or linker would refuse is not found: a cycle of imports, an import of a
+// command or of another module's internal package, C files without cgo, the race
+// detector on a system that has none. Test files are read only for
+// [Options.Tests], and where there is no other file. A directory can be asked for
+// if it is in a main module, any other package by its import path.
+//
+// Tools are built for the system that Load runs on, as "go tool" does, and so is
+// the version of the toolchain in a Document the one for that system.
 package gomod
 
 import (
