@@ -50,6 +50,10 @@
 //	GoVersion  of the document: the Go version in full ("go1.26.8-X:jsonv2")
 //	Path       of the document: the import path of a main package
 //	mode       of the document: how Load found packages, "module", "workspace" or "vendor"
+//	versionFrom
+//	           of the document: who says which version the main module has,
+//	           because its sources do not: "caller" or "vcs", as
+//	           Options.VersionFrom has it, or "binary"
 //	origin     of a component: where its files are from if that is not its
 //	           module's zip, "directory", "workspace" or "vendor"
 //	directory  of a component that a replace directive takes from a directory:
@@ -110,6 +114,13 @@ import (
 const (
 	stdlibName    = "stdlib"
 	toolchainName = "golang.org/toolchain"
+)
+
+// Values of the property versionFrom.
+const (
+	fromCaller = "caller"
+	fromVCS    = "vcs"
+	fromBinary = "binary"
 )
 
 // PURL returns the package URL of a module, "pkg:golang/path@version", in

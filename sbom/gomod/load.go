@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,6 +50,12 @@ type Options struct {
 	// Version is the version of the main module, if the caller knows it: the
 	// sources do not say which version they are.
 	Version string
+
+	// VersionFrom says where the caller has Version from, for the property
+	// versionFrom: "vcs" if it is what the version control system tells, as
+	// InspectModule of provenance/git does, or "caller", which is what empty
+	// means. Anything else is an error.
+	VersionFrom string
 }
 
 // Load returns the modules that are linked into the packages asked for, in the
@@ -67,6 +74,10 @@ type Options struct {
 func Load(ctx context.Context, dir string, o Options) (*sbom.Document, error) {
 	if o.Getenv == nil && o.ModCache == "" {
 		return nil, errors.New("gomod: Options.Getenv is nil, and Options.ModCache is empty")
+	}
+	o.VersionFrom = cmp.Or(o.VersionFrom, fromCaller)
+	if o.VersionFrom != fromCaller && o.VersionFrom != fromVCS {
+		return nil, fmt.Errorf("gomod: Options.VersionFrom is %q, want %q or %q", o.VersionFrom, fromCaller, fromVCS)
 	}
 	d, err := load(ctx, dir, o)
 	if err != nil {
@@ -172,6 +183,7 @@ func (l *loader) document(packages []*pkg, o Options) (*sbom.Document, error) {
 			mode = "vendor"
 		}
 	}
+	versionFrom := ""
 	refs := make(map[string]string) // of a module's path
 	taken := make(map[string]bool)
 	for _, path := range slices.Sorted(maps.Keys(trees)) {
@@ -182,7 +194,7 @@ func (l *loader) document(packages []*pkg, o Options) (*sbom.Document, error) {
 		if path == mainName {
 			m.origin = ""
 			if m.version == "" {
-				m.version = o.Version
+				m.version, versionFrom = o.Version, o.VersionFrom
 			} else if o.Version != "" && o.Version != m.version {
 				return nil, fmt.Errorf("module %s has version %s, not %s", path, m.version, o.Version)
 			}
@@ -203,6 +215,7 @@ func (l *loader) document(packages []*pkg, o Options) (*sbom.Document, error) {
 	if trees[mainName] == nil {
 		d.Main = sbom.Component{Ref: mainName, Name: mainName, Version: o.Version, Scope: sbom.Runtime, Requirements: sbom.Complete}
 		refs[mainName] = mainName
+		versionFrom = o.VersionFrom
 		d.Unknown = append(d.Unknown, unknownModule)
 	}
 	d.Main.Type = sbom.Library
@@ -260,6 +273,8 @@ func (l *loader) document(packages []*pkg, o Options) (*sbom.Document, error) {
 
 	if d.Main.Version == "" {
 		d.Unknown = append(d.Unknown, unknownVersion)
+	} else if versionFrom != "" {
+		d.Properties = append(d.Properties, sbom.Property{Name: "versionFrom", Value: versionFrom})
 	}
 	if mode == "vendor" {
 		d.Unknown = append(d.Unknown, "whether the files in vendor are those of the modules that they are said to be from")
