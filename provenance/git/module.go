@@ -98,6 +98,9 @@ func InspectModule(ctx context.Context, dir string, getenv func(string) string) 
 		return nil, errors.New("git: malformed go.mod: no module directive")
 	}
 	m := &Module{Path: f.Module.Mod.Path}
+	if err := module.CheckImportPath(m.Path); err != nil {
+		return nil, fmt.Errorf("git: malformed go.mod: %w", err)
+	}
 
 	top, err := findRepository(dir)
 	if err != nil {

@@ -97,6 +97,8 @@ func TestInspectModuleErrors(t *testing.T) {
 	want(inspect(ctx, r.dir, r.getenv), "malformed go.mod")
 	r.write("go.mod", "go 1.26\n")
 	want(inspect(ctx, r.dir, r.getenv), "malformed go.mod: no module directive")
+	r.write("go.mod", "module /m\n")
+	want(inspect(ctx, r.dir, r.getenv), "malformed go.mod: malformed import path")
 	r.write("go.mod", "module example.com/m\n//"+strings.Repeat("x", 16<<20))
 	want(inspect(ctx, r.dir, r.getenv), "of at most 16777216 bytes")
 

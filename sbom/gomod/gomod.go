@@ -62,6 +62,21 @@
 //	           recorded", "not in the module cache" or "not in the cache of the
 //	           checksum database"
 //
+// These are what [AddReleases] finds in the module cache, of a module each:
+//
+//	released   the time of the version ("2024-12-10T11:37:26Z"): for a
+//	           pseudo-version the one in it, which is that of the commit;
+//	           for others the one in its .info file, mostly that of the commit too
+//	originVCS, originURL, originDirectory, originCommit, originRef
+//	           where whoever served the module says that it is from: "git", the
+//	           repository, the directory in it, the commit and the tag or branch
+//	originUnverified
+//	           that nobody can tell whether the origin is true, "no sum covers it"
+//	latestKnown
+//	           the version whose go.mod retracted and deprecated are from
+//	retracted  why the author has taken the version back, or "no reason is given"
+//	deprecated what the author says to those who still use the module
+//
 // No absolute path is in a Document.
 //
 // # How Load works
