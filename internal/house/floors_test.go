@@ -58,7 +58,7 @@ func rooms() []room {
 		{"sbom/cyclonedx", 3, []string{cyclonedxGo}, "cyclonedx-go is the type at the edge to that format, and only there"},
 		{"sbom/spdx", 3, []string{toolsGolang, structConverter}, "tools-golang is the type at the edge to that format, and only there; it links go-struct-converter"},
 		{"provenance/github", 3, nil, "a running build is observed through an environment that is passed in"},
-		{"provenance/git", 3, nil, "facts of a checkout come from the git program"},
+		{"provenance/git", 3, []string{mod}, "facts of a checkout come from the git program; which version they make, the Go project's own rules in x/mod tell"},
 		{"provenance/intoto", 3, []string{attestation, protobuf}, "it is the bridge to the official types, which are protocol buffers, and who does not cross it does not pay for it"},
 
 		{"provenance/gobuild", 4, nil, "facts of a Go build come from the go command and from the binary"},
@@ -86,7 +86,7 @@ func direct() []struct{ path, reason string } {
 		{cyclonedxGo, "the CycloneDX types, for sbom/cyclonedx"},
 		{licensecheck, "the texts of licences, for sbom/license"},
 		{protobuf, "how the official in-toto types are read and written, in provenance/intoto"},
-		{mod, "the Go project's module rules, for sbom/gomod and sbom/sumdb"},
+		{mod, "the Go project's module rules, for sbom/gomod, sbom/sumdb and provenance/git"},
 		{securesystems, "the DSSE interfaces, for sign and verify"},
 		{toolsGolang, "the SPDX types, for sbom/spdx"},
 		{yaml, "the YAML reader of verify/policyfile"},

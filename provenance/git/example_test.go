@@ -63,6 +63,27 @@ func ExampleInspect() {
 	// modified: [new.txt]
 }
 
+// A module that has never been committed, in a repository without tags.
+func ExampleInspectModule() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/hello\n"), 0o666); err != nil {
+		log.Fatal(err)
+	}
+
+	m, err := git.InspectModule(context.Background(), dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(m.Path)
+	fmt.Println(m.Version)
+	fmt.Println("modified:", m.Modified)
+	// Output:
+	// example.com/hello
+	// v0.0.0-20231114221320-be10c925b626+dirty
+	// modified: true
+}
+
 func ExampleObserve() {
 	dir := clone()
 	defer os.RemoveAll(dir)

@@ -3,9 +3,10 @@
 // [Inspect] returns the facts of a [Checkout]: its commit and tree, the branch
 // or tag, the repository it was cloned from, and the files in it that differ
 // from the commit. [Observe] makes of them the Build of somebody who builds on
-// a machine of their own.
+// a machine of their own. [InspectModule] returns the version that the checkout
+// gives to a Go module in it.
 //
-// Both run the program git, found in the PATH that getenv gives, with an
+// All of them run the program git, found in the PATH that getenv gives, with an
 // environment of their own: variables such as GIT_DIR have no effect, replace
 // refs are not followed, no lock is taken, nothing is fetched, and the checkout
 // is not changed. HOME is passed on, because without it git would refuse
@@ -397,6 +398,7 @@ type gitIn struct {
 func newGit(dir string, getenv func(string) string) gitIn {
 	return gitIn{dir, append(command.Env(getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE"),
 		"LC_ALL=C",
+		"GIT_NO_LAZY_FETCH=1",
 		"GIT_NO_REPLACE_OBJECTS=1",
 		"GIT_OPTIONAL_LOCKS=0",
 		"GIT_TERMINAL_PROMPT=0",

@@ -132,6 +132,8 @@ func FromBuildInfo(info *debug.BuildInfo) (*sbom.Document, error) {
 
 	if d.Main.Version == "" {
 		d.Unknown = append(d.Unknown, unknownVersion)
+	} else {
+		fact("versionFrom", fromBinary)
 	}
 	d.Unknown = append(d.Unknown, unknownImports, unknownToolchain)
 	for _, s := range info.Settings {

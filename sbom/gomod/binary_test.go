@@ -103,6 +103,7 @@ GoVersion=GO
 Path=example.com/app/cmd/app
 vcs=git
 vcs.modified=true
+versionFrom=binary
 withheld=-ldflags
 withheld=CGO_CFLAGS
 withheld=GOFUTURE
@@ -137,6 +138,7 @@ build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
 runtime library stdlib [pkg:golang/stdlib@GO]
 GoVersion=GO
 Path=example.com/m/cmd/c
+versionFrom=binary
 unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
 `},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -75,6 +76,54 @@ func ExampleFromBuildInfo() {
 	// unknown: the version of the main module
 	// unknown: which module imports which: a binary does not record it
 	// unknown: the system that the toolchain ran on, and so its version as a module
+}
+
+// A module cache that has heard of a later version.
+func ExampleAddReleases() {
+	cache, err := os.MkdirTemp("", "cache")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(cache)
+	dir := filepath.Join(cache, "cache", "download", "example.com", "lib", "@v")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		log.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"v1.2.3.info": `{"Version":"v1.2.3","Time":"2023-11-14T22:13:20Z","Origin":{"VCS":"git","URL":"https://git.example.com/lib",` +
+			`"Hash":"be10c925b6266227e207a5e7c33e793bd5110055","Ref":"refs/tags/v1.2.3"}}`,
+		"v1.2.3.mod": "module example.com/lib\n",
+		"v1.2.4.mod": "module example.com/lib\n\nretract v1.2.3 // It loses the last byte.\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	d, err := gomod.FromBuildInfo(&debug.BuildInfo{
+		GoVersion: "go1.26.8",
+		Path:      "example.com/app",
+		Main:      debug.Module{Path: "example.com/app"},
+		Deps:      []*debug.Module{{Path: "example.com/lib", Version: "v1.2.3"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := gomod.AddReleases(context.Background(), d, gomod.ReleaseOptions{ModCache: cache}); err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range d.Component("pkg:golang/example.com/lib@v1.2.3").Properties {
+		fmt.Println(p.Name + ": " + p.Value)
+	}
+	// Output:
+	// latestKnown: v1.2.4
+	// originCommit: be10c925b6266227e207a5e7c33e793bd5110055
+	// originRef: refs/tags/v1.2.3
+	// originURL: https://git.example.com/lib
+	// originUnverified: no sum covers it
+	// originVCS: git
+	// released: 2023-11-14T22:13:20Z
+	// retracted: It loses the last byte.
 }
 
 func ExampleReconcile() {

@@ -60,6 +60,10 @@
 //	GoVersion  of the document: the Go version in full ("go1.26.8-X:jsonv2")
 //	Path       of the document: the import path of a main package
 //	mode       of the document: how Load found packages, "module", "workspace" or "vendor"
+//	versionFrom
+//	           of the document: who says which version the main module has,
+//	           because its sources do not: "caller" or "vcs", as
+//	           Options.VersionFrom has it, or "binary"
 //	origin     of a component: where its files are from if that is not its
 //	           module's zip, "directory", "workspace" or "vendor"
 //	directory  of a component that a replace directive takes from a directory:
@@ -67,6 +71,21 @@
 //	unverified of a module: why Verify did not get further with it, "no sum is
 //	           recorded", "not in the module cache" or "not in the cache of the
 //	           checksum database"
+//
+// These are what [AddReleases] finds in the module cache, of a module each:
+//
+//	released   the time of the version ("2024-12-10T11:37:26Z"): for a
+//	           pseudo-version the one in it, which is that of the commit;
+//	           for others the one in its .info file, mostly that of the commit too
+//	originVCS, originURL, originDirectory, originCommit, originRef
+//	           where whoever served the module says that it is from: "git", the
+//	           repository, the directory in it, the commit and the tag or branch
+//	originUnverified
+//	           that nobody can tell whether the origin is true, "no sum covers it"
+//	latestKnown
+//	           the version whose go.mod retracted and deprecated are from
+//	retracted  why the author has taken the version back, or "no reason is given"
+//	deprecated what the author says to those who still use the module
 //
 // No absolute path is in a Document.
 //
@@ -124,6 +143,13 @@ import (
 const (
 	stdlibName    = "stdlib"
 	toolchainName = "golang.org/toolchain"
+)
+
+// Values of the property versionFrom.
+const (
+	fromCaller = "caller"
+	fromVCS    = "vcs"
+	fromBinary = "binary"
 )
 
 // PURL returns the package URL of a module, "pkg:golang/path@version", in

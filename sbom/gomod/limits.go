@@ -18,4 +18,8 @@ const (
 	maxFaults   = 100       // errors that are told of together
 	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
 	maxZipFiles = 500_000   // files of a module
+
+	maxInfo         = 1 << 20 // bytes of a version's .info file
+	maxVersionFiles = 200_000 // files that the module cache has of all versions of a module, some six of each
+	maxMessage      = 4 << 10 // bytes of what an author says of a version
 )

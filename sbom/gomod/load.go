@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,12 @@ type Options struct {
 	// sources do not say which version they are.
 	Version string
 
+	// VersionFrom says where the caller has Version from, for the property
+	// versionFrom: "vcs" if it is what the version control system tells, as
+	// InspectModule of provenance/git does, or "caller", which is what empty
+	// means. Anything else is an error.
+	VersionFrom string
+
 	// Cache, if there is one, makes a second Load of the same modules faster.
 	Cache Cache
 }
@@ -99,6 +106,10 @@ type Target struct {
 func Load(ctx context.Context, dir string, o Options) (*sbom.Document, error) {
 	if o.Getenv == nil && o.ModCache == "" {
 		return nil, errors.New("gomod: Options.Getenv is nil, and Options.ModCache is empty")
+	}
+	o.VersionFrom = cmp.Or(o.VersionFrom, fromCaller)
+	if o.VersionFrom != fromCaller && o.VersionFrom != fromVCS {
+		return nil, fmt.Errorf("gomod: Options.VersionFrom is %q, want %q or %q", o.VersionFrom, fromCaller, fromVCS)
 	}
 	src := &sources{cache: o.Cache}
 	d, err := loadTargets(ctx, dir, o, src)
@@ -335,6 +346,7 @@ func (v *variant) document(ctx context.Context, o Options) (*sbom.Document, erro
 		}
 	}
 
+	versionFrom := ""
 	refs := make(map[string]string) // of a module's path
 	taken := make(map[string]bool)
 	for _, path := range slices.Sorted(maps.Keys(parts)) {
@@ -347,7 +359,7 @@ func (v *variant) document(ctx context.Context, o Options) (*sbom.Document, erro
 			m.origin = ""
 			part.scope = sbom.Runtime
 			if m.version == "" {
-				m.version = o.Version
+				m.version, versionFrom = o.Version, o.VersionFrom
 			} else if o.Version != "" && o.Version != m.version {
 				return nil, fmt.Errorf("module %s has version %s, not %s", path, m.version, o.Version)
 			}
@@ -383,6 +395,7 @@ func (v *variant) document(ctx context.Context, o Options) (*sbom.Document, erro
 	if parts[mainName] == nil {
 		d.Main = sbom.Component{Ref: mainName, Name: mainName, Version: o.Version, Scope: sbom.Runtime, Requirements: sbom.Complete}
 		refs[mainName] = mainName
+		versionFrom = o.VersionFrom
 		d.Unknown = append(d.Unknown, unknownModule)
 	}
 	d.Main.Type = sbom.Library
@@ -462,6 +475,8 @@ func (v *variant) document(ctx context.Context, o Options) (*sbom.Document, erro
 
 	if d.Main.Version == "" {
 		d.Unknown = append(d.Unknown, unknownVersion)
+	} else if versionFrom != "" {
+		d.Properties = append(d.Properties, sbom.Property{Name: "versionFrom", Value: versionFrom})
 	}
 	if mode == "vendor" {
 		d.Unknown = append(d.Unknown, "whether the files in vendor are those of the modules that they are said to be from")

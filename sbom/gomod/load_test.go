@@ -93,6 +93,7 @@ unknown: the version of the main module
 		{"version of the caller", func(o *Options) { o.Version = "v1.0.0+x" }, `+ runtime application example.com/app [pkg:golang/example.com/app@v1.0.0%2Bx] complete
 + pkg:golang/example.com/app@v1.0.0%2Bx → pkg:golang/example.com/Fork%2Bx
 + pkg:golang/example.com/app@v1.0.0%2Bx → pkg:golang/stdlib@GO
++ versionFrom=caller
 - runtime application example.com/app [pkg:golang/example.com/app] complete
 - pkg:golang/example.com/app → pkg:golang/example.com/Fork%2Bx
 - pkg:golang/example.com/app → pkg:golang/stdlib@GO
