@@ -16,4 +16,7 @@ const (
 	maxFaults   = 100       // errors that are told of together
 	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
 	maxZipFiles = 500_000   // files of a module
+	maxGoFile   = 128 << 20 // bytes of a Go file in vendor
+
+	maxVendorFiles = 2_000_000 // files in vendor
 )

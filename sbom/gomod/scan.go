@@ -114,9 +114,16 @@ func knownArch(s string) bool {
 	return false
 }
 
-// matchHeader reports whether a file's build constraints are met. It reads the
-// header as shouldBuild of go/build does.
+// matchHeader reports whether a file's build constraints are met.
 func (t *target) matchHeader(header []byte) (bool, error) {
+	return matchConstraints(header, func(x constraint.Expr) bool { return x.Eval(t.has) })
+}
+
+// matchConstraints reports whether the build constraints in a file's header are met,
+// of which eval says what each is. It reads the header as shouldBuild of go/build
+// does.
+func matchConstraints(header []byte, eval func(constraint.Expr) bool) (bool, error) {
+	header = bytes.TrimPrefix(header, []byte("\xef\xbb\xbf"))
 	if !bytes.Contains(header, []byte("//go:build")) && !bytes.Contains(header, []byte("+build")) {
 		return true, nil
 	}
@@ -170,7 +177,7 @@ lines:
 		if err != nil {
 			return false, fmt.Errorf("parsing //go:build line: %w", err)
 		}
-		return x.Eval(t.has), nil
+		return eval(x), nil
 	}
 	match := true
 	for line := range bytes.Lines(header[:end]) {
@@ -178,7 +185,7 @@ lines:
 		if !constraint.IsPlusBuild(text) {
 			continue
 		}
-		if x, err := constraint.Parse(text); err == nil && !x.Eval(t.has) {
+		if x, err := constraint.Parse(text); err == nil && !eval(x) {
 			match = false
 		}
 	}
