@@ -1,7 +1,7 @@
 package gomod
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"go/ast"
 	"go/scanner"
@@ -20,7 +20,7 @@ import (
 
 // embedded returns the files that the package p embeds, by their names in its
 // module. https://pkg.go.dev/embed#hdr-Directives
-func (p *pkg) embedded() ([]sbom.File, error) {
+func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
 	found := make(map[string]bool)
 	for _, name := range p.embeds {
 		src, err := readFile(p.tree.files, path.Join(p.dir, name), maxSource)
@@ -28,7 +28,7 @@ func (p *pkg) embedded() ([]sbom.File, error) {
 			return nil, err
 		}
 		for _, pattern := range embedPatterns(src) {
-			names, err := matchEmbed(p.tree.files, p.dir, pattern)
+			names, err := matchEmbed(ctx, p.tree.files, p.tree.zip, p.dir, pattern)
 			if err != nil {
 				return nil, fmt.Errorf("%s: pattern %.100s: %w", name, pattern, err)
 			}
@@ -84,13 +84,19 @@ func embedPatterns(src []byte) []string {
 	}
 }
 
+// An embedError says why a pattern of a //go:embed line cannot be used.
+type embedError string
+
+func (e embedError) Error() string { return string(e) }
+
 // matchEmbed returns the files that a pattern in a package's directory matches,
-// by the rules of the go command: a file must be a regular one of the same
-// module, and hidden ones in a directory need the prefix "all:".
-func matchEmbed(files fs.FS, dir, pattern string) ([]string, error) {
+// by the rules of resolveEmbed in cmd/go/internal/load: a file must be a regular
+// one of the same module, as all in a zip become that are no directories, and
+// hidden ones in a directory need the prefix "all:".
+func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string) ([]string, error) {
 	glob, all := strings.CutPrefix(pattern, "all:")
 	if _, err := path.Match(glob, ""); err != nil || glob == "." || !fs.ValidPath(glob) {
-		return nil, errors.New("invalid pattern syntax")
+		return nil, embedError("invalid pattern syntax")
 	}
 	// The directory's own name is no pattern.
 	below, err := fs.Sub(files, dir)
@@ -101,66 +107,64 @@ func matchEmbed(files fs.FS, dir, pattern string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	regular := func(e fs.DirEntry) bool { return e.Type().IsRegular() || zip && !e.IsDir() }
 	var names []string
 	for _, match := range matches {
-		info, err := fs.Lstat(below, match)
-		if err != nil {
-			return nil, err
-		}
 		for d := match; d != "."; d = path.Dir(d) {
 			if _, err := fs.Stat(below, path.Join(d, "go.mod")); err == nil {
-				return nil, fmt.Errorf("cannot embed %s: in different module", match)
+				return nil, embedError("cannot embed " + match + ": in different module")
 			}
-			if in, err := fs.Lstat(below, d); d != match && err == nil && !in.IsDir() {
-				return nil, fmt.Errorf("cannot embed %s: in non-directory %s", match, d)
-			}
-			if badEmbedName(path.Base(d)) {
-				return nil, fmt.Errorf("cannot embed %s: invalid name %s", match, path.Base(d))
-			}
-		}
-		switch {
-		case info.Mode().IsRegular():
-			names = append(names, path.Join(dir, match))
-		case info.IsDir():
-			before := len(names)
-			err := fs.WalkDir(below, match, func(name string, e fs.DirEntry, err error) error {
-				if err != nil {
-					return err
-				}
-				base := e.Name()
-				hidden := base[0] == '.' || base[0] == '_'
-				if name != match && (badEmbedName(base) || hidden && !all) {
-					switch {
-					case e.IsDir():
-						return fs.SkipDir
-					case hidden:
-						return nil
-					}
-					return fmt.Errorf("cannot embed file %s: invalid name", name)
-				}
-				if e.IsDir() {
-					if _, err := fs.Stat(below, path.Join(name, "go.mod")); err == nil {
-						return fs.SkipDir
-					}
-					return nil
-				}
-				if e.Type().IsRegular() {
-					names = append(names, path.Join(dir, name))
-				}
-				return nil
-			})
+			info, err := fs.Lstat(below, d)
 			if err != nil {
 				return nil, err
 			}
-			if len(names) == before {
-				return nil, fmt.Errorf("cannot embed directory %s: contains no embeddable files", match)
+			switch {
+			case badEmbedName(path.Base(d)):
+				return nil, embedError("cannot embed " + match + ": invalid name " + path.Base(d))
+			case d != match && !info.IsDir():
+				return nil, embedError("cannot embed " + match + ": in non-directory " + d)
+			case !info.IsDir() && !regular(fs.FileInfoToDirEntry(info)):
+				return nil, embedError("cannot embed irregular file " + match)
 			}
-		default:
-			return nil, fmt.Errorf("cannot embed irregular file %s", match)
+		}
+		// A directory is embedded as far as the module goes, without what is
+		// hidden.
+		before := len(names)
+		err := fs.WalkDir(below, match, func(name string, e fs.DirEntry, err error) error {
+			if err == nil {
+				err = context.Cause(ctx)
+			}
+			if err != nil {
+				return err
+			}
+			base := e.Name()
+			bad, hidden := badEmbedName(base), base[0] == '.' || base[0] == '_'
+			switch {
+			case name != match && (bad || hidden && !all):
+				if e.IsDir() {
+					return fs.SkipDir
+				}
+				if !hidden {
+					return embedError("cannot embed file " + name + ": invalid name")
+				}
+			case e.IsDir():
+				if _, err := fs.Stat(below, path.Join(name, "go.mod")); err == nil {
+					return fs.SkipDir
+				}
+			case regular(e):
+				names = append(names, path.Join(dir, name))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(names) == before {
+			return nil, embedError("cannot embed directory " + match + ": contains no embeddable files")
 		}
 	}
 	if len(names) == 0 {
-		return nil, errors.New("no matching files found")
+		return nil, embedError("no matching files found")
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil

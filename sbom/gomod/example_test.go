@@ -204,3 +204,37 @@ func ExampleWhy() {
 	// linked
 	// github.com/hallmark-dev/hallmark/sbom/gomod
 }
+
+// A gate for vendor. The module in testdata has two modules there, of which the
+// module cache in testdata has one.
+func ExampleVerifyVendor() {
+	env := map[string]string{"GOWORK": "off"}
+	modules, err := gomod.VerifyVendor(context.Background(), "testdata/vendored", gomod.VendorOptions{
+		Getenv:   func(name string) string { return env[name] },
+		ModCache: "testdata/modcache",
+	})
+	if mismatch, ok := errors.AsType[*gomod.MismatchError](err); ok {
+		log.Fatal("the module cache was tampered with: ", mismatch.File)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, m := range modules {
+		if !m.Clean() {
+			fmt.Println(m)
+		}
+	}
+	// Output:
+	// example.com/gone@v1.0.0: unknown: not in the module cache
+	// example.com/lib@v1.2.3: changed example.com/lib/lib.go; extra example.com/lib/lib_test.go
+}
+
+func ExampleVendoredModule() {
+	m := gomod.VendoredModule{Path: "example.com/lib", Version: "v1.2.3", ReplacePath: "../lib", Files: 12}
+	fmt.Println(m, m.Clean())
+	m.Missing = []string{"example.com/lib/LICENSE"}
+	fmt.Println(m, m.Clean())
+	// Output:
+	// example.com/lib@v1.2.3 => ../lib: ok true
+	// example.com/lib@v1.2.3 => ../lib: missing example.com/lib/LICENSE false
+}

@@ -1,7 +1,7 @@
 // Package gomod says which Go modules are in a program, as a [sbom.Document]:
 // before it is built, from its sources ([Load]), or afterwards, from the binary
-// ([ReadBinary]). [Reconcile] holds one against the other, and [Verify] the modules
-// against their sums.
+// ([ReadBinary]). [Reconcile] holds one against the other, [Verify] the modules
+// against their sums, and [VerifyVendor] the files in vendor against the modules.
 //
 // # What is in the Document
 //
@@ -40,7 +40,8 @@
 // The digest of a module is the dirHash that go.sum has (h1:), and that the go
 // command recorded when it downloaded the module. Its files are hashed by
 // [Verify], which holds them against it, and it against the checksum database.
-// Modules in vendor mode have none, because nothing says what is in vendor.
+// Modules in vendor mode have none, because nothing says what is in vendor:
+// [VerifyVendor] finds out. The toolchain gets one by Verify alone.
 //
 // # Licences
 //
@@ -68,9 +69,9 @@
 //	           module's zip, "directory", "workspace" or "vendor"
 //	directory  of a component that a replace directive takes from a directory:
 //	           the path as go.mod has it, if it is a relative one
-//	unverified of a module: why Verify did not get further with it, "no sum is
-//	           recorded", "not in the module cache" or "not in the cache of the
-//	           checksum database"
+//	unverified of a module or the toolchain: why Verify did not get further with
+//	           it, "no sum is recorded", "not in the module cache" or "not in the
+//	           cache of the checksum database"
 //
 // These are what [AddReleases] finds in the module cache, of a module each:
 //

@@ -6,7 +6,7 @@ const (
 	maxVendor   = 16 << 20  // bytes of vendor/modules.txt
 	maxEnvFile  = 1 << 20   // bytes of a file of the toolchain's settings
 	maxHeader   = 16 << 20  // bytes of a Go file up to the end of its imports
-	maxSource   = 64 << 20  // bytes of a Go file that embeds others
+	maxSource   = 128 << 20 // bytes of a Go file that may embed others
 	maxModules  = 20_000    // modules that a binary, a go.mod file or vendor/modules.txt names
 	maxGraph    = 100_000   // versions of modules in a module graph
 	maxTargets  = 100       // targets of one Document
@@ -19,7 +19,8 @@ const (
 	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
 	maxZipFiles = 500_000   // files of a module
 
-	maxInfo         = 1 << 20 // bytes of a version's .info file
-	maxVersionFiles = 200_000 // files that the module cache has of all versions of a module, some six of each
-	maxMessage      = 4 << 10 // bytes of what an author says of a version
+	maxInfo         = 1 << 20   // bytes of a version's .info file
+	maxVersionFiles = 200_000   // files that the module cache has of all versions of a module, some six of each
+	maxMessage      = 4 << 10   // bytes of what an author says of a version
+	maxVendorFiles  = 2_000_000 // files in vendor
 )

@@ -374,7 +374,7 @@ func (v *variant) document(ctx context.Context, o Options) (*sbom.Document, erro
 		for _, p := range part.packages {
 			c.Packages = append(c.Packages, p.inModule())
 			if o.Embedded {
-				files, err := p.embedded()
+				files, err := p.embedded(ctx)
 				if err != nil {
 					return nil, fmt.Errorf("package %s: %w", p.path, err)
 				}

@@ -120,6 +120,7 @@ func knownArch(s string) bool {
 // must be met: one //go:build line, or else +build lines. It reads the header as
 // shouldBuild of go/build does.
 func constraints(header []byte) ([]string, error) {
+	header = bytes.TrimPrefix(header, []byte("\xef\xbb\xbf"))
 	if !bytes.Contains(header, []byte("//go:build")) && !bytes.Contains(header, []byte("+build")) {
 		return nil, nil
 	}
@@ -195,6 +196,32 @@ func (t *selector) meets(constraints []string) bool {
 		}
 	}
 	return true
+}
+
+// meetsAny reports whether all of a file's constraints may be met by some target.
+func meetsAny(constraints []string) bool {
+	for _, line := range constraints {
+		if x, err := constraint.Parse(line); err != nil || !satisfiable(x, true) {
+			return false
+		}
+	}
+	return true
+}
+
+// satisfiable reports whether a constraint may be met, if each tag but "ignore"
+// may be on and off. So does eval in cmd/go/internal/imports.
+func satisfiable(x constraint.Expr, prefer bool) bool {
+	switch x := x.(type) {
+	case *constraint.NotExpr:
+		return !satisfiable(x.X, !prefer)
+	case *constraint.AndExpr:
+		return satisfiable(x.X, prefer) && satisfiable(x.Y, prefer)
+	case *constraint.OrExpr:
+		return satisfiable(x.X, prefer) || satisfiable(x.Y, prefer)
+	case *constraint.TagExpr:
+		return x.Tag != "ignore" && prefer
+	}
+	return false
 }
 
 // A directory is what a directory of a module has, for any target.

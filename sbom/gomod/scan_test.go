@@ -108,6 +108,7 @@ func TestScanFiles(t *testing.T) {
 		"package p\nimport \"C\"\n", "package p\nimport \"C\"\nimport \"example.com/x\"\n", "package documentation\nimport \"x\"\n", "package p\nvar i = 1\nimport \"x\"\n",
 		"package p\nfunc f() {}\n", "package p\nif x\n", "package p\nimport \"x\" import \"y\"\n", "package p\nimport a.b \"x\"\n",
 		"//go:build go1.26 && !go1.999 && unix && gc && goexperiment.regabiargs && amd64.v1\n\npackage p\nimport \"x\"\n", "//go:build boringcrypto || cgo\n\npackage p\n",
+		"\xef\xbb\xbf//go:build ignore\n\npackage p\n", "\xef\xbb\xbf// +build ignore\n\npackage p\n",
 	}
 	for _, o := range []Target{{GOOS: "linux", GOARCH: "amd64", CGO: "0"}, {GOOS: "android", GOARCH: "amd64", CGO: "1"}} {
 		s, err := readSettings(Options{Getenv: getenv()}, o)

@@ -1,10 +1,8 @@
 package gomod
 
 import (
-	"archive/zip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -36,12 +34,13 @@ type sources struct {
 
 	trees once[string, *sourceTree] // by directory or zip
 	mu    sync.Mutex
-	zips  []*zip.ReadCloser
+	zips  []*os.File
 }
 
 // A sourceTree has the files of one module.
 type sourceTree struct {
 	files fs.FS
+	zip   bool // whether they are in a zip
 	dirs  once[string, *directory]
 
 	// Of a module that is kept in a Cache:
@@ -74,13 +73,18 @@ func (s *sources) module(m, sum, dir, zipFile string) (*sourceTree, error) {
 	return s.trees.do(dir, func() (*sourceTree, error) {
 		t := &sourceTree{files: os.DirFS(dir), sum: sum}
 		if zipFile != "" {
-			z, err := openZip(zipFile)
+			f, err := os.Open(zipFile)
 			if err != nil {
 				return nil, err
 			}
 			s.mu.Lock()
-			s.zips = append(s.zips, z)
+			s.zips = append(s.zips, f)
 			s.mu.Unlock()
+			z, err := openZip(f)
+			if err != nil {
+				return nil, err
+			}
+			t.zip = true
 			if t.files, err = fs.Sub(z, m); err != nil {
 				return nil, err
 			}
@@ -97,24 +101,6 @@ func (s *sources) module(m, sum, dir, zipFile string) (*sourceTree, error) {
 		}
 		return t, nil
 	})
-}
-
-// openZip opens the zip of a module, within bounds.
-func openZip(name string) (*zip.ReadCloser, error) {
-	if fi, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if fi.Size() > maxZip {
-		return nil, fmt.Errorf("malformed zip: larger than %d bytes", maxZip)
-	}
-	z, err := zip.OpenReader(name)
-	if err != nil {
-		return nil, fmt.Errorf("malformed zip: %w", err)
-	}
-	if n := len(z.File); n > maxZipFiles {
-		z.Close()
-		return nil, fmt.Errorf("malformed zip: %d files, want at most %d", n, maxZipFiles)
-	}
-	return z, nil
 }
 
 // close puts what was read into the Cache and closes what is open.

@@ -189,7 +189,7 @@ func TestMatchEmbed(t *testing.T) {
 		{"bad", "invalid name"},
 		{"link", "cannot embed irregular file link"},
 	} {
-		got, err := matchEmbed(files, "p", tt.pattern)
+		got, err := matchEmbed(t.Context(), files, false, "p", tt.pattern)
 		if text := strings.Join(got, " "); err == nil && text != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %q, %v, want %s", tt.pattern, got, err, tt.want)
 		}

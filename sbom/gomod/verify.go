@@ -81,8 +81,17 @@ func (e *MismatchError) Error() string {
 //     go.mod file in the module cache if there is one.
 //
 // All others are [sbom.Unverified]: main modules, directories, what is in vendor,
-// the standard library and the toolchain. Where a module stays below what was
-// asked for, its property unverified says why.
+// which is for [VerifyVendor], and the standard library. Where a module stays below
+// what was asked for, its property unverified says why.
+//
+// The toolchain is a module too, golang.org/toolchain, whose version has the release
+// and the system. Neither go.sum nor a binary has its sum: only the database does, and
+// the go command asks it whenever it downloads a toolchain. So nothing is between
+// Unverified and Included for it. If the module cache has it and o.Database has the sum
+// of what is there, it is Included and gets the sum as its digest; otherwise it has
+// none. This proves the files of the module of that name. That they are those that
+// compiled the program it does not prove: a toolchain of the same release can be
+// in GOROOT, and most are.
 //
 // The zip is what was downloaded, the directory is what is compiled, and the go
 // command compares neither with go.sum again once it has them. A difference
@@ -127,44 +136,20 @@ func Verify(ctx context.Context, d *sbom.Document, o VerifyOptions) error {
 		case v.sum != "":
 			v.level = sbom.Listed
 			hashed = append(hashed, v)
-		case i > 0 && c.Name != stdlibName && c.Name != toolchainName:
+		case i > 0 && c.Name == toolchainName && o.Database != nil:
+			v.unlisted = true
+			hashed = append(hashed, v)
+		case i > 0 && c.Name != stdlibName:
 			v.why = "no sum is recorded"
 		}
 	}
 
-	// The largest come first, so that none is left for one worker at the end.
 	bySize := slices.Clone(hashed)
 	for _, v := range bySize {
-		if v.locate(o.ModCache) {
-			if info, err := os.Stat(v.zip); err == nil {
-				v.size = info.Size()
-			}
-		}
+		v.locate(o.ModCache)
 	}
 	slices.SortStableFunc(bySize, func(a, b *verification) int { return cmp.Compare(b.size, a.size) })
-	var next atomic.Int64
-	var mu sync.Mutex
-	done := 0
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(bySize)) {
-		wg.Go(func() {
-			h := newHasher(ctx)
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(bySize) {
-					return
-				}
-				bySize[i].err = bySize[i].recompute(h, o)
-				if o.Progress != nil {
-					mu.Lock()
-					done++
-					o.Progress(done, len(bySize))
-					mu.Unlock()
-				}
-			}
-		})
-	}
-	wg.Wait()
+	hashEach(ctx, bySize, o.Progress, func(h *hasher, v *verification) { v.err = v.recompute(h, o) })
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("gomod: verify: %w", err)
 	}
@@ -172,7 +157,7 @@ func Verify(ctx context.Context, d *sbom.Document, o VerifyOptions) error {
 	var errs []error
 	for _, v := range hashed {
 		errs = append(errs, v.err)
-		if o.Database == nil || v.err != nil {
+		if o.Database == nil || v.err != nil || v.sum == "" {
 			continue
 		}
 		// Of a module that is not in the cache, too: a sum that is not the
@@ -192,6 +177,16 @@ func Verify(ctx context.Context, d *sbom.Document, o VerifyOptions) error {
 	}
 	for i, c := range all {
 		v := found[i]
+		if v.unlisted {
+			// A sum that only the module cache has proves nothing.
+			if v.level != sbom.Included {
+				v.level, v.distribution = sbom.Unverified, nil
+			} else if dg, err := hallmark.ParseH1(v.sum); err != nil {
+				return fmt.Errorf("gomod: verify: module %s@%s: %w", v.path, v.version, err)
+			} else {
+				c.Digests = append(slices.Clip(c.Digests), dg)
+			}
+		}
 		c.Verification, c.Distribution = v.level, v.distribution
 		properties := slices.DeleteFunc(slices.Clone(c.Properties), func(p sbom.Property) bool { return p.Name == "unverified" })
 		if v.why != "" {
@@ -205,7 +200,8 @@ func Verify(ctx context.Context, d *sbom.Document, o VerifyOptions) error {
 // A verification is what is found out about one component.
 type verification struct {
 	path, version string
-	sum           string // "h1:…"; empty if the component has none
+	sum           string // "h1:…"; empty if there is none
+	unlisted      bool   // whether the sum is that of the files in the module cache, with nothing to compare it with
 
 	file          string // of the module in cache/download, without .zip
 	zip, dir, mod string // names of files, empty if the module has no name in a cache
@@ -218,8 +214,8 @@ type verification struct {
 	err          error
 }
 
-// locate sets where the module is in a module cache. It reports false for a
-// module that can be in none.
+// locate sets where the module is in a module cache, and the size of its zip. It
+// reports false for a module that can be in none.
 //
 // https://go.dev/ref/mod#module-cache
 func (v *verification) locate(modCache string) bool {
@@ -239,51 +235,27 @@ func (v *verification) locate(modCache string) bool {
 	download := filepath.Join(modCache, "cache", "download", filepath.FromSlash(v.file))
 	v.zip, v.mod = download+".zip", download+".mod"
 	v.dir = filepath.Join(modCache, filepath.FromSlash(path)+"@"+version)
+	if info, err := os.Stat(v.zip); err == nil {
+		v.size = info.Size()
+	}
 	return true
 }
 
-// recompute hashes what the module cache has of the module.
+// recompute hashes what the module cache has of the module. If the module is
+// unlisted, the sum becomes that of the first form.
 func (v *verification) recompute(h *hasher, o VerifyOptions) error {
 	if v.file == "" {
 		v.why = "not in the module cache"
 		return nil
 	}
-	prefix := v.path + "@" + v.version + "/"
-	name := "cache/download/" + v.file + ".zip"
-	f, err := os.Open(v.zip)
-	inZip := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return v.failed(name, err)
+	f, inZip, err := v.hashZip(h)
+	if err != nil {
+		return err
 	}
-	if inZip {
-		defer f.Close()
-		sum, err := h.zip(f)
-		if err != nil {
-			return v.failed(name, err)
-		}
-		if sum != v.sum {
-			return &MismatchError{v.path, v.version, name, sum, v.sum}
-		}
-	}
-
-	name = filepath.ToSlash(strings.TrimPrefix(v.dir, filepath.Clean(o.ModCache)+string(filepath.Separator)))
-	_, err = os.Stat(v.dir)
-	inDir := err == nil
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return v.failed(name, err)
-	}
-	// The go command unpacks a directory that has this file anew.
-	if _, err := os.Lstat(strings.TrimSuffix(v.zip, ".zip") + ".partial"); err == nil {
-		inDir = false
-	}
-	if inDir {
-		sum, err := h.dir(v.dir, prefix)
-		if err != nil {
-			return v.failed(name, err)
-		}
-		if sum != v.sum {
-			return &MismatchError{v.path, v.version, name, sum, v.sum}
-		}
+	defer f.Close()
+	inDir, err := v.hashDir(h)
+	if err != nil {
+		return err
 	}
 	if !inZip && !inDir {
 		v.why = "not in the module cache"
@@ -293,11 +265,11 @@ func (v *verification) recompute(h *hasher, o VerifyOptions) error {
 
 	if inZip && o.DistributionBase != "" {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
-			return v.failed(name, err)
+			return v.failed("cache/download/"+v.file+".zip", err)
 		}
 		digests, err := hallmark.Hash(&contextReader{h.ctx, f}, "sha256", "sha512")
 		if err != nil {
-			return v.failed(name, err)
+			return v.failed("cache/download/"+v.file+".zip", err)
 		}
 		v.distribution = &sbom.Distribution{
 			Path:    v.file + ".zip",
@@ -311,6 +283,63 @@ func (v *verification) recompute(h *hasher, o VerifyOptions) error {
 			return v.failed("cache/download/"+v.file+".mod", err)
 		}
 		v.goModSum = sum
+	}
+	return nil
+}
+
+// hashZip hashes the module's zip, if there is one, and returns it, open.
+func (v *verification) hashZip(h *hasher) (f *os.File, ok bool, err error) {
+	name := "cache/download/" + v.file + ".zip"
+	f, err = os.Open(v.zip)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, v.failed(name, err)
+	}
+	sum, err := h.zip(f)
+	if err != nil {
+		err = v.failed(name, err)
+	} else {
+		err = v.compare(name, sum)
+	}
+	if err != nil {
+		f.Close()
+		return nil, false, err
+	}
+	return f, true, nil
+}
+
+// hashDir hashes the directory that the module was extracted to, if it is there
+// and complete.
+func (v *verification) hashDir(h *hasher) (ok bool, err error) {
+	// The escaped path and version, as in the name of the zip.
+	name := strings.Replace(v.file, "/@v/", "@", 1)
+	if _, err := os.Stat(v.dir); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, v.failed(name, err)
+	}
+	// The go command unpacks a directory that has this file anew.
+	if _, err := os.Lstat(strings.TrimSuffix(v.zip, ".zip") + ".partial"); err == nil {
+		return false, nil
+	}
+	if err := h.dir(v.dir, v.path+"@"+v.version+"/"); err != nil {
+		return false, v.failed(name, err)
+	}
+	if v.path == toolchainName {
+		h.dropGoMods()
+	}
+	return true, v.compare(name, h.sum())
+}
+
+// compare holds the sum of one form of the module against the one it must have.
+func (v *verification) compare(file, sum string) error {
+	if v.sum == "" {
+		v.sum = sum
+	}
+	if sum != v.sum {
+		return &MismatchError{v.path, v.version, file, sum, v.sum}
 	}
 	return nil
 }
@@ -341,6 +370,36 @@ func goModSum(name string) (string, error) {
 	})
 }
 
+// hashEach calls f for each of the items, on all processors and with a hasher
+// for each of them, until ctx is done. The largest items had better come first, so
+// that none is left for one processor at the end. Calls of progress come one
+// at a time.
+func hashEach[T any](ctx context.Context, items []T, progress func(done, total int), f func(*hasher, T)) {
+	var next atomic.Int64
+	var mu sync.Mutex
+	done := 0
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(items)) {
+		wg.Go(func() {
+			h := newHasher(ctx)
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(items) {
+					return
+				}
+				f(h, items[i])
+				if progress != nil {
+					mu.Lock()
+					done++
+					progress(done, len(items))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // A hasher computes sums of modules, one after the other. They are those of
 // golang.org/x/mod/sumdb/dirhash: the hash of a line for each file, sorted by
 // name. Besides, it is stricter, has bounds, and ends with its context.
@@ -359,19 +418,9 @@ func newHasher(ctx context.Context) *hasher {
 
 // zip returns the sum of the module in a zip.
 func (h *hasher) zip(f *os.File) (string, error) {
-	info, err := f.Stat()
+	z, err := openZip(f)
 	if err != nil {
 		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", errors.New("not a regular file")
-	}
-	if info.Size() > maxZip {
-		return "", fmt.Errorf("malformed zip: larger than %d bytes", maxZip)
-	}
-	z, err := zip.NewReader(f, info.Size())
-	if err != nil {
-		return "", fmt.Errorf("malformed zip: %w", err)
 	}
 	h.reset()
 	for _, file := range z.File {
@@ -387,11 +436,32 @@ func (h *hasher) zip(f *os.File) (string, error) {
 	return h.sum(), nil
 }
 
-// dir returns the sum of the module in a directory, whose names in a zip would
+func openZip(f *os.File) (*zip.Reader, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	if info.Size() > maxZip {
+		return nil, fmt.Errorf("malformed zip: larger than %d bytes", maxZip)
+	}
+	z, err := zip.NewReader(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("malformed zip: %w", err)
+	}
+	if n := len(z.File); n > maxZipFiles {
+		return nil, fmt.Errorf("malformed zip: %d files, want at most %d", n, maxZipFiles)
+	}
+	return z, nil
+}
+
+// dir hashes the files of the module in a directory, whose names in a zip would
 // begin with prefix.
-func (h *hasher) dir(dir, prefix string) (string, error) {
+func (h *hasher) dir(dir, prefix string) error {
 	h.reset()
-	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+	return fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
@@ -409,10 +479,17 @@ func (h *hasher) dir(dir, prefix string) (string, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return "", err
+}
+
+// dropGoMods forgets each file go.mod beside a _go.mod with the same content. A
+// zip can have no go.mod below the root, so that those of a toolchain have the
+// other name; the go command copies them before it first runs the toolchain.
+func (h *hasher) dropGoMods() {
+	for name, digest := range h.lines {
+		if dir, ok := strings.CutSuffix(name, "/_go.mod"); ok && h.lines[dir+"/go.mod"] == digest {
+			delete(h.lines, dir+"/go.mod")
+		}
 	}
-	return h.sum(), nil
 }
 
 func (h *hasher) reset() {

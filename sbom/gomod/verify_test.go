@@ -203,7 +203,7 @@ func TestVerify(t *testing.T) {
 			"example.com/partial recomputed",
 			"example.com/zip recomputed",
 			"github.com/Upper/Case recomputed",
-			"golang.org/toolchain", "stdlib", "example.com/v",
+			"golang.org/toolchain no sum is recorded", "stdlib", "example.com/v",
 		}},
 		{sums, "https://modules.example/go/", []string{
 			"example.com/main", "example.com/d", "npm",
@@ -215,7 +215,7 @@ func TestVerify(t *testing.T) {
 			"example.com/partial recomputed not in the cache of the checksum database",
 			"example.com/zip recomputed not in the cache of the checksum database",
 			"github.com/Upper/Case included",
-			"golang.org/toolchain", "stdlib", "example.com/v",
+			"golang.org/toolchain not in the module cache", "stdlib", "example.com/v",
 		}},
 	} {
 		calls = nil
@@ -229,7 +229,11 @@ func TestVerify(t *testing.T) {
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 		}
-		if want := []string{"1/7", "2/7", "3/7", "4/7", "5/7", "6/7", "7/7"}; !slices.Equal(calls, want) {
+		want := []string{"1/7", "2/7", "3/7", "4/7", "5/7", "6/7", "7/7"}
+		if tt.database != nil { // which is asked about the toolchain too
+			want = []string{"1/8", "2/8", "3/8", "4/8", "5/8", "6/8", "7/8", "8/8"}
+		}
+		if !slices.Equal(calls, want) {
 			t.Errorf("progress %v, want %v", calls, want)
 		}
 		for _, x := range c.d.All() {
@@ -251,6 +255,113 @@ func TestVerify(t *testing.T) {
 		Digests: a.Digests,
 	}); !reflect.DeepEqual(f, want) {
 		t.Errorf("distribution %+v, want %+v", f, want)
+	}
+}
+
+// The toolchain's sum is in no go.sum: only a database can say whether what the
+// module cache has is the toolchain.
+func TestVerifyToolchain(t *testing.T) {
+	const path, version = "golang.org/toolchain", "v0.0.1-go1.26.8.linux-amd64"
+	const zipFile, dir = "cache/download/" + path + "/@v/" + version + ".zip", path + "@" + version
+	const goMod = "module std\n"
+	// pack writes the toolchain as the go command has it before it is used, or after it.
+	pack := func(c *cache, used bool) {
+		var buf bytes.Buffer
+		w := zip.NewWriter(&buf)
+		for _, name := range []string{"VERSION", "bin/go", "src/_go.mod", "src/cmd/_go.mod"} {
+			f, err := w.Create(dir + "/" + name)
+			if err == nil {
+				_, err = io.WriteString(f, goMod)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.write(dir+"/"+name, []byte(goMod))
+			if d, ok := strings.CutSuffix(name, "_go.mod"); ok && used {
+				c.write(dir+"/"+d+"go.mod", []byte(goMod))
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c.write(zipFile, buf.Bytes())
+		c.write("cache/download/"+path+"/@v/"+version+".mod", []byte("module golang.org/toolchain\n"))
+	}
+	judge := newCache(t)
+	pack(judge, false)
+	sum, err := dirhash.HashZip(filepath.Join(judge.dir, filepath.FromSlash(zipFile)), dirhash.Hash1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := goModSum(filepath.Join(judge.dir, "cache", "download", "golang.org", "toolchain", "@v", version+".mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := database{path: {sum, mod}}
+
+	for _, tt := range []struct {
+		name     string
+		database Database
+		used     bool
+		change   func(c *cache)
+		want     string // the level and why it is no higher, or an error
+		mismatch bool
+	}{
+		{"fresh", db, false, func(*cache) {}, "included", false},
+		{"used", db, true, func(*cache) {}, "included", false},
+		{"no zip", db, true, func(c *cache) { os.Remove(filepath.Join(c.dir, filepath.FromSlash(zipFile))) }, "included", false},
+		{"no directory", db, false, func(c *cache) { os.RemoveAll(filepath.Join(c.dir, filepath.FromSlash(dir))) }, "included", false},
+		{"nothing", db, false, func(c *cache) {
+			os.RemoveAll(filepath.Join(c.dir, "golang.org"))
+			os.RemoveAll(filepath.Join(c.dir, "cache"))
+		}, "not in the module cache", false},
+		{"no database", nil, true, func(*cache) {}, "no sum is recorded", false},
+		{"no record", database{}, true, func(*cache) {}, "not in the cache of the checksum database", false},
+		{"no record of what was tampered with", database{}, true, func(c *cache) { c.write(dir+"/bin/go", []byte("evil")) }, "MISMATCH", true},
+		{"go.mod of its own", db, true, func(c *cache) { c.write(dir+"/src/go.mod", []byte("module evil\n")) }, "MISMATCH", true},
+		{"go.mod elsewhere", db, true, func(c *cache) { c.write(dir+"/bin/go.mod", []byte(goMod)) }, "MISMATCH", true},
+		{"file added", db, true, func(c *cache) { c.write(dir+"/src/x.go", nil) }, "MISMATCH", true},
+		{"both tampered with", db, true, func(c *cache) {
+			c.write(zipFile, zipOf(t, dir, "evil"))
+			os.RemoveAll(filepath.Join(c.dir, "golang.org"))
+		}, "database: golang.org/toolchain@" + version, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newCache(t)
+			pack(c, tt.used)
+			tt.change(c)
+			c.d.Components = append(c.d.Components, toolchain("go1.26.8", "linux-amd64"))
+			if err := c.d.Sort(); err != nil {
+				t.Fatal(err)
+			}
+			x := &c.d.Components[0]
+			for range 2 { // the second time as the first
+				err := c.verify(VerifyOptions{Database: tt.database, DistributionBase: "https://modules.example"})
+				if e, ok := errors.AsType[*MismatchError](err); ok != tt.mismatch || ok && (e.File != dir || e.Want != sum) {
+					t.Errorf("got %v", err)
+				}
+				if err != nil {
+					if !tt.mismatch && !strings.Contains(err.Error(), tt.want) {
+						t.Errorf("got %v, want %q", err, tt.want)
+					}
+					if len(x.Digests) > 0 {
+						t.Error("it has a digest")
+					}
+					continue
+				}
+				got := strings.Join(append(propertyValues(x, "unverified"), string(x.Verification)), "")
+				if got != tt.want {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+				included := x.Verification == sbom.Included
+				if (len(x.Digests) == 1 && x.Digests[0].H1() == sum) != included || len(x.Digests) > 1 || x.Distribution != nil && !included {
+					t.Errorf("digests %v, distribution %v", x.Digests, x.Distribution)
+				}
+				if err := c.d.Check(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"go/build/constraint"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -381,37 +380,6 @@ func (v *variant) whyOtherTarget(ctx context.Context, roots []*pkg, r *Reason) b
 		}
 	}
 	return false
-}
-
-// meetsAny reports whether there may be a target that meets the constraints of
-// a file. Each tag may be on or off, but for "ignore", which is off.
-func meetsAny(constraints []string) bool {
-	var eval func(x constraint.Expr, want bool) bool // whether x can be what is wanted
-	eval = func(x constraint.Expr, want bool) bool {
-		switch x := x.(type) {
-		case *constraint.TagExpr:
-			return x.Tag != "ignore" || !want
-		case *constraint.NotExpr:
-			return eval(x.X, !want)
-		case *constraint.AndExpr:
-			if want {
-				return eval(x.X, true) && eval(x.Y, true)
-			}
-			return eval(x.X, false) || eval(x.Y, false)
-		case *constraint.OrExpr:
-			if want {
-				return eval(x.X, true) || eval(x.Y, true)
-			}
-			return eval(x.X, false) && eval(x.Y, false)
-		}
-		return false
-	}
-	for _, line := range constraints {
-		if x, err := constraint.Parse(line); err != nil || !eval(x, true) {
-			return false
-		}
-	}
-	return true
 }
 
 // requirements returns a shortest chain of modules from a main module to the
