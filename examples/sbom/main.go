@@ -2,15 +2,13 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -18,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/provenance/git"
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
@@ -30,74 +29,65 @@ const usage = `usage: sbom [flags] DIRECTORY|BINARY
 
 Writes what is inside: the modules linked into the packages of a Go module, or
 into a Go binary. The network is not used: a module that is missing from the module
-cache is an error. No program is run, but the go command with -licenses, to know
-where things are.
+cache is an error. No program is run, but git with -vcs.
+
+Of a directory, -tests, -tools and -graph add modules that are not linked, which
+the document says of each. With several -target, it says which target needs what.
+With -binary, the document is written only if it describes that binary.
 
 With -verify, every module is hashed in the module cache and looked up in the Go
-checksum database, as far as the module cache has that; the network is not used.
-A table on standard error says how far each was proved, and the document says it
-too: listed (go.sum or the binary has a sum), recomputed (the files have that
-sum), included (the checksum database has it). A module that is another one is
-told of, and no document is written.
+checksum database, as far as the module cache has that. A table on standard error
+says how far each was proved, and the document says it too: listed (go.sum or the
+binary has a sum), recomputed (the files have that sum), included (the checksum
+database has it). -vendor compares the files in vendor with those of the modules,
+and -sources looks for settings and directives by which code comes from
+elsewhere; what they find is printed, and no document is written then, nor if a
+module is another one than its sum says.
 
-With -licenses, what the licence files in the roots of the modules say is in the
-document too; modules that are not at hand, as those of a binary may not be, have
-none.
+-licenses adds what licence files say, in the modules and above the packages that
+are linked; -releases adds when modules were released, and whether the module
+cache knows that they were retracted or deprecated. Of modules that are not at
+hand, as those of a binary may not be, nothing is added.
+
+With -why, no document is written, but why a module is there, or why it is not.
 
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 
-Exit code: 0 done; 1 a module is not what its sum says; 2 it could not be done.
+Exit code: 0 done; 1 something is not as it should be; 2 it could not be done.
 With 1 and 2 nothing was written.`
 
 func main() { cli.Main("sbom", run) }
 
+// A command is what the flags say.
+type command struct {
+	marshal func(*sbom.Document, sbom.Stamp) ([]byte, error)
+	output  string
+	path    string // the directory or binary
+
+	options gomod.Options // for a directory
+	vcs     bool
+	binary  string // that a directory must have made
+	why     string
+
+	unredacted bool // for a binary
+
+	verify, licenses, releases, vendor, sources bool
+	distribution                                string
+	policy                                      gomod.SourcePolicy
+	scanner                                     license.Scanner
+}
+
 func run(ctx context.Context, args []string) error {
-	flags := cli.Flags("sbom")
-	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.6] or spdx-json[@2.3]")
-	output := flags.String("o", "", "the `FILE` to write; standard output by default")
-	var packages cli.List
-	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
-	target := flags.String("target", "", "`GOOS/GOARCH` to describe; the go command's own by default")
-	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
-	verify := flags.Bool("verify", false, "prove that modules are those of their names, and say how far that went")
-	distribution := flags.String("distribution", "", "with -verify: the `URL` of a module proxy, to give the zips of modules an address and digests")
-	licenses := flags.Bool("licenses", false, "look for licences in the files of the modules, in the module cache and in GOROOT")
-	if err := cli.Parse(flags, usage, args); err != nil {
+	c, err := parse(args)
+	if err != nil {
 		return err
-	}
-	if flags.NArg() != 1 {
-		return errors.New("want one directory or binary (-h lists the flags)")
-	}
-
-	if *distribution != "" && !*verify {
-		return errors.New("-distribution is for -verify")
-	}
-
-	var marshal func(*sbom.Document, sbom.Stamp) ([]byte, error)
-	switch *format {
-	case "cyclonedx-json", "cyclonedx-json@1.6":
-		marshal = cyclonedx.Marshal
-	case "spdx-json", "spdx-json@2.3":
-		marshal = spdx.Marshal
-	default:
-		return fmt.Errorf("-format %s: want cyclonedx-json, cyclonedx-json@1.6, spdx-json or spdx-json@2.3", *format)
 	}
 	created, err := cli.Created(os.Getenv, time.Now())
 	if err != nil {
 		return err
 	}
-
 	progress := cli.NewProgress()
-	progress.Step("reading %s", flags.Arg(0))
-	doc, err := read(ctx, flags.Arg(0), packages, *target, *tags)
-	if err == nil && *verify {
-		err = verifyModules(ctx, doc, *distribution, func(done, total int) {
-			progress.Step("hashing modules, %d of %d", done, total)
-		})
-	}
-	if err == nil && *licenses {
-		err = addLicenses(ctx, doc, flags.Arg(0), progress)
-	}
+	doc, err := c.document(ctx, progress)
 	progress.Stop()
 	_, mismatch := errors.AsType[*gomod.MismatchError](err)
 	_, security := errors.AsType[*sumdb.SecurityError](err)
@@ -105,76 +95,254 @@ func run(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stderr, err)
 		return cli.ErrFindings
 	}
-	if err != nil {
+	if err != nil || doc == nil {
 		return err
 	}
-	if *verify {
+	if c.verify {
 		if err := printLevels(os.Stderr, doc); err != nil {
 			return err
 		}
 	}
-	data, err := marshal(doc, sbom.Stamp{Created: created, Tool: tool()})
+	data, err := c.marshal(doc, sbom.Stamp{Created: created, Tool: tool()})
 	if err != nil {
 		return err
 	}
-	if *output == "" {
+	if c.output == "" {
 		_, err := os.Stdout.Write(data)
 		return err
 	}
-	return cli.WriteFile(*output, 0o644, cli.Bytes(data))
+	return cli.WriteFile(c.output, 0o644, cli.Bytes(data))
 }
 
-func read(ctx context.Context, path string, packages []string, target, tags string) (*sbom.Document, error) {
-	info, err := os.Stat(path)
+func parse(args []string) (*command, error) {
+	c := new(command)
+	flags := cli.Flags("sbom")
+	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.6] or spdx-json[@2.3]")
+	flags.StringVar(&c.output, "o", "", "the `FILE` to write; standard output by default")
+	var packages, targets, private cli.List
+	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
+	flags.Var(&targets, "target", "`GOOS/GOARCH` to describe; the go command's own by default; may be repeated")
+	tags := flags.String("tags", "", "build `TAGS`, separated by commas")
+	flags.BoolVar(&c.options.Tests, "tests", false, "add modules that only tests need")
+	flags.BoolVar(&c.options.Tools, "tools", false, "add modules that only the tools in go.mod need")
+	flags.BoolVar(&c.options.Graph, "graph", false, "add modules that are required and not used, and what requires what")
+	flags.BoolVar(&c.options.Embedded, "embedded", false, "add the files that packages embed, with digests")
+	flags.StringVar(&c.options.Version, "version", "", "the `VERSION` of the main module")
+	flags.BoolVar(&c.vcs, "vcs", false, "take the version of the main module from git, as the go command stamps it")
+	flags.StringVar(&c.binary, "binary", "", "prove that the document describes this `FILE`")
+	flags.StringVar(&c.why, "why", "", "print why this `MODULE` is in the document, or why not")
+	flags.BoolVar(&c.unredacted, "unredacted", false, "keep build settings of a binary that may hold secrets or paths, as -ldflags")
+	flags.BoolVar(&c.verify, "verify", false, "prove that modules are those of their names, and say how far that went")
+	flags.StringVar(&c.distribution, "distribution", "", "with -verify: the `URL` of a module proxy, to give the zips of modules an address and digests")
+	flags.BoolVar(&c.vendor, "vendor", false, "compare the files in vendor with the modules")
+	flags.BoolVar(&c.sources, "sources", false, "look for ways in which code comes from elsewhere than expected")
+	flags.Var(&private, "private", "with -sources: a `PATTERN` of module paths, as in GOPRIVATE, that nobody else is asked for; may be repeated")
+	flags.BoolVar(&c.licenses, "licenses", false, "add what licence files say")
+	flags.BoolVar(&c.releases, "releases", false, "add when modules were released, and whether they were retracted or deprecated")
+	cache := flags.String("cache", "", "a `DIRECTORY` of this program's, in which it keeps what it has read of modules")
+	if err := cli.Parse(flags, usage, args); err != nil {
+		return nil, err
+	}
+	if flags.NArg() != 1 {
+		return nil, errors.New("want one directory or binary (-h lists the flags)")
+	}
+	c.path = flags.Arg(0)
+
+	switch *format {
+	case "cyclonedx-json", "cyclonedx-json@1.6":
+		c.marshal = cyclonedx.Marshal
+	case "spdx-json", "spdx-json@2.3":
+		c.marshal = spdx.Marshal
+	default:
+		return nil, fmt.Errorf("-format %s: want cyclonedx-json, cyclonedx-json@1.6, spdx-json or spdx-json@2.3", *format)
+	}
+	if c.distribution != "" && !c.verify {
+		return nil, errors.New("-distribution is for -verify")
+	}
+	if len(private) > 0 && !c.sources {
+		return nil, errors.New("-private is for -sources")
+	}
+	for _, p := range private {
+		c.policy.Private = append(c.policy.Private, gomod.PathPattern(p))
+	}
+	if c.options.Version != "" && c.vcs {
+		return nil, errors.New("-version or -vcs, not both")
+	}
+	c.options.Getenv = os.Getenv
+	c.options.Packages = packages
+	if *cache != "" {
+		// Both have values under the sums of modules, and not the same.
+		c.options.Cache = directory(filepath.Join(*cache, "modules"))
+		c.scanner.Cache = directory(filepath.Join(*cache, "licenses"))
+	}
+	for _, t := range targets {
+		goos, goarch, ok := strings.Cut(t, "/")
+		if !ok || goos == "" || goarch == "" {
+			return nil, fmt.Errorf("-target %s: want GOOS/GOARCH", t)
+		}
+		c.options.Targets = append(c.options.Targets, gomod.Target{GOOS: goos, GOARCH: goarch})
+	}
+	if *tags != "" {
+		if len(c.options.Targets) == 0 {
+			c.options.Targets = make([]gomod.Target, 1)
+		}
+		for i := range c.options.Targets {
+			c.options.Targets[i].Tags = strings.Split(*tags, ",")
+		}
+	}
+
+	info, err := os.Stat(c.path)
 	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		o := gomod.Options{Getenv: os.Getenv, Packages: packages}
-		if target != "" {
-			var ok bool
-			if o.GOOS, o.GOARCH, ok = strings.Cut(target, "/"); !ok || o.GOOS == "" || o.GOARCH == "" {
-				return nil, fmt.Errorf("-target %s: want GOOS/GOARCH", target)
+	flags.Visit(func(f *flag.Flag) {
+		switch f.Name {
+		case "format", "o", "verify", "distribution", "licenses", "releases", "cache":
+		case "unredacted":
+			if info.IsDir() {
+				err = fmt.Errorf("%s is a directory: -unredacted is for binaries", c.path)
+			}
+		default:
+			if !info.IsDir() {
+				err = fmt.Errorf("%s is a binary: -%s is for directories", c.path, f.Name)
 			}
 		}
-		if tags != "" {
-			o.Tags = strings.Split(tags, ",")
+	})
+	return c, err
+}
+
+// document returns what is to be written, or nil if something else was printed.
+func (c *command) document(ctx context.Context, progress *cli.Progress) (*sbom.Document, error) {
+	info, err := os.Stat(c.path)
+	if err != nil {
+		return nil, err
+	}
+	var doc *sbom.Document
+	dir := ""
+	progress.Step("reading %s", c.path)
+	if info.IsDir() {
+		dir = c.path
+		doc, err = c.load(ctx, progress)
+	} else {
+		doc, err = readBinary(c.path, gomod.BinaryOptions{Unredacted: c.unredacted})
+	}
+	if err != nil || doc == nil || !c.verify && !c.licenses && !c.releases {
+		return doc, err
+	}
+
+	places, err := gomod.Locate(dir, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if c.verify {
+		db, err := sumdb.Open(os.DirFS(filepath.Join(places.ModCache, "cache", "download", "sumdb")), sumdb.Options{
+			Config: os.DirFS(filepath.Join(places.GOPATH, "pkg", "sumdb")),
+		})
+		if err != nil {
+			return nil, err
 		}
-		return gomod.Load(ctx, path, o)
+		if err := gomod.Verify(ctx, doc, gomod.VerifyOptions{
+			ModCache:         places.ModCache,
+			Database:         db,
+			DistributionBase: c.distribution,
+			Progress:         func(done, total int) { progress.Step("hashing modules, %d of %d", done, total) },
+		}); err != nil {
+			return nil, err
+		}
 	}
-	if len(packages) > 0 || target != "" || tags != "" {
-		return nil, fmt.Errorf("%s is a binary: -package, -target and -tags are for directories", path)
+	if c.licenses {
+		if err := gomod.AddLicenses(ctx, doc, &c.scanner, gomod.LicenseOptions{
+			Places:   *places,
+			Progress: func(done, total int) { progress.Step("looking for licences in %d of %d modules", done, total) },
+		}); err != nil {
+			return nil, err
+		}
 	}
+	if c.releases {
+		if err := gomod.AddReleases(ctx, doc, gomod.ReleaseOptions{ModCache: places.ModCache}); err != nil {
+			return nil, err
+		}
+	}
+	return doc, nil
+}
+
+// load returns the Document of a directory, after all that was asked to be held
+// against it.
+func (c *command) load(ctx context.Context, progress *cli.Progress) (*sbom.Document, error) {
+	if c.why != "" {
+		reason, err := gomod.Why(ctx, c.path, c.options, c.why)
+		if err == nil {
+			_, err = fmt.Println(reason)
+		}
+		return nil, err
+	}
+	var findings []fmt.Stringer
+	if c.sources {
+		list, err := c.policy.Check(ctx, c.path, os.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range list {
+			findings = append(findings, f)
+		}
+	}
+	if c.vendor {
+		modules, err := gomod.VerifyVendor(ctx, c.path, gomod.VendorOptions{
+			Getenv:   os.Getenv,
+			Progress: func(done, total int) { progress.Step("hashing vendored modules, %d of %d", done, total) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range modules {
+			if !m.Clean() {
+				findings = append(findings, m)
+			}
+		}
+	}
+	if len(findings) > 0 {
+		for _, f := range findings {
+			fmt.Fprintln(os.Stderr, f)
+		}
+		return nil, cli.ErrFindings
+	}
+
+	if c.vcs {
+		progress.Step("asking git for the version")
+		module, err := git.InspectModule(ctx, c.path, os.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		c.options.Version, c.options.VersionFrom = module.Version, "vcs"
+		progress.Step("reading %s", c.path)
+	}
+	doc, err := gomod.Load(ctx, c.path, c.options)
+	if err != nil || c.binary == "" {
+		return doc, err
+	}
+	inside, err := readBinary(c.binary, gomod.BinaryOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if err := gomod.Reconcile(doc, inside); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return nil, cli.ErrFindings
+	}
+	doc.Phase = sbom.Built
+	return doc, nil
+}
+
+func readBinary(path string, o gomod.BinaryOptions) (*sbom.Document, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	doc, err := gomod.ReadBinary(f)
+	doc, err := gomod.ReadBinary(f, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return doc, nil
-}
-
-// verifyModules proves what it can with what is on this machine.
-func verifyModules(ctx context.Context, doc *sbom.Document, distribution string, progress func(done, total int)) error {
-	modCache, gopath, err := gomod.CacheDirs(os.Getenv)
-	if err != nil {
-		return err
-	}
-	db, err := sumdb.Open(os.DirFS(filepath.Join(modCache, "cache", "download", "sumdb")), sumdb.Options{
-		Config: os.DirFS(filepath.Join(gopath, "pkg", "sumdb")),
-	})
-	if err != nil {
-		return err
-	}
-	return gomod.Verify(ctx, doc, gomod.VerifyOptions{
-		ModCache:         modCache,
-		Database:         db,
-		DistributionBase: distribution,
-		Progress:         progress,
-	})
 }
 
 // printLevels prints a line for each component, and one for all of them.
@@ -186,8 +354,11 @@ func printLevels(w io.Writer, doc *sbom.Document) error {
 		count[c.Verification]++
 		why := ""
 		for _, p := range c.Properties {
-			if p.Name == "unverified" || p.Name == "origin" {
+			switch p.Name {
+			case "unverified", "origin":
 				why = p.Value
+			case "private":
+				why = "private by " + p.Value
 			}
 		}
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", c.Name, c.Version, cmp.Or(c.Verification, "none"), why)
@@ -195,58 +366,6 @@ func printLevels(w io.Writer, doc *sbom.Document) error {
 	fmt.Fprintf(tw, "%d components: %d included, %d recomputed, %d listed, %d none\n", len(doc.Components),
 		count[sbom.Included], count[sbom.Recomputed], count[sbom.Listed], count[sbom.Unverified])
 	return tw.Flush()
-}
-
-// addLicenses adds the licences of what was read from path. A second run would be
-// much faster with a Cache in the Scanner that outlives the program.
-func addLicenses(ctx context.Context, doc *sbom.Document, path string, progress *cli.Progress) error {
-	progress.Step("looking for licences")
-	dir := ""
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		dir = path
-	}
-	command := func(args ...string) (*json.Decoder, error) {
-		cmd := exec.CommandContext(ctx, "go", args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOPROXY=off")
-		out, err := cmd.Output()
-		if err != nil {
-			return nil, fmt.Errorf("go %s: %w", strings.Join(args, " "), err)
-		}
-		return json.NewDecoder(bytes.NewReader(out)), nil
-	}
-
-	var env struct{ GOMODCACHE, GOROOT string }
-	out, err := command("env", "-json", "GOMODCACHE", "GOROOT")
-	if err != nil {
-		return err
-	}
-	if err := out.Decode(&env); err != nil {
-		return fmt.Errorf("go env: %w", err)
-	}
-	o := gomod.LicenseOptions{
-		ModCache: env.GOMODCACHE,
-		GOROOT:   env.GOROOT,
-		Progress: func(done, total int) { progress.Step("looking for licences in %d of %d modules", done, total) },
-	}
-	if dir != "" {
-		// The main modules, which in a workspace are several.
-		if out, err = command("list", "-m", "-json"); err != nil {
-			return err
-		}
-		o.Directories = make(map[string]string)
-		for out.More() {
-			var m struct{ Path, Dir string }
-			if err := out.Decode(&m); err != nil {
-				return fmt.Errorf("go list: %w", err)
-			}
-			o.Directories[gomod.PURL(m.Path, "")] = m.Dir
-			if m.Path == doc.Main.Name {
-				o.Directories[doc.Main.Ref] = m.Dir
-			}
-		}
-	}
-	return gomod.AddLicenses(ctx, doc, new(license.Scanner), o)
 }
 
 // tool names this program, with the version of the module that it is from.
