@@ -150,7 +150,7 @@ func read(ctx context.Context, path string, packages []string, target, tags stri
 		return nil, err
 	}
 	defer f.Close()
-	doc, err := gomod.ReadBinary(f)
+	doc, err := gomod.ReadBinary(f, gomod.BinaryOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

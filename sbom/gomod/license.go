@@ -174,6 +174,9 @@ func moduleDirectory(d *sbom.Document, c *sbom.Component, o LicenseOptions) (str
 	switch origin, at := property(c.Properties, "origin"), property(c.Properties, "directory"); {
 	case dir != "":
 
+	case c.Scope == sbom.System:
+		return "", absentError("it is a library of the system that the program runs on")
+
 	case c.Name == stdlibName:
 		ok, err := isRelease(o.GOROOT, c.Version)
 		if err != nil {

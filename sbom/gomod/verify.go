@@ -81,7 +81,7 @@ func (e *MismatchError) Error() string {
 //     go.mod file in the module cache if there is one.
 //
 // All others are [sbom.Unverified]: main modules, directories, what is in vendor,
-// the standard library and the toolchain. Where a module stays below what was
+// the standard library, the toolchain and libraries of the system. Where a module stays below what was
 // asked for, its property unverified says why.
 //
 // The zip is what was downloaded, the directory is what is compiled, and the go
