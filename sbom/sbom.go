@@ -73,8 +73,8 @@ type Target struct {
 // Document. What a requirement is, the package that made the Document says; for
 // Go it is the import of a package in To by a package in From.
 type Edge struct {
-	From, To string
-	Kind     EdgeKind
+	From, To string   // Refs of components
+	Kind     EdgeKind // in what sense it is required
 
 	// Target is the name of the only Target for which it is so. Where that is
 	// so for several and not for all, there is an Edge for each.

@@ -33,8 +33,28 @@ func TestSort(t *testing.T) {
 	want.Main.Properties = []sbom.Property{{"a", "1"}, {"a", "2"}, {"b", "1"}}
 	want.Components[1].Properties = []sbom.Property{{"x", "1"}, {"y", "1"}}
 	want.Properties = []sbom.Property{{"GOARCH", "amd64"}, {"GOOS", "linux"}}
+	want.Targets = targets("x", "y", "z")
+	want.Targets[1].Properties = []sbom.Property{{"CGO_ENABLED", "1"}, {"GOOS", "linux"}}
+	want.Components[1].Targets = []string{"x", "z"}
+	want.Components[1].Packages = []string{".", "a", "a/b"}
+	want.Components[1].Embedded = []sbom.File{{Path: "a", Digest: digest(2)}, {Path: "b", Digest: digest(1)}}
+	want.Edges = []sbom.Edge{
+		{From: "a", To: "c"},
+		{From: "a", To: "c", Target: "x"},
+		{From: "a", To: "c", Target: "y"},
+		{From: "a", To: "c", Kind: sbom.Declared},
+		{From: "a", To: "c", Kind: sbom.ForTests},
+		{From: "a", To: "c", Kind: sbom.ForTests, Target: "x"},
+		{From: "a", To: "d"},
+		{From: "main", To: "a"},
+		{From: "main", To: "b"},
+	}
+	edges := slices.Clone(want.Edges)
 	if err := want.Sort(); err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Equal(want.Edges, edges) {
+		t.Fatalf("got edges %v, want %v", want.Edges, edges)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100 {
@@ -42,11 +62,23 @@ func TestSort(t *testing.T) {
 		got.Main.Properties = slices.Clone(want.Main.Properties)
 		got.Components[1].Properties = slices.Clone(want.Components[1].Properties)
 		got.Properties = slices.Clone(want.Properties)
-		got.Edges = append(got.Edges, sbom.Edge{From: "main", To: "a"}) // twice
+		got.Targets = slices.Clone(want.Targets)
+		got.Targets[1].Properties = slices.Clone(want.Targets[1].Properties)
+		got.Components[1].Targets = slices.Clone(want.Components[1].Targets)
+		got.Components[1].Packages = slices.Clone(want.Components[1].Packages)
+		got.Components[1].Embedded = slices.Clone(want.Components[1].Embedded)
+		got.Edges = append(slices.Clone(want.Edges), sbom.Edge{From: "main", To: "a"}) // twice
 		shuffle(r, got.Components)
 		shuffle(r, got.Edges)
 		shuffle(r, got.Properties)
 		shuffle(r, got.Main.Properties)
+		shuffle(r, got.Targets[slices.IndexFunc(got.Targets, func(t sbom.Target) bool { return t.Name == "y" })].Properties)
+		shuffle(r, got.Targets)
+		for _, c := range got.All() {
+			shuffle(r, c.Targets)
+			shuffle(r, c.Packages)
+			shuffle(r, c.Embedded)
+		}
 		if err := got.Sort(); err != nil {
 			t.Fatal(err)
 		}
@@ -235,6 +267,83 @@ func TestRequires(t *testing.T) {
 	if got := d.Requires(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+}
+
+// kinds returns a Document in which tests of main need b, a tool needs d, and not
+// every edge is for every target.
+func kinds() *sbom.Document {
+	d := document()
+	d.Targets = targets("x", "y")
+	d.Components[1].Scope = sbom.TestOnly   // b
+	d.Components[2].Targets = []string{"x"} // c
+	d.Components[3].Scope = sbom.ToolOnly   // d
+	d.Edges = []sbom.Edge{
+		{From: "main", To: "a"},
+		{From: "main", To: "b", Kind: sbom.ForTests},
+		{From: "main", To: "d", Kind: sbom.ForTools},
+		{From: "main", To: "c", Kind: sbom.Declared},
+		{From: "a", To: "c", Target: "x"},
+		{From: "a", To: "b", Kind: sbom.ForTests, Target: "x"},
+		{From: "a", To: "b", Kind: sbom.ForTests, Target: "y"},
+		{From: "a", To: "b", Kind: sbom.Declared},
+		{From: "b", To: "a", Kind: sbom.ForTests, Target: "x"},
+		{From: "b", To: "a", Target: "y"},
+		{From: "b", To: "c", Kind: sbom.Declared},
+		{From: "d", To: "b", Kind: sbom.ForTools},
+	}
+	return d
+}
+
+func TestRequiresAndOthers(t *testing.T) {
+	wantOthers := []sbom.Edge{
+		{From: "a", To: "b", Kind: sbom.Declared},
+		{From: "a", To: "b", Kind: sbom.ForTests},
+		{From: "b", To: "c", Kind: sbom.Declared},
+		{From: "main", To: "b", Kind: sbom.ForTests},
+		{From: "main", To: "c", Kind: sbom.Declared},
+		{From: "main", To: "d", Kind: sbom.ForTools},
+	}
+	wantRequires := map[string][]string{"main": {"a"}, "a": {"c"}, "b": {"a"}, "d": {"b"}}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		d := kinds()
+		if err := d.Check(); err != nil {
+			t.Fatal(err)
+		}
+		shuffle(r, d.Edges)
+		shuffle(r, d.Components) // the order does not matter
+		if got := d.Requires(); !reflect.DeepEqual(got, wantRequires) {
+			t.Errorf("Requires: got %v, want %v", got, wantRequires)
+		}
+		if got := slices.Collect(d.Others()); !slices.Equal(got, wantOthers) {
+			t.Errorf("Others: got %v, want %v", got, wantOthers)
+		}
+	}
+	// What only tests and tools need is not what the artifact needs.
+	for ref, want := range map[string]string{"c": "main a c", "b": "", "d": ""} {
+		if got := strings.Join(kinds().Why(ref), " "); got != want {
+			t.Errorf("Why(%s) = %q, want %q", ref, got, want)
+		}
+	}
+	for range document().Others() {
+		t.Error("an edge that is linked is among the others")
+	}
+	for range kinds().Others() {
+		break // must not panic
+	}
+}
+
+func ExampleDocument_Others() {
+	d := document()
+	d.Components = append(d.Components, sbom.Component{Ref: "cmp", Name: "cmp", Type: sbom.Library, Scope: sbom.TestOnly})
+	d.Edges = append(d.Edges, sbom.Edge{From: "a", To: "cmp", Kind: sbom.ForTests})
+	for e := range d.Others() {
+		fmt.Println(e.From, e.Kind, e.To)
+	}
+	fmt.Println(d.Requires()["a"], d.Why("cmp"))
+	// Output:
+	// a test cmp
+	// [c] []
 }
 
 func ExampleDocument_Why() {

@@ -459,7 +459,7 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 	if err != nil {
 		return err
 	}
-	inside, err := gomod.FromBuildInfo(info)
+	inside, err := gomod.FromBuildInfo(info, gomod.BinaryOptions{})
 	if err != nil {
 		return err
 	}

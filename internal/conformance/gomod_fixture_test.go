@@ -348,7 +348,7 @@ func judgeBinary(t *testing.T, source *sbom.Document, dir string, env map[string
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary, err := gomod.ReadBinary(bytes.NewReader(data))
+	binary, err := gomod.ReadBinary(bytes.NewReader(data), gomod.BinaryOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func TestGoModLarge(t *testing.T) {
 	}
 
 	info := plannedBuildInfo(t, downloaded.Dir, env, command)
-	binary, err := gomod.FromBuildInfo(info)
+	binary, err := gomod.FromBuildInfo(info, gomod.BinaryOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestGoModLarge(t *testing.T) {
 		t.Error(err)
 	}
 	info.Deps[len(info.Deps)/2].Sum = info.Deps[0].Sum
-	if binary, err = gomod.FromBuildInfo(info); err != nil {
+	if binary, err = gomod.FromBuildInfo(info, gomod.BinaryOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := gomod.Reconcile(source, binary); err == nil || strings.Count(err.Error(), "\n") != 1 {

@@ -455,7 +455,7 @@ func TestModuleVersion(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			binary, err := gomod.ReadBinary(f)
+			binary, err := gomod.ReadBinary(f, gomod.BinaryOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestCycloneDXOfRandomDocuments(t *testing.T) {
 				bad("ancestor %+v, want %s", (*c.Pedigree.Ancestors)[0], want.Replaces)
 			case want != &d.Main && c.Hashes != nil:
 				bad("component %q has hashes %v", c.BOMRef, *c.Hashes)
-			case want != &d.Main && (c.Scope == cdx.ScopeExcluded) != (want.Scope == sbom.Build):
+			case want != &d.Main && (c.Scope == cdx.ScopeRequired) != (want.Scope == sbom.Runtime || want.Scope == sbom.System):
 				bad("component %q has scope %q, want that for %q", c.BOMRef, c.Scope, want.Scope)
 			}
 			// Everything that is a property, and every digest somewhere.
@@ -110,8 +111,32 @@ func TestCycloneDXOfRandomDocuments(t *testing.T) {
 			if evidence := want != &d.Main && want.Verification.AtLeast(sbom.Recomputed) && len(want.Digests) > 0; evidence != (c.Evidence != nil && c.Evidence.Identity != nil) {
 				bad("component %q, %q: evidence %v", c.BOMRef, want.Verification, c.Evidence)
 			}
-			if want.Scope == sbom.Build {
-				wanted = append(wanted, "hallmark:scope=build")
+			if want.Scope != sbom.Runtime {
+				wanted = append(wanted, "hallmark:scope="+string(want.Scope))
+			}
+			for _, target := range want.Targets {
+				wanted = append(wanted, "hallmark:target="+target)
+			}
+			for _, path := range want.Packages {
+				wanted = append(wanted, "hallmark:package="+path)
+			}
+			for _, e := range otherEdges(d) {
+				if e.From == want.Ref {
+					wanted = append(wanted, "hallmark:edge:"+string(e.Kind)+"="+e.To)
+				}
+			}
+			for _, f := range want.Embedded {
+				wanted = append(wanted, "embedded="+f.Path+" "+f.Digest.Hex())
+			}
+			for _, f := range deref(c.Components) {
+				line := "embedded=" + f.Name + " "
+				for _, h := range deref(f.Hashes) {
+					line += h.Value
+				}
+				for _, p := range deref(f.Properties) {
+					line += strings.TrimPrefix(p.Value, "sha512_256:")
+				}
+				got = append(got, line)
 			}
 			for _, dg := range want.Digests {
 				switch {
@@ -131,6 +156,29 @@ func TestCycloneDXOfRandomDocuments(t *testing.T) {
 			if got := foundLicences(c); !equalSets(got, licences) {
 				bad("component %q has licences %q, want %q", c.BOMRef, got, licences)
 			}
+		}
+
+		var got, wanted []string
+		for _, p := range deref(bom.Metadata.Properties) {
+			got = append(got, p.Name+"="+p.Value)
+		}
+		for _, u := range d.Unknown {
+			wanted = append(wanted, "hallmark:unknown="+u)
+		}
+		for _, p := range d.Properties {
+			wanted = append(wanted, "hallmark:property:"+p.Name+"="+p.Value)
+		}
+		for _, target := range d.Targets {
+			wanted = append(wanted, "hallmark:target="+target.Name)
+			for _, u := range target.Unknown {
+				wanted = append(wanted, "hallmark:target:"+target.Name+":unknown="+u)
+			}
+			for _, p := range target.Properties {
+				wanted = append(wanted, "hallmark:target:"+target.Name+":property:"+p.Name+"="+p.Value)
+			}
+		}
+		if !equalSets(got, wanted) {
+			bad("the metadata have %q, want %q", got, wanted)
 		}
 
 		var edges []string
@@ -286,21 +334,49 @@ func TestSPDXOfRandomDocuments(t *testing.T) {
 			if p.PackageLicenseDeclared != declared || p.PackageLicenseConcluded != concluded || p.PackageLicenseComments != comments {
 				bad("package %q is declared %q and concluded %q %q, want %+v", want.Ref, p.PackageLicenseDeclared, p.PackageLicenseConcluded, p.PackageLicenseComments, want.Licenses)
 			}
-			n := 0
-			for _, l := range lines {
-				if strings.HasPrefix(l, "property ") {
-					n++
-				}
+			found := statements(lines, "target ", "package ", "embedded ", "property ")
+			var stated []string
+			for _, target := range want.Targets {
+				stated = append(stated, "target "+target)
 			}
-			if n != len(want.Properties) {
-				bad("package %q has %d properties in %q, want %d", want.Ref, n, lines, len(want.Properties))
+			for _, path := range want.Packages {
+				stated = append(stated, "package "+path)
 			}
+			for _, f := range want.Embedded {
+				stated = append(stated, "embedded "+f.Digest.String()+" "+f.Path)
+			}
+			for _, p := range want.Properties {
+				stated = append(stated, "property "+p.Name+"="+p.Value)
+			}
+			if !equalSets(found, stated) {
+				bad("package %q says %q, want %q", want.Ref, found, stated)
+			}
+		}
+		var stated []string
+		for _, u := range d.Unknown {
+			stated = append(stated, "unknown "+u)
+		}
+		for _, p := range d.Properties {
+			stated = append(stated, "property "+p.Name+"="+p.Value)
+		}
+		for _, target := range d.Targets {
+			stated = append(stated, "target "+target.Name)
+			for _, u := range target.Unknown {
+				stated = append(stated, "target "+target.Name+" unknown "+u)
+			}
+			for _, p := range target.Properties {
+				stated = append(stated, "target "+target.Name+" property "+p.Name+"="+p.Value)
+			}
+		}
+		if doc.DocumentComment == "" && len(stated) == 0 {
+		} else if found := statements(strings.Split(doc.DocumentComment, "\n"), ""); !equalSets(found, stated) {
+			bad("the document says %q, want %q", found, stated)
 		}
 		if len(refs) != len(doc.Packages) {
 			bad("%d identifiers for %d packages", len(refs), len(doc.Packages))
 		}
 
-		var edges, contains, tools []string
+		var edges, related, want []string
 		none := make(map[string]string) // NONE or NOASSERTION
 		for _, r := range doc.Relationships {
 			a, b := refs[r.RefA.ElementRefID], refs[r.RefB.ElementRefID]
@@ -309,35 +385,53 @@ func TestSPDXOfRandomDocuments(t *testing.T) {
 				none[a] += r.RefB.SpecialID
 			case r.Relationship == common.TypeRelationshipDependsOn:
 				edges = append(edges, a+"\n"+b)
-			case r.Relationship == common.TypeRelationshipContains && a == d.Main.Ref:
-				contains = append(contains, b)
-			case r.Relationship == common.TypeRelationshipBuildToolOf && b == d.Main.Ref:
-				tools = append(tools, a)
 			case r.Relationship == common.TypeRelationshipDescribe && r.RefA.ElementRefID == "DOCUMENT" && b == d.Main.Ref:
 			default:
-				bad("relationship %+v", r)
+				comment, _, _ := strings.Cut(r.RelationshipComment, ":")
+				related = append(related, a+"\n"+r.Relationship+comment+"\n"+b)
 			}
 		}
 		if !equalSets(edges, edgesOf(d)) {
 			bad("%d edges, want %d", len(edges), len(edgesOf(d)))
 		}
-		var runtime, build []string
+		scopes := make(map[string]sbom.Scope)
 		for _, c := range d.Components {
-			if c.Scope == sbom.Build {
-				build = append(build, c.Ref)
-			} else {
-				runtime = append(runtime, c.Ref)
+			scopes[c.Ref] = c.Scope
+			switch c.Scope {
+			case sbom.Runtime:
+				want = append(want, d.Main.Ref+"\nCONTAINS\n"+c.Ref)
+			case sbom.System:
+				want = append(want, d.Main.Ref+"\nDYNAMIC_LINK\n"+c.Ref)
+			case sbom.Build:
+				want = append(want, c.Ref+"\nBUILD_TOOL_OF\n"+d.Main.Ref)
+			case sbom.TestOnly:
+				want = append(want, c.Ref+"\nTEST_DEPENDENCY_OF\n"+d.Main.Ref)
+			case sbom.ToolOnly:
+				want = append(want, c.Ref+"\nDEV_TOOL_OF\n"+d.Main.Ref)
+			case sbom.GraphOnly:
+				want = append(want, d.Main.Ref+"\nOTHERgraph\n"+c.Ref)
 			}
 		}
-		if !equalSets(contains, runtime) || !equalSets(tools, build) {
-			bad("contains %q, built with %q, want %q and %q", contains, tools, runtime, build)
+		for _, e := range otherEdges(d) {
+			switch {
+			case e.Kind == sbom.ForTests && e.From == d.Main.Ref && scopes[e.To] == sbom.TestOnly: // it is the same statement
+			case e.Kind == sbom.ForTests:
+				want = append(want, e.To+"\nTEST_DEPENDENCY_OF\n"+e.From)
+			case e.Kind == sbom.ForTools:
+				want = append(want, e.To+"\nDEV_DEPENDENCY_OF\n"+e.From)
+			default:
+				want = append(want, e.From+"\nOTHERrequirement\n"+e.To)
+			}
+		}
+		if !equalSets(related, want) {
+			bad("relationships %q, want %q", related, want)
 		}
 		for ref, c := range completeness(d) {
 			want := ""
 			switch {
 			case c == sbom.Unknown:
 				want = "NOASSERTION"
-			case !slices.ContainsFunc(d.Edges, func(e sbom.Edge) bool { return e.From == ref }):
+			case !slices.ContainsFunc(edgesOf(d), func(e string) bool { return strings.HasPrefix(e, ref+"\n") }):
 				want = "NONE"
 			}
 			if none[ref] != want {
@@ -400,8 +494,8 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		}
 		return b.String()
 	}
-	digest := func() hallmark.Digest {
-		d, err := hallmark.ParseDigest(pick("dirHash:"+digits(64), "dirHash:"+digits(64), "sha256:"+digits(64), "gitCommit:"+digits(40)))
+	digest := func(from ...string) hallmark.Digest {
+		d, err := hallmark.ParseDigest(pick(from...))
 		if err != nil {
 			panic(err)
 		}
@@ -476,14 +570,23 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		for c.Ref = pick(c.PURL, "x"+word()); c.Ref == "" || used[c.Ref]; c.Ref += pick("'", "-", " ", "ä") {
 		}
 		used[c.Ref] = true
-		if one(8) {
-			c.Scope = sbom.Build
+		if one(4) {
+			c.Scope = sbom.Scope(pick("system", "build", "test", "tool", "graph"))
+		}
+		for i := range r.IntN(3) * r.IntN(3) {
+			c.Packages = append(c.Packages, fmt.Sprint(i, text()))
+		}
+		for i := range r.IntN(3) * r.IntN(3) {
+			c.Embedded = append(c.Embedded, sbom.File{
+				Path:   fmt.Sprint(text(), i),
+				Digest: digest("sha256:"+digits(64), "sha384:"+digits(96), "sha512_256:"+digits(64)),
+			})
 		}
 		if one(5) {
 			c.Replaces = purl()
 		}
 		for range r.IntN(3) {
-			c.Digests = append(c.Digests, digest())
+			c.Digests = append(c.Digests, digest("dirHash:"+digits(64), "dirHash:"+digits(64), "sha256:"+digits(64), "gitCommit:"+digits(40)))
 		}
 		c.Verification = sbom.Verification(pick("", "listed", "recomputed", "included"))
 		if c.Verification.AtLeast(sbom.Recomputed) && one(2) {
@@ -514,6 +617,17 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 	for range r.IntN(3) {
 		d.Unknown = append(d.Unknown, text())
 	}
+	var targets []string
+	if one(2) {
+		targets = []string{"linux/amd64", "windows/arm64", `"a"`, "ä=<&>\t"}[:2+r.IntN(3)]
+	}
+	for _, name := range targets {
+		t := sbom.Target{Name: name, Properties: properties()}
+		for range r.IntN(3) {
+			t.Unknown = append(t.Unknown, text())
+		}
+		d.Targets = append(d.Targets, t)
+	}
 	n := r.IntN(30)
 	if one(100) {
 		n = 400
@@ -521,11 +635,22 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 	refs := []string{d.Main.Ref}
 	for range n {
 		c := component()
+		for _, name := range targets {
+			if one(3) {
+				c.Targets = append(c.Targets, name)
+			}
+		}
 		refs = append(refs, c.Ref)
 		d.Components = append(d.Components, c)
 	}
 	for range r.IntN(1 + 5*n) {
 		e := sbom.Edge{From: refs[r.IntN(len(refs))], To: refs[r.IntN(len(refs))]}
+		if one(3) {
+			e.Kind = sbom.EdgeKind(pick("test", "tool", "requirement"))
+		}
+		if len(targets) > 0 && one(2) {
+			e.Target = pick(targets...)
+		}
 		if e.From != e.To {
 			d.Edges = append(d.Edges, e)
 		}
@@ -554,7 +679,14 @@ func shuffled(d *sbom.Document, seed uint64) *sbom.Document {
 	r.Shuffle(len(s.Edges), func(i, j int) { s.Edges[i], s.Edges[j] = s.Edges[j], s.Edges[i] })
 	s.Properties = slices.Clone(d.Properties)
 	slices.Reverse(s.Properties)
+	s.Targets = slices.Clone(d.Targets)
+	slices.Reverse(s.Targets)
 	for i := range s.Components {
+		c := &s.Components[i]
+		c.Targets, c.Packages, c.Embedded = slices.Clone(c.Targets), slices.Clone(c.Packages), slices.Clone(c.Embedded)
+		slices.Reverse(c.Targets)
+		slices.Reverse(c.Packages)
+		slices.Reverse(c.Embedded)
 		if l := s.Components[i].Licenses; l != nil {
 			other := *l
 			other.Files, other.Texts = slices.Clone(l.Files), slices.Clone(l.Texts)
@@ -641,12 +773,85 @@ func foundLicences(c cdx.Component) (licences []string) {
 	return licences
 }
 
+// edgesOf returns the edges that are dependencies in both formats: those that are
+// linked, and all but declared ones of components that are not in the artifact.
 func edgesOf(d *sbom.Document) []string {
-	var edges []string
+	edges := make(map[string]bool)
 	for _, e := range d.Edges {
-		edges = append(edges, e.From+"\n"+e.To)
+		if isDependency(d, e) {
+			edges[e.From+"\n"+e.To] = true
+		}
 	}
-	return edges
+	return slices.Collect(maps.Keys(edges))
+}
+
+// otherEdges returns the edges that are none, each once for all targets.
+func otherEdges(d *sbom.Document) []sbom.Edge {
+	edges := make(map[sbom.Edge]bool)
+	for _, e := range d.Edges {
+		if e.Target = ""; !isDependency(d, e) {
+			edges[e] = true
+		}
+	}
+	return slices.Collect(maps.Keys(edges))
+}
+
+func isDependency(d *sbom.Document, e sbom.Edge) bool {
+	switch e.Kind {
+	case sbom.Linked:
+		return true
+	case sbom.ForTests, sbom.ForTools:
+		return d.Component(e.From).Scope != sbom.Runtime
+	}
+	return false
+}
+
+// statements returns the lines of a comment that begin with one of prefixes, with
+// their texts as they were before they were quoted.
+func statements(lines []string, prefixes ...string) (all []string) {
+	for _, line := range lines {
+		if slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(line, prefix) }) {
+			all = append(all, statement(line))
+		}
+	}
+	return all
+}
+
+// statement reads one line of a comment as package spdx says that it is written.
+func statement(line string) string {
+	// A text is a quoted string, or goes on to the separator.
+	text := func(s, separator string) (text, rest string) {
+		if strings.HasPrefix(s, `"`) {
+			quoted, err := strconv.QuotedPrefix(s)
+			if err != nil {
+				return "malformed: " + s, ""
+			}
+			text, _ = strconv.Unquote(quoted)
+			return text, strings.TrimPrefix(s[len(quoted):], separator)
+		}
+		text, rest, _ = strings.Cut(s, separator)
+		return text, rest
+	}
+	const end = "\n" // which no line has
+	kind, rest, _ := strings.Cut(line, " ")
+	switch kind {
+	case "target":
+		name, rest := text(rest, " ")
+		if rest == "" {
+			return "target " + name
+		}
+		return "target " + name + " " + statement(rest)
+	case "property":
+		name, rest := text(rest, "=")
+		value, _ := text(rest, end)
+		return "property " + name + "=" + value
+	case "embedded":
+		digest, rest, _ := strings.Cut(rest, " ")
+		path, _ := text(rest, end)
+		return "embedded " + digest + " " + path
+	}
+	rest, _ = text(rest, end)
+	return kind + " " + rest
 }
 
 func completeness(d *sbom.Document) map[string]sbom.Completeness {

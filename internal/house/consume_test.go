@@ -47,7 +47,7 @@ func main() {
 	check(err)
 	f, err := os.Open(self)
 	check(err)
-	doc, err := gomod.ReadBinary(f)
+	doc, err := gomod.ReadBinary(f, gomod.BinaryOptions{})
 	check(err)
 	bom, err := cyclonedx.Marshal(doc, sbom.Stamp{})
 	check(err)

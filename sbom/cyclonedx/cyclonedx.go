@@ -18,8 +18,8 @@
 // Compositions list the components by what is known of their requirements,
 // complete or unknown. The assemblies of the main component, which
 // are everything in it, are complete if all that is part of the artifact has
-// complete requirements and the Document has no Unknown; otherwise they are
-// unknown.
+// complete requirements and neither the Document nor a Target of it has an Unknown;
+// otherwise they are unknown.
 //
 // A component that is used instead of another one has that other one as the
 // ancestor in its pedigree, and notes that say so.
@@ -387,7 +387,7 @@ func appendNamed(to []cdx.Property, prefix string, ps []sbom.Property) []cdx.Pro
 // that of components.
 func compositions(d *sbom.Document, components []*sbom.Component) *[]cdx.Composition {
 	inventory := cdx.CompositionAggregateComplete
-	if len(d.Unknown) > 0 {
+	if len(d.Unknown) > 0 || slices.ContainsFunc(d.Targets, func(t sbom.Target) bool { return len(t.Unknown) > 0 }) {
 		inventory = cdx.CompositionAggregateUnknown
 	}
 	var complete, unknown []cdx.BOMReference

@@ -1,11 +1,14 @@
 package gomod
 
 import (
+	"cmp"
 	debuginfo "debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -23,41 +26,128 @@ const (
 	unknownModule    = "the module of the main package: it was built from files, or with the toolchain"
 	unknownImports   = "which module imports which: a binary does not record it"
 	unknownToolchain = "the system that the toolchain ran on, and so its version as a module"
-	unknownCLibs     = "whether C libraries are linked, and which"
+	unknownCLibs     = "whether C libraries are linked, and which" // of sources
+	unknownStatic    = "whether C libraries are linked into it, and which: a binary does not record it"
+	unknownLoaded    = "which libraries of the system it loads while it runs, besides those that it imports"
+	unknownLibraries = "which libraries of the system it imports or loads"
 )
 
+// BinaryOptions say what [ReadBinary] and [FromBuildInfo] may tell. The zero value
+// is the strictest.
+type BinaryOptions struct {
+	// Unredacted keeps all that a binary records: the values of the settings
+	// that are withheld otherwise, the whole path of a profile (-pgo), and
+	// absolute paths of directories and libraries. Passwords and names of
+	// people can be in them. With it, the Document has everything that
+	// "go version -m -json" prints.
+	Unredacted bool
+}
+
 // ReadBinary returns the modules that are linked into the Go program r, an ELF,
-// PE, Mach-O or other file that package debug/buildinfo reads. The Document has
-// no edges, and its Phase is [sbom.PostBuild].
+// PE, Mach-O or other file that package debug/buildinfo reads, and the libraries
+// of the system that the program imports. The only edges are those to these
+// libraries, and the Phase of the Document is [sbom.PostBuild].
+//
+// The libraries are those that the system must have before the program runs, as
+// the dynamic segment of an ELF file, the import table of a PE file or the load
+// commands of a Mach-O file names them. A Go program for Windows imports next to
+// nothing and loads what it uses while it runs, of which Unknown tells. The
+// libraries of an XCOFF file are not read.
+//
+// A Mach-O file for several architectures is read whole: the Document is the
+// [sbom.Union] for all of them, with targets such as darwin/amd64 and
+// darwin/arm64. An architecture without build information, or with another main
+// module or version of it than the first, is an error.
 //
 // The binary says this of itself, and who made it could have made it say
 // anything: [Reconcile] tells whether it agrees with the sources. A binary that
 // has been stripped is read as well. One that cannot be read is an error
 // that begins "malformed binary", unless r itself fails; for the other errors
-// see [FromBuildInfo].
-func ReadBinary(r io.ReaderAt) (*sbom.Document, error) {
-	w := &watched{r: r}
-	info, err := debuginfo.Read(w)
-	if w.err != nil {
+// see [FromBuildInfo]. Symbols and code are not read, however large the file is.
+func ReadBinary(r io.ReaderAt, o BinaryOptions) (*sbom.Document, error) {
+	w := &watched{r: r, left: maxBinaryRead}
+	d, err := readBinary(w, o)
+	switch {
+	case w.err != nil:
 		return nil, fmt.Errorf("gomod: reading the binary: %w", w.err)
-	}
-	if err != nil {
+	case w.left < 0:
+		return nil, fmt.Errorf("malformed binary: more than %d bytes of headers and build information", maxBinaryRead)
+	case errors.Is(err, errNoModules):
+		return nil, fmt.Errorf("gomod: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("malformed binary: %w", err)
 	}
-	return FromBuildInfo(info)
+	return d, nil
 }
 
-// watched remembers how r failed.
+var errNoModules = errors.New("the binary does not record its modules")
+
+func readBinary(r io.ReaderAt, o BinaryOptions) (*sbom.Document, error) {
+	files, err := fatFiles(r)
+	if err != nil {
+		return nil, err
+	}
+	if files == nil {
+		d, _, err := readExecutable(r, o)
+		return d, err
+	}
+	docs := make(map[string]*sbom.Document)
+	for i, f := range files {
+		d, arch, err := readExecutable(f, o)
+		if err == nil && arch == "" {
+			err = errors.New("it is no Mach-O file")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("architecture %d of %d: %w", i+1, len(files), err)
+		}
+		if len(files) == 1 {
+			return d, nil
+		}
+		target := cmp.Or(property(d.Properties, "GOOS"), "darwin") + "/" + arch
+		if docs[target] != nil {
+			return nil, fmt.Errorf("two architectures %s", target)
+		}
+		docs[target] = d
+	}
+	return sbom.Union(docs)
+}
+
+// readExecutable reads a file that is for one architecture, which it returns too if
+// it is a Mach-O file.
+func readExecutable(r io.ReaderAt, o BinaryOptions) (d *sbom.Document, arch string, err error) {
+	x, err := openExecutable(r)
+	if err != nil {
+		return nil, "", err
+	}
+	info, err := debuginfo.Read(x.reader)
+	if err != nil {
+		return nil, "", err
+	}
+	if d, err = describe(info, x, o); err != nil {
+		return nil, "", err
+	}
+	if recorded := property(d.Properties, "GOARCH"); x.arch != "" && recorded != "" && recorded != x.arch {
+		return nil, "", fmt.Errorf("a Mach-O file for %s that says it is for %s", x.arch, recorded)
+	}
+	return d, x.arch, nil
+}
+
+// watched remembers how r failed, and that too much of it was read.
 type watched struct {
-	r   io.ReaderAt
-	err error
+	r    io.ReaderAt
+	left int64 // bytes that may be read
+	err  error
 }
 
 func (w *watched) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("negative offset %d", off) // of a malformed file, not of r
 	}
+	if w.left < 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
 	n, err := w.r.ReadAt(p, off)
+	w.left -= int64(n)
 	if err != nil && err != io.EOF {
 		w.err = err
 	}
@@ -65,24 +155,36 @@ func (w *watched) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // FromBuildInfo is [ReadBinary] for build information that has been read
-// already, such as that of the running program.
+// already, such as that of the running program. Nothing is known of libraries then.
 //
 // A program that records neither a package nor a module is an error, because
 // then nothing is known of what is in it; this is how other build systems
 // than the go command leave it. More modules or settings than any build has,
 // and names that no build can have, are an error that begins "malformed binary".
-func FromBuildInfo(info *debug.BuildInfo) (*sbom.Document, error) {
+func FromBuildInfo(info *debug.BuildInfo, o BinaryOptions) (*sbom.Document, error) {
 	if info == nil {
 		return nil, errors.New("gomod: no build information")
 	}
+	d, err := describe(info, new(executable), o)
+	switch {
+	case errors.Is(err, errNoModules):
+		return nil, fmt.Errorf("gomod: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("malformed binary: %w", err)
+	}
+	return d, nil
+}
+
+// describe returns what the build information and the headers of a program say.
+func describe(info *debug.BuildInfo, x *executable, o BinaryOptions) (*sbom.Document, error) {
 	if info.Path == "" && info.Main.Path == "" {
-		return nil, errors.New("gomod: the binary does not record its modules")
+		return nil, errNoModules
 	}
 	if n := len(info.Deps); n > maxModules {
-		return nil, fmt.Errorf("malformed binary: %d modules, want at most %d", n, maxModules)
+		return nil, fmt.Errorf("%d modules, want at most %d", n, maxModules)
 	}
 	if n := len(info.Settings); n > maxSettings {
-		return nil, fmt.Errorf("malformed binary: %d build settings, want at most %d", n, maxSettings)
+		return nil, fmt.Errorf("%d build settings, want at most %d", n, maxSettings)
 	}
 	d := &sbom.Document{Phase: sbom.PostBuild}
 	var errs []error
@@ -104,38 +206,39 @@ func FromBuildInfo(info *debug.BuildInfo) (*sbom.Document, error) {
 	} else {
 		m, err := readModule(&info.Main)
 		if err != nil {
-			return nil, fmt.Errorf("malformed binary: main module: %w", err)
+			return nil, fmt.Errorf("main module: %w", err)
 		}
 		m.origin = ""
 		if d.Main, err = m.component(); err != nil {
-			return nil, fmt.Errorf("malformed binary: %w", err)
+			return nil, err
 		}
 	}
 	taken[d.Main.Ref] = true
 	d.Main.Type = sbom.Application
 	for i, dep := range info.Deps {
 		if dep == nil {
-			return nil, fmt.Errorf("malformed binary: module %d is missing", i+1)
+			return nil, fmt.Errorf("module %d is missing", i+1)
 		}
 		m, err := readModule(dep)
 		if err != nil {
-			return nil, fmt.Errorf("malformed binary: module %d: %w", i+1, err)
+			return nil, fmt.Errorf("module %d: %w", i+1, err)
 		}
 		c, err := m.component()
 		if err != nil {
-			return nil, fmt.Errorf("malformed binary: %w", err)
+			return nil, err
+		}
+		if o.Unredacted && absolute(m.directory) {
+			c.Properties = append(c.Properties, sbom.Property{Name: "directory", Value: m.directory})
 		}
 		setRef(&c, taken)
 		d.Components = append(d.Components, c)
 	}
 	d.Components = append(d.Components, stdlib(info.GoVersion), toolchain(info.GoVersion, ""))
 
-	if d.Main.Version == "" {
-		d.Unknown = append(d.Unknown, unknownVersion)
-	} else {
+	if d.Main.Version != "" {
 		fact("versionFrom", fromBinary)
 	}
-	d.Unknown = append(d.Unknown, unknownImports, unknownToolchain)
+	cgo := true // of a program that does not say
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "-buildmode":
@@ -143,24 +246,84 @@ func FromBuildInfo(info *debug.BuildInfo) (*sbom.Document, error) {
 			case "archive", "c-archive", "c-shared", "plugin", "shared":
 				d.Main.Type = sbom.Library
 			}
-			fact(s.Key, s.Value)
 		case "CGO_ENABLED":
-			if s.Value == "1" {
-				d.Unknown = append(d.Unknown, unknownCLibs)
+			cgo = s.Value != "0"
+		}
+		v, ok := buildinfo.Setting(s.Key, s.Value)
+		switch {
+		case ok && v == s.Value && v != "":
+			fact(s.Key, v)
+		case o.Unredacted:
+			// Line breaks and all: whoever wants it wants it as it is.
+			errs = append(errs, checkText("name of a build setting", s.Key))
+			if len(s.Value) > maxRawSetting {
+				errs = append(errs, fmt.Errorf("%.100q: %d bytes, want at most %d", s.Key, len(s.Value), maxRawSetting))
 			}
-			fact(s.Key, s.Value)
-		default:
-			if v, ok := buildinfo.Setting(s.Key, s.Value); ok {
-				fact(s.Key, v)
-			} else if s.Value != "" {
-				fact("withheld", s.Key)
-			}
+			d.Properties = append(d.Properties, sbom.Property{Name: s.Key, Value: s.Value})
+		case ok:
+			fact(s.Key, v)
+		case s.Value != "":
+			fact("withheld", s.Key)
 		}
 	}
+
+	// A library can be named twice. What the program needs comes before what it
+	// can do without.
+	imported := make(map[string]bool)
+	for _, weak := range []bool{false, true} {
+		for _, l := range x.libraries {
+			c := l.component(o)
+			if l.weak != weak || imported[c.Ref] {
+				continue
+			}
+			imported[c.Ref] = true
+			errs = append(errs, checkText("name of a library", l.name))
+			d.Components = append(d.Components, c)
+			d.Edges = append(d.Edges, sbom.Edge{From: d.Main.Ref, To: c.Ref})
+		}
+	}
+
+	if d.Main.Version == "" {
+		d.Unknown = append(d.Unknown, unknownVersion)
+	}
+	d.Unknown = append(d.Unknown, unknownImports, unknownToolchain)
+	if cgo {
+		d.Unknown = append(d.Unknown, unknownStatic)
+	}
+	switch {
+	case !x.known:
+		d.Unknown = append(d.Unknown, unknownLibraries)
+	case len(x.libraries) > 0:
+		d.Unknown = append(d.Unknown, unknownLoaded)
+	}
 	if err := errors.Join(append(errs, d.Sort())...); err != nil {
-		return nil, fmt.Errorf("malformed binary: %w", err)
+		return nil, err
 	}
 	return d, nil
+}
+
+// component returns the library as a component. Its name is the one by which the
+// loader looks for it. That can be a path, and outside the directories of a system
+// it is then one of the machine that built.
+func (l library) component(o BinaryOptions) sbom.Component {
+	c := sbom.Component{Type: sbom.Library, Name: l.name, Scope: sbom.System}
+	if l.weak {
+		c.Properties = append(c.Properties, sbom.Property{Name: "import", Value: "weak"})
+	}
+	if absolute(l.name) && !o.Unredacted && !inSystem(l.name) {
+		c.Name = l.name[strings.LastIndexAny(l.name, `/\`)+1:]
+		c.Properties = append(c.Properties, sbom.Property{Name: "withheld", Value: "directory"})
+	}
+	c.Ref = "system:" + c.Name
+	return c
+}
+
+// inSystem reports whether a path is below a directory that systems keep their own
+// libraries in.
+func inSystem(name string) bool {
+	return path.Clean(name) == name && slices.ContainsFunc([]string{
+		"/lib/", "/lib32/", "/lib64/", "/usr/lib/", "/usr/lib32/", "/usr/lib64/", "/System/Library/",
+	}, func(dir string) bool { return strings.HasPrefix(name, dir) })
 }
 
 // readModule returns the module that build information describes.

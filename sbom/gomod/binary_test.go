@@ -2,13 +2,13 @@ package gomod
 
 import (
 	"bytes"
-	"debug/elf"
-	"encoding/binary"
+	debuginfo "debug/buildinfo"
+	"debug/macho"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,35 +25,6 @@ func build(t testing.TB, dir string, getenv func(string) string, args ...string)
 		t.Fatal(err)
 	}
 	return data
-}
-
-// elfFile returns a small ELF file that has build information and nothing else.
-func elfFile(goVersion, modinfo string) []byte {
-	// The format is told in the comments of package debug/buildinfo.
-	info := append([]byte("\xff Go buildinf:"), 8, 2)
-	info = append(info, make([]byte, 16)...)
-	info = binary.AppendUvarint(info, uint64(len(goVersion)))
-	info = append(info, goVersion...)
-	frame := strings.Repeat("-", 16)
-	modinfo = frame + modinfo + frame
-	info = binary.AppendUvarint(info, uint64(len(modinfo)))
-	info = append(info, modinfo...)
-
-	var b bytes.Buffer
-	h := elf.Header64{
-		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
-		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
-		Phoff: 64, Ehsize: 64, Phentsize: 56, Phnum: 1,
-	}
-	p := elf.Prog64{
-		Type: uint32(elf.PT_LOAD), Flags: uint32(elf.PF_R | elf.PF_W),
-		Off: 128, Vaddr: 0x10000, Filesz: uint64(len(info)), Memsz: uint64(len(info)), Align: 16,
-	}
-	binary.Write(&b, binary.LittleEndian, h)
-	binary.Write(&b, binary.LittleEndian, p)
-	b.Write(make([]byte, 128-b.Len()))
-	b.Write(info)
-	return b.Bytes()
 }
 
 const modinfo = `path	example.com/app/cmd/app
@@ -109,7 +80,7 @@ withheld=CGO_CFLAGS
 withheld=GOFUTURE
 unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
-unknown: whether C libraries are linked, and which
+unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
 		{"built from a file", "go1.26.8", "path\tcommand-line-arguments\ndep\tgolang.org/x/mod\tv0.42.0\t\n", `runtime application command-line-arguments [command-line-arguments]
 build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
@@ -121,6 +92,7 @@ unknown: the module of the main package: it was built from files, or with the to
 unknown: the version of the main module
 unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
+unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
 		{"a library, a development version of Go, an absolute directory", "devel go1.27-9d3a6b1", "path\texample.com/l\nmod\texample.com/l\t(devel)\t\ndep\texample.com/d\tv1.0.0\n=>\t/home/me/d\t(devel)\t\nbuild\t-buildmode=c-shared\n", `runtime library example.com/l [pkg:golang/example.com/l]
 runtime library example.com/d [pkg:golang/example.com/d] for pkg:golang/example.com/d@v1.0.0 origin=directory
@@ -132,6 +104,7 @@ Path=example.com/l
 unknown: the version of the main module
 unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
+unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
 		{"installed by version", "go1.26.8", "path\texample.com/m/cmd/c\nmod\texample.com/m\tv1.0.0\th1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", `runtime application example.com/m [pkg:golang/example.com/m@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
@@ -141,10 +114,11 @@ Path=example.com/m/cmd/c
 versionFrom=binary
 unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
+unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d, err := ReadBinary(bytes.NewReader(elfFile(test.goVersion, test.modinfo)))
+			d, err := ReadBinary(bytes.NewReader(elfFile(test.goVersion, test.modinfo)), BinaryOptions{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,6 +129,51 @@ unknown: the system that the toolchain ran on, and so its version as a module
 				t.Errorf("phase %q", d.Phase)
 			}
 		})
+	}
+}
+
+// What is withheld by name can be had.
+func TestUnredacted(t *testing.T) {
+	text := strings.Replace(modinfo, "../lib", "/home/me/lib", 1) + "build\t-gcflags=\"-N\\n -l\"\nbuild\tCGO_LDFLAGS=" + strings.Repeat("x", maxText+1) + "\n"
+	data := elfFile("go1.26.8", text)
+	d, err := ReadBinary(bytes.NewReader(data), BinaryOptions{Unredacted: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"-ldflags": "-X main.token=secret", "-pgo": "/home/me/app/default.pgo", "CGO_CFLAGS": "-I /home/me", "GOFUTURE": "/home/me",
+		"-gcflags": "-N\n -l", "GOOS": "linux", "withheld": "",
+	} {
+		if got := property(d.Properties, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if !slices.Contains(d.Properties, sbom.Property{Name: "CGO_CPPFLAGS"}) {
+		t.Error("a setting without a value is missing")
+	}
+	replaced := d.Component("pkg:golang/example.com/lib")
+	if got := property(replaced.Properties, "directory"); got != "/home/me/lib" {
+		t.Errorf("directory is %q", got)
+	}
+
+	// More is said, and nothing else: both describe the same program.
+	strict, err := ReadBinary(bytes.NewReader(data), BinaryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	strict.Phase = sbom.PreBuild
+	if err := Reconcile(strict, d); err != nil {
+		t.Error(err)
+	}
+	for _, text := range []string{"/home", "secret", "CGO_CPPFLAGS"} {
+		if strings.Contains(summary(t, strict), text) {
+			t.Errorf("the strict Document has %q", text)
+		}
+	}
+
+	_, err = FromBuildInfo(&debug.BuildInfo{Path: "p", Settings: []debug.BuildSetting{{Key: "-x", Value: strings.Repeat("x", maxRawSetting+1)}}}, BinaryOptions{Unredacted: true})
+	if err == nil || err.Error() != `malformed binary: "-x": 1048577 bytes, want at most 1048576` {
+		t.Errorf("a long setting: got %v", err)
 	}
 }
 
@@ -169,7 +188,7 @@ func TestReadBinaryErrors(t *testing.T) {
 		{"text", []byte(strings.Repeat("not a program\n", 10)), "malformed binary: "},
 		{"cut in the header", whole[:50], "malformed binary: "},
 		{"cut in the program header", whole[:100], "malformed binary: "},
-		{"cut in the build information", whole[:200], "malformed binary: "},
+		{"cut in the build information", whole[:400], "malformed binary: "},
 		{"no Go program", bytes.Replace(whole, []byte(" Go buildinf:"), []byte(" No buildinf:"), 1), "malformed binary: "},
 		{"malformed line", elfFile("go1.26.8", "path\tp\nmod\tonly\n"), "malformed binary: "},
 		{"replacement of nothing", elfFile("go1.26.8", "path\tp\n=>\ta\tv1\t\n"), "malformed binary: "},
@@ -186,7 +205,7 @@ func TestReadBinaryErrors(t *testing.T) {
 		{"no modules recorded", elfFile("go1.26.8", ""), "does not record its modules"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d, err := ReadBinary(bytes.NewReader(test.data))
+			d, err := ReadBinary(bytes.NewReader(test.data), BinaryOptions{})
 			if err == nil {
 				t.Fatalf("got\n%s\nwant an error with %q", summary(t, d), test.want)
 			}
@@ -197,7 +216,7 @@ func TestReadBinaryErrors(t *testing.T) {
 	}
 
 	broken := errors.New("the disk is gone")
-	_, err := ReadBinary(readerAt(func([]byte, int64) (int, error) { return 0, broken }))
+	_, err := ReadBinary(readerAt(func([]byte, int64) (int, error) { return 0, broken }), BinaryOptions{})
 	if !errors.Is(err, broken) || strings.Contains(err.Error(), "malformed") {
 		t.Errorf("reader that fails: got %v, want %v", err, broken)
 	}
@@ -207,7 +226,7 @@ func TestReadBinaryErrors(t *testing.T) {
 		{Path: "p", Deps: []*debug.Module{{Path: "a", Replace: &debug.Module{}}}},
 		{Path: "p", Deps: []*debug.Module{{Path: "a", Replace: &debug.Module{Path: "b", Replace: &debug.Module{Path: "c"}}}}},
 	} {
-		if d, err := FromBuildInfo(info); err == nil {
+		if d, err := FromBuildInfo(info, BinaryOptions{}); err == nil {
 			t.Errorf("got\n%s\nwant an error", summary(t, d))
 		}
 	}
@@ -236,13 +255,13 @@ func TestReconcile(t *testing.T) {
 			t.Fatal(err)
 		}
 		program := build(t, app, env, append(test.flags, ".")...)
-		if binary, err = ReadBinary(bytes.NewReader(program)); err != nil {
+		if binary, err = ReadBinary(bytes.NewReader(program), BinaryOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		if err := Reconcile(source, binary); err != nil {
 			t.Errorf("%s/%s: %v", test.goos, test.goarch, err)
 		}
-		if _, err := ReadBinary(bytes.NewReader(program[:len(program)/50])); err == nil || !strings.HasPrefix(err.Error(), "malformed binary: ") {
+		if _, err := ReadBinary(bytes.NewReader(program[:len(program)/50]), BinaryOptions{}); err == nil || !strings.HasPrefix(err.Error(), "malformed binary: ") {
 			t.Errorf("%s/%s: truncated: got %v", test.goos, test.goarch, err)
 		}
 	}
@@ -253,7 +272,7 @@ func TestReconcile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := ReadBinary(bytes.NewReader(vendored))
+	b, err := ReadBinary(bytes.NewReader(vendored), BinaryOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +311,7 @@ func TestReconcileDifferences(t *testing.T) {
 		}
 	}
 	document := func(info *debug.BuildInfo) *sbom.Document {
-		d, err := FromBuildInfo(info)
+		d, err := FromBuildInfo(info, BinaryOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -467,21 +486,108 @@ func TestReconcileDifferences(t *testing.T) {
 	}
 }
 
+// Documents for several targets are compared target by target.
+func TestReconcileTargets(t *testing.T) {
+	info := func(target, tags string, modules ...string) *debug.BuildInfo {
+		goos, goarch, _ := strings.Cut(target, "/")
+		i := &debug.BuildInfo{
+			GoVersion: "go1.26.8", Path: "m/cmd", Main: debug.Module{Path: "m"},
+			Settings: []debug.BuildSetting{{Key: "GOOS", Value: goos}, {Key: "GOARCH", Value: goarch}, {Key: "-tags", Value: tags}},
+		}
+		for _, m := range modules {
+			i.Deps = append(i.Deps, &debug.Module{Path: m, Version: "v1.0.0"})
+		}
+		return i
+	}
+	document := func(phase sbom.Phase, info *debug.BuildInfo) *sbom.Document {
+		d, err := FromBuildInfo(info, BinaryOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Phase = phase
+		return d
+	}
+	union := func(docs map[string]*sbom.Document) *sbom.Document {
+		d, err := sbom.Union(docs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	source := func(target, tags string, modules ...string) *sbom.Document {
+		d := document(sbom.PreBuild, info(target, tags, modules...))
+		// What is not linked is in the sources and in no binary.
+		for _, scope := range []sbom.Scope{sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly} {
+			ref := PURL("only/"+string(scope), "v1.0.0")
+			d.Components = append(d.Components, sbom.Component{Ref: ref, PURL: ref, Name: "only", Type: sbom.Library, Scope: scope})
+		}
+		return d
+	}
+	binary := func(target, tags string, modules ...string) *sbom.Document {
+		d := document(sbom.PostBuild, info(target, tags, modules...))
+		d.Components = append(d.Components, sbom.Component{Ref: "system:c", Name: "c", Type: sbom.Library, Scope: sbom.System})
+		return d
+	}
+	// b is only tested on darwin/arm64.
+	tested := source("darwin/arm64", "", "a")
+	tested.Components = append(tested.Components, sbom.Component{Ref: "pkg:golang/b@v1.0.0", PURL: "pkg:golang/b@v1.0.0", Name: "b", Version: "v1.0.0", Type: sbom.Library, Scope: sbom.TestOnly})
+	three := union(map[string]*sbom.Document{
+		"linux/amd64": source("linux/amd64", "", "a", "l"), "darwin/amd64": source("darwin/amd64", "", "a", "b"), "darwin/arm64": tested,
+	})
+	tags := union(map[string]*sbom.Document{"plain": source("linux/amd64", "", "a"), "tagged": source("linux/amd64", "x", "a", "x", "y")})
+	fat := func(amd64, arm64 *sbom.Document) *sbom.Document {
+		return union(map[string]*sbom.Document{"darwin/amd64": amd64, "darwin/arm64": arm64})
+	}
+	for _, test := range []struct {
+		name           string
+		source, binary *sbom.Document
+		want           string
+	}{
+		{"fat", three, fat(binary("darwin/amd64", "", "a", "b"), binary("darwin/arm64", "", "a")), ""},
+		{"one of three", three, binary("linux/amd64", "", "l", "a"), ""},
+		{"a module that another target has", three, binary("linux/amd64", "", "a", "b", "l"), "target linux/amd64: module b v1.0.0: in the binary, not in the source"},
+		{
+			"in both and in one", three, fat(binary("darwin/amd64", "", "b"), binary("darwin/arm64", "", "b")),
+			"target darwin/amd64: module a v1.0.0: in the source, not in the binary\ntarget darwin/arm64: module a v1.0.0: in the source, not in the binary\ntarget darwin/arm64: module b v1.0.0: in the binary, not in the source",
+		},
+		{"a target more", three, binary("windows/amd64", "", "a"), "target windows/amd64: in the binary, not in the source"},
+		{
+			"fat, and sources of one", source("darwin/amd64", "", "a"), fat(binary("darwin/amd64", "", "a"), binary("darwin/arm64", "", "a")),
+			"target darwin/arm64: GOARCH: source has amd64, binary has arm64",
+		},
+		{"tags", tags, binary("linux/amd64", "x", "a", "x", "y"), ""},
+		{"no tags", tags, binary("linux/amd64", "", "a"), ""},
+		{"the closest of two", tags, binary("linux/amd64", "x", "a", "x"), "target linux/amd64: module y v1.0.0: in the source, not in the binary"},
+	} {
+		got := ""
+		if err := Reconcile(test.source, test.binary); err != nil {
+			got = strings.TrimPrefix(err.Error(), "gomod: source and binary differ:\n")
+		}
+		if got != test.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+}
+
 func FuzzReadBinary(f *testing.F) {
 	f.Add(elfFile("go1.26.8", modinfo))
 	f.Add(elfFile("devel go1.27-9d3a6b1", "path\tcommand-line-arguments\ndep\ta\tv1\t\n=>\t./b\t\t\n"))
 	f.Add([]byte("MZ"))
 	f.Add([]byte("\xfe\xed\xfa\xce"))
 	f.Add([]byte("\xca\xfe\xba\xbe"))
+	f.Add(elfFile("go1.26.8", modinfo, "libc.so.6", "/home/me/x.so"))
+	f.Add(peFile("go1.26.8", modinfo, "KERNEL32.dll", "user32.dll"))
+	f.Add(machOFile(macho.CpuArm64, "go1.26.8", modinfo, "/usr/lib/libSystem.B.dylib", "weak @rpath/x.dylib"))
+	f.Add(fatFile(fat32, machOFile(macho.CpuAmd64, "go1.26.8", "path\tp\n"), machOFile(macho.CpuArm64, "go1.26.8", "path\tp\n")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d, err := ReadBinary(bytes.NewReader(data))
+		d, err := ReadBinary(bytes.NewReader(data), BinaryOptions{})
 		if err != nil {
 			return
 		}
 		if err := d.Check(); err != nil {
 			t.Error(err)
 		}
-		again, err := ReadBinary(bytes.NewReader(data))
+		again, err := ReadBinary(bytes.NewReader(data), BinaryOptions{})
 		if err != nil || summary(t, again) != summary(t, d) {
 			t.Error("read twice, with two results")
 		}
@@ -498,7 +604,7 @@ func FuzzFromBuildInfo(f *testing.F) {
 			return
 		}
 		info.GoVersion = goVersion
-		d, err := FromBuildInfo(info)
+		d, err := FromBuildInfo(info, BinaryOptions{})
 		if err != nil {
 			return
 		}
@@ -518,13 +624,27 @@ func FuzzFromBuildInfo(f *testing.F) {
 	})
 }
 
+// The time is to be compared with that of package debug/buildinfo, which is most of
+// what "go version -m" does.
 func BenchmarkReadBinary(b *testing.B) {
-	program := build(b, ".", getenv("GOFLAGS=-mod=readonly"), "cmd/vet")
-	b.SetBytes(int64(len(program)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := ReadBinary(io.NewSectionReader(bytes.NewReader(program), 0, int64(len(program)))); err != nil {
-			b.Fatal(err)
-		}
+	for _, target := range []string{"linux", "darwin", "windows"} {
+		program := build(b, ".", getenv("GOFLAGS=-mod=readonly", "CGO_ENABLED=0", "GOOS="+target), "cmd/vet")
+		b.Run(target, func(b *testing.B) {
+			b.SetBytes(int64(len(program)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := ReadBinary(bytes.NewReader(program), BinaryOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(target+"/debug/buildinfo", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := debuginfo.Read(bytes.NewReader(program)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -41,7 +41,7 @@ func ExampleLoad() {
 
 // A file that is no Go program.
 func ExampleReadBinary() {
-	_, err := gomod.ReadBinary(strings.NewReader("#!/bin/sh\necho hello\n"))
+	_, err := gomod.ReadBinary(strings.NewReader("#!/bin/sh\necho hello\n"), gomod.BinaryOptions{})
 	fmt.Println(strings.HasPrefix(err.Error(), "malformed binary: "))
 	// Output: true
 }
@@ -55,7 +55,7 @@ func ExampleFromBuildInfo() {
 			Path: "example.com/lib", Version: "v1.2.3",
 			Replace: &debug.Module{Path: "example.com/fork", Version: "v1.2.4", Sum: "h1:gQBtGhjxykdjY9YhZpSlZIsbnaE2+PgjfLWUQTnoZ1U="},
 		}},
-	})
+	}, gomod.BinaryOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -76,6 +76,8 @@ func ExampleFromBuildInfo() {
 	// unknown: the version of the main module
 	// unknown: which module imports which: a binary does not record it
 	// unknown: the system that the toolchain ran on, and so its version as a module
+	// unknown: whether C libraries are linked into it, and which: a binary does not record it
+	// unknown: which libraries of the system it imports or loads
 }
 
 // A module cache that has heard of a later version.
@@ -105,7 +107,7 @@ func ExampleAddReleases() {
 		Path:      "example.com/app",
 		Main:      debug.Module{Path: "example.com/app"},
 		Deps:      []*debug.Module{{Path: "example.com/lib", Version: "v1.2.3"}},
-	})
+	}, gomod.BinaryOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -133,13 +135,13 @@ func ExampleReconcile() {
 		Main:      debug.Module{Path: "example.com/app"},
 		Deps:      []*debug.Module{{Path: "example.com/lib", Version: "v1.2.3"}},
 	}
-	binary, err := gomod.FromBuildInfo(info)
+	binary, err := gomod.FromBuildInfo(info, gomod.BinaryOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
 	// This stands for a Document of Load.
 	info.Deps[0].Version = "v1.3.0"
-	source, err := gomod.FromBuildInfo(info)
+	source, err := gomod.FromBuildInfo(info, gomod.BinaryOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -161,7 +163,7 @@ func ExampleVerify() {
 			{Path: "example.com/gone", Version: "v1.0.0", Sum: "h1:gQBtGhjxykdjY9YhZpSlZIsbnaE2+PgjfLWUQTnoZ1U="},
 			{Path: "example.com/lib", Version: "v1.2.3", Sum: "h1:USOPeaOvHGNsWkt2pUqvkraHkwVwHLa+/VDoGH1nslk="},
 		},
-	})
+	}, gomod.BinaryOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

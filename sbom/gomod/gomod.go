@@ -15,7 +15,11 @@
 //     ("1.26.8"). A package that the standard library has a copy of
 //     (vendor/golang.org/x/net/…) belongs to it;
 //   - the Go toolchain, golang.org/toolchain, the one component of scope
-//     [sbom.Build].
+//     [sbom.Build];
+//   - from a binary, the libraries of the system that it imports, of scope
+//     [sbom.System]: the name is the one by which the loader looks for them
+//     (libc.so.6, KERNEL32.dll, /usr/lib/libSystem.B.dylib), there is no version
+//     and no PURL, and the Ref is "system:" and the name.
 //
 // Modules for other purposes are there only if they are asked for, and never look
 // like those: what only tests need has the scope [sbom.TestOnly], what only tools
@@ -26,7 +30,8 @@
 // one of the second: in this program, if it is [sbom.Linked], or else in its tests
 // or tools. That a go.mod file requires a module is an edge of another kind,
 // [sbom.Declared], to the version that is selected of it. A binary does not
-// record imports: its Document has no edges between modules.
+// record imports of packages: its Document has edges only from the main module to
+// libraries of the system.
 //
 // [sbom.Component.Packages] are the packages of a module that are needed for what
 // its scope says; of the standard library they are not listed.
@@ -56,7 +61,8 @@
 // from a binary also the others of a fixed list, such as -trimpath and
 // vcs.revision. A setting that is not on the list is not in the Document,
 // because its value may hold a secret or a path (-ldflags, CGO_CFLAGS); a
-// property "withheld" has its name. These properties are this package's own:
+// property "withheld" has its name, unless [BinaryOptions] ask for all. These
+// properties are this package's own:
 //
 //	GoVersion  of the document: the Go version in full ("go1.26.8-X:jsonv2")
 //	Path       of the document: the import path of a main package
@@ -69,6 +75,9 @@
 //	           module's zip, "directory", "workspace" or "vendor"
 //	directory  of a component that a replace directive takes from a directory:
 //	           the path as go.mod has it, if it is a relative one
+//	import     of a library of the system: "weak" if the program runs without it
+//	withheld   of a library of the system: "directory", if its name is an absolute
+//	           path of the machine that built, of which the last element is left
 //	unverified of a module or the toolchain: why Verify did not get further with
 //	           it, "no sum is recorded", "not in the module cache" or "not in the
 //	           cache of the checksum database"
@@ -88,7 +97,8 @@
 //	retracted  why the author has taken the version back, or "no reason is given"
 //	deprecated what the author says to those who still use the module
 //
-// No absolute path is in a Document.
+// No absolute path is in a Document, but for those of libraries that systems have,
+// and unless [BinaryOptions] ask for all.
 //
 // # How Load works
 //

@@ -166,6 +166,9 @@ func moduleDirectory(d *sbom.Document, c *sbom.Component, o LicenseOptions) (str
 	case (c == &d.Main || origin == "workspace") && o.Places.Modules[c.Name] != "":
 		dir = o.Places.Modules[c.Name]
 
+	case c.Scope == sbom.System:
+		return "", absentError("it is a library of the system that the program runs on")
+
 	case c.Name == stdlibName:
 		ok, err := isRelease(o.Places.GOROOT, c.Version)
 		if err != nil {

@@ -93,7 +93,7 @@ func program(t *testing.T, modules ...string) *sbom.Document {
 		path, version, _ := strings.Cut(m, "@")
 		info.Deps = append(info.Deps, &debug.Module{Path: path, Version: version, Sum: sum})
 	}
-	d, err := gomod.FromBuildInfo(info)
+	d, err := gomod.FromBuildInfo(info, gomod.BinaryOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func ExampleAddLicenses() {
 		GoVersion: "go1.26.8",
 		Path:      "github.com/hallmark-dev/hallmark/cmd",
 		Main:      debug.Module{Path: "github.com/hallmark-dev/hallmark"},
-	})
+	}, gomod.BinaryOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -14,7 +14,7 @@ const (
 	maxDirs     = 1_000_000 // directories that a pattern is looked for in
 	maxWorkers  = 16        // files that are read at the same time
 	maxSettings = 1_000     // build settings that a binary has
-	maxText     = 8 << 10   // bytes of one path, version or setting of a binary
+	maxText     = 8 << 10   // bytes of one path, version, setting or library of a binary
 	maxFaults   = 100       // errors that are told of together
 	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
 	maxZipFiles = 500_000   // files of a module
@@ -23,4 +23,13 @@ const (
 	maxVersionFiles = 200_000   // files that the module cache has of all versions of a module, some six of each
 	maxMessage      = 4 << 10   // bytes of what an author says of a version
 	maxVendorFiles  = 2_000_000 // files in vendor
+
+	maxBinaryRead    = 128 << 20 // bytes that are read of a binary
+	maxRawSetting    = 1 << 20   // bytes of a build setting that is not withheld
+	maxSections      = 1_000     // sections of a binary
+	maxSectionNames  = 64 << 10  // bytes of their names in an ELF file
+	maxDynamic       = 1 << 20   // bytes of the dynamic segment of an ELF file
+	maxCommands      = 1 << 20   // bytes of the load commands of a Mach-O file
+	maxArchitectures = 16        // architectures that a Mach-O file is for
+	maxLibraries     = 1_000     // libraries that a binary imports
 )

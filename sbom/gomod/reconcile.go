@@ -29,6 +29,14 @@ import (
 // Otherwise the error joins one for each difference. A binary built from vendor
 // has no sums and agrees only with a Document that was loaded from there.
 //
+// A Document that is an [sbom.Union] is compared target by target: for each that
+// the binary is for, with what the source has for the same GOOS and GOARCH. If that
+// are several, which differ in build tags for example, one of them must agree.
+// The source may be for more targets than the binary.
+//
+// Components that are not linked are not compared: what made the artifact, what
+// only tests, tools or nothing needs, and libraries of the system, of which sources do not tell.
+//
 // It proves nothing about the binary's code: the binary's modules are what it
 // says they are.
 func Reconcile(source, binary *sbom.Document) error {
@@ -36,6 +44,54 @@ func Reconcile(source, binary *sbom.Document) error {
 		return fmt.Errorf("gomod: reconcile documents of phase %q and %q, want one of sources and one of a binary", source.Phase, binary.Phase)
 	}
 	var errs []error
+	for _, b := range perTarget(binary) {
+		target := property(b.Properties, "GOOS") + "/" + property(b.Properties, "GOARCH")
+		var least []error
+		compared := false
+		for _, s := range perTarget(source) {
+			if len(source.Targets) > 0 && target != property(s.Properties, "GOOS")+"/"+property(s.Properties, "GOARCH") {
+				continue
+			}
+			if found := differences(s, b); !compared || len(found) < len(least) {
+				compared, least = true, found
+			}
+		}
+		if !compared {
+			least = []error{errors.New("in the binary, not in the source")}
+		}
+		for _, err := range least {
+			if len(source.Targets)+len(binary.Targets) > 0 {
+				err = fmt.Errorf("target %s: %w", target, err)
+			}
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("gomod: source and binary differ:\n%w", err)
+	}
+	return nil
+}
+
+// perTarget returns what d says for each of its targets, or d if it has none.
+func perTarget(d *sbom.Document) []*sbom.Document {
+	if len(d.Targets) == 0 {
+		return []*sbom.Document{d}
+	}
+	var all []*sbom.Document
+	for _, t := range d.Targets {
+		one := &sbom.Document{Main: d.Main, Properties: slices.Concat(d.Properties, t.Properties)}
+		for _, c := range d.Components {
+			if len(c.Targets) == 0 || slices.Contains(c.Targets, t.Name) {
+				one.Components = append(one.Components, c)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// differences returns those between Documents for one target.
+func differences(source, binary *sbom.Document) (errs []error) {
 	differ := func(what, inSource, inBinary string) {
 		if inSource != inBinary {
 			errs = append(errs, fmt.Errorf("%s: source has %s, binary has %s", what, cmp.Or(inSource, "none"), cmp.Or(inBinary, "none")))
@@ -64,7 +120,7 @@ func Reconcile(source, binary *sbom.Document) error {
 		if x.Replaces == "" || x.Version != "" || y.Version != "" {
 			differ(what+": name", x.Name, y.Name)
 		} else {
-			differ(what+": directory", property(x.Properties, "directory"), property(y.Properties, "directory"))
+			differ(what+": directory", replacedDirectory(x), replacedDirectory(y))
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(b)) {
@@ -86,10 +142,7 @@ func Reconcile(source, binary *sbom.Document) error {
 		differ("GOFIPS140", fips, plain)
 	}
 	differ("-tags", tagSet(source), tagSet(binary))
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("gomod: source and binary differ:\n%w", err)
-	}
-	return nil
+	return errs
 }
 
 // linked returns the components of d that are linked, by the module path that
@@ -110,6 +163,15 @@ func linked(d *sbom.Document) map[string]*sbom.Component {
 		m[path] = c
 	}
 	return m
+}
+
+// replacedDirectory returns the directory that c is taken from, if its path is a relative
+// one: absolute paths are not in every Document.
+func replacedDirectory(c *sbom.Component) string {
+	if dir := property(c.Properties, "directory"); !absolute(dir) {
+		return dir
+	}
+	return ""
 }
 
 // sums returns the digests of c in one line, module sums as go.sum has them.

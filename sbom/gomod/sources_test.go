@@ -144,7 +144,7 @@ func FuzzEmbedPatterns(f *testing.F) {
 		}
 		ctx := gobuild.Default
 		ctx.ReadDir = func(string) ([]fs.FileInfo, error) {
-			return []fs.FileInfo{file{}}, nil
+			return []fs.FileInfo{oneFile{}}, nil
 		}
 		ctx.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(src)), nil }
 		ctx.IsDir = func(string) bool { return true }
@@ -160,13 +160,13 @@ func FuzzEmbedPatterns(f *testing.F) {
 	})
 }
 
-// A file is x.go.
-type file struct{ fs.FileInfo }
+// A oneFile is x.go.
+type oneFile struct{ fs.FileInfo }
 
-func (file) Name() string      { return "x.go" }
-func (file) IsDir() bool       { return false }
-func (file) Mode() fs.FileMode { return 0 }
-func (file) Size() int64       { return 0 }
+func (oneFile) Name() string      { return "x.go" }
+func (oneFile) IsDir() bool       { return false }
+func (oneFile) Mode() fs.FileMode { return 0 }
+func (oneFile) Size() int64       { return 0 }
 
 func TestMatchEmbed(t *testing.T) {
 	files := fstest.MapFS{

@@ -81,8 +81,8 @@ func (e *MismatchError) Error() string {
 //     go.mod file in the module cache if there is one.
 //
 // All others are [sbom.Unverified]: main modules, directories, what is in vendor,
-// which is for [VerifyVendor], and the standard library. Where a module stays below
-// what was asked for, its property unverified says why.
+// which is for [VerifyVendor], the standard library and libraries of the system.
+// Where a module stays below what was asked for, its property unverified says why.
 //
 // The toolchain is a module too, golang.org/toolchain, whose version has the release
 // and the system. Neither go.sum nor a binary has its sum: only the database does, and

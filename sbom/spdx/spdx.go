@@ -206,9 +206,11 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 	doc.OtherLicenses = extracted(components)
 	doc.Packages = make([]*v2_3.Package, len(components))
 	ids := make(map[string]common.DocElementID, len(components))
+	scopes := make(map[string]sbom.Scope, len(components))
 	for i, c := range components {
 		doc.Packages[i] = newPackage(c, i == 0)
 		ids[c.Ref] = common.DocElementID{ElementRefID: doc.Packages[i].PackageSPDXIdentifier}
+		scopes[c.Ref] = c.Scope
 	}
 
 	// In one piece: a document has several relationships per component.
@@ -252,7 +254,7 @@ func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_
 	for e := range d.Others() {
 		switch a, b := ids[e.From], ids[e.To]; e.Kind {
 		case sbom.ForTests:
-			if e.From == d.Main.Ref && d.Component(e.To).Scope == sbom.TestOnly {
+			if e.From == d.Main.Ref && scopes[e.To] == sbom.TestOnly {
 				continue // it is said above
 			}
 			relate(b, common.TypeRelationshipTestDependencyOf, a)

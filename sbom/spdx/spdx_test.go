@@ -71,6 +71,7 @@ func TestMarshal(t *testing.T) {
 		{"source", sbom.Tool{Name: "tool", Version: "v0.1.0"}},
 		{"binary", sbom.Tool{Name: "tool"}},
 		{"bare", sbom.Tool{}},
+		{"union", sbom.Tool{}},
 	} {
 		got, _ := marshal(t, load(t, test.name), sbom.Stamp{Created: stamp().Created, Tool: test.tool})
 		file := filepath.Join("testdata", test.name+".spdx.json")
@@ -90,29 +91,41 @@ func TestMarshal(t *testing.T) {
 }
 
 func TestOrderDoesNotMatter(t *testing.T) {
-	want, _ := marshal(t, load(t, "source"), stamp())
-	for seed := range uint64(20) {
-		d := load(t, "source")
-		r := rand.New(rand.NewPCG(seed, 0))
-		r.Shuffle(len(d.Components), func(i, j int) { d.Components[i], d.Components[j] = d.Components[j], d.Components[i] })
-		r.Shuffle(len(d.Edges), func(i, j int) { d.Edges[i], d.Edges[j] = d.Edges[j], d.Edges[i] })
-		r.Shuffle(len(d.Properties), func(i, j int) { d.Properties[i], d.Properties[j] = d.Properties[j], d.Properties[i] })
-		d.Edges = append(d.Edges, d.Edges[0])
-		first := d.Components[0].Ref
+	for _, name := range []string{"source", "union"} {
+		want, _ := marshal(t, load(t, name), stamp())
+		for seed := range uint64(20) {
+			d := load(t, name)
+			r := rand.New(rand.NewPCG(seed, 0))
+			shuffle(r, d.Components)
+			shuffle(r, d.Edges)
+			shuffle(r, d.Properties)
+			shuffle(r, d.Targets)
+			shuffle(r, d.Main.Embedded)
+			for _, c := range d.All() {
+				shuffle(r, c.Targets)
+				shuffle(r, c.Packages)
+			}
+			d.Edges = append(d.Edges, d.Edges[0])
+			first := d.Components[0].Ref
 
-		if got, _ := marshal(t, d, stamp()); !bytes.Equal(got, want) {
-			t.Fatalf("seed %d: another order of the Document gives other bytes:\n%s", seed, got)
-		}
-		if d.Components[0].Ref != first {
-			t.Fatalf("seed %d: Marshal has sorted the caller's Document", seed)
-		}
-		if err := d.Sort(); err != nil {
-			t.Fatal(err)
-		}
-		if got, _ := marshal(t, d, stamp()); !bytes.Equal(got, want) {
-			t.Fatalf("seed %d: the sorted Document gives other bytes:\n%s", seed, got)
+			if got, _ := marshal(t, d, stamp()); !bytes.Equal(got, want) {
+				t.Fatalf("%s, seed %d: another order of the Document gives other bytes:\n%s", name, seed, got)
+			}
+			if d.Components[0].Ref != first {
+				t.Fatalf("%s, seed %d: Marshal has sorted the caller's Document", name, seed)
+			}
+			if err := d.Sort(); err != nil {
+				t.Fatal(err)
+			}
+			if got, _ := marshal(t, d, stamp()); !bytes.Equal(got, want) {
+				t.Fatalf("%s, seed %d: the sorted Document gives other bytes:\n%s", name, seed, got)
+			}
 		}
 	}
+}
+
+func shuffle[E any](r *rand.Rand, s []E) {
+	r.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
 }
 
 func TestNamespace(t *testing.T) {
