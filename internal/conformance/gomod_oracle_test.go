@@ -305,6 +305,11 @@ func assemble(packages []listed, env map[string]string, o gomod.Options) (*sbom.
 	d.Edges = slices.Collect(maps.Keys(edges))
 
 	tags := strings.Join(o.Tags, ",")
+	for flag := range strings.FieldsSeq(env["GOFLAGS"]) {
+		if value, ok := strings.CutPrefix(flag, "-tags="); ok && len(o.Tags) == 0 {
+			tags = value
+		}
+	}
 	fips := env["GOFIPS140"]
 	if fips == "off" {
 		fips = ""
