@@ -2,6 +2,8 @@ package conformance
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -518,10 +520,10 @@ func goCommand(t testing.TB, dir string, env map[string]string, args ...string) 
 	return out, errout.Bytes()
 }
 
-// treeDigest returns names, modes and contents of all files in dir.
+// treeDigest returns a digest of the names, modes, times and contents of all files in dir.
 func treeDigest(t *testing.T, dir string) string {
 	t.Helper()
-	var b strings.Builder
+	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -530,18 +532,18 @@ func treeDigest(t *testing.T, dir string) string {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(&b, path, info.Mode(), info.ModTime())
+		fmt.Fprintf(h, "%q %v %v %d\n", path, info.Mode(), info.ModTime(), info.Size())
 		if e.Type().IsRegular() {
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return err
 			}
-			b.Write(data)
+			h.Write(data)
 		}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	return hex.EncodeToString(h.Sum(nil))
 }

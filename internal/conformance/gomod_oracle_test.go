@@ -463,6 +463,11 @@ func (a *answers) assemble(o gomod.Options, t gomod.Target) (*sbom.Document, err
 	d.Edges = slices.Collect(maps.Keys(edges))
 
 	tags := strings.Join(t.Tags, ",")
+	for flag := range strings.FieldsSeq(env["GOFLAGS"]) {
+		if value, ok := strings.CutPrefix(flag, "-tags="); ok && len(t.Tags) == 0 {
+			tags = value
+		}
+	}
 	fips := env["GOFIPS140"]
 	if fips == "off" {
 		fips = ""
