@@ -72,6 +72,28 @@ func TestGoModReal(t *testing.T) {
 			if treeDigest(t, tree) != before {
 				t.Error("the sources were changed")
 			}
+
+			// All modules that are required, what requires what, and what tests and
+			// tools need. Not all modules have the sums for that in go.sum: then both
+			// must refuse it.
+			packages := strings.Fields(m.packages)
+			runGo(t, dir, env, "list", "-m", "-e", "-f=", "all")
+			runGo(t, dir, env, append([]string{"list", "-e", "-deps", "-test", "-f="}, packages...)...)
+			runGo(t, dir, env, "list", "-e", "-deps", "-f=", "tool")
+			before = treeDigest(t, tree) // the go command may have added sums
+			e := maps.Clone(env)
+			e["GOPROXY"] = "off"
+			for _, o := range []gomod.Options{{Graph: true}, {Tests: true, Tools: true, Embedded: true}} {
+				o.Getenv, o.Packages = getenv(e), packages
+				if d, err := judgeSource(t, dir, o); err != nil {
+					t.Logf("graph %t, tests %t: both refuse it: %v", o.Graph, o.Tests, err)
+				} else {
+					t.Logf("graph %t, tests %t: %d components, %d edges", o.Graph, o.Tests, len(d.Components), len(d.Edges))
+				}
+			}
+			if treeDigest(t, tree) != before {
+				t.Error("the sources were changed")
+			}
 		})
 	}
 }
