@@ -14,6 +14,11 @@ const (
 	maxSettings = 1_000     // build settings that a binary has
 	maxText     = 8 << 10   // bytes of one path, version or setting of a binary
 	maxFaults   = 100       // errors that are told of together
+	maxGoFile   = 64 << 20  // bytes of a Go file that go:generate lines are looked for in
+	maxPattern  = 256       // bytes of a pattern of module paths that is told to others
+	maxFindings = 100_000   // ways in which sources are not as wanted
 	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
 	maxZipFiles = 500_000   // files of a module
+
+	maxGenerateLine = 4096 // bytes of a go:generate line, as in the go command
 )
