@@ -505,6 +505,15 @@ func runGo(t testing.TB, dir string, env map[string]string, args ...string) []by
 // goCommand is runGo, and returns the standard error too.
 func goCommand(t testing.TB, dir string, env map[string]string, args ...string) (stdout, stderr []byte) {
 	t.Helper()
+	stdout, stderr, err := tryGo(dir, env, args...)
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, stderr)
+	}
+	return stdout, stderr
+}
+
+// tryGo is goCommand for what may fail.
+func tryGo(dir string, env map[string]string, args ...string) (stdout, stderr []byte, err error) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
 	cmd.Env = os.Environ()
@@ -513,11 +522,8 @@ func goCommand(t testing.TB, dir string, env map[string]string, args ...string) 
 	}
 	var errout bytes.Buffer
 	cmd.Stderr = &errout
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, &errout)
-	}
-	return out, errout.Bytes()
+	stdout, err = cmd.Output()
+	return stdout, errout.Bytes(), err
 }
 
 // treeDigest returns a digest of the names, modes, times and contents of all files in dir.

@@ -240,3 +240,41 @@ func ExampleVendoredModule() {
 	// example.com/lib@v1.2.3 => ../lib: ok true
 	// example.com/lib@v1.2.3 => ../lib: missing example.com/lib/LICENSE false
 }
+
+// A module, in testdata/sources, and settings, that are not as their owner wants
+// them.
+func ExampleSourcePolicy_Check() {
+	policy := gomod.SourcePolicy{
+		Private:  []gomod.PathPattern{"*.corp.example.com"},
+		Proxies:  []string{"https://go.corp.example.com"},
+		Replaces: []gomod.Replacement{{Path: "example.org/lib", NewPath: "example.org/fork", NewVersion: "v1.2.4"}},
+	}
+	env := map[string]string{
+		"GOWORK":    "off",
+		"GOPROXY":   "https://ci:password@go.corp.example.com/x,https://mirror.example.org",
+		"GONOSUMDB": "*",
+		"GOFLAGS":   "-mod=mod",
+	}
+	findings, err := policy.Check(context.Background(), "testdata/sources", func(name string) string { return env[name] })
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range findings {
+		fmt.Println(f)
+	}
+	// Output:
+	// GOFLAGS: -mod=mod lets the go command change go.mod and go.sum
+	// GONOSUMDB: the checksum database is not asked for modules *, which are not all private
+	// example.com/app: gen.go:4: the tool example.org/stringer is not pinned: @latest, want a tool directive, or a version that has a sum
+	// example.com/app: go.mod:6: git.corp.example.com/lib is private, and is asked of https://mirror.example.org
+	// example.com/app: go.mod:11: example.org/logging is replaced by the directory ./logging
+}
+
+func ExamplePathPattern_Match() {
+	p := gomod.PathPattern("*.corp.example.com/team")
+	fmt.Println(p.Match("git.corp.example.com/team/lib/v2"))
+	fmt.Println(p.Match("git.corp.example.com/other"))
+	// Output:
+	// true
+	// false
+}

@@ -54,6 +54,15 @@
 // the modules, where they are at hand: the module cache, a Go distribution, the
 // directories that [Locate] finds or the caller names.
 //
+// # Where sources are from
+//
+// Of each module a Document tells whether a directory, a workspace, vendor or
+// another module takes its place (origin, Replaces), by which pattern it is private
+// (private, direct), and how far it has been proved to be the one of its name
+// (Verification). [SourcePolicy.Check] holds go.mod, go.work and the settings of
+// the go command against what somebody expects of them, and finds what would let
+// modules be from elsewhere.
+//
 // # Properties
 //
 // Settings of the build have the names that "go version -m" prints: GOOS,
@@ -75,6 +84,10 @@
 //	           module's zip, "directory", "workspace" or "vendor"
 //	directory  of a component that a replace directive takes from a directory:
 //	           the path as go.mod has it, if it is a relative one
+//	private    of a module: the pattern in GONOSUMDB or GOPRIVATE that covers it,
+//	           because of which the checksum database is not asked for it
+//	direct     of a module: the pattern in GONOPROXY or GOPRIVATE that covers it,
+//	           because of which no module proxy is asked for it
 //	import     of a library of the system: "weak" if the program runs without it
 //	withheld   of a library of the system: "directory", if its name is an absolute
 //	           path of the machine that built, of which the last element is left
@@ -97,7 +110,9 @@
 //	retracted  why the author has taken the version back, or "no reason is given"
 //	deprecated what the author says to those who still use the module
 //
-// No absolute path is in a Document, but for those of libraries that systems have,
+// The patterns of private and direct are those that are set when Load runs. One
+// that has a class or an escape in it, or more than 256 bytes, is not told;
+// "withheld" has the name of the property then. No absolute path is in a Document, but for those of libraries that systems have,
 // and unless [BinaryOptions] ask for all.
 //
 // # How Load works
@@ -181,6 +196,8 @@ type moduleUse struct {
 
 	origin    string // as the property
 	directory string // as in the replace directive
+
+	private, direct string // the patterns of GONOSUMDB and GONOPROXY that cover it
 }
 
 // component returns m as a component without edges.
@@ -208,6 +225,15 @@ func (m moduleUse) component() (sbom.Component, error) {
 	}
 	if m.directory != "" && !absolute(m.directory) {
 		c.Properties = append(c.Properties, sbom.Property{Name: "directory", Value: m.directory})
+	}
+	for _, p := range []sbom.Property{{Name: "private", Value: m.private}, {Name: "direct", Value: m.direct}} {
+		switch {
+		case p.Value == "":
+		case printable(p.Value):
+			c.Properties = append(c.Properties, p)
+		default:
+			c.Properties = append(c.Properties, sbom.Property{Name: "withheld", Value: p.Name})
+		}
 	}
 	return c, nil
 }

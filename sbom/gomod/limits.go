@@ -6,7 +6,7 @@ const (
 	maxVendor   = 16 << 20  // bytes of vendor/modules.txt
 	maxEnvFile  = 1 << 20   // bytes of a file of the toolchain's settings
 	maxHeader   = 16 << 20  // bytes of a Go file up to the end of its imports
-	maxSource   = 128 << 20 // bytes of a Go file that may embed others
+	maxSource   = 128 << 20 // bytes of a Go file of which more is read
 	maxModules  = 20_000    // modules that a binary, a go.mod file or vendor/modules.txt names
 	maxGraph    = 100_000   // versions of modules in a module graph
 	maxTargets  = 100       // targets of one Document
@@ -16,6 +16,8 @@ const (
 	maxSettings = 1_000     // build settings that a binary has
 	maxText     = 8 << 10   // bytes of one path, version, setting or library of a binary
 	maxFaults   = 100       // errors that are told of together
+	maxPattern  = 256       // bytes of a pattern of module paths that is told to others
+	maxFindings = 100_000   // ways in which sources are not as wanted
 	maxZip      = 500 << 20 // bytes of a module's zip, and of all files in it, as in the go command
 	maxZipFiles = 500_000   // files of a module
 
@@ -32,4 +34,6 @@ const (
 	maxCommands      = 1 << 20   // bytes of the load commands of a Mach-O file
 	maxArchitectures = 16        // architectures that a Mach-O file is for
 	maxLibraries     = 1_000     // libraries that a binary imports
+
+	maxGenerateLine = 4096 // bytes of a go:generate line, as in the go command
 )

@@ -579,5 +579,9 @@ func (l *loader) module(required module.Version) (moduleUse, error) {
 	} else if m.version != "" {
 		m.sum = l.cache.sums.of(actual)
 	}
+	if m.version != "" {
+		m.private = l.settings.coveredBy("GONOSUMDB", m.path)
+		m.direct = l.settings.coveredBy("GONOPROXY", m.path)
+	}
 	return m, nil
 }

@@ -159,7 +159,13 @@ func (s *settings) gopath() string {
 // get returns a variable of the go command: from the environment, else from
 // the user's file, else from the toolchain's.
 func (s *settings) get(name string) string {
-	return cmp.Or(s.getenv(name), s.env[name], s.rootEnv[name])
+	if v := s.getenv(name); v != "" {
+		return v
+	}
+	if v, ok := s.env[name]; ok { // also an empty one
+		return v
+	}
+	return s.rootEnv[name]
 }
 
 // envFile returns the name of the file that "go env -w" writes, or "".

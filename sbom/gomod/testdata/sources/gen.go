@@ -1,0 +1,4 @@
+package main
+
+// The names of the colours.
+//go:generate go run example.org/stringer@latest -type=Colour

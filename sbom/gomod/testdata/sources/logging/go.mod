@@ -1,0 +1,3 @@
+module example.org/logging
+
+go 1.26.0
