@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -242,7 +243,14 @@ func TestBadInput(t *testing.T) {
 		{name: "missing", args: []string{filepath.Join(dir, "gone")}, want: "gone"},
 		{name: "no module", args: []string{t.TempDir()}, want: "no go.mod"},
 		{name: "no binary", args: []string{text}, want: "malformed binary"},
-		{name: "target of a binary", args: []string{"-target", "linux/amd64", text}, want: "are for directories"},
+		{name: "target of a binary", args: []string{"-target", "linux/amd64", text}, want: "-target is for directories"},
+		{name: "unredacted directory", args: []string{"-unredacted", dir}, want: "-unredacted is for binaries"},
+		{name: "private alone", args: []string{"-private", "example.com", dir}, want: "-private is for -sources"},
+		{name: "two versions", args: []string{"-version", "v1.0.0", "-vcs", dir}, want: "not both"},
+		{name: "vendor of nothing", args: []string{"-vendor", dir}, want: "no vendor directory"},
+		{name: "why nothing", args: []string{"-why", "../x", dir}, want: "malformed module name"},
+		{name: "no such binary", args: []string{"-binary", filepath.Join(dir, "gone"), dir}, want: "gone"},
+		{name: "binary that is none", args: []string{"-binary", text, dir}, want: "malformed binary"},
 		{name: "package", args: []string{"-package", "./gone", dir}, want: "gone"},
 		{name: "distribution alone", args: []string{"-distribution", "https://modules.example", dir}, want: "-distribution is for -verify"},
 		{name: "distribution with a password", args: []string{"-verify", "-distribution", "https://me:secret@modules.example", dir}, want: "without a user"},
@@ -268,6 +276,143 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
+	}
+}
+
+// What a Document can have besides, and what it can be held against.
+func TestFlags(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	dir := module(t)
+	above := filepath.Dir(dir)
+	write(t, dir, "main_test.go", "package main\n\nimport _ \"example.com/lib\"\n")
+	write(t, dir, "LICENSE", "Only for those who ask.\n")
+	build := func(name string, args ...string) string {
+		t.Helper()
+		binary := filepath.Join(t.TempDir(), name)
+		cmd := exec.Command("go", append(append([]string{"build", "-buildvcs=false", "-o", binary}, args...), ".")...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatal(string(out))
+		}
+		return binary
+	}
+	plain, extra := build("plain"), build("extra", "-tags=extra")
+	text := func(args ...string) (string, error) {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "sbom.json")
+		if err := run(t.Context(), append([]string{"-o", file}, args...)); err != nil {
+			return "", err
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return "", err
+		}
+		return string(data), nil
+	}
+	for _, tt := range []struct {
+		args []string
+		want []string // each in the document; or not, with ! before it
+	}{
+		{[]string{dir}, []string{"!example.com/lib", `"pre-build"`}},
+		{[]string{"-tests", dir}, []string{"example.com/lib", `"value": "test"`}},
+		{[]string{"-graph", dir}, []string{"example.com/lib", `"value": "graph"`, "hallmark:edge:requirement"}},
+		{[]string{"-target", "linux/amd64", "-target", "windows/amd64", dir}, []string{"example.com/lib", "hallmark:target", `"value": "windows/amd64"`}},
+		{[]string{"-binary", plain, dir}, []string{"!example.com/lib", `"build"`}},
+		{[]string{"-binary", extra, "-tags", "extra", dir}, []string{"example.com/lib", `"build"`}},
+		{[]string{"-version", "v1.2.3", dir}, []string{"example.com/app@v1.2.3", "versionFrom"}},
+		{[]string{"-verify", "-releases", "-cache", filepath.Join(above, "cache"), "-licenses", dir}, []string{"LicenseRef-"}},
+		{[]string{"-embedded", dir}, []string{"!example.com/lib"}},
+		{[]string{"-unredacted", extra}, []string{"example.com/lib", `"post-build"`}},
+	} {
+		got, err := text(tt.args...)
+		if err != nil {
+			t.Errorf("%q: %v", tt.args, err)
+			continue
+		}
+		for _, want := range tt.want {
+			if s, not := strings.CutPrefix(want, "!"); strings.Contains(got, s) == not {
+				t.Errorf("%q: want %s in\n%s", tt.args, want, got)
+			}
+		}
+	}
+	first, err := text("-licenses", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if got, err := text("-licenses", "-cache", filepath.Join(above, "cache"), dir); err != nil || got != first {
+			t.Errorf("with a cache: %v, got\n%s\nwant\n%s", err, got, first)
+		}
+	}
+
+	for _, args := range [][]string{
+		{"-binary", extra, dir},
+		{"-sources", dir}, // the replace directive
+	} {
+		if _, err := text(args...); !errors.Is(err, cli.ErrFindings) {
+			t.Errorf("%q: got %v, want findings", args, err)
+		}
+	}
+	vendor := exec.Command("go", "mod", "vendor")
+	vendor.Dir = dir
+	if out, err := vendor.CombinedOutput(); err != nil {
+		t.Fatal(string(out))
+	}
+	if got, err := text("-vendor", "-tags", "extra", dir); err != nil || !strings.Contains(got, `"value": "vendor"`) {
+		t.Errorf("vendored: %v\n%s", err, got)
+	}
+	write(t, dir, "vendor/example.com/lib/lib.go", "package lib\n\nfunc init() {}\n")
+	if _, err := text("-vendor", "-tags", "extra", dir); !errors.Is(err, cli.ErrFindings) {
+		t.Errorf("a vendored file was changed: %v", err)
+	}
+}
+
+// git says which version it is.
+func TestVersionOfCheckout(t *testing.T) {
+	dir := module(t)
+	for _, args := range [][]string{
+		{"init", "-q"},
+		{"add", "."},
+		{"-c", "user.name=Me", "-c", "user.email=me@example.com", "commit", "-q", "-m", "first"},
+		{"tag", "v1.4.0"},
+	} {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("git %q: %v\n%s", args, err, out)
+		}
+	}
+	if got := strings.Join(names(t, "spdx-json", "-vcs", dir), " "); !strings.Contains(got, "example.com/app") {
+		t.Error(got)
+	}
+	file := filepath.Join(t.TempDir(), "sbom.json")
+	if err := run(t.Context(), []string{"-vcs", "-o", file, dir}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil || !strings.Contains(string(data), "example.com/app@v1.4.0") {
+		t.Errorf("%v\n%s", err, data)
+	}
+}
+
+// Why prints, and writes nothing.
+func TestWhy(t *testing.T) {
+	dir := module(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	os.Stdout = w
+	err = run(t.Context(), []string{"-why", "example.com/lib", "-target", "linux/amd64", dir})
+	os.Stdout = stdout
+	w.Close()
+	got, rerr := io.ReadAll(r)
+	if err != nil || rerr != nil {
+		t.Fatal(err, rerr)
+	}
+	if want := "example.com/lib v1.0.0: other target only, replaced by ../lib, by example.com/app/main_extra.go\n  example.com/app\n    example.com/lib\n"; string(got) != want {
+		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
 
