@@ -32,9 +32,9 @@
 // No package reads the environment, the clock or the network but through what
 // the caller gives it, prints or logs, keeps global state, or has an init
 // function. The same input gives the same bytes, in every build and on every
-// machine, and no output has a path of the machine it was made on. Times are the
-// caller's to give. Package provenance/git runs git, with an environment of its
-// own; no other package runs a program.
+// machine, and no output has a path of the machine it was made on, unless a
+// caller asks for it. Times are the caller's to give. Package provenance/git runs
+// git, with an environment of its own; no other package runs a program.
 //
 // [sbom.Document]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/sbom#Document
 // [provenance.Build]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/provenance#Build
