@@ -50,7 +50,9 @@ func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		files = append(files, sbom.File{Path: name, Digest: digests[0]})
+		// In vendor, directories are those of import paths.
+		rel := strings.TrimPrefix(name, p.dir+"/")
+		files = append(files, sbom.File{Path: path.Join(p.inModule(), rel), Digest: digests[0]})
 	}
 	return files, nil
 }
