@@ -472,7 +472,10 @@ func (a *answers) assemble(o gomod.Options, t gomod.Target) (*sbom.Document, err
 	if fips == "off" {
 		fips = ""
 	}
-	arch := map[string]string{"amd64": "GOAMD64", "arm64": "GOARM64", "386": "GO386", "arm": "GOARM"}[env["GOARCH"]]
+	arch := map[string]string{
+		"386": "GO386", "amd64": "GOAMD64", "arm": "GOARM", "arm64": "GOARM64", "riscv64": "GORISCV64", "wasm": "GOWASM",
+		"mips": "GOMIPS", "mipsle": "GOMIPS", "mips64": "GOMIPS64", "mips64le": "GOMIPS64", "ppc64": "GOPPC64", "ppc64le": "GOPPC64",
+	}[env["GOARCH"]]
 	for _, p := range []sbom.Property{
 		{Name: "GoVersion", Value: env["GOVERSION"]},
 		{Name: "mode", Value: mode},
