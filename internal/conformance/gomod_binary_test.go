@@ -333,6 +333,7 @@ func buildInfo(d *sbom.Document) (info debug.BuildInfo) {
 			info.GoVersion = p.Value
 		case "Path":
 			info.Path = p.Value
+		case "versionFrom": // which ReadBinary says
 		default:
 			info.Settings = append(info.Settings, debug.BuildSetting{Key: p.Name, Value: p.Value})
 		}

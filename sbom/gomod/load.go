@@ -75,6 +75,7 @@ type Options struct {
 // A Target is what packages are built for. What is empty is what the go command
 // would take.
 type Target struct {
+	// GOOS and GOARCH are the system, as "go tool dist list" names it.
 	GOOS, GOARCH string
 
 	// CGO is "1" if packages are built with cgo, "0" if without it.
