@@ -6,7 +6,6 @@ import (
 	"go/ast"
 	"go/scanner"
 	"go/token"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -188,12 +187,5 @@ func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: larger than %d bytes", name, limit)
-	}
-	return data, nil
+	return readAll(f, name, limit)
 }
