@@ -58,8 +58,9 @@
 //
 // # Cost
 //
-// Licensecheck takes more than a second to get ready, in every process, and about
-// a millisecond for each text. A [Cache] spares both.
+// Licensecheck takes more than a second to get ready for all licences, in every
+// process, so it is got ready for those that a text can have by its words, which
+// takes hundredths of a second for each kind of text. A [Cache] spares that too.
 package license
 
 import (
@@ -73,26 +74,21 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
-
-	"github.com/google/licensecheck"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
 // A Scanner recognizes licences. The zero Scanner is ready for use, by several
-// goroutines at once. It gets licensecheck ready when it has to recognize its
-// first text, so one Scanner for all modules is what a program wants. A Scanner
+// goroutines at once. It gets licensecheck ready for licences when the first text
+// may have them, so one Scanner for all modules is what a program wants. A Scanner
 // must not be copied after its first use.
 type Scanner struct {
 	// Cache keeps what was found; nil means nothing is kept.
 	Cache Cache
 
-	once   sync.Once
-	engine *licensecheck.Scanner
-	err    error
+	engines engines
 }
 
 // A Cache keeps what a [Scanner] has found, under the h1 sum of the module
@@ -370,16 +366,10 @@ func (s *Scanner) match(text []byte) (matched, error) {
 	if len(text) > maxScan {
 		return matched{}, nil
 	}
-	s.once.Do(func() {
-		// Not the package's own scanner: it is never freed, and takes a link
-		// to a licence for one.
-		texts := slices.DeleteFunc(licensecheck.BuiltinLicenses(), func(l licensecheck.License) bool { return l.LRE == "" })
-		s.engine, s.err = licensecheck.NewScanner(texts)
-	})
-	if s.err != nil {
-		return matched{}, fmt.Errorf("licensecheck: %w", s.err)
+	cover, err := s.engines.scan(text)
+	if err != nil {
+		return matched{}, fmt.Errorf("licensecheck: %w", err)
 	}
-	cover := s.engine.Scan(text)
 	m := matched{Coverage: max(0, min(100, int(cover.Percent)))}
 	m.Whole = m.Coverage >= minCoverage
 	end := 0

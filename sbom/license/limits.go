@@ -8,6 +8,10 @@ const (
 	maxFiles = 1_000   // licence files of a module
 	maxDirs  = 100_000 // directories of a module that are looked at
 	maxEntry = 1 << 20 // files and directories in one of them
+
+	// How many engines for some licences a Scanner makes. After these it makes
+	// one for all of them, so that odd texts cannot have it make any number.
+	maxEngines = 64
 )
 
 // A text is known if the texts of licences are that much of it, and nothing
