@@ -179,13 +179,3 @@ func badEmbedName(name string) bool {
 	}
 	return module.CheckFilePath(name) != nil
 }
-
-// readFile reads a file of at most limit bytes.
-func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f, name, limit)
-}

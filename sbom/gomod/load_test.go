@@ -482,3 +482,23 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	})
 }
+
+func TestLoadDanglingLink(t *testing.T) {
+	dir := writeFiles(t, "go.mod", "module example.com/a\n\ngo 1.24\n", "a.go", "package a\n")
+	link := func(name string) {
+		if err := os.Symlink("nowhere", filepath.Join(dir, name)); err != nil {
+			t.Skip("no symbolic links:", err)
+		}
+	}
+	o := Options{Getenv: getenv(), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}
+	// Editors leave such links behind.
+	link(".#a.go")
+	link("b_windows.go")
+	if _, err := Load(t.Context(), dir, o); err != nil {
+		t.Error(err)
+	}
+	link("c.go")
+	if _, err := Load(t.Context(), dir, o); err == nil || !strings.Contains(err.Error(), "c.go: no such file") {
+		t.Errorf("got %v, want an error", err)
+	}
+}

@@ -43,8 +43,8 @@ func (l *loader) files(dir string, names []string, t *selector) (*pkg, error) {
 		file := absolutePath(dir, name)
 		if fi, err := os.Stat(file); err != nil {
 			return nil, err
-		} else if fi.IsDir() {
-			return nil, fmt.Errorf("%s: is a directory, want a Go file", name)
+		} else if !fi.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s: not a regular file, want a Go file", name)
 		}
 		if in == "" {
 			in = filepath.Dir(file)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -73,7 +74,7 @@ func (s *sources) module(m, sum, dir, zipFile string) (*sourceTree, error) {
 	return s.trees.do(dir, func() (*sourceTree, error) {
 		t := &sourceTree{files: os.DirFS(dir), sum: sum}
 		if zipFile != "" {
-			f, err := os.Open(zipFile)
+			f, err := open(zipFile)
 			if err != nil {
 				return nil, err
 			}
@@ -126,7 +127,7 @@ func (t *sourceTree) keep(c Cache) error {
 		t.kept = make(map[string]keptDirectory)
 	}
 	for dir, e := range t.dirs.m {
-		if e.v == nil || e.v.err != nil {
+		if e.v == nil || e.v.err != nil || slices.ContainsFunc(e.v.files, func(f *goFile) bool { return f.err != nil }) {
 			delete(t.kept, dir)
 			continue
 		}
@@ -163,7 +164,7 @@ func (t *sourceTree) list(dir string) *directory {
 // read returns the header of a file in a directory of the tree.
 func (t *sourceTree) read(dir string, f *goFile) (*header, error) {
 	f.once.Do(func() {
-		if f.header == nil {
+		if f.header == nil && f.err == nil {
 			t.more.Store(true)
 			f.header, f.err = readHeader(t.files, path.Join(dir, f.name))
 		}

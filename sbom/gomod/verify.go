@@ -290,7 +290,7 @@ func (v *verification) recompute(h *hasher, o VerifyOptions) error {
 // hashZip hashes the module's zip, if there is one, and returns it, open.
 func (v *verification) hashZip(h *hasher) (f *os.File, ok bool, err error) {
 	name := "cache/download/" + v.file + ".zip"
-	f, err = os.Open(v.zip)
+	f, err = open(v.zip)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -350,7 +350,7 @@ func (v *verification) failed(file string, err error) error {
 
 // goModSum returns the sum of a go.mod file, or "" if it is not there.
 func goModSum(name string) (string, error) {
-	f, err := os.Open(name)
+	f, err := open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
