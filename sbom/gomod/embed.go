@@ -27,7 +27,7 @@ func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
 			return nil, err
 		}
 		for _, pattern := range embedPatterns(src) {
-			names, err := matchEmbed(ctx, p.tree.files, p.tree.zip, p.dir, pattern)
+			names, err := matchEmbed(ctx, p.tree.files, p.dir, pattern)
 			if err != nil {
 				return nil, fmt.Errorf("%s: pattern %.100s: %w", name, pattern, err)
 			}
@@ -92,9 +92,8 @@ func (e embedError) Error() string { return string(e) }
 
 // matchEmbed returns the files that a pattern in a package's directory matches,
 // by the rules of resolveEmbed in cmd/go/internal/load: a file must be a regular
-// one of the same module, as all in a zip become that are no directories, and
-// hidden ones in a directory need the prefix "all:".
-func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string) ([]string, error) {
+// one of the same module, and hidden ones in a directory need the prefix "all:".
+func matchEmbed(ctx context.Context, files fs.FS, dir, pattern string) ([]string, error) {
 	glob, all := strings.CutPrefix(pattern, "all:")
 	if _, err := path.Match(glob, ""); err != nil || glob == "." || !fs.ValidPath(glob) {
 		return nil, embedError("invalid pattern syntax")
@@ -108,7 +107,6 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 	if err != nil {
 		return nil, err
 	}
-	regular := func(e fs.DirEntry) bool { return e.Type().IsRegular() || zip && !e.IsDir() }
 	var names []string
 	for _, match := range matches {
 		for d := match; d != "."; d = path.Dir(d) {
@@ -124,7 +122,7 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 				return nil, embedError("cannot embed " + match + ": invalid name " + path.Base(d))
 			case d != match && !info.IsDir():
 				return nil, embedError("cannot embed " + match + ": in non-directory " + d)
-			case !info.IsDir() && !regular(fs.FileInfoToDirEntry(info)):
+			case !info.IsDir() && !info.Mode().IsRegular():
 				return nil, embedError("cannot embed irregular file " + match)
 			}
 		}
@@ -152,7 +150,7 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 				if _, err := fs.Stat(below, path.Join(name, "go.mod")); err == nil {
 					return fs.SkipDir
 				}
-			case regular(e):
+			case e.Type().IsRegular():
 				names = append(names, path.Join(dir, name))
 			}
 			return nil

@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -41,7 +42,6 @@ type sources struct {
 // A sourceTree has the files of one module.
 type sourceTree struct {
 	files fs.FS
-	zip   bool // whether they are in a zip
 	dirs  once[string, *directory]
 
 	// Of a module that is kept in a Cache:
@@ -71,7 +71,7 @@ func (s *sources) directory(dir string) *sourceTree {
 // module returns the tree of a module that has a sum, in the directory that the
 // module cache has extracted it to or, if zip is not empty, in its zip.
 func (s *sources) module(m, sum, dir, zipFile string) (*sourceTree, error) {
-	return s.trees.do(dir, func() (*sourceTree, error) {
+	return s.trees.do(cmp.Or(zipFile, dir), func() (*sourceTree, error) {
 		t := &sourceTree{files: os.DirFS(dir), sum: sum}
 		if zipFile != "" {
 			f, err := open(zipFile)
@@ -81,12 +81,7 @@ func (s *sources) module(m, sum, dir, zipFile string) (*sourceTree, error) {
 			s.mu.Lock()
 			s.zips = append(s.zips, f)
 			s.mu.Unlock()
-			z, err := openZip(f)
-			if err != nil {
-				return nil, err
-			}
-			t.zip = true
-			if t.files, err = fs.Sub(z, m); err != nil {
+			if t.files, err = zipFiles(f, m); err != nil {
 				return nil, err
 			}
 		}

@@ -457,6 +457,30 @@ func openZip(f *os.File) (*zip.Reader, error) {
 	return z, nil
 }
 
+// zipFiles returns the files of a module in a zip, where their names begin with
+// prefix ("example.com/m@v1.2.3"), as the go command extracts them: what is no
+// directory by its name becomes a regular file, whatever its mode says, and names
+// that no file of a module can have are an error.
+//
+// https://go.dev/ref/mod#zip-path-size-constraints
+func zipFiles(f *os.File, prefix string) (fs.FS, error) {
+	z, err := openZip(f)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range z.File {
+		name, ok := strings.CutPrefix(file.Name, prefix+"/")
+		name, isDir := strings.CutSuffix(name, "/")
+		if !ok || strings.Contains(name, `\`) || !fs.ValidPath(name) && file.Name != prefix+"/" {
+			return nil, fmt.Errorf("malformed zip: %q is no name of a file of the module", file.Name)
+		}
+		if !isDir {
+			file.SetMode(0o444)
+		}
+	}
+	return fs.Sub(z, prefix)
+}
+
 // dir hashes the files of the module in a directory, whose names in a zip would
 // begin with prefix.
 func (h *hasher) dir(dir, prefix string) error {
