@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"go/ast"
@@ -44,7 +45,7 @@ func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		digests, err := hallmark.Hash(f, "sha256")
+		digests, err := hallmark.Hash(&contextReader{ctx, f}, "sha256")
 		f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -103,12 +104,16 @@ func matchEmbed(ctx context.Context, files fs.FS, dir, pattern string) ([]string
 	if err != nil {
 		return nil, err
 	}
-	matches, err := fs.Glob(below, glob)
-	if err != nil {
+	bounded := &globFS{ctx: ctx, files: below, left: maxZipFiles}
+	matches, err := fs.Glob(bounded, glob)
+	if err := cmp.Or(err, bounded.err); err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, match := range matches {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		for d := match; d != "."; d = path.Dir(d) {
 			if _, err := fs.Stat(below, path.Join(d, "go.mod")); err == nil {
 				return nil, embedError("cannot embed " + match + ": in different module")
@@ -167,6 +172,32 @@ func matchEmbed(ctx context.Context, files fs.FS, dir, pattern string) ([]string
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// A globFS has the files that a glob is looked for in. A glob goes through links,
+// those to the directory itself among them, so that a few make any number of names
+// for the same files.
+type globFS struct {
+	ctx   context.Context
+	files fs.FS
+	left  int   // names that may still be read
+	err   error // why no more are; fs.Glob goes over errors
+}
+
+func (g *globFS) Open(name string) (fs.File, error) { return g.files.Open(name) }
+
+func (g *globFS) Stat(name string) (fs.FileInfo, error) { return fs.Stat(g.files, name) }
+
+func (g *globFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if g.err = cmp.Or(g.err, context.Cause(g.ctx)); g.err != nil {
+		return nil, g.err
+	}
+	entries, err := fs.ReadDir(g.files, name)
+	if g.left -= len(entries); g.left < 0 {
+		g.err = fmt.Errorf("more than %d names to compare with", maxZipFiles)
+		return nil, g.err
+	}
+	return entries, err
 }
 
 // badEmbedName reports whether a file of a name cannot be in a module.

@@ -2,6 +2,7 @@ package gomod
 
 import (
 	"archive/zip"
+	"context"
 	gobuild "go/build"
 	"io"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -245,5 +247,24 @@ func TestZipFiles(t *testing.T) {
 		if _, err := zipFiles(write("m@v1.0.0/a.go", name), "m@v1.0.0"); err == nil || !strings.Contains(err.Error(), "malformed zip") {
 			t.Errorf("%s: got %v, want an error", name, err)
 		}
+	}
+}
+
+// Links to the directory itself make a glob match more names than there is memory for.
+func TestMatchEmbedLinks(t *testing.T) {
+	dir := writeFiles(t, "a.txt", "")
+	for i := range 8 {
+		if err := os.Symlink(".", filepath.Join(dir, strconv.Itoa(i))); err != nil {
+			t.Skip("no symbolic links:", err)
+		}
+	}
+	_, err := matchEmbed(t.Context(), os.DirFS(dir), ".", strings.Repeat("*/", 20)+"*")
+	if want := "more than 500000 names to compare with"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := matchEmbed(ctx, os.DirFS(dir), ".", "*"); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
