@@ -21,14 +21,18 @@ import (
 // embedded returns the files that the package p embeds, by their names in its
 // module. https://pkg.go.dev/embed#hdr-Directives
 func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
+	tree := p.named
+	if tree == nil {
+		tree = p.tree.sourceTree
+	}
 	found := make(map[string]bool)
 	for _, name := range p.embeds {
-		src, err := readFile(p.tree.files, path.Join(p.dir, name), maxSource)
+		src, err := readFile(tree.files, path.Join(p.dir, name), maxSource)
 		if err != nil {
 			return nil, err
 		}
 		for _, pattern := range embedPatterns(src) {
-			names, err := matchEmbed(ctx, p.tree.files, p.dir, pattern)
+			names, err := matchEmbed(ctx, tree.files, p.dir, pattern)
 			if err != nil {
 				return nil, fmt.Errorf("%s: pattern %.100s: %w", name, pattern, err)
 			}
@@ -41,7 +45,7 @@ func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
 	}
 	var files []sbom.File
 	for name := range found {
-		f, err := p.tree.files.Open(name)
+		f, err := tree.files.Open(name)
 		if err != nil {
 			return nil, err
 		}

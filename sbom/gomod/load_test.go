@@ -483,6 +483,40 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
+// Files that are named one by one are a package with a name that is none of a package.
+func TestLoadNamedFiles(t *testing.T) {
+	dir := writeFiles(t,
+		"go.mod", "module example.com/a\n\ngo 1.24\n",
+		"a.go", "package a\n\nimport _ \"embed\"\n\n//go:embed a.txt\nvar text string\n",
+		"a.txt", "text",
+		"b.go", "package a\n\nimport _ \"command-line-arguments\"\n",
+	)
+	for _, o := range []Options{
+		{Getenv: getenv(), Packages: []string{"command-line-arguments"}},
+		{Getenv: getenv(), Packages: []string{"b.go"}},
+		{Getenv: getenv()},
+		{ModCache: dir, Packages: []string{"command-line-arguments"}}, // without a toolchain
+		{ModCache: dir, Packages: []string{"b.go"}},
+	} {
+		if d, err := Load(t.Context(), dir, o); err == nil || !strings.Contains(err.Error(), "command-line-arguments") {
+			t.Errorf("%q: got %v, %v, want an error", o.Packages, d, err)
+		}
+	}
+	d, err := Load(t.Context(), dir, Options{Getenv: getenv(), Packages: []string{"a.go"}, Embedded: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Main.Embedded) != 1 || d.Main.Embedded[0].Path != "a.txt" {
+		t.Errorf("embedded files %v, want a.txt", d.Main.Embedded)
+	}
+	if err := os.Remove(filepath.Join(dir, "a.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(t.Context(), dir, Options{Getenv: getenv(), Packages: []string{"a.go"}, Embedded: true}); err == nil || !strings.Contains(err.Error(), "no matching files found") {
+		t.Errorf("got %v, want an error", err)
+	}
+}
+
 func TestLoadDanglingLink(t *testing.T) {
 	dir := writeFiles(t, "go.mod", "module example.com/a\n\ngo 1.24\n", "a.go", "package a\n")
 	link := func(name string) {

@@ -58,7 +58,8 @@ func (l *loader) files(dir string, names []string, t *selector) (*pkg, error) {
 	files = slices.CompactFunc(files, func(a, b *goFile) bool { return a.name == b.name })
 	all := &selector{tags: t.tags, cgo: t.cgo, defaults: t.defaults, allFiles: true}
 	var err error
-	p.source, err = all.scan(l.sources.directory(in), ".", files)
+	p.named = l.sources.directory(in)
+	p.source, err = all.scan(p.named, ".", files)
 	return p, err
 }
 
