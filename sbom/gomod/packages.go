@@ -20,10 +20,9 @@ type pkg struct {
 	root bool   // whether it was asked for
 	tree *tree  // of the module that it is from; nil for files that were named one by one
 	dir  string // in the tree, with slashes; "." is its root
-
-	named *sourceTree // the directory of files that were named one by one, else nil
-
 	test bool   // whether these are the tests of a package, not the package
+
+	named *sourceTree // the directory of files that were named one by one; else nil
 	source
 }
 
