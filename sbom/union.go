@@ -1,7 +1,6 @@
 package sbom
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,8 +19,9 @@ import (
 //   - the properties and the unknown of the Document are those that all of docs
 //     have, and each Target has the others.
 //
-// A component has the packages, embedded files and properties that it has in any
-// of docs, and what is proved of it and known of its requirements in all of them.
+// A component has the packages and embedded files that it has in any of docs in
+// which it has that scope, the properties that it has in any of docs, and what is
+// proved of it and known of its requirements in all of them.
 //
 // It is an error if there are less than two of docs, if one fails
 // [Document.Check] or is a union itself, if they are not about the same main
@@ -57,6 +57,14 @@ func Union(docs map[string]*Document) (*Document, error) {
 		return nil, err
 	}
 
+	scopes := make(map[string]Scope) // of a Ref
+	for _, d := range docs {
+		for _, c := range d.All() {
+			if s, ok := scopes[c.Ref]; !ok || c.Scope.rank() < s.rank() {
+				scopes[c.Ref] = c.Scope
+			}
+		}
+	}
 	u := &Document{Phase: first.Phase}
 	components := make(map[string]*Component)
 	in := make(map[string]map[string]Scope) // of a Ref, by target
@@ -66,11 +74,13 @@ func Union(docs map[string]*Document) (*Document, error) {
 	for _, name := range names {
 		d := docs[name]
 		for _, c := range d.All() {
-			have := components[c.Ref]
-			if have == nil {
-				have = new(*c)
-				have.Packages, have.Embedded, have.Properties = slices.Clone(c.Packages), slices.Clone(c.Embedded), slices.Clone(c.Properties)
-				components[c.Ref] = have
+			c = new(*c)
+			if c.Scope != scopes[c.Ref] {
+				c.Packages, c.Embedded = nil, nil // for another purpose
+			}
+			if have := components[c.Ref]; have == nil {
+				c.Packages, c.Embedded, c.Properties = slices.Clone(c.Packages), slices.Clone(c.Embedded), slices.Clone(c.Properties)
+				components[c.Ref] = c
 				in[c.Ref] = make(map[string]Scope)
 			} else if err := have.join(c); err != nil {
 				fail("%s: %w for %s", c.Ref, err, name)
@@ -92,8 +102,7 @@ func Union(docs map[string]*Document) (*Document, error) {
 	}
 
 	for ref, c := range components {
-		scopes := slices.Collect(maps.Values(in[ref]))
-		c.Scope = slices.MinFunc(scopes, func(a, b Scope) int { return cmp.Compare(a.rank(), b.rank()) })
+		c.Scope = scopes[ref]
 		c.Targets = nil
 		for _, name := range names {
 			if in[ref][name] == c.Scope {

@@ -30,6 +30,9 @@ func pair() (linux, windows *sbom.Document) {
 	windows.Components[0].Packages = []string{".", "x_windows"}
 	linux.Components[0].Embedded = []sbom.File{{Path: "all", Digest: digest(1)}, {Path: "linux", Digest: digest(2)}}
 	windows.Components[0].Embedded = []sbom.File{{Path: "all", Digest: digest(1)}}
+	linux.Components[1].Packages = []string{"."}
+	windows.Components[1].Packages = []string{".", "for/tests"}
+	windows.Components[1].Embedded = []sbom.File{{Path: "for/tests/file", Digest: digest(3)}}
 	windows.Components[1].Scope = sbom.TestOnly
 	windows.Components[1].Requirements = sbom.Unknown
 	windows.Components = windows.Components[:3] // no d
@@ -56,6 +59,7 @@ func TestUnion(t *testing.T) {
 	}
 	want.Components[0].Packages = []string{".", "x_linux", "x_windows"}
 	want.Components[0].Embedded = linux.Components[0].Embedded
+	want.Components[1].Packages = []string{"."} // not what tests need on windows
 	want.Components[1].Targets = []string{"linux/amd64"}
 	want.Components[1].Requirements = sbom.Unknown
 	want.Components[3].Targets = []string{"linux/amd64"}

@@ -165,6 +165,9 @@ func parse(args []string) (*command, error) {
 	for _, p := range private {
 		c.policy.Private = append(c.policy.Private, gomod.PathPattern(p))
 	}
+	if c.why != "" && (c.verify || c.vendor || c.sources || c.binary != "") {
+		return nil, errors.New("-why checks nothing: want it without -verify, -vendor, -sources and -binary")
+	}
 	if c.options.Version != "" && c.vcs {
 		return nil, errors.New("-version or -vcs, not both")
 	}

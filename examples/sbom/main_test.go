@@ -249,6 +249,7 @@ func TestBadInput(t *testing.T) {
 		{name: "two versions", args: []string{"-version", "v1.0.0", "-vcs", dir}, want: "not both"},
 		{name: "vendor of nothing", args: []string{"-vendor", dir}, want: "no vendor directory"},
 		{name: "why nothing", args: []string{"-why", "../x", dir}, want: "malformed module name"},
+		{name: "why and sources", args: []string{"-why", "example.com/lib", "-sources", dir}, want: "-why checks nothing"},
 		{name: "no such binary", args: []string{"-binary", filepath.Join(dir, "gone"), dir}, want: "gone"},
 		{name: "binary that is none", args: []string{"-binary", text, dir}, want: "malformed binary"},
 		{name: "package", args: []string{"-package", "./gone", dir}, want: "gone"},

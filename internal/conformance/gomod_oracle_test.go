@@ -384,6 +384,14 @@ func (a *answers) assemble(o gomod.Options, t gomod.Target) (*sbom.Document, err
 	}
 	if mainModule == nil {
 		d.Main = sbom.Component{Ref: mainName, Name: mainName, Version: o.Version, Scope: sbom.Runtime, Requirements: sbom.Complete}
+		for _, p := range packages {
+			if p.ImportPath != mainName || !o.Embedded {
+				continue
+			}
+			for _, name := range p.EmbedFiles {
+				d.Main.Embedded = append(d.Main.Embedded, sbom.File{Path: name, Digest: hashFile(filepath.Join(p.Dir, name))})
+			}
+		}
 	}
 	d.Main.Type = sbom.Library
 	if isProgram {

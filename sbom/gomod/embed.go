@@ -1,6 +1,7 @@
 package gomod
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"go/ast"
@@ -20,14 +21,18 @@ import (
 // embedded returns the files that the package p embeds, by their names in its
 // module. https://pkg.go.dev/embed#hdr-Directives
 func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
+	tree := p.named
+	if tree == nil {
+		tree = p.tree.sourceTree
+	}
 	found := make(map[string]bool)
 	for _, name := range p.embeds {
-		src, err := readFile(p.tree.files, path.Join(p.dir, name), maxSource)
+		src, err := readFile(tree.files, path.Join(p.dir, name), maxSource)
 		if err != nil {
 			return nil, err
 		}
 		for _, pattern := range embedPatterns(src) {
-			names, err := matchEmbed(ctx, p.tree.files, p.tree.zip, p.dir, pattern)
+			names, err := matchEmbed(ctx, tree.files, p.dir, pattern)
 			if err != nil {
 				return nil, fmt.Errorf("%s: pattern %.100s: %w", name, pattern, err)
 			}
@@ -40,11 +45,11 @@ func (p *pkg) embedded(ctx context.Context) ([]sbom.File, error) {
 	}
 	var files []sbom.File
 	for name := range found {
-		f, err := p.tree.files.Open(name)
+		f, err := tree.files.Open(name)
 		if err != nil {
 			return nil, err
 		}
-		digests, err := hallmark.Hash(f, "sha256")
+		digests, err := hallmark.Hash(&contextReader{ctx, f}, "sha256")
 		f.Close()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -92,9 +97,8 @@ func (e embedError) Error() string { return string(e) }
 
 // matchEmbed returns the files that a pattern in a package's directory matches,
 // by the rules of resolveEmbed in cmd/go/internal/load: a file must be a regular
-// one of the same module, as all in a zip become that are no directories, and
-// hidden ones in a directory need the prefix "all:".
-func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string) ([]string, error) {
+// one of the same module, and hidden ones in a directory need the prefix "all:".
+func matchEmbed(ctx context.Context, files fs.FS, dir, pattern string) ([]string, error) {
 	glob, all := strings.CutPrefix(pattern, "all:")
 	if _, err := path.Match(glob, ""); err != nil || glob == "." || !fs.ValidPath(glob) {
 		return nil, embedError("invalid pattern syntax")
@@ -104,13 +108,16 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 	if err != nil {
 		return nil, err
 	}
-	matches, err := fs.Glob(below, glob)
-	if err != nil {
+	bounded := &globFS{ctx: ctx, files: below, left: maxZipFiles}
+	matches, err := fs.Glob(bounded, glob)
+	if err := cmp.Or(err, bounded.err); err != nil {
 		return nil, err
 	}
-	regular := func(e fs.DirEntry) bool { return e.Type().IsRegular() || zip && !e.IsDir() }
 	var names []string
 	for _, match := range matches {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
 		for d := match; d != "."; d = path.Dir(d) {
 			if _, err := fs.Stat(below, path.Join(d, "go.mod")); err == nil {
 				return nil, embedError("cannot embed " + match + ": in different module")
@@ -124,7 +131,7 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 				return nil, embedError("cannot embed " + match + ": invalid name " + path.Base(d))
 			case d != match && !info.IsDir():
 				return nil, embedError("cannot embed " + match + ": in non-directory " + d)
-			case !info.IsDir() && !regular(fs.FileInfoToDirEntry(info)):
+			case !info.IsDir() && !info.Mode().IsRegular():
 				return nil, embedError("cannot embed irregular file " + match)
 			}
 		}
@@ -152,7 +159,7 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 				if _, err := fs.Stat(below, path.Join(name, "go.mod")); err == nil {
 					return fs.SkipDir
 				}
-			case regular(e):
+			case e.Type().IsRegular():
 				names = append(names, path.Join(dir, name))
 			}
 			return nil
@@ -171,6 +178,32 @@ func matchEmbed(ctx context.Context, files fs.FS, zip bool, dir, pattern string)
 	return slices.Compact(names), nil
 }
 
+// A globFS has the files that a glob is looked for in. A glob goes through links,
+// those to the directory itself among them, so that a few make any number of names
+// for the same files.
+type globFS struct {
+	ctx   context.Context
+	files fs.FS
+	left  int   // names that may still be read
+	err   error // why no more are; fs.Glob goes over errors
+}
+
+func (g *globFS) Open(name string) (fs.File, error) { return g.files.Open(name) }
+
+func (g *globFS) Stat(name string) (fs.FileInfo, error) { return fs.Stat(g.files, name) }
+
+func (g *globFS) ReadDir(name string) ([]fs.DirEntry, error) {
+	if g.err = cmp.Or(g.err, context.Cause(g.ctx)); g.err != nil {
+		return nil, g.err
+	}
+	entries, err := fs.ReadDir(g.files, name)
+	if g.left -= len(entries); g.left < 0 {
+		g.err = fmt.Errorf("more than %d names to compare with", maxZipFiles)
+		return nil, g.err
+	}
+	return entries, err
+}
+
 // badEmbedName reports whether a file of a name cannot be in a module.
 func badEmbedName(name string) bool {
 	switch name {
@@ -178,14 +211,4 @@ func badEmbedName(name string) bool {
 		return true
 	}
 	return module.CheckFilePath(name) != nil
-}
-
-// readFile reads a file of at most limit bytes.
-func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
-	f, err := files.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f, name, limit)
 }

@@ -36,6 +36,10 @@ func (c *sourceCheck) checkGenerate(ctx context.Context, m *mainModule) error {
 		ls := readDirectory(tree.files, dir)
 		fail(ls.err)
 		for _, f := range ls.files {
+			if f.err != nil {
+				fail(f.err)
+				continue
+			}
 			name := path.Join(dir, f.name)
 			src, err := readFile(tree.files, name, maxSource)
 			fail(err)

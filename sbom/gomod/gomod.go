@@ -112,8 +112,9 @@
 //
 // The patterns of private and direct are those that are set when Load runs. One
 // that has a class or an escape in it, or more than 256 bytes, is not told;
-// "withheld" has the name of the property then. No absolute path is in a Document, but for those of libraries that systems have,
-// and unless [BinaryOptions] ask for all.
+// "withheld" has the name of the property then. No absolute path is in a Document,
+// but for those of libraries that systems have, and unless [BinaryOptions] ask for
+// all.
 //
 // # How Load works
 //
@@ -146,10 +147,11 @@
 // sum that the go command recorded at the download must be that of go.sum. Where a
 // module is not extracted, its zip is read. Nothing is compiled, so what only a
 // compiler or linker would refuse is not found: a cycle of imports, an import of a
-// command or of another module's internal package, C files without cgo, the race
-// detector on a system that has none. Test files are read only for
-// [Options.Tests], and where there is no other file. A directory can be asked for
-// if it is in a main module, any other package by its import path.
+// command, of another module's internal package or of a package in the standard
+// library's vendor directory, C files without cgo, the race detector on a system that
+// has none. Test files are read only for [Options.Tests], and where there is no other
+// file. A directory can be asked for if it is in a main module, any other package by
+// its import path.
 //
 // Tools are built for the system that Load runs on, as "go tool" does, and so is
 // the version of the toolchain in a Document the one for that system.

@@ -1,7 +1,6 @@
 package gomod
 
 import (
-	"archive/zip"
 	"context"
 	"errors"
 	"fmt"
@@ -253,7 +252,7 @@ type cachedModule struct {
 
 	files fs.FS
 	err   error
-	zip   *zip.ReadCloser
+	zip   *os.File
 }
 
 // Open is not safe for concurrent use.
@@ -290,14 +289,18 @@ func (m *cachedModule) open() (fs.FS, error) {
 			return os.DirFS(dir), nil
 		}
 	}
-	m.zip, err = zip.OpenReader(download + ".zip")
+	m.zip, err = open(download + ".zip")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, absentError("the module is not in the module cache")
 	}
 	if err != nil {
+		return nil, err
+	}
+	files, err := zipFiles(m.zip, m.path+"@"+m.version)
+	if err != nil {
 		return nil, fmt.Errorf("%s@%s.zip: %w", m.path, m.version, err)
 	}
-	return fs.Sub(m.zip, m.path+"@"+m.version)
+	return files, nil
 }
 
 func (m *cachedModule) close() {

@@ -8,6 +8,7 @@ const (
 	maxHeader   = 16 << 20  // bytes of a Go file up to the end of its imports
 	maxSource   = 128 << 20 // bytes of a Go file of which more is read
 	maxModules  = 20_000    // modules that a binary, a go.mod file or vendor/modules.txt names
+	maxUses     = 5_000     // modules that a go.work file uses
 	maxGraph    = 100_000   // versions of modules in a module graph
 	maxTargets  = 100       // targets of one Document
 	maxPackages = 500_000   // packages of a program

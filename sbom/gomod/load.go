@@ -395,6 +395,15 @@ func (v *variant) document(ctx context.Context, o Options) (*sbom.Document, erro
 	}
 	if parts[mainName] == nil {
 		d.Main = sbom.Component{Ref: mainName, Name: mainName, Version: o.Version, Scope: sbom.Runtime, Requirements: sbom.Complete}
+		for _, p := range v.packages {
+			if p.named == nil || !o.Embedded {
+				continue
+			}
+			var err error
+			if d.Main.Embedded, err = p.embedded(ctx); err != nil {
+				return nil, err
+			}
+		}
 		refs[mainName] = mainName
 		versionFrom = o.VersionFrom
 		d.Unknown = append(d.Unknown, unknownModule)
@@ -543,6 +552,9 @@ func (p *pkg) module() string {
 // inModule returns the directory of p in its module. In vendor, directories are
 // those of import paths.
 func (p *pkg) inModule() string {
+	if p.tree == nil {
+		return "."
+	}
 	return path.Clean(strings.TrimPrefix(p.path[len(p.tree.module.Path):], "/"))
 }
 

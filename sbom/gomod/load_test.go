@@ -290,6 +290,7 @@ func TestLoadErrors(t *testing.T) {
 		"badsum/go.sum", "\nexample.com/x v1.0.0\n",
 		"badsum/main.go", "package main\n\nfunc main() {}\n",
 		"bad.work", "go 1.25.0\n\nuse\n",
+		"many.work", "go 1.25.0\n\nuse (\n"+strings.Repeat("\t./ok\n", maxUses+1)+")\n",
 		"twice.work", "go 1.25.0\n\nuse ./ok\n\nuse ./ok/.\n",
 		"gone/go.mod", "module example.com/gone\n\ngo 1.25.0\n\nrequire example.com/x v1.0.0\n\nreplace example.com/x => ../none\n",
 		"gone/main.go", "package main\n\nimport _ \"example.com/x\"\n\nfunc main() {}\n",
@@ -315,6 +316,7 @@ func TestLoadErrors(t *testing.T) {
 		{"-modfile", "ok", Options{Getenv: getenv("GOFLAGS=-modfile=x.mod")}, []string{"-modfile, which is not supported"}},
 		{"malformed go.sum", "badsum", Options{Getenv: getenv()}, []string{"malformed go.sum", "go.sum:2", "2 fields"}},
 		{"malformed go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "bad.work"))}, []string{"malformed go.work", "bad.work:3"}},
+		{"many modules in go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "many.work"))}, []string{"it uses 5001 modules, want at most 5000"}},
 		{"a module twice in go.work", "ok", Options{Getenv: getenv("GOWORK=" + filepath.Join(dir, "twice.work"))}, []string{"appears several times"}},
 		{"replaced by nothing", "gone", Options{Getenv: getenv()}, []string{"example.com/x@v1.0.0", "replaced by a directory", "no such file"}},
 		{"no go.mod", "nomod", Options{Getenv: getenv()}, []string{"no go.mod in"}},
@@ -481,4 +483,58 @@ func BenchmarkLoad(b *testing.B) {
 			goCommand(b, ".", o.Getenv, "list", "-deps", "-json=ImportPath,Module,Standard,Imports", "-buildvcs=false", ".")
 		}
 	})
+}
+
+// Files that are named one by one are a package with a name that is none of a package.
+func TestLoadNamedFiles(t *testing.T) {
+	dir := writeFiles(t,
+		"go.mod", "module example.com/a\n\ngo 1.24\n",
+		"a.go", "package a\n\nimport _ \"embed\"\n\n//go:embed a.txt\nvar text string\n",
+		"a.txt", "text",
+		"b.go", "package a\n\nimport _ \"command-line-arguments\"\n",
+	)
+	for _, o := range []Options{
+		{Getenv: getenv(), Packages: []string{"command-line-arguments"}},
+		{Getenv: getenv(), Packages: []string{"b.go"}},
+		{Getenv: getenv()},
+		{ModCache: dir, Packages: []string{"command-line-arguments"}}, // without a toolchain
+		{ModCache: dir, Packages: []string{"b.go"}},
+	} {
+		if d, err := Load(t.Context(), dir, o); err == nil || !strings.Contains(err.Error(), "command-line-arguments") {
+			t.Errorf("%q: got %v, %v, want an error", o.Packages, d, err)
+		}
+	}
+	d, err := Load(t.Context(), dir, Options{Getenv: getenv(), Packages: []string{"a.go"}, Embedded: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Main.Embedded) != 1 || d.Main.Embedded[0].Path != "a.txt" {
+		t.Errorf("embedded files %v, want a.txt", d.Main.Embedded)
+	}
+	if err := os.Remove(filepath.Join(dir, "a.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(t.Context(), dir, Options{Getenv: getenv(), Packages: []string{"a.go"}, Embedded: true}); err == nil || !strings.Contains(err.Error(), "no matching files found") {
+		t.Errorf("got %v, want an error", err)
+	}
+}
+
+func TestLoadDanglingLink(t *testing.T) {
+	dir := writeFiles(t, "go.mod", "module example.com/a\n\ngo 1.24\n", "a.go", "package a\n")
+	link := func(name string) {
+		if err := os.Symlink("nowhere", filepath.Join(dir, name)); err != nil {
+			t.Skip("no symbolic links:", err)
+		}
+	}
+	o := Options{Getenv: getenv(), Targets: []Target{{GOOS: "linux", GOARCH: "amd64"}}}
+	// Editors leave such links behind.
+	link(".#a.go")
+	link("b_windows.go")
+	if _, err := Load(t.Context(), dir, o); err != nil {
+		t.Error(err)
+	}
+	link("c.go")
+	if _, err := Load(t.Context(), dir, o); err == nil || !strings.Contains(err.Error(), "c.go: no such file") {
+		t.Errorf("got %v, want an error", err)
+	}
 }

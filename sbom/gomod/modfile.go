@@ -95,6 +95,9 @@ func readMains(dir string, s *settings) (*mains, error) {
 		if ms.work.replace, err = replaceMap(f.Replace); err != nil {
 			return nil, fmt.Errorf("go.work: %w", err)
 		}
+		if n := len(f.Use); n > maxUses {
+			return nil, fmt.Errorf("malformed go.work: it uses %d modules, want at most %d", n, maxUses)
+		}
 		for _, u := range f.Use {
 			d := filepath.FromSlash(u.Path)
 			if !filepath.IsAbs(d) {
@@ -128,7 +131,7 @@ func readMains(dir string, s *settings) (*mains, error) {
 		}
 		ms.list = append(ms.list, m)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := faults(errs); err != nil {
 		return nil, err
 	}
 	return ms, ms.checkReplaces()

@@ -21,6 +21,8 @@ type pkg struct {
 	tree *tree  // of the module that it is from; nil for files that were named one by one
 	dir  string // in the tree, with slashes; "." is its root
 	test bool   // whether these are the tests of a package, not the package
+
+	named *sourceTree // the directory of files that were named one by one; else nil
 	source
 }
 
@@ -238,7 +240,7 @@ func (l *loader) load(ctx context.Context, dir string, patterns []string, t *sel
 	}
 	spread(ctx, slices.Clone(first), func(p *pkg) []*pkg {
 		sources := []*pkg{p}
-		if p.path != commandLine {
+		if p.named == nil {
 			var err error
 			if p.tree, p.dir, err = l.resolve(ctx, p.path); err != nil {
 				fail(p, err)
@@ -275,6 +277,10 @@ func (l *loader) load(ctx context.Context, dir string, patterns []string, t *sel
 				if by == "" || p.path < by {
 					importers[path] = p.path // the same one in each run
 				}
+				if path == commandLine {
+					failures[path] = l.notFound(path) // it is a name for files, not for a package
+					continue
+				}
 				if _, isRoot := known[path]; ok || isRoot {
 					continue
 				}
@@ -307,13 +313,13 @@ func (l *loader) load(ctx context.Context, dir string, patterns []string, t *sel
 	}
 	var list []*pkg
 	for _, p := range known {
-		if p.tree != nil || p.path == commandLine {
+		if p.tree != nil || p.named != nil {
 			list = append(list, p)
 		}
 	}
 	slices.SortFunc(list, func(a, b *pkg) int { return cmp.Compare(a.path, b.path) })
 	for _, p := range first {
-		if p.tree == nil && p.path != commandLine {
+		if p.tree == nil && p.named == nil {
 			return nil, fmt.Errorf("package %s is of the standard library, not of a module", p.path)
 		}
 	}

@@ -43,8 +43,8 @@ func (l *loader) files(dir string, names []string, t *selector) (*pkg, error) {
 		file := absolutePath(dir, name)
 		if fi, err := os.Stat(file); err != nil {
 			return nil, err
-		} else if fi.IsDir() {
-			return nil, fmt.Errorf("%s: is a directory, want a Go file", name)
+		} else if !fi.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s: not a regular file, want a Go file", name)
 		}
 		if in == "" {
 			in = filepath.Dir(file)
@@ -58,7 +58,8 @@ func (l *loader) files(dir string, names []string, t *selector) (*pkg, error) {
 	files = slices.CompactFunc(files, func(a, b *goFile) bool { return a.name == b.name })
 	all := &selector{tags: t.tags, cgo: t.cgo, defaults: t.defaults, allFiles: true}
 	var err error
-	p.source, err = all.scan(l.sources.directory(in), ".", files)
+	p.named = l.sources.directory(in)
+	p.source, err = all.scan(p.named, ".", files)
 	return p, err
 }
 

@@ -36,9 +36,13 @@ type Places struct {
 // toolchain has, and by go.mod and go.work. An empty dir is for binaries, of which
 // no directory is known.
 //
-// It is an error if nothing tells where the module cache or GOPATH is, or names a
-// directory that is not absolute, and if Load would not read go.mod or go.work.
+// It is an error if getenv is nil, if nothing tells where the module cache or GOPATH
+// is, or names a directory that is not absolute, and if Load would not read go.mod or
+// go.work.
 func Locate(dir string, getenv func(string) string) (*Places, error) {
+	if getenv == nil {
+		return nil, errors.New("gomod: locate: getenv is nil")
+	}
 	p, err := locate(dir, getenv)
 	if err != nil {
 		return nil, fmt.Errorf("gomod: %w", err)

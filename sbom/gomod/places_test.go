@@ -67,6 +67,9 @@ func TestLocateModules(t *testing.T) {
 	if want := map[string]string{"example.com/app": app}; p.Root != app || !reflect.DeepEqual(p.Modules, want) {
 		t.Errorf("without the workspace: got %+v", p)
 	}
+	if _, err := Locate("", nil); err == nil {
+		t.Error("no getenv: no error")
+	}
 	if _, err := Locate(t.TempDir(), getenv()); err == nil || !strings.Contains(err.Error(), "no go.mod") {
 		t.Errorf("no module: %v", err)
 	}

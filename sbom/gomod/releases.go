@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -184,7 +183,7 @@ func latestKnown(modCache, modulePath string) (string, error) {
 		return "", err
 	}
 	name := path.Join("cache/download", escaped, "@v")
-	dir, err := os.Open(filepath.Join(modCache, filepath.FromSlash(name)))
+	dir, err := open(filepath.Join(modCache, filepath.FromSlash(name)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

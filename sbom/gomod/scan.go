@@ -237,7 +237,7 @@ type goFile struct {
 
 	once   sync.Once
 	header *header
-	err    error
+	err    error // also, from the beginning, of what is no regular file
 }
 
 // readDirectory lists a directory. One that does not exist has nothing, and
@@ -258,20 +258,24 @@ func readDirectory(files fs.FS, dir string) *directory {
 		if !strings.HasSuffix(name, ".go") {
 			continue
 		}
+		f := &goFile{name: name}
 		mode := e.Type()
 		if mode&fs.ModeSymlink != 0 {
-			fi, err := fs.Stat(files, path.Join(dir, name))
-			if err != nil {
-				continue // as in the go command
+			var fi fs.FileInfo
+			if fi, f.err = fs.Stat(files, path.Join(dir, name)); f.err == nil {
+				mode = fi.Mode()
 			}
-			mode = fi.Mode()
 		}
-		if !mode.IsRegular() {
+		switch {
+		case mode.IsDir():
 			continue
+		case mode.IsRegular():
+			d.isGo = true
+		case f.err == nil:
+			f.err = fmt.Errorf("%s: not a regular file", name) // a named pipe would keep its reader waiting
 		}
-		d.isGo = true
 		if name[0] != '_' && name[0] != '.' {
-			d.files = append(d.files, &goFile{name: name})
+			d.files = append(d.files, f)
 		}
 	}
 	return d
@@ -650,14 +654,37 @@ func validImport(path string) bool {
 	return path != ""
 }
 
+// open opens a file. A named pipe is refused: who opens it waits for somebody
+// who writes.
+func open(file string) (*os.File, error) {
+	fi, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if fi.Mode()&fs.ModeNamedPipe != 0 {
+		return nil, fmt.Errorf("%s: a named pipe, want a file", file)
+	}
+	return os.Open(file)
+}
+
 // readBounded reads a file of at most limit bytes.
 func readBounded(file string, limit int64) ([]byte, error) {
-	f, err := os.Open(file)
+	f, err := open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	return readAll(f, file, limit)
+}
+
+// readFile is readBounded for a regular file of a tree.
+func readFile(files fs.FS, name string, limit int64) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f, name, limit)
 }
 
 // readAll reads what is in the file of a name, of at most limit bytes.

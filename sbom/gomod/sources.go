@@ -1,11 +1,13 @@
 package gomod
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -40,7 +42,6 @@ type sources struct {
 // A sourceTree has the files of one module.
 type sourceTree struct {
 	files fs.FS
-	zip   bool // whether they are in a zip
 	dirs  once[string, *directory]
 
 	// Of a module that is kept in a Cache:
@@ -70,22 +71,17 @@ func (s *sources) directory(dir string) *sourceTree {
 // module returns the tree of a module that has a sum, in the directory that the
 // module cache has extracted it to or, if zip is not empty, in its zip.
 func (s *sources) module(m, sum, dir, zipFile string) (*sourceTree, error) {
-	return s.trees.do(dir, func() (*sourceTree, error) {
+	return s.trees.do(cmp.Or(zipFile, dir), func() (*sourceTree, error) {
 		t := &sourceTree{files: os.DirFS(dir), sum: sum}
 		if zipFile != "" {
-			f, err := os.Open(zipFile)
+			f, err := open(zipFile)
 			if err != nil {
 				return nil, err
 			}
 			s.mu.Lock()
 			s.zips = append(s.zips, f)
 			s.mu.Unlock()
-			z, err := openZip(f)
-			if err != nil {
-				return nil, err
-			}
-			t.zip = true
-			if t.files, err = fs.Sub(z, m); err != nil {
+			if t.files, err = zipFiles(f, m); err != nil {
 				return nil, err
 			}
 		}
@@ -126,7 +122,7 @@ func (t *sourceTree) keep(c Cache) error {
 		t.kept = make(map[string]keptDirectory)
 	}
 	for dir, e := range t.dirs.m {
-		if e.v == nil || e.v.err != nil {
+		if e.v == nil || e.v.err != nil || slices.ContainsFunc(e.v.files, func(f *goFile) bool { return f.err != nil }) {
 			delete(t.kept, dir)
 			continue
 		}
@@ -163,7 +159,7 @@ func (t *sourceTree) list(dir string) *directory {
 // read returns the header of a file in a directory of the tree.
 func (t *sourceTree) read(dir string, f *goFile) (*header, error) {
 	f.once.Do(func() {
-		if f.header == nil {
+		if f.header == nil && f.err == nil {
 			t.more.Store(true)
 			f.header, f.err = readHeader(t.files, path.Join(dir, f.name))
 		}

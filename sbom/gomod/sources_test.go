@@ -2,13 +2,16 @@ package gomod
 
 import (
 	"archive/zip"
+	"context"
 	gobuild "go/build"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -189,9 +192,79 @@ func TestMatchEmbed(t *testing.T) {
 		{"bad", "invalid name"},
 		{"link", "cannot embed irregular file link"},
 	} {
-		got, err := matchEmbed(t.Context(), files, false, "p", tt.pattern)
+		got, err := matchEmbed(t.Context(), files, "p", tt.pattern)
 		if text := strings.Join(got, " "); err == nil && text != tt.want || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %q, %v, want %s", tt.pattern, got, err, tt.want)
 		}
+	}
+}
+
+// In a zip, the go command looks at names and not at modes: what is a link or a
+// directory there is a file when it is extracted.
+func TestZipFiles(t *testing.T) {
+	write := func(names ...string) *os.File {
+		t.Helper()
+		f, err := os.Create(filepath.Join(t.TempDir(), "m.zip"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		w := zip.NewWriter(f)
+		for _, name := range names {
+			h := &zip.FileHeader{Name: name}
+			switch path.Base(name) {
+			case "link.go":
+				h.SetMode(fs.ModeSymlink)
+			case "dir.go":
+				h.SetMode(fs.ModeDir)
+			case "pipe.go":
+				h.SetMode(fs.ModeNamedPipe)
+			}
+			if _, err := w.CreateHeader(h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	files, err := zipFiles(write("m@v1.0.0/", "m@v1.0.0/a/", "m@v1.0.0/a/link.go", "m@v1.0.0/a/dir.go", "m@v1.0.0/a/pipe.go"), "m@v1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range readDirectory(files, "a").files {
+		if _, err := readFile(files, "a/"+f.name, 1); err != nil {
+			t.Error(err)
+		}
+		got = append(got, f.name)
+	}
+	if want := "dir.go link.go pipe.go"; strings.Join(got, " ") != want {
+		t.Errorf("Go files %s, want %s", got, want)
+	}
+	for _, name := range []string{"x.go", "m@v1.0.0", "m@v1.0.00/x.go", "m@v1.0.0//x.go", "m@v1.0.0/../x.go", "m@v1.0.0/a/../x.go", "/m@v1.0.0/x.go", `m@v1.0.0/a\x.go`} {
+		if _, err := zipFiles(write("m@v1.0.0/a.go", name), "m@v1.0.0"); err == nil || !strings.Contains(err.Error(), "malformed zip") {
+			t.Errorf("%s: got %v, want an error", name, err)
+		}
+	}
+}
+
+// Links to the directory itself make a glob match more names than there is memory for.
+func TestMatchEmbedLinks(t *testing.T) {
+	dir := writeFiles(t, "a.txt", "")
+	for i := range 8 {
+		if err := os.Symlink(".", filepath.Join(dir, strconv.Itoa(i))); err != nil {
+			t.Skip("no symbolic links:", err)
+		}
+	}
+	_, err := matchEmbed(t.Context(), os.DirFS(dir), ".", strings.Repeat("*/", 20)+"*")
+	if want := "more than 500000 names to compare with"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := matchEmbed(ctx, os.DirFS(dir), ".", "*"); err != context.Canceled {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }

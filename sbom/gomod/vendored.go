@@ -384,7 +384,6 @@ func (l *loader) vendoredModules(sums *goSums) ([]*vendored, error) {
 // An upstream is the files of a module that is vendored.
 type upstream struct {
 	files  fs.FS
-	zip    bool // whether all that is no directory is a regular file, as the go command extracts it
 	digest func(name string) ([sha256.Size]byte, error)
 }
 
@@ -405,7 +404,7 @@ func (m *vendored) expect(h *hasher, goVersion string) error {
 		}
 		h.reset()
 		files := os.DirFS(m.dir)
-		return m.vendor(h.ctx, goVersion, upstream{files, false, func(name string) (digest [sha256.Size]byte, err error) {
+		return m.vendor(h.ctx, goVersion, upstream{files, func(name string) (digest [sha256.Size]byte, err error) {
 			if digest, ok := h.lines[name]; ok {
 				return digest, nil
 			}
@@ -437,20 +436,9 @@ func (m *vendored) expect(h *hasher, goVersion string) error {
 	defer f.Close()
 	if inZip {
 		// The directory is not looked at: vendor does not depend on it.
-		z, err := openZip(f)
-		if err != nil {
+		if up.files, err = zipFiles(f, prefix); err != nil {
 			return m.failed("its zip", err)
 		}
-		for _, file := range z.File {
-			// https://go.dev/ref/mod#zip-path-size-constraints
-			if name, ok := strings.CutPrefix(file.Name, prefix+"/"); !ok || strings.Contains(name, `\`) || !fs.ValidPath(strings.TrimSuffix(name, "/")) {
-				return m.failed("its zip", fmt.Errorf("malformed zip: %q is no name of a file of the module", file.Name))
-			}
-		}
-		if up.files, err = fs.Sub(z, prefix); err != nil {
-			return m.failed("its zip", err)
-		}
-		up.zip = true
 		return m.vendor(h.ctx, goVersion, up)
 	}
 	inDir, err := m.cached.hashDir(h)
@@ -507,13 +495,13 @@ func (m *vendored) vendor(ctx context.Context, goVersion string, up upstream) er
 				continue
 			}
 			isTest := strings.HasSuffix(base, "_test.go")
-			copied, optional := up.regular(e) && !isTest, false
+			copied, optional := e.Type().IsRegular() && !isTest, false
 			if base == "go.mod" || base == "go.sum" {
 				copied = copied && compareGo(goVersion, "1.17") < 0
 			}
 			if strings.HasSuffix(base, ".go") && (!isTest || compareGo(goVersion, "1.22") < 0) {
 				// A link is not copied, but what it embeds is.
-				if fi, err := fs.Stat(up.files, name); !up.regular(e) && (err != nil || !fi.Mode().IsRegular()) {
+				if fi, err := fs.Stat(up.files, name); !e.Type().IsRegular() && (err != nil || !fi.Mode().IsRegular()) {
 					continue
 				}
 				g, err := readVendored(up.files, name, &buf)
@@ -544,7 +532,7 @@ func (m *vendored) vendor(ctx context.Context, goVersion string, up upstream) er
 				return m.failed(d, err)
 			}
 			for _, e := range entries {
-				if up.regular(e) && isMetadata(e.Name()) {
+				if e.Type().IsRegular() && isMetadata(e.Name()) {
 					if err := add(path.Join(d, e.Name()), false); err != nil {
 						return err
 					}
@@ -565,12 +553,6 @@ func (m *vendored) vendor(ctx context.Context, goVersion string, up upstream) er
 		}
 	}
 	return nil
-}
-
-// regular reports whether the go command copies a file, and does not pass it over as
-// it does a link.
-func (up upstream) regular(e fs.DirEntry) bool {
-	return e.Type().IsRegular() || up.zip && !e.IsDir()
 }
 
 // isMetadata reports whether a file is copied from a directory above a package, by
@@ -671,7 +653,7 @@ func parseVendored(data []byte) vendoredGo {
 func (up upstream) embedded(ctx context.Context, dir string, patterns []string) ([]string, error) {
 	var all []string
 	for _, pattern := range patterns {
-		names, err := matchEmbed(ctx, up.files, up.zip, dir, pattern)
+		names, err := matchEmbed(ctx, up.files, dir, pattern)
 		if _, ok := errors.AsType[embedError](err); ok {
 			return nil, nil
 		}

@@ -290,7 +290,7 @@ func (v *verification) recompute(h *hasher, o VerifyOptions) error {
 // hashZip hashes the module's zip, if there is one, and returns it, open.
 func (v *verification) hashZip(h *hasher) (f *os.File, ok bool, err error) {
 	name := "cache/download/" + v.file + ".zip"
-	f, err = os.Open(v.zip)
+	f, err = open(v.zip)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
@@ -350,7 +350,7 @@ func (v *verification) failed(file string, err error) error {
 
 // goModSum returns the sum of a go.mod file, or "" if it is not there.
 func goModSum(name string) (string, error) {
-	f, err := os.Open(name)
+	f, err := open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}
@@ -455,6 +455,30 @@ func openZip(f *os.File) (*zip.Reader, error) {
 		return nil, fmt.Errorf("malformed zip: %d files, want at most %d", n, maxZipFiles)
 	}
 	return z, nil
+}
+
+// zipFiles returns the files of a module in a zip, where their names begin with
+// prefix ("example.com/m@v1.2.3"), as the go command extracts them: what is no
+// directory by its name becomes a regular file, whatever its mode says, and names
+// that no file of a module can have are an error.
+//
+// https://go.dev/ref/mod#zip-path-size-constraints
+func zipFiles(f *os.File, prefix string) (fs.FS, error) {
+	z, err := openZip(f)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range z.File {
+		name, ok := strings.CutPrefix(file.Name, prefix+"/")
+		name, isDir := strings.CutSuffix(name, "/")
+		if !ok || strings.Contains(name, `\`) || !fs.ValidPath(name) && file.Name != prefix+"/" {
+			return nil, fmt.Errorf("malformed zip: %q is no name of a file of the module", file.Name)
+		}
+		if !isDir {
+			file.SetMode(0o444)
+		}
+	}
+	return fs.Sub(z, prefix)
 }
 
 // dir hashes the files of the module in a directory, whose names in a zip would

@@ -347,7 +347,7 @@ func (v *variant) whyOtherTarget(ctx context.Context, roots []*pkg, r *Reason) b
 				continue
 			}
 			h, err := p.tree.read(p.dir, f)
-			if err != nil || h.Broken != "" || !meetsAny(h.Constraints) {
+			if err != nil || h.Broken != "" || h.Name == "documentation" || !meetsAny(h.Constraints) {
 				continue
 			}
 			forTarget := v.selector.matchName(f.name) && v.selector.meets(h.Constraints) && (v.selector.cgo || !slices.Contains(h.Imports, "C"))

@@ -54,6 +54,7 @@ replace (
 )
 `),
 		"app/main.go", "package main\n\nimport (\n\t_ \"example.com/a\"\n\t_ \"example.com/forked\"\n\t_ \"fmt\"\n)\n\nfunc main() {}\n",
+		"app/doc.go", "package documentation\n\nimport _ \"example.com/unused\"\n", // which go build passes over
 		"app/main_test.go", "package main\n\nimport _ \"example.com/tested/x\"\n",
 		"app/x_windows.go", "package main\n\nimport _ \"example.com/windows\"\n",
 		"a/go.mod", module("a", "\nrequire example.com/b v1.0.0\n"),
