@@ -327,6 +327,9 @@ func (c *command) load(ctx context.Context, progress *cli.Progress) (*sbom.Docum
 	if err != nil {
 		return nil, err
 	}
+	if len(doc.Targets) != len(inside.Targets) {
+		return nil, fmt.Errorf("-binary %s is for %d targets, and the document for %d", c.binary, max(1, len(inside.Targets)), max(1, len(doc.Targets)))
+	}
 	if err := gomod.Reconcile(doc, inside); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return nil, cli.ErrFindings

@@ -224,6 +224,10 @@ func TestBadInput(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "")
 	dir := module(t)
 	text := write(t, t.TempDir(), "notes.txt", "no binary")
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
@@ -251,6 +255,7 @@ func TestBadInput(t *testing.T) {
 		{name: "why nothing", args: []string{"-why", "../x", dir}, want: "malformed module name"},
 		{name: "why and sources", args: []string{"-why", "example.com/lib", "-sources", dir}, want: "-why checks nothing"},
 		{name: "no such binary", args: []string{"-binary", filepath.Join(dir, "gone"), dir}, want: "gone"},
+		{name: "binary for one of two", args: []string{"-binary", binary, "-target", "linux/amd64", "-target", "windows/amd64", dir}, want: "is for 1 targets, and the document for 2"},
 		{name: "binary that is none", args: []string{"-binary", text, dir}, want: "malformed binary"},
 		{name: "package", args: []string{"-package", "./gone", dir}, want: "gone"},
 		{name: "distribution alone", args: []string{"-distribution", "https://modules.example", dir}, want: "-distribution is for -verify"},

@@ -147,11 +147,11 @@
 // sum that the go command recorded at the download must be that of go.sum. Where a
 // module is not extracted, its zip is read. Nothing is compiled, so what only a
 // compiler or linker would refuse is not found: a cycle of imports, an import of a
-// command, of another module's internal package or of a package in the standard
-// library's vendor directory, C files without cgo, the race detector on a system that
-// has none. Test files are read only for [Options.Tests], and where there is no other
-// file. A directory can be asked for if it is in a main module, any other package by
-// its import path.
+// command or of another module's internal package, C files without cgo, the race
+// detector on a system that has none. Test files are read only for
+// [Options.Tests], and where there is no other file; imports of files that are
+// package documentation are not. A directory can be asked for if it is in a main
+// module, any other package by its import path.
 //
 // Tools are built for the system that Load runs on, as "go tool" does, and so is
 // the version of the toolchain in a Document the one for that system.

@@ -72,6 +72,9 @@ func (l *loader) resolve(ctx context.Context, importPath string) (t *tree, dir s
 	if err := module.CheckImportPath(importPath); err != nil {
 		return nil, "", err
 	}
+	if strings.HasPrefix(importPath, "vendor/") {
+		return nil, "", errors.New("a package that the standard library has a copy of is imported by its own path")
+	}
 	var found []string // where it is, for errors
 	std := l.standard(importPath)
 	guessed := std && l.settings.std == ""

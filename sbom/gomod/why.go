@@ -91,7 +91,8 @@ func (r *Reason) String() string {
 // systems need a package is OtherTarget even where the module cache does not have
 // it; what other modules the cache lacks might import is not known.
 //
-// Errors are those of Load, and a name that is none of a module.
+// Errors are those of Load, and a name that is none of a module, or the
+// toolchain's.
 func Why(ctx context.Context, dir string, o Options, name string) (*Reason, error) {
 	if o.Getenv == nil && o.ModCache == "" {
 		return nil, errors.New("gomod: Options.Getenv is nil, and Options.ModCache is empty")
@@ -123,7 +124,11 @@ func parseName(name string) (modulePath, version string, err error) {
 		version, verr = url.PathUnescape(version)
 		err = cmp.Or(perr, verr)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case modulePath == "go" || modulePath == "toolchain" || modulePath == toolchainName:
+		err = errors.New("it is the toolchain, and not a module of the program")
+	default:
 		err = module.CheckImportPath(modulePath)
 	}
 	if err != nil {
@@ -224,9 +229,11 @@ func (v *variant) why(ctx context.Context, modulePath, version string) (*Reason,
 			return r, nil
 		}
 	}
-	if v.whyOtherTarget(ctx, roots, r) {
+	if other, err := v.whyOtherTarget(ctx, roots, r); err != nil {
+		return nil, err
+	} else if other {
 		r.Standing = OtherTarget
-		return r, context.Cause(ctx)
+		return r, nil
 	}
 
 	g, err := v.fullGraph(ctx)
@@ -329,7 +336,7 @@ func chain(parent map[string]string, at string) []string {
 
 // whyOtherTarget reports whether the module is imported for any target, and sets
 // the chain and the file that is not for this one.
-func (v *variant) whyOtherTarget(ctx context.Context, roots []*pkg, r *Reason) bool {
+func (v *variant) whyOtherTarget(ctx context.Context, roots []*pkg, r *Reason) (bool, error) {
 	type found struct{ by, file string }
 	parent := make(map[string]string)
 	files := make(map[string]found)
@@ -340,8 +347,14 @@ func (v *variant) whyOtherTarget(ctx context.Context, roots []*pkg, r *Reason) b
 			parent[p.path] = ""
 		}
 	}
-	for ; len(queue) > 0 && ctx.Err() == nil && len(parent) < maxPackages; queue = queue[1:] {
+	for ; len(queue) > 0; queue = queue[1:] {
 		p := queue[0]
+		if err := context.Cause(ctx); err != nil {
+			return false, err
+		}
+		if len(parent) > maxPackages {
+			return false, fmt.Errorf("more than %d packages for all targets", maxPackages)
+		}
 		for _, f := range p.tree.list(p.dir).files {
 			if strings.HasSuffix(f.name, "_test.go") {
 				continue
@@ -373,13 +386,13 @@ func (v *variant) whyOtherTarget(ctx context.Context, roots []*pkg, r *Reason) b
 							r.File = path.Join(f.by, f.file)
 						}
 					}
-					return true
+					return true, nil
 				}
 				queue = append(queue, q)
 			}
 		}
 	}
-	return false
+	return false, nil
 }
 
 // requirements returns a shortest chain of modules from a main module to the

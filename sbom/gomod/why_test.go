@@ -121,7 +121,7 @@ func TestWhy(t *testing.T) {
 	if r, err := Why(t.Context(), filepath.Join(dir, "app"), o, "example.com/windows"); err != nil || r.Standing != Linked {
 		t.Errorf("with windows: %v, %v", r, err)
 	}
-	for _, name := range []string{"", "../a", "pkg:golang/%zz", "example.com/\x00"} {
+	for _, name := range []string{"", "../a", "pkg:golang/%zz", "go", "pkg:golang/golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64", "example.com/\x00"} {
 		if r, err := Why(t.Context(), filepath.Join(dir, "app"), o, name); err == nil || !strings.Contains(err.Error(), "malformed module name") {
 			t.Errorf("%q: %v, %v", name, r, err)
 		}
