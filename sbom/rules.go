@@ -58,11 +58,11 @@ type Rules struct {
 	Producers []PartyRule // who made components
 	Suppliers []PartyRule // who the user has them from
 
-	Licenses   []LicenseRule
-	Support    []SupportRule
-	Gaps       []GapRule
-	References []ReferenceRule
-	Properties []PropertyRule
+	Licenses   []LicenseRule   // under which licence they are taken to be
+	Support    []SupportRule   // how far and until when they are supported
+	Gaps       []GapRule       // what is not known of them, or not told
+	References []ReferenceRule // where something is about them
+	Properties []PropertyRule  // further facts
 
 	// Components are in the artifact, or needed with it, and not known to the
 	// source of the Document; a library in C for instance. The other rules are
@@ -75,13 +75,13 @@ type Rules struct {
 
 // A PartyRule says who made or supplies components.
 type PartyRule struct {
-	Prefix string
-	Party  Party
+	Prefix string // of which components; see [Rules]
+	Party  Party  // it must say something
 }
 
 // A LicenseRule concludes a licence of components.
 type LicenseRule struct {
-	Prefix string
+	Prefix string // of which components; see [Rules]
 
 	// Expression is the conclusion, as [Licenses] has it.
 	Expression string
@@ -99,27 +99,27 @@ type LicenseRule struct {
 
 // A SupportRule says how far components are supported.
 type SupportRule struct {
-	Prefix  string
+	Prefix  string    // of which components; see [Rules]
 	Support string    // as [Component.Support]; may be empty if there is an Until
 	Until   time.Time // zero if nobody says
 }
 
 // A GapRule says of something that it is not known of components, or not told.
 type GapRule struct {
-	Prefix string
-	Gap    Gap
+	Prefix string // of which components; see [Rules]
+	Gap    Gap    // not applied to those that have the element
 }
 
 // A ReferenceRule says where something is about components.
 type ReferenceRule struct {
-	Prefix    string
-	Reference Reference
+	Prefix    string    // of which components; see [Rules]
+	Reference Reference // its Type and URL must not be empty
 }
 
 // A PropertyRule is a named fact of components.
 type PropertyRule struct {
-	Prefix   string
-	Property Property
+	Prefix   string   // of which components; see [Rules]
+	Property Property // its Name must not begin with "rule:"
 }
 
 // An Outcome is what became of a rule.
