@@ -117,16 +117,11 @@ type Subject struct {
 	Stamp    sbom.Stamp
 	Format   sbom.Format // of the document that it is or will be
 
-	// New says that Document is to be written by this module. It then has an
-	// identifier, made of its content, and says of every list of requirements
-	// how complete it is; in SPDX 2 each unknown value is NOASSERTION. Of a
-	// Document that was read, only what was in it counts.
+	// New says that Document is to be written by this module. Then each value
+	// that SPDX 2 must have and that is not known is NOASSERTION, and of every
+	// list of requirements it is said how complete it is. Of a Document that was
+	// read only what was in it counts.
 	New bool
-
-	// ID is the identifier of a document that was read, if its Remainder does
-	// not have it: the serial number of CycloneDX, the namespace of SPDX 2 or
-	// the spdxId of SPDX 3.
-	ID string
 
 	// Signed says that a signature of the document's author is with it, in an
 	// envelope or a file of its own.

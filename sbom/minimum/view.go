@@ -2,6 +2,7 @@ package minimum
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"path"
@@ -48,6 +49,10 @@ type view struct {
 	family   family
 	requires map[string]bool // the Refs of which an edge leads to something other than a file
 	related  map[string]bool // the Refs at the ends of such edges
+
+	// told reports whether the document says of the requirements of a component
+	// that they are not known to be all there.
+	told func(ref string) bool
 }
 
 func newView(s Subject) *view {
@@ -72,11 +77,51 @@ func newView(s Subject) *view {
 			continue
 		}
 		v.related[e.From], v.related[e.To] = true, true
-		if e.Kind == sbom.Linked {
+		switch e.Kind {
+		case sbom.ForTests, sbom.ForTools, sbom.Declared:
+		default:
 			v.requires[e.From] = true
 		}
 	}
+	v.told = v.compositions()
 	return v
+}
+
+// remainder returns what a reader of the Format left aside at a path, or nil. It
+// is null if the document does not have what is written of a Document there.
+func (v *view) remainder(list []sbom.Remainder, path string) json.RawMessage {
+	for _, r := range list {
+		if r.Path == path && strings.HasPrefix(r.Format, v.Format.Name+"@") {
+			return r.Value
+		}
+	}
+	return nil
+}
+
+// compositions returns told. What a Document does not have of the compositions of
+// a CycloneDX document that was read is in its Remainder, all of them or none.
+func (v *view) compositions() func(ref string) bool {
+	if v.New {
+		return func(string) bool { return true }
+	}
+	if v.family != cyclonedx {
+		return func(string) bool { return false }
+	}
+	rest := v.remainder(v.Document.Remainder, "/compositions")
+	if rest == nil {
+		return func(string) bool { return true }
+	}
+	var list []struct{ Dependencies []string }
+	if err := json.Unmarshal(rest, &list); err != nil {
+		return func(string) bool { return false }
+	}
+	listed := make(map[string]bool)
+	for _, c := range list {
+		for _, ref := range c.Dependencies {
+			listed[ref] = true
+		}
+	}
+	return func(ref string) bool { return listed[ref] }
 }
 
 // atLeast reports whether the version of the format is want or a later one.
@@ -194,19 +239,15 @@ func fromBuild(v *view, _ *sbom.Component) (Status, string) {
 }
 
 // sbomType is phase, or one of the words that the Telco Guide wants in the
-// creator's comment, which a reader may have left there.
+// creator's comment.
 func sbomType(v *view, _ *sbom.Component) (Status, string) {
 	if v.Document.Phase != "" {
 		return Present, string(v.Document.Phase)
 	}
-	for _, r := range v.Document.Remainder {
-		if r.Path != "/creationInfo/comment" {
-			continue
-		}
-		for _, word := range []string{"design", "source", "build", "analyzed", "deployed", "runtime"} {
-			if bytes.Contains(bytes.ToLower(r.Value), []byte(word)) {
-				return Present, word
-			}
+	comment := bytes.ToLower(v.remainder(v.Document.Remainder, "/creationInfo/comment"))
+	for _, word := range []string{"design", "source", "build", "analyzed", "deployed", "runtime"} {
+		if bytes.Contains(comment, []byte(word)) {
+			return Present, word
 		}
 	}
 	return Missing, "no type of SBOM is told"
@@ -223,22 +264,22 @@ func signature(v *view, _ *sbom.Component) (Status, string) {
 }
 
 // identifier returns what tells the document, and this version of it, from all
-// others.
+// others. SPDX does not go without; what this module writes has one that is made
+// of its content.
 func identifier(v *view, _ *sbom.Component) (Status, string) {
-	if v.New {
-		return Present, "made of the document's content"
-	}
-	if v.ID != "" {
-		return Present, v.ID
-	}
-	for _, r := range v.Document.Remainder {
-		if r.Path == "/serialNumber" || r.Path == "/documentNamespace" {
-			if text := string(bytes.Trim(r.Value, `"`)); text != "" {
-				return Present, text
-			}
+	switch v.family {
+	case neither:
+		return Missing, "the format is not known"
+	case cyclonedx:
+		serial := v.remainder(v.Document.Remainder, "/serialNumber")
+		if !v.New && string(serial) == "null" {
+			return Missing, "no serial number"
 		}
+		return Present, "serial number"
+	case spdx2:
+		return Present, "namespace"
 	}
-	return Missing, "the document has no identifier"
+	return Present, "spdxId"
 }
 
 func anyFormat(v *view, _ *sbom.Component) (Status, string) {
@@ -295,22 +336,23 @@ func topLevel(v *view, _ *sbom.Component) (Status, string) {
 // unrelated returns what is said of a component with no requirements.
 func unrelated(v *view, c *sbom.Component) (Status, string) {
 	status, detail := gap(c, sbom.ElementRequires, "nothing is said of what it requires")
-	if status == Missing && v.New {
-		return Unknown, "written as unknown"
+	if status == Missing && v.told(c.Ref) {
+		return Unknown, "what it requires is said to be unknown"
 	}
 	return status, detail
 }
 
-// noVulnerabilities returns Present if a reader left no vulnerabilities aside;
-// a Document itself has none.
+// noVulnerabilities returns Present if a reader left no vulnerabilities aside; a
+// Document itself has none.
 func noVulnerabilities(v *view, _ *sbom.Component) (Status, string) {
-	for _, r := range v.Document.Remainder {
-		inCycloneDX := r.Path == "/vulnerabilities" || strings.HasPrefix(r.Path, "/vulnerabilities/")
-		if inCycloneDX && !bytes.Equal(bytes.TrimSpace(r.Value), []byte("[]")) {
-			return Missing, "there are some at " + r.Path
-		}
-		if bytes.Contains(r.Value, []byte(`"security_`)) {
-			return Missing, "there is an element of the security profile at " + r.Path
+	if found := v.remainder(v.Document.Remainder, "/vulnerabilities"); found != nil && string(found) != "[]" && string(found) != "null" {
+		return Missing, "there are some"
+	}
+	if v.family == spdx3 {
+		for _, r := range v.Document.Remainder {
+			if bytes.Contains(r.Value, []byte(`"security_`)) {
+				return Missing, "there is an element of the security profile at " + r.Path
+			}
 		}
 	}
 	return Present, "there is none"
@@ -606,5 +648,9 @@ func supportUntil(_ *view, c *sbom.Component) (Status, string) {
 
 // inArtifact reports whether c is part of the artifact, or may be.
 func inArtifact(c *sbom.Component) bool {
-	return c.Scope == sbom.Runtime || c.Scope == sbom.Optional
+	switch c.Scope {
+	case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
+		return false
+	}
+	return true
 }
