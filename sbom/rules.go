@@ -271,7 +271,7 @@ func (r *Rules) Apply(d *Document, at time.Time) (*Document, []Outcome, error) {
 				return c.Gaps[i] == g.Gap
 			}
 			c.Gaps = append(slices.Clip(c.Gaps), g.Gap)
-			sortGaps(c.Gaps)
+			(&Component{Gaps: c.Gaps}).sort()
 			c.note("rule:"+name, g.Prefix)
 			return true
 		}})
@@ -286,7 +286,7 @@ func (r *Rules) Apply(d *Document, at time.Time) (*Document, []Outcome, error) {
 			}
 			if !slices.ContainsFunc(c.References, same) {
 				c.References = append(slices.Clip(c.References), f.Reference)
-				sortReferences(c.References)
+				(&Component{References: c.References}).sort()
 				c.note("rule:reference", f.Reference.URL)
 			}
 			return true
@@ -322,6 +322,9 @@ func (r *Rules) Apply(d *Document, at time.Time) (*Document, []Outcome, error) {
 			}
 		}
 	}
+	slices.SortFunc(result.Authors, func(a, b Party) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Email, b.Email), cmp.Compare(a.URL, b.URL))
+	})
 	if r.Name != "" {
 		note("rules", r.Name)
 	}

@@ -298,7 +298,7 @@ func TestRulesOfDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []sbom.Party{org("source"), {Email: "sbom@example.com"}}; !slices.Equal(got.Authors, want) {
+	if want := []sbom.Party{{Email: "sbom@example.com"}, org("source")}; !slices.Equal(got.Authors, want) {
 		t.Errorf("authors %v, want %v", got.Authors, want)
 	}
 	if want := []sbom.Property{{"rule:author", "sbom@example.com"}, {"rules", "acme 1"}}; !slices.Equal(got.Properties, want) {

@@ -437,24 +437,16 @@ func (d *Document) Sort() error {
 func (c *Component) sort() {
 	sortProperties(c.Properties)
 	slices.Sort(c.CPEs)
-	sortReferences(c.References)
-	sortGaps(c.Gaps)
+	slices.SortFunc(c.References, func(a, b Reference) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment))
+	})
+	slices.SortFunc(c.Gaps, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Kind, b.Kind)) })
 	slices.Sort(c.Targets)
 	slices.Sort(c.Packages)
 	slices.SortFunc(c.Embedded, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 	if c.Licenses != nil {
 		c.Licenses.sort()
 	}
-}
-
-func sortReferences(rs []Reference) {
-	slices.SortFunc(rs, func(a, b Reference) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment))
-	})
-}
-
-func sortGaps(gs []Gap) {
-	slices.SortFunc(gs, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Kind, b.Kind)) })
 }
 
 func sortProperties(ps []Property) {
