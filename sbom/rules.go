@@ -175,7 +175,7 @@ func (r *Rules) Apply(d *Document, at time.Time) (*Document, []Outcome, error) {
 	additions := make(map[string][]*rule) // references and properties, by Prefix
 	var all []*rule
 	add := func(thing string, n rule) {
-		if n.prefix == "" || strings.HasSuffix(n.prefix, "/") {
+		if n.prefix == "" || strings.HasPrefix(n.prefix, "pkg:") && strings.HasSuffix(n.prefix, "/") {
 			fail("%s: prefix %q: want a Ref or the beginning of a package URL, without a slash at its end", n.name, n.prefix)
 		}
 		n.outcome = &Outcome{Rule: n.name + " " + n.prefix, Expired: n.expired}

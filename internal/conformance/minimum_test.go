@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/minimum"
+	"github.com/hallmark-dev/hallmark/sbom/spdx"
 )
 
 // TestNTIAFixtures holds ntia-2021 against the fixtures of ntia-conformance-checker,
@@ -126,6 +129,54 @@ func TestMinimumRealDocuments(t *testing.T) {
 			if r.Satisfied && p.Name != "cra-2024" {
 				t.Errorf("%s: satisfies %s", name, p.Name)
 			}
+		}
+	}
+}
+
+// Rules for a Document at random leave what it said as it was, change nothing when
+// applied again, and what they say can be written.
+func TestRulesOfRandomDocuments(t *testing.T) {
+	when := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	known := sbom.Party{Name: "Example", Email: "sbom@example.com"}
+	for seed := range uint64(documents) {
+		d, s := randomDocument(seed)
+		before := fmt.Sprintf("%+v", d.All())
+		r := sbom.Rules{
+			Name:      "at random",
+			Authors:   []sbom.Party{known},
+			Suppliers: []sbom.PartyRule{{Prefix: d.Main.Ref, Party: known}},
+			Gaps:      []sbom.GapRule{{Prefix: "pkg:golang", Gap: sbom.Gap{Element: sbom.ElementSupplier, Kind: sbom.Withheld}}},
+			Licenses:  []sbom.LicenseRule{{Prefix: "pkg:golang", Expression: "MIT OR Apache-2.0", Reason: "a test"}},
+			Support:   []sbom.SupportRule{{Prefix: "pkg:golang/example.com", Support: "active", Until: when}},
+		}
+		got, outcomes, err := r.Apply(d, when)
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if fmt.Sprintf("%+v", d.All()) != before {
+			t.Errorf("seed %d: the document itself is changed", seed)
+		}
+		if got.Main.Supplier == nil || *got.Main.Supplier != known {
+			t.Errorf("seed %d: supplier %v", seed, got.Main.Supplier)
+		}
+		for i, c := range got.All() {
+			was := d.All()[i]
+			if was.Ref != c.Ref || was.Name != c.Name || was.Version != c.Version || was.Licenses != nil && was.Licenses.Concluded != "" && was.Licenses.Concluded != c.Licenses.Concluded {
+				t.Errorf("seed %d: %s says something else than before", seed, c.Ref)
+			}
+		}
+		again, same, err := r.Apply(got, when)
+		if err != nil || !reflect.DeepEqual(again, got) || !reflect.DeepEqual(same, outcomes) {
+			t.Errorf("seed %d: applied again: outcomes %+v, first %+v, error %v", seed, same, outcomes, err)
+		}
+		if _, err := cyclonedx.Marshal(got, s); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		if _, err := spdx.Marshal(got, s); err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		for _, p := range minimum.Profiles() {
+			check(t, p.Name, minimum.Subject{Document: got, Stamp: s, Format: sbom.Format{Name: "spdx-json", Version: "2.3"}, New: true})
 		}
 	}
 }

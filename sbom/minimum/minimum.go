@@ -28,8 +28,8 @@
 //	missing   the document says nothing, or something that does not fit
 //
 // Unknown is what an [sbom.Gap] of the kind [sbom.NotKnown] says, the reason why
-// no licence is declared, or the word "unknown" or NOASSERTION in the place of a
-// value. Whether it is enough is a matter of the edition: CISA accepts unknown and
+// no licence is declared, the word "unknown" or NOASSERTION in the place of a
+// value, and for requirements a composition that says so. Whether it is enough is a matter of the edition: CISA accepts unknown and
 // withheld for every field of a component, NTIA for relationships, BSI for the
 // completeness of dependencies; none accepts that nothing is said.
 //
@@ -40,7 +40,10 @@
 // # What is looked at
 //
 // Everything that a [sbom.Document] with its [sbom.Stamp] holds, and the
-// [sbom.Format] that it is or will be in, since some editions name formats. All
+// [sbom.Format] that it is or will be in, since some editions name formats; and of
+// what a reader left aside ([sbom.Document.Remainder]), if it was in that format,
+// other identifiers of components, vulnerabilities, the serial number, compositions
+// and the creator's comment. Services of CycloneDX are no components. All
 // components are looked at, those that only tests or tools need too. Components
 // of the type file are left out but by bsi-2.1, for which a file is a component:
 // in the other editions a component is what somebody supplies under a name and a
@@ -244,19 +247,22 @@ func (r *Result) add(v *view, c *sbom.Component) {
 // unknown, withheld or missing, in lines that name the field, the component and
 // the place.
 func (r *Report) WriteText(w io.Writer) error {
-	verdict := func(satisfied bool) string {
-		if satisfied {
+	verdict := func(satisfied bool, l Level) string {
+		switch {
+		case satisfied:
 			return "satisfied"
+		case l != Required:
+			return "does not count"
 		}
 		return "not satisfied"
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s, as %s: %s\ncomponents: %d\n\n", r.Profile, r.Format, verdict(r.Satisfied), r.Components)
+	fmt.Fprintf(&b, "%s, as %s: %s\ncomponents: %d\n\n", r.Profile, r.Format, verdict(r.Satisfied, Required), r.Components)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FIELD\tCLAUSE\tLEVEL\tPRESENT\tUNKNOWN\tWITHHELD\tMISSING\tVERDICT")
 	for _, f := range r.Results {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%s\n",
-			f.Field.Name, f.Field.Clause, f.Field.Level, f.Present, f.Unknown, f.Withheld, f.Missing, verdict(f.Satisfied))
+			f.Field.Name, f.Field.Clause, f.Field.Level, f.Present, f.Unknown, f.Withheld, f.Missing, verdict(f.Satisfied, f.Field.Level))
 	}
 	table.Flush()
 	for _, f := range r.Results {
