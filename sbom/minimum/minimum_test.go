@@ -358,6 +358,10 @@ func cases() []struct {
 		{"bsi-2.1", "URI of the deployable form of the component", func(_ *minimum.Subject, c *sbom.Component) {
 			c.References, c.Digests = c.References[1:], []hallmark.Digest{digest("sha512")}
 		}, missing, true},
+		{"bsi-2.1", "URI of the deployable form of the component", func(_ *minimum.Subject, c *sbom.Component) {
+			c.References[0].Type = "other"
+			c.Distribution = &sbom.Distribution{Path: "lib.zip", URL: "https://example.org/lib.zip", Digests: []hallmark.Digest{digest("sha512")}}
+		}, present, true},
 		{"bsi-2.1", "Other unique identifiers", without(sbom.ElementIdentifier, ""), missing, true},
 		{"bsi-2.1", "Original licences", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Declared = "" }, missing, true},
 		{"bsi-2.1", "Effective licence", unset("bsi:component:effectiveLicense"), missing, true},
