@@ -20,6 +20,7 @@ package sbom
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -57,6 +58,17 @@ type Document struct {
 	// Targets are the systems that the artifact is built for, sorted by name,
 	// if the Document is a union of what is in it on several ones.
 	Targets []Target
+
+	// Authors are who answers for what the Document says.
+	Authors []Party
+
+	// Remainder is what was in a document that was read, and has no place in a
+	// Document; of components, they have their own.
+	Remainder []Remainder
+
+	// Original are the bytes of a document that was read and has a signature in
+	// it, which is of these bytes and of no others. Nil for all others.
+	Original []byte
 }
 
 // A Target is one of the systems that an artifact is built for.
@@ -118,6 +130,35 @@ type Component struct {
 	// digest, so that its Verification is [Recomputed] at least.
 	Distribution *Distribution
 
+	// Group is the namespace of the Name, where an ecosystem has one apart from
+	// it. A Go module has none.
+	Group string
+
+	// Description is a sentence on what the component is.
+	Description string
+
+	// Supplier is who the user has the component from, and Producer who made
+	// it; nil if nobody says. They are never guessed.
+	Supplier, Producer *Party
+
+	// Copyright is the text of the component's copyright notice.
+	Copyright string
+
+	// CPEs are the component's names in the Common Platform Enumeration, in the
+	// form of version 2.3 or 2.2, sorted.
+	CPEs []string
+
+	// References are where more is said of the component, sorted.
+	References []Reference
+
+	// Support says how far the component is supported, "actively-maintained" for
+	// instance, and SupportUntil until when; empty and zero if nobody says.
+	Support      string
+	SupportUntil time.Time
+
+	// Gaps are what is known to be missing here, and why, sorted.
+	Gaps []Gap
+
 	// Replaces is the PURL of the component that was asked for and that this
 	// one is used instead of, as a replace directive does in Go.
 	Replaces string
@@ -138,6 +179,10 @@ type Component struct {
 	// and they are known, sorted. For a Go module they are its packages, by
 	// their directories in it, with slashes; "." is the one in its root.
 	Packages []string
+
+	// Remainder is what was in a component of a document that was read, and has
+	// no place in a Component.
+	Remainder []Remainder
 
 	// Embedded are files of the component that the artifact has in it as they
 	// are, sorted by Path; in Go, those that go:embed names.
@@ -161,6 +206,84 @@ type Distribution struct {
 
 	// Digests are those of the file's bytes.
 	Digests []hallmark.Digest
+}
+
+// A Party is a person or an organization.
+type Party struct {
+	Name   string // may be empty if there is an Email or a URL
+	Email  string
+	URL    string
+	Person bool // whether it is a person; else it is an organization
+}
+
+// A Reference says where something is about a component.
+type Reference struct {
+	// Type is what is there, by the names that CycloneDX has for external
+	// references: "website", "vcs", "distribution", "issue-tracker".
+	Type string
+
+	URL     string
+	Comment string
+
+	// Digests are those of the file that is there.
+	Digests []hallmark.Digest
+}
+
+// A Gap says of something that it is not told, on purpose.
+type Gap struct {
+	Element Element
+	Kind    GapKind
+}
+
+// An Element is something that a document should tell of a component.
+type Element string
+
+// The elements that can have Gaps.
+const (
+	ElementSupplier   Element = "supplier"
+	ElementProducer   Element = "producer"
+	ElementVersion    Element = "version"
+	ElementIdentifier Element = "identifier" // a PURL or another unique name
+	ElementHash       Element = "hash"
+	ElementLicense    Element = "license"
+	ElementCopyright  Element = "copyright"
+	ElementRequires   Element = "requirements"
+)
+
+// A GapKind is why something is not told.
+type GapKind string
+
+// The kinds of Gaps.
+const (
+	NotKnown GapKind = "unknown"  // who wrote the document does not know it
+	Withheld GapKind = "withheld" // who wrote it does, and does not tell
+)
+
+// A Remainder is a value of a JSON document that was read, for which there is no
+// place in a Document.
+type Remainder struct {
+	// Format is that of the document, as [Format.String] has it.
+	Format string
+
+	// Path is where the value was in the document, or in the object that is the
+	// component: a JSON pointer (RFC 6901), "/evidence/callstack".
+	Path string
+
+	// Value is the value, in JSON.
+	Value json.RawMessage
+}
+
+// A Loss is a value that a document had and that another document made of it has
+// not, or not as it was.
+type Loss struct {
+	// Path is where it was, as a JSON pointer (RFC 6901) into the first document.
+	Path string
+
+	// Why says what became of it.
+	Why string
+
+	// Approximated reports whether something like it is there.
+	Approximated bool
 }
 
 // A File is a file of a component.
@@ -207,19 +330,42 @@ type Type string
 const (
 	Application Type = "application" // what is run
 	Library     Type = "library"     // what is linked into it
+
+	// Components of Go programs are none of these.
+	Framework          Type = "framework"
+	Container          Type = "container"
+	Platform           Type = "platform"
+	OperatingSystem    Type = "operating-system"
+	Device             Type = "device"
+	DeviceDriver       Type = "device-driver"
+	Firmware           Type = "firmware"
+	FileType           Type = "file"
+	MachineLearning    Type = "machine-learning-model"
+	Data               Type = "data"
+	CryptographicAsset Type = "cryptographic-asset"
 )
+
+// known reports whether t is one of the types that components have.
+func (t Type) known() bool {
+	switch t {
+	case Application, Library, Framework, Container, Platform, OperatingSystem, Device, DeviceDriver, Firmware, FileType, MachineLearning, Data, CryptographicAsset:
+		return true
+	}
+	return false
+}
 
 // A Scope is what a component is needed for.
 type Scope string
 
 // The scopes that components have. The zero Scope is not valid.
 const (
-	Runtime   Scope = "runtime" // it is part of the artifact
-	System    Scope = "system"  // the artifact needs it where it runs, and does not have it in it
-	Build     Scope = "build"   // it made the artifact and is not part of it
-	TestOnly  Scope = "test"    // it is needed to test the artifact, and for nothing else
-	ToolOnly  Scope = "tool"    // it is needed by tools of the developers, and for nothing else
-	GraphOnly Scope = "graph"   // a manifest asks for it, and nothing needs it
+	Runtime   Scope = "runtime"  // it is part of the artifact
+	Optional  Scope = "optional" // it may be part of the artifact, or not
+	System    Scope = "system"   // the artifact needs it where it runs, and does not have it in it
+	Build     Scope = "build"    // it made the artifact and is not part of it
+	TestOnly  Scope = "test"     // it is needed to test the artifact, and for nothing else
+	ToolOnly  Scope = "tool"     // it is needed by tools of the developers, and for nothing else
+	GraphOnly Scope = "graph"    // a manifest asks for it, and nothing needs it
 )
 
 // Completeness is how much is known of a list.
@@ -239,6 +385,12 @@ const (
 	PreBuild  Phase = "pre-build"  // from sources: what a build would use
 	PostBuild Phase = "post-build" // from the artifact itself
 	Built     Phase = "build"      // from the sources and the artifact built from them
+
+	// What this module makes is from none of these.
+	Design       Phase = "design"
+	Operations   Phase = "operations"   // from a system that runs
+	Discovery    Phase = "discovery"    // from looking at systems
+	Decommission Phase = "decommission" // of what is taken out of use
 )
 
 // A Stamp is what a publisher adds to a Document when writing it. The zero
@@ -255,6 +407,14 @@ type Stamp struct {
 
 // A Tool is a program by name and version. Either may be empty.
 type Tool struct{ Name, Version string }
+
+func (g Gap) known() bool {
+	switch g.Element {
+	case ElementSupplier, ElementProducer, ElementVersion, ElementIdentifier, ElementHash, ElementLicense, ElementCopyright, ElementRequires:
+		return g.Kind == NotKnown || g.Kind == Withheld
+	}
+	return false
+}
 
 // Sort puts d into the order that its comments promise and returns every way
 // in which it is not a Document, as [Document.Check] does.
@@ -276,6 +436,11 @@ func (d *Document) Sort() error {
 
 func (c *Component) sort() {
 	sortProperties(c.Properties)
+	slices.Sort(c.CPEs)
+	slices.SortFunc(c.References, func(a, b Reference) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment))
+	})
+	slices.SortFunc(c.Gaps, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Kind, b.Kind)) })
 	slices.Sort(c.Targets)
 	slices.Sort(c.Packages)
 	slices.SortFunc(c.Embedded, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
@@ -300,6 +465,8 @@ func sortProperties(ps []Property) {
 //     Digests, with a Digest that is not [hallmark.Digest.Secure], or with a URL
 //     that is not absolute and escaped or that names a user, who might have a
 //     password;
+//   - a party or a reference that says nothing, a Gap of no known element or kind
+//     or two of one element, a remainder whose value is not JSON;
 //   - two components with the same Ref;
 //   - a main component that is not part of the artifact, or not for every Target;
 //   - a package twice, or a file that is embedded twice or without a SHA-256
@@ -333,10 +500,29 @@ func (d *Document) Check() error {
 		}
 	}
 
+	party := func(of string, p Party) {
+		if p == (Party{Person: p.Person}) {
+			fail("%s: a party without a name, an email address or a URL", of)
+		}
+		text(of, p.Name, p.Email, p.URL)
+	}
+	remainder := func(of string, list []Remainder) {
+		for _, r := range list {
+			if r.Format == "" || r.Path != "" && r.Path[0] != '/' || !json.Valid(r.Value) {
+				fail("%s: remainder %q has no format, no JSON pointer or a value that is not JSON", of, r.Path)
+			}
+			text(of, r.Format, r.Path)
+		}
+	}
+
 	text("document", d.Unknown...)
+	for _, a := range d.Authors {
+		party("author", a)
+	}
+	remainder("document", d.Remainder)
 	properties("document", d.Properties)
 	switch d.Phase {
-	case "", PreBuild, Built, PostBuild:
+	case "", PreBuild, Built, PostBuild, Design, Operations, Discovery, Decommission:
 	default:
 		fail("document: phase %q is not known", d.Phase)
 	}
@@ -378,11 +564,11 @@ func (d *Document) Check() error {
 		if c.Name == "" {
 			fail("%s has no name", where)
 		}
-		if c.Type != Application && c.Type != Library {
-			fail("%s: type %q, want %q or %q", where, c.Type, Application, Library)
+		if !c.Type.known() {
+			fail("%s: type %q is not known", where, c.Type)
 		}
 		switch c.Scope {
-		case Runtime, System, Build, TestOnly, ToolOnly, GraphOnly:
+		case Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly:
 		default:
 			fail("%s: scope %q is not known", where, c.Scope)
 		}
@@ -427,6 +613,30 @@ func (d *Document) Check() error {
 				text(where, f.Path)
 			}
 		}
+		for _, p := range []*Party{c.Supplier, c.Producer} {
+			if p != nil {
+				party(where, *p)
+			}
+		}
+		for _, r := range c.References {
+			if r.Type == "" || r.URL == "" {
+				fail("%s: a reference without a type or a URL", where)
+			}
+			text(where, r.Type, r.URL, r.Comment)
+			for _, dg := range r.Digests {
+				if dg.IsZero() {
+					fail("%s: reference: a digest is zero", where)
+				}
+			}
+		}
+		for i, g := range c.Gaps {
+			if !g.known() || slices.ContainsFunc(c.Gaps[:i], func(o Gap) bool { return o.Element == g.Element }) {
+				fail("%s: gap %q %q is not known, or there are two", where, g.Element, g.Kind)
+			}
+		}
+		remainder(where, c.Remainder)
+		text(where, c.Group, c.Description, c.Copyright, c.Support)
+		text(where, c.CPEs...)
 		for i, t := range c.Targets {
 			if !targets[t] || slices.Contains(c.Targets[:i], t) {
 				fail("%s: target %q is not one of the document's, or occurs twice", where, t)
@@ -526,7 +736,7 @@ func (d *Document) Others() iter.Seq[Edge] {
 func (d *Document) linked() func(Edge) bool {
 	runtime := map[string]bool{d.Main.Ref: true}
 	for _, c := range d.Components {
-		runtime[c.Ref] = c.Scope == Runtime
+		runtime[c.Ref] = c.Scope == Runtime || c.Scope == Optional
 	}
 	return func(e Edge) bool { return e.Kind == Linked || e.Kind != Declared && !runtime[e.From] }
 }

@@ -106,7 +106,7 @@ func TestCheck(t *testing.T) {
 		{"ref twice", func(d *sbom.Document) { d.Components[3].Ref = "b" }, "sbom: b: its ref occurs twice"},
 		{"ref of main", func(d *sbom.Document) { d.Components[3].Ref = "main" }, "sbom: main: its ref occurs twice"},
 		{"without name", func(d *sbom.Document) { d.Components[3].Name = "" }, "sbom: d has no name"},
-		{"type", func(d *sbom.Document) { d.Components[3].Type = "file" }, `sbom: d: type "file", want "application" or "library"`},
+		{"type", func(d *sbom.Document) { d.Components[3].Type = "thing" }, `sbom: d: type "thing" is not known`},
 		{"no scope", func(d *sbom.Document) { d.Components[3].Scope = "" }, `sbom: d: scope "" is not known`},
 		{"scope of main", func(d *sbom.Document) { d.Main.Scope = sbom.Build }, `sbom: main component: scope "build", want "runtime"`},
 		{"completeness", func(d *sbom.Document) { d.Components[3].Requirements = "partly" }, `sbom: d: completeness "partly" is not known`},
@@ -145,13 +145,13 @@ func TestCheck(t *testing.T) {
 		{"package without a name", func(d *sbom.Document) { d.Components[3].Packages = []string{""} }, `sbom: d: package "" has no name, or occurs twice`},
 		{"package twice", func(d *sbom.Document) { d.Components[3].Packages = []string{".", "x", "."} }, `sbom: d: package "." has no name, or occurs twice`},
 		{"embedded without digest", func(d *sbom.Document) { d.Components[3].Embedded = []sbom.File{{Path: "x"}} }, `sbom: d: embedded file "x" has no path or no digest that identifies it, or occurs twice`},
-		{"phase", func(d *sbom.Document) { d.Phase = "design" }, `sbom: document: phase "design" is not known`},
+		{"phase", func(d *sbom.Document) { d.Phase = "dreams" }, `sbom: document: phase "dreams" is not known`},
 		{"unknown not UTF-8", func(d *sbom.Document) { d.Unknown = []string{"\xff"} }, `sbom: document: text "\xff" is not UTF-8`},
 		{"name not UTF-8", func(d *sbom.Document) { d.Components[3].Name = "\xff" }, `sbom: d: text "\xff" is not UTF-8`},
 		{"property not UTF-8", func(d *sbom.Document) { d.Properties = []sbom.Property{{"a", "\xff"}} }, `sbom: document: text "\xff" is not UTF-8`},
 		{
-			"two faults", func(d *sbom.Document) { d.Phase = "design"; d.Components[3].Name = "" },
-			"sbom: document: phase \"design\" is not known\nsbom: d has no name",
+			"two faults", func(d *sbom.Document) { d.Phase = "dreams"; d.Components[3].Name = "" },
+			"sbom: document: phase \"dreams\" is not known\nsbom: d has no name",
 		},
 	} {
 		d := document()

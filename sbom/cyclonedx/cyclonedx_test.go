@@ -408,7 +408,7 @@ func TestRefuse(t *testing.T) {
 		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Properties[0].Name = "\x80" }},
 		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { d.Unknown = []string{"\x80"} }},
 		{"not UTF-8", func(d *sbom.Document, s *sbom.Stamp) { s.Tool.Version = "\x80" }},
-		{`phase "operations" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Phase = "operations" }},
+		{`phase "dreams" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Phase = "dreams" }},
 		{`main component: scope "build"`, func(d *sbom.Document, s *sbom.Stamp) { d.Main.Scope = sbom.Build }},
 		{`completeness "nearly" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Requirements = "nearly" }},
 		{"is a link to another document", func(d *sbom.Document, s *sbom.Stamp) { d.Components[2].Ref = "urn:cdx:x" }},

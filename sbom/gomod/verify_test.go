@@ -493,8 +493,8 @@ func TestVerifyOptions(t *testing.T) {
 	if err := Verify(ctx, c.d, VerifyOptions{ModCache: c.dir}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	c.d.Phase = "design"
-	if err := c.verify(VerifyOptions{}); err == nil || !strings.Contains(err.Error(), `phase "design"`) {
+	c.d.Phase = "dreams"
+	if err := c.verify(VerifyOptions{}); err == nil || !strings.Contains(err.Error(), `phase "dreams"`) {
 		t.Errorf("no Document: %v", err)
 	}
 }

@@ -345,7 +345,7 @@ func TestRefuse(t *testing.T) {
 		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Replaces = "pkg:golang/a\nb" }},
 		{"want one line", func(d *sbom.Document, s *sbom.Stamp) { s.Tool.Name = "a\nPerson: b" }},
 		{"holds a space", func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].PURL = "pkg:golang/a b" }},
-		{`phase "operations" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Phase = "operations" }},
+		{`phase "dreams" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Phase = "dreams" }},
 		{`main component: scope "build"`, func(d *sbom.Document, s *sbom.Stamp) { d.Main.Scope = sbom.Build }},
 		{`completeness "nearly" is not known`, func(d *sbom.Document, s *sbom.Stamp) { d.Components[0].Requirements = "nearly" }},
 		{"a digest is zero", func(d *sbom.Document, s *sbom.Stamp) { d.Main.Digests = make([]hallmark.Digest, 1) }},
