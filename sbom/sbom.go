@@ -31,6 +31,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
 )
 
 // A Document is what is inside one artifact: its components, and which of them
@@ -459,7 +460,7 @@ func sortProperties(ps []Property) {
 //
 //   - a component without a Ref or a name, with a type, a scope or a completeness
 //     that is none of this package's, with a zero Digest, or with a PURL or a
-//     Replaces that does not begin with "pkg:";
+//     Replaces that is malformed, which one that is not canonical is not;
 //   - a Verification that is none of this package's;
 //   - a Distribution of a component that is not [Recomputed], without a Path or
 //     Digests, with a Digest that is not [hallmark.Digest.Secure], or with a URL
@@ -576,8 +577,10 @@ func (d *Document) Check() error {
 			fail("%s: completeness %q is not known", where, c.Requirements)
 		}
 		for _, p := range []string{c.PURL, c.Replaces} {
-			if p != "" && !strings.HasPrefix(p, "pkg:") {
-				fail("%s: package URL %q does not begin with pkg:", where, p)
+			if p != "" {
+				if _, err := purl.Parse(p); err != nil {
+					fail("%s: %w", where, err)
+				}
 			}
 		}
 		for _, dg := range c.Digests {
