@@ -764,18 +764,14 @@ func (d *Document) Component(ref string) *Component {
 // Refs, both ends included, by [Document.Requires]. It returns nil if there is
 // none, which for a Document whose edges are not known to be complete does not
 // mean that the component is not needed.
-func (d *Document) Why(ref string) []string {
+func (d *Document) Why(ref string) []string { return chain(d.ways(), ref) }
+
+// ways returns for the Ref of each component that can be reached from the main one
+// the Ref of the component before it on a shortest way.
+func (d *Document) ways() map[string]string {
 	requires := d.Requires()
 	from := map[string]string{d.Main.Ref: ""}
 	for queue := []string{d.Main.Ref}; len(queue) > 0; queue = queue[1:] {
-		if queue[0] == ref {
-			var chain []string
-			for at := ref; at != ""; at = from[at] {
-				chain = append(chain, at)
-			}
-			slices.Reverse(chain)
-			return chain
-		}
 		for _, next := range requires[queue[0]] {
 			if _, seen := from[next]; !seen {
 				from[next] = queue[0]
@@ -783,5 +779,18 @@ func (d *Document) Why(ref string) []string {
 			}
 		}
 	}
-	return nil
+	return from
+}
+
+// chain returns the way to ref, both ends included, or nil if there is none.
+func chain(from map[string]string, ref string) []string {
+	if _, ok := from[ref]; !ok {
+		return nil
+	}
+	var refs []string
+	for at := ref; at != ""; at = from[at] {
+		refs = append(refs, at)
+	}
+	slices.Reverse(refs)
+	return refs
 }
