@@ -19,7 +19,7 @@ type Difference []Change
 
 // A Change is one thing that is not the same in two Documents.
 type Change struct {
-	Kind ChangeKind
+	Kind ChangeKind // in what sense it is not the same
 
 	// Name and Version are those of the component that it is about, with its
 	// Group before the Name: in the new Document, or in the old one if it is only

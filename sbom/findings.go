@@ -12,7 +12,7 @@ import (
 // A Finding is something in a Document that is not as its readers will expect it.
 // Unlike what [Document.Check] refuses, it can be written down.
 type Finding struct {
-	Kind FindingKind
+	Kind FindingKind // what it is about
 
 	// Ref is that of the component that it is in; empty for the Document.
 	Ref string

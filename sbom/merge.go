@@ -88,8 +88,15 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 	var targets []Target
 	texts := make(map[string]string)
 	ownTexts(main.Licenses, texts)
+	contents := make(map[content]digests)
+	for _, err := range promise(contents, "", []*Component{&main}) {
+		fail("%w", err)
+	}
 	for _, name := range names {
 		d := docs[name]
+		for _, err := range promise(contents, name, d.All()) {
+			fail("%w", err)
+		}
 		for _, t := range d.Targets {
 			t.Name, t.Properties = name+"/"+t.Name, slices.Clone(t.Properties)
 			targetsOf[name] = append(targetsOf[name], t.Name)
@@ -117,13 +124,9 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 
 			var g *group
 			for _, have := range kinds[key] {
-				switch what := have.tampered(&c); {
-				case what != "" && fixes(c.Version):
-					fail("%s: %s (%s): another %s than in %s", name, c.label(), c.Ref, what, cmp.Or(have.name, "the main component"))
-				case what == "" && g == nil:
-					if joined, ok := have.joined(&c); ok {
-						have.Component, g = joined, have
-					}
+				if joined, ok := have.joined(&c); ok {
+					have.Component, g = joined, have
+					break
 				}
 			}
 			if g == nil {
@@ -287,19 +290,67 @@ func keys(all []*Component) []string {
 	return list
 }
 
-// tampered returns of what content c and other have different digests, or "".
-func (c *Component) tampered(other *Component) string {
-	what := ""
-	compare(c.facts(), other.facts(), func(f fact, _, _ string, both bool) {
-		if f.kind == Tampered && both && what == "" {
-			what = f.what
-		}
-	})
-	return what
+// content is something of which the name and version of a component promise that it
+// is always the same.
+type content struct{ component, what string }
+
+// digests are those of a content in a document, sorted.
+type digests struct {
+	name string // of the document
+	of   *Component
+	all  []string
 }
 
-// joined returns what both c and other say, which are the same thing with the same
-// content, and whether nothing is lost thereby.
+// promise adds the contents of a document's components, and returns of which of
+// them there are other digests already.
+func promise(contents map[content]digests, name string, all []*Component) (errs []error) {
+	own := make(map[content]digests)
+	var order []content
+	for i, key := range keys(all) {
+		c := all[i]
+		if !fixes(c.Version) {
+			continue
+		}
+		if p, err := purl.Parse(c.PURL); err == nil {
+			key = p.String() + "\x00" + c.Version // of all that have it
+		}
+		for _, f := range c.facts() {
+			if f.kind != Tampered {
+				continue
+			}
+			k := content{key, f.what}
+			have, ok := own[k]
+			if !ok {
+				order = append(order, k)
+			}
+			own[k] = digests{name, c, append(have.all, f.value)}
+		}
+	}
+	for _, k := range order {
+		is := own[k]
+		slices.Sort(is.all)
+		is.all = slices.Compact(is.all)
+		was, ok := contents[k]
+		if !ok {
+			contents[k] = is
+		} else if !slices.Equal(was.all, is.all) {
+			errs = append(errs, fmt.Errorf("%s: %s (%s): another %s than in %s", name, is.of.label(), is.of.Ref, k.what, cmp.Or(was.name, "the main component")))
+		}
+	}
+	return errs
+}
+
+// tampered reports whether something of c and other has different digests.
+func (c *Component) tampered(other *Component) bool {
+	found := false
+	compare(c.facts(), other.facts(), func(f fact, _, _ string, both bool) {
+		found = found || f.kind == Tampered && both
+	})
+	return found
+}
+
+// joined returns what both c and other say, which are the same thing, and whether
+// nothing is lost thereby.
 func (c *Component) joined(other *Component) (Component, bool) {
 	ok := true
 	j := *c
@@ -324,6 +375,7 @@ func (c *Component) joined(other *Component) (Component, bool) {
 		j.Requirements = other.Requirements
 	}
 
+	ok = ok && !c.tampered(other)
 	proved := false
 	for _, d := range other.Digests {
 		proved = proved || slices.Contains(j.Digests, d) && (d.Secure() || d.Algorithm() == "dirHash")

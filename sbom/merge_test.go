@@ -307,6 +307,14 @@ func TestMergeRefuses(t *testing.T) {
 			"sbom: merge: two: example.com/x v1.2.3 (1): another sha256 than in one",
 		},
 		{
+			"digest of one of two", nil, func(d *sbom.Document) {
+				d.Components = append(d.Components, *d.Component(ref))
+				c := &d.Components[len(d.Components)-1]
+				c.Ref, c.Digests = "1", []hallmark.Digest{digest(9)}
+			}, "two",
+			"sbom: merge: two: example.com/x v1.2.3 (" + ref + "): another sha256 than in one",
+		},
+		{
 			"digest of main", func(c *sbom.Component) { *c = release().Main; c.Digests = []hallmark.Digest{digest(1)} },
 			func(d *sbom.Document) { d.Main.Digests = []hallmark.Digest{digest(2)} }, "two",
 			"sbom: merge: two: example.com/app v1.0.0 (pkg:golang/example.com/app@v1.0.0): another sha256 than in the main component",

@@ -16,6 +16,16 @@
 //
 // What a publisher adds to a Document when it writes one down, such as a time,
 // is a [Stamp].
+//
+// # Several Documents
+//
+// Whatever format Documents are from, [Diff] says what is not the same in two of
+// them, and calls by its name what must never be: another content under the same
+// name and version. [Union] makes one of those of an artifact for several targets,
+// and [Merge] of those of several artifacts, or of several tools. [Document.Find]
+// looks for a package in a range of versions, and says how it comes in.
+// [Document.Check] refuses what is not a Document; [Document.Findings] names what
+// is one, and not as its readers will expect it.
 package sbom
 
 import (
@@ -114,7 +124,7 @@ type Component struct {
 	Type    Type
 	Name    string
 	Version string // as its ecosystem writes it ("v1.2.3"); empty if unknown
-	PURL    string // package URL in canonical form; empty if unknown
+	PURL    string // package URL, in canonical form but for what others wrote; empty if unknown
 	Scope   Scope
 
 	// Digests identify the component's content, as its ecosystem hashes it:
@@ -223,8 +233,8 @@ type Reference struct {
 	// references: "website", "vcs", "distribution", "issue-tracker".
 	Type string
 
-	URL     string
-	Comment string
+	URL     string // where it is
+	Comment string // what else is said of it; may be empty
 
 	// Digests are those of the file that is there.
 	Digests []hallmark.Digest
@@ -232,8 +242,8 @@ type Reference struct {
 
 // A Gap says of something that it is not told, on purpose.
 type Gap struct {
-	Element Element
-	Kind    GapKind
+	Element Element // what is not told
+	Kind    GapKind // why
 }
 
 // An Element is something that a document should tell of a component.
