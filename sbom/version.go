@@ -34,9 +34,12 @@ func parseVersion(purlType, s string) (version, error) {
 		return version{}, fmt.Errorf("malformed version %.100q: %s", s, why)
 	}
 	golang := purlType == "golang"
-	rest := s
+	rest, module := s, false
 	if golang {
-		rest = strings.TrimPrefix(strings.TrimPrefix(rest, "go"), "v")
+		rest, module = strings.CutPrefix(s, "v")
+	}
+	if golang && !module {
+		rest = strings.TrimPrefix(rest, "go")
 		for _, word := range []string{"rc", "beta"} {
 			release, number, ok := strings.Cut(rest, word)
 			if ok && strings.Trim(release, "0123456789.") == "" && isNumber(number) {
