@@ -19,11 +19,11 @@ import (
 // something is so, Merge takes Documents of any origin, and says of a component
 // what any of them says.
 //
-// Components of two Documents are the same thing if they have the same PURL, or
-// the same Ref, name and version if they have none, or if another one in their
-// Document has it too. They become one component, unless something
-// would be lost: where one says what the other says otherwise, such as its
-// supplier, both are kept. The one component
+// Components of two Documents are the same thing if they have the same PURL. One
+// that has none, or that shares it with another one of its Document, must have the
+// same Ref, group, name and version too. They become one component, unless
+// something would be lost: where one says what the other says otherwise, such as
+// its supplier, both are kept. The one component
 //
 //   - has the Ref of the first one, and is an [Application] if either is, with
 //     the scope that is closer to the artifact, in the order of [Union];

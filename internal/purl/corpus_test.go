@@ -26,7 +26,7 @@ func differs(kind, input string) string {
 func corpus(t *testing.T) string {
 	dir := os.Getenv("HALLMARK_CORPUS")
 	if dir == "" {
-		t.Skip("HALLMARK_CORPUS is not set")
+		t.Skip("HALLMARK_CORPUS is not set: it names the directory of the documents to judge by")
 	}
 	return dir
 }
