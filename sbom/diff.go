@@ -3,6 +3,7 @@ package sbom
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,13 @@ func Diff(old, new *Document) (Difference, error) {
 	for _, c := range added {
 		diff = append(diff, Change{Kind: Added, Name: c.fullName(), Version: c.Version, New: c.Version, NewRef: c.Ref})
 	}
+	// What came beside something must not be the same with another content.
+	beside(added, old.All(), func(c, have *Component, f fact, is, was string) {
+		diff = append(diff, Change{Tampered, c.fullName(), c.Version, f.what, was, is, have.Ref, c.Ref, Edge{}})
+	})
+	beside(removed, new.All(), func(c, have *Component, f fact, was, is string) {
+		diff = append(diff, Change{Tampered, have.fullName(), have.Version, f.what, was, is, c.Ref, have.Ref, Edge{}})
+	})
 	for i, p := range pairs {
 		was, is := p[0], p[1]
 		change := Change{Name: is.fullName(), Version: is.Version, OldRef: was.Ref, NewRef: is.Ref}
@@ -303,6 +311,62 @@ func match(old, new *Document) (pairs [][2]*Component, removed, added []*Compone
 		return p.String()
 	})
 	return pairs, removed, added
+}
+
+// beside calls tampered for each of list that has the name and the version of one
+// of all, and a digest of something that none of these has.
+func beside(list, all []*Component, tampered func(c, have *Component, f fact, digest, digests string)) {
+	key := func(c *Component) string {
+		if p, err := purl.Parse(c.PURL); err == nil {
+			return p.String() + "\x00" + c.Version
+		}
+		return c.foldedName() + "\x00" + c.Version
+	}
+	same := make(map[string][]*Component)
+	for _, c := range list {
+		if fixes(c.Version) {
+			same[key(c)] = nil
+		}
+	}
+	if len(same) == 0 {
+		return
+	}
+	for _, c := range all {
+		if have, ok := same[key(c)]; ok {
+			same[key(c)] = append(have, c)
+		}
+	}
+	type content struct{ key, what string }
+	digests := make(map[content]map[string]bool)
+	for k, components := range same {
+		for _, c := range components {
+			for _, s := range c.facts() {
+				if s.kind != Tampered {
+					continue
+				}
+				at := content{k, s.what}
+				if digests[at] == nil {
+					digests[at] = make(map[string]bool)
+				}
+				digests[at][s.value] = true
+			}
+		}
+	}
+	texts := make(map[content]string)
+	for at, have := range digests {
+		texts[at] = strings.Join(slices.Sorted(maps.Keys(have)), ", ")
+	}
+	for _, c := range list {
+		k := key(c)
+		if len(same[k]) == 0 {
+			continue
+		}
+		for _, s := range c.facts() {
+			if have := digests[content{k, s.what}]; s.kind == Tampered && len(have) > 0 && !have[s.value] {
+				tampered(c, same[k][0], s.fact, s.value, texts[content{k, s.what}])
+			}
+		}
+	}
 }
 
 // diffEdges returns the edges between pairs that one of the documents has.

@@ -98,6 +98,15 @@ func TestDiff(t *testing.T) {
 
 		{"tampered", func(_, d *sbom.Document) { d.Component(x).Digests[0] = digest(2) }, "TAMPERED example.com/x v1.2.3: sha256 01" + strings.Repeat("0", 62) + " → 02" + strings.Repeat("0", 62) + "\n"},
 		{"tampered beside", func(_, d *sbom.Document) { d.Component(x).Digests = append(d.Component(x).Digests, digest(2)) }, "TAMPERED example.com/x v1.2.3: sha256 none → 02" + strings.Repeat("0", 62) + "\n"},
+		{"tampered in a second one", func(_, d *sbom.Document) {
+			d.Components = append(d.Components, *d.Component(x))
+			c := &d.Components[len(d.Components)-1]
+			c.Ref, c.Digests = "z", []hallmark.Digest{digest(2)}
+		}, "TAMPERED example.com/x v1.2.3: sha256 01" + strings.Repeat("0", 62) + " → 02" + strings.Repeat("0", 62) + "\nadded example.com/x v1.2.3\n"},
+		{"the same in a second one", func(_, d *sbom.Document) {
+			d.Components = append(d.Components, *d.Component(x))
+			d.Components[len(d.Components)-1].Ref = "z"
+		}, "added example.com/x v1.2.3\n"},
 		{"tampered and named otherwise", func(_, d *sbom.Document) {
 			d.Component(x).Digests[0] = digest(2)
 			rename(d, x, "1")
