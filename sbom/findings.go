@@ -83,7 +83,7 @@ const (
 	EdgesMissing FindingKind = "edges-missing"
 
 	// Unreachable: the component is part of the artifact, and no chain of edges
-	// leads to it from the main component.
+	// of any kind leads to it from the main component.
 	Unreachable FindingKind = "unreachable"
 )
 
@@ -123,7 +123,7 @@ func (d *Document) Findings() []Finding {
 	}
 
 	all := d.All()
-	from := d.ways()
+	reached := d.reached()
 	first := make(map[string]string) // Ref, by PURL
 	for _, c := range all {
 		ref = c.Ref
@@ -208,11 +208,30 @@ func (d *Document) Findings() []Finding {
 				add(GapContradicted, "Gaps", string(g.Element), "it is said to be %s, and it is there", g.Kind)
 			}
 		}
-		if _, ok := from[c.Ref]; !ok && c.Scope == Runtime && len(d.Edges) > 0 {
+		if !reached[c.Ref] && c.Scope == Runtime && len(d.Edges) > 0 {
 			add(Unreachable, "Ref", "", "no chain of edges leads to it from the main component")
 		}
 	}
 	return list
+}
+
+// reached returns the Refs of the components to which edges of any kind lead from
+// the main one.
+func (d *Document) reached() map[string]bool {
+	next := make(map[string][]string)
+	for _, e := range d.Edges {
+		next[e.From] = append(next[e.From], e.To)
+	}
+	reached := map[string]bool{d.Main.Ref: true}
+	for queue := []string{d.Main.Ref}; len(queue) > 0; queue = queue[1:] {
+		for _, to := range next[queue[0]] {
+			if !reached[to] {
+				reached[to] = true
+				queue = append(queue, to)
+			}
+		}
+	}
+	return reached
 }
 
 // isCPE reports whether s is a CPE 2.3 formatted string or a CPE 2.2 URI.
