@@ -190,13 +190,8 @@ func (c *Component) join(other *Component) error {
 }
 
 // rank returns the place of s among the scopes, from the closest to the artifact on.
-// What is none of them is behind all.
 func (s Scope) rank() int {
-	scopes := []Scope{Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly}
-	if i := slices.Index(scopes, s); i >= 0 {
-		return i
-	}
-	return len(scopes)
+	return slices.Index([]Scope{Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly}, s)
 }
 
 // distinct returns list without what is in it already.
