@@ -16,6 +16,16 @@
 //
 // What a publisher adds to a Document when it writes one down, such as a time,
 // is a [Stamp].
+//
+// # Several Documents
+//
+// Whatever format Documents are from, [Diff] says what is not the same in two of
+// them, and calls by its name what must never be: another content under the same
+// name and version. [Union] makes one of those of an artifact for several targets,
+// and [Merge] of those of several artifacts, or of several tools. [Document.Find]
+// looks for a package in a range of versions, and says how it comes in.
+// [Document.Check] refuses what is not a Document; [Document.Findings] names what
+// is one, and not as its readers will expect it.
 package sbom
 
 import (
@@ -31,6 +41,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
 )
 
 // A Document is what is inside one artifact: its components, and which of them
@@ -113,7 +124,7 @@ type Component struct {
 	Type    Type
 	Name    string
 	Version string // as its ecosystem writes it ("v1.2.3"); empty if unknown
-	PURL    string // package URL in canonical form; empty if unknown
+	PURL    string // package URL, in canonical form but for what others wrote; empty if unknown
 	Scope   Scope
 
 	// Digests identify the component's content, as its ecosystem hashes it:
@@ -222,8 +233,8 @@ type Reference struct {
 	// references: "website", "vcs", "distribution", "issue-tracker".
 	Type string
 
-	URL     string
-	Comment string
+	URL     string // where it is
+	Comment string // what else is said of it; may be empty
 
 	// Digests are those of the file that is there.
 	Digests []hallmark.Digest
@@ -231,8 +242,8 @@ type Reference struct {
 
 // A Gap says of something that it is not told, on purpose.
 type Gap struct {
-	Element Element
-	Kind    GapKind
+	Element Element // what is not told
+	Kind    GapKind // why
 }
 
 // An Element is something that a document should tell of a component.
@@ -459,7 +470,7 @@ func sortProperties(ps []Property) {
 //
 //   - a component without a Ref or a name, with a type, a scope or a completeness
 //     that is none of this package's, with a zero Digest, or with a PURL or a
-//     Replaces that does not begin with "pkg:";
+//     Replaces that is malformed, which one that is not canonical is not;
 //   - a Verification that is none of this package's;
 //   - a Distribution of a component that is not [Recomputed], without a Path or
 //     Digests, with a Digest that is not [hallmark.Digest.Secure], or with a URL
@@ -576,8 +587,10 @@ func (d *Document) Check() error {
 			fail("%s: completeness %q is not known", where, c.Requirements)
 		}
 		for _, p := range []string{c.PURL, c.Replaces} {
-			if p != "" && !strings.HasPrefix(p, "pkg:") {
-				fail("%s: package URL %q does not begin with pkg:", where, p)
+			if p != "" {
+				if _, err := purl.Parse(p); err != nil {
+					fail("%s: %w", where, err)
+				}
 			}
 		}
 		for _, dg := range c.Digests {
@@ -761,18 +774,14 @@ func (d *Document) Component(ref string) *Component {
 // Refs, both ends included, by [Document.Requires]. It returns nil if there is
 // none, which for a Document whose edges are not known to be complete does not
 // mean that the component is not needed.
-func (d *Document) Why(ref string) []string {
+func (d *Document) Why(ref string) []string { return chain(d.ways(), ref) }
+
+// ways returns for the Ref of each component that can be reached from the main one
+// the Ref of the component before it on a shortest way.
+func (d *Document) ways() map[string]string {
 	requires := d.Requires()
 	from := map[string]string{d.Main.Ref: ""}
 	for queue := []string{d.Main.Ref}; len(queue) > 0; queue = queue[1:] {
-		if queue[0] == ref {
-			var chain []string
-			for at := ref; at != ""; at = from[at] {
-				chain = append(chain, at)
-			}
-			slices.Reverse(chain)
-			return chain
-		}
 		for _, next := range requires[queue[0]] {
 			if _, seen := from[next]; !seen {
 				from[next] = queue[0]
@@ -780,5 +789,18 @@ func (d *Document) Why(ref string) []string {
 			}
 		}
 	}
-	return nil
+	return from
+}
+
+// chain returns the way to ref, both ends included, or nil if there is none.
+func chain(from map[string]string, ref string) []string {
+	if _, ok := from[ref]; !ok {
+		return nil
+	}
+	var refs []string
+	for at := ref; at != ""; at = from[at] {
+		refs = append(refs, at)
+	}
+	slices.Reverse(refs)
+	return refs
 }

@@ -110,8 +110,8 @@ func TestCheck(t *testing.T) {
 		{"no scope", func(d *sbom.Document) { d.Components[3].Scope = "" }, `sbom: d: scope "" is not known`},
 		{"scope of main", func(d *sbom.Document) { d.Main.Scope = sbom.Build }, `sbom: main component: scope "build", want "runtime"`},
 		{"completeness", func(d *sbom.Document) { d.Components[3].Requirements = "partly" }, `sbom: d: completeness "partly" is not known`},
-		{"purl", func(d *sbom.Document) { d.Components[3].PURL = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
-		{"replaces", func(d *sbom.Document) { d.Components[3].Replaces = "golang/d" }, `sbom: d: package URL "golang/d" does not begin with pkg:`},
+		{"purl", func(d *sbom.Document) { d.Components[3].PURL = "golang/d" }, `sbom: d: malformed package URL "golang/d": it does not begin with pkg:`},
+		{"replaces", func(d *sbom.Document) { d.Components[3].Replaces = "golang/d" }, `sbom: d: malformed package URL "golang/d": it does not begin with pkg:`},
 		{"digest", func(d *sbom.Document) { d.Components[3].Digests = make([]hallmark.Digest, 1) }, "sbom: d: a digest is zero"},
 		{"verification", func(d *sbom.Document) { d.Components[3].Verification = "certain" }, `sbom: d: verification "certain" is not known`},
 		{"distribution unverified", func(d *sbom.Document) {
