@@ -57,7 +57,7 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 		return bad(f.path, "%s", f.what)
 	}
 	in := reader{minor: minor, format: format(minor), refs: make(map[string]bool), nodes: make(map[string]*node), d: new(sbom.Document)}
-	if f := in.look(&doc); f != nil {
+	if f := in.look(&doc, false); f != nil {
 		return bad(f.path, "%s", f.what)
 	}
 	d := in.d
@@ -69,7 +69,7 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 		if f := in.component(n, ""); f != nil {
 			return bad("/metadata/component"+f.path, "%s", f.what)
 		}
-		d.Main, d.Components = d.Components[0], d.Components[1:]
+		d.Main, d.Components = d.Components[0], slices.Clip(d.Components[1:])
 		d.Main.Scope = sbom.Runtime
 	} else {
 		d.Main = unnamed()
@@ -83,6 +83,9 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 		if f := in.component(&doc.items("components")[i], ""); f != nil {
 			return bad("/components/"+strconv.Itoa(i)+f.path, "%s", f.what)
 		}
+	}
+	if len(d.Components) == 0 {
+		d.Components = nil
 	}
 	known := readCompositions(doc.get("compositions"))
 	for _, c := range d.All() {
@@ -185,14 +188,16 @@ type reader struct {
 }
 
 // look finds all refs of the document and its signatures.
-func (in *reader) look(n *node) *fault {
+//
+// What is within a formulation may be described in several places of it.
+func (in *reader) look(n *node, within bool) *fault {
 	for i := range n.list {
 		step := ""
 		if n.kind == '{' {
 			step = n.names[i]
 			switch v := &n.list[i]; {
 			case step == "bom-ref" && v.kind == '"' && v.text != "":
-				if in.refs[v.text] {
+				if in.refs[v.text] && !within {
 					return (&fault{what: fmt.Sprintf("there are two of the ref %.100q", v.text)}).within(step)
 				}
 				in.refs[v.text] = true
@@ -205,7 +210,7 @@ func (in *reader) look(n *node) *fault {
 			}
 			step = strconv.Itoa(i)
 		}
-		if f := in.look(&n.list[i]); f != nil {
+		if f := in.look(&n.list[i], within || step == "formulation"); f != nil {
 			return f.within(step)
 		}
 	}

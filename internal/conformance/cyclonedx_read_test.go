@@ -1,0 +1,412 @@
+package conformance
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
+)
+
+func cycloneDXVersions() []cyclonedx.Version {
+	return []cyclonedx.Version{cyclonedx.V14, cyclonedx.V15, cyclonedx.V16, cyclonedx.V17}
+}
+
+func cycloneDXSchemas(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	schemas := make(map[string]*jsonschema.Schema)
+	for _, v := range []string{"1.2", "1.3", "1.4", "1.5", "1.6", "1.7"} {
+		schemas[v] = cycloneDXSchema(t, v)
+	}
+	return schemas
+}
+
+// What is written of a Document is valid in each version, the same in one piece
+// and in several, and read as the Document that it was.
+func TestCycloneDXRoundTrip(t *testing.T) {
+	schemas := cycloneDXSchemas(t)
+	for seed := range uint64(documents) {
+		d, s := wideDocument(seed)
+		for _, v := range cycloneDXVersions() {
+			data, err := cyclonedx.MarshalVersion(d, s, v)
+			if err != nil {
+				t.Fatalf("seed %d, %s: %v", seed, v, err)
+			}
+			if err := validate(schemas[string(v)], data); err != nil {
+				t.Errorf("seed %d, %s: %v", seed, v, err)
+			}
+			var buf bytes.Buffer
+			if err := cyclonedx.Write(&buf, d, s, v); err != nil || !bytes.Equal(buf.Bytes(), data) {
+				t.Errorf("seed %d, %s: Write has written something else: %v", seed, v, err)
+			}
+			if again, _ := cyclonedx.MarshalVersion(shuffled(d, seed), s, v); !bytes.Equal(again, data) {
+				t.Errorf("seed %d, %s: the same Document in another order gives other bytes", seed, v)
+			}
+			if losses, err := cyclonedx.Losses(d, s, v); err != nil || len(losses) > 0 {
+				t.Errorf("seed %d, %s: losses %v, error %v", seed, v, losses, err)
+			}
+			back, stamp, err := cyclonedx.Parse(data)
+			if err != nil {
+				t.Fatalf("seed %d, %s: %v\n%s", seed, v, err, data)
+			}
+			if want := s.Created.UTC().Truncate(time.Second); !stamp.Created.Equal(want) || stamp.Tool != s.Tool {
+				t.Errorf("seed %d, %s: stamp %v, want %v", seed, v, stamp, s)
+			}
+			if diff := unequal(back, orderDigests(d)); diff != "" {
+				t.Fatalf("seed %d, %s: read back: %s", seed, v, diff)
+			}
+		}
+	}
+}
+
+// orderDigests returns d with the digests in the order in which a document has
+// them: hashes, then what is a property.
+func orderDigests(d *sbom.Document) *sbom.Document {
+	hash := func(dg hallmark.Digest) int {
+		switch dg.Algorithm() {
+		case "sha1", "sha256", "sha384", "sha512":
+			return 0
+		}
+		return 1
+	}
+	order := func(list []hallmark.Digest) {
+		slices.SortStableFunc(list, func(a, b hallmark.Digest) int { return cmp.Compare(hash(a), hash(b)) })
+	}
+	order(d.Main.Digests)
+	for _, c := range d.All() {
+		for i := range c.References {
+			order(c.References[i].Digests)
+		}
+	}
+	return d
+}
+
+// unequal says where two Documents are not the same.
+func unequal(a, b *sbom.Document) string {
+	if reflect.DeepEqual(a, b) {
+		return ""
+	}
+	as, bs := a.All(), b.All()
+	if len(as) != len(bs) {
+		return fmt.Sprintf("%d components, want %d", len(as), len(bs))
+	}
+	for i := range as {
+		x, y := reflect.ValueOf(*as[i]), reflect.ValueOf(*bs[i])
+		for f := range x.NumField() {
+			if !reflect.DeepEqual(x.Field(f).Interface(), y.Field(f).Interface()) {
+				return fmt.Sprintf("component %q: %s is\n%s, want\n%s", bs[i].Ref, x.Type().Field(f).Name, text(x.Field(f)), text(y.Field(f)))
+			}
+		}
+	}
+	x, y := reflect.ValueOf(*a), reflect.ValueOf(*b)
+	for f := range x.NumField() {
+		if !reflect.DeepEqual(x.Field(f).Interface(), y.Field(f).Interface()) {
+			return fmt.Sprintf("%s is\n%s, want\n%s", x.Type().Field(f).Name, text(x.Field(f)), text(y.Field(f)))
+		}
+	}
+	return "in nothing that is seen"
+}
+
+func text(v reflect.Value) string {
+	data, err := json.Marshal(v.Interface())
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// wideDocument returns a random Document with what only documents of others have.
+func wideDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
+	d, s := randomDocument(seed)
+	r := rand.New(rand.NewPCG(seed, 7))
+	one := func(in int) bool { return r.IntN(in) == 0 }
+	pick := func(from ...string) string { return from[r.IntN(len(from))] }
+	party := func() sbom.Party {
+		p := sbom.Party{
+			Name: pick("", "Example Ltd", "<Ä & \"B\">", "a\nb"), Email: pick("", "", "a@example.com", "ä@b"),
+			URL: pick("", "", "https://example.com/a?b#c", "//x", "ä"), Person: one(2),
+		}
+		if p.Name+p.Email+p.URL == "" {
+			p.Name = "x"
+		}
+		return p
+	}
+	digests := func() (ds []hallmark.Digest) {
+		for range r.IntN(3) {
+			d, err := hallmark.ParseDigest(pick("sha256:"+strings.Repeat("0", 64), "sha1:"+strings.Repeat("1", 40), "sha512_256:"+strings.Repeat("2", 64), "gitCommit:"+strings.Repeat("3", 40)))
+			if err != nil {
+				panic(err)
+			}
+			if !slices.Contains(ds, d) {
+				ds = append(ds, d)
+			}
+		}
+		return ds
+	}
+	component := func(c *sbom.Component, main bool) {
+		c.Type = sbom.Type(pick("application", "library", "framework", "container", "platform", "operating-system", "device", "device-driver",
+			"firmware", "file", "machine-learning-model", "data", "cryptographic-asset"))
+		if !main && one(5) {
+			c.Scope = sbom.Optional
+		}
+		c.Group, c.Description, c.Copyright = pick("", "com.example"), pick("", "what it <is>"), pick("", "© Ä\n1999")
+		if one(3) {
+			p := party()
+			c.Supplier = &p
+		}
+		if one(3) {
+			p := party()
+			c.Producer = &p
+		}
+		for i := range r.IntN(3) {
+			c.CPEs = append(c.CPEs, fmt.Sprintf("cpe:2.3:a:b:c%d:*:*:*:*:*:*:*:*", i))
+		}
+		for i := range r.IntN(4) {
+			c.References = append(c.References, sbom.Reference{
+				Type: pick("website", "vcs", "distribution", "source-distribution", "rfc-9116", "patent", "other", "its own"),
+				URL:  fmt.Sprint(pick("https://example.com/", "a b/", "ä", "mailto:x@y"), i), Comment: pick("", "<c>"), Digests: digests(),
+			})
+		}
+		c.Support = pick("", "actively-maintained")
+		if one(4) {
+			c.SupportUntil = time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC)
+		}
+		for _, e := range []sbom.Element{
+			sbom.ElementSupplier, sbom.ElementProducer, sbom.ElementVersion, sbom.ElementIdentifier,
+			sbom.ElementHash, sbom.ElementLicense, sbom.ElementCopyright, sbom.ElementRequires,
+		} {
+			if one(8) {
+				c.Gaps = append(c.Gaps, sbom.Gap{Element: e, Kind: sbom.GapKind(pick("unknown", "withheld"))})
+			}
+		}
+		for range r.IntN(3) {
+			c.Properties = append(c.Properties, sbom.Property{Name: pick("cdx:x", "a:b", "hallmark:x", "hallmark:property:x", "cdx:cisa:unknown-information", ":"), Value: pick("", "version", "v")})
+		}
+	}
+	component(&d.Main, true)
+	for i := range d.Components {
+		component(&d.Components[i], false)
+	}
+	for range r.IntN(4) {
+		d.Authors = append(d.Authors, party())
+	}
+	d.Phase = sbom.Phase(pick("", "design", "pre-build", "build", "operations", "discovery", "decommission"))
+	d.Properties = append(d.Properties, sbom.Property{Name: "x:y", Value: "z"})
+	for range r.IntN(1 + len(d.Components)) {
+		e := sbom.Edge{From: d.Main.Ref, To: d.Components[r.IntN(len(d.Components))].Ref, Kind: sbom.Contains}
+		if one(2) {
+			e.From = d.Components[r.IntN(len(d.Components))].Ref
+		}
+		if len(d.Targets) > 0 && one(5) {
+			e.Target = d.Targets[0].Name
+		}
+		if e.From != e.To {
+			d.Edges = append(d.Edges, e)
+		}
+	}
+	if err := d.Sort(); err != nil {
+		panic(fmt.Sprintf("seed %d: %v", seed, err))
+	}
+	return d, s
+}
+
+// corpusCycloneDX returns the files of CycloneDX's own test suite whose names
+// begin with the verdict.
+func corpusCycloneDX(t *testing.T, verdict string) []string {
+	t.Helper()
+	return slices.Sorted(maps.Keys(index(t, func(file, _ string) bool {
+		return strings.HasPrefix(file, "cyclonedx/spec/") && strings.HasPrefix(filepath.Base(file), verdict+"-")
+	})))
+}
+
+// Documents of others are read and written again without a difference, but for the
+// order of what has none.
+func TestCycloneDXOfOthers(t *testing.T) {
+	files := corpusCycloneDX(t, "valid")
+	for file, valid := range index(t, func(file, version string) bool {
+		return strings.HasPrefix(version, "cdx1.") && !strings.HasPrefix(file, "cyclonedx/spec/")
+	}) {
+		if valid {
+			files = append(files, file)
+		}
+	}
+	n := 0
+	for _, file := range files {
+		data := readSBOM(t, file)
+		d, s, err := cyclonedx.Parse(data)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		var doc struct{ SpecVersion string }
+		if err := json.Unmarshal(data, &doc); err != nil {
+			t.Fatal(err)
+		}
+		v := cyclonedx.Version(doc.SpecVersion)
+		if !slices.Contains(cycloneDXVersions(), v) {
+			continue
+		}
+		n++
+		got, err := cyclonedx.MarshalVersion(d, s, v)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if d.Original != nil {
+			if !bytes.Equal(got, data) {
+				t.Errorf("%s: it is signed, and written in other bytes", file)
+			}
+			for _, other := range cycloneDXVersions() {
+				if _, err := cyclonedx.MarshalVersion(d, s, other); (err == nil) != (other == v) {
+					t.Errorf("%s: signed in %s and written in %s: error %v", file, v, other, err)
+				}
+			}
+			d.Original = nil
+			continue
+		}
+		a, b := normal(t, data), normal(t, got)
+		if at := firstDifference("", a, b); at != "" {
+			t.Errorf("%s: differs at %s", file, at)
+		}
+		if losses, err := cyclonedx.Losses(d, s, v); err != nil || len(losses) > 0 {
+			t.Errorf("%s: losses %v, error %v", file, losses, err)
+		}
+	}
+	t.Logf("%d files, %d written again", len(files), n)
+}
+
+// normal returns a document in which the order of components, of dependencies and
+// of those that they are on is always the same.
+func normal(t *testing.T, data []byte) any {
+	t.Helper()
+	var v any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		t.Fatal(err)
+	}
+	doc := v.(map[string]any)
+	var components func(at map[string]any)
+	components = func(at map[string]any) {
+		list, _ := at["components"].([]any)
+		for _, c := range list {
+			components(c.(map[string]any))
+		}
+		sortJSON(list)
+	}
+	components(doc)
+	if m, ok := doc["metadata"].(map[string]any); ok {
+		if c, ok := m["component"].(map[string]any); ok {
+			components(c)
+		}
+	}
+	deps, _ := doc["dependencies"].([]any)
+	for _, d := range deps {
+		on, _ := d.(map[string]any)["dependsOn"].([]any)
+		sortJSON(on)
+	}
+	sortJSON(deps)
+	return v
+}
+
+func sortJSON(list []any) {
+	key := func(v any) string {
+		data, err := json.Marshal(v)
+		if err != nil {
+			panic(err)
+		}
+		return string(data)
+	}
+	slices.SortFunc(list, func(a, b any) int { return strings.Compare(key(a), key(b)) })
+}
+
+func firstDifference(path string, a, b any) string {
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok {
+			return path
+		}
+		for _, name := range slices.Sorted(maps.Keys(a)) {
+			if _, ok := b[name]; !ok {
+				return path + "/" + name + " (missing)"
+			}
+			if at := firstDifference(path+"/"+name, a[name], b[name]); at != "" {
+				return at
+			}
+		}
+		for name := range b {
+			if _, ok := a[name]; !ok {
+				return path + "/" + name + " (added)"
+			}
+		}
+		return ""
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return path + " (length)"
+		}
+		for i := range a {
+			if at := firstDifference(fmt.Sprint(path, "/", i), a[i], b[i]); at != "" {
+				return at
+			}
+		}
+		return ""
+	}
+	if !reflect.DeepEqual(a, b) {
+		return fmt.Sprintf("%s: %v, %v", path, a, b)
+	}
+	return ""
+}
+
+// beyond are the invalid files that are read.
+func beyond(file string) (why string) {
+	return ""
+}
+
+func TestCycloneDXInvalid(t *testing.T) {
+	for _, file := range corpusCycloneDX(t, "invalid") {
+		_, _, err := cyclonedx.Parse(readSBOM(t, file))
+		if why := beyond(file); (err == nil) != (why != "") {
+			t.Errorf("%s: error %v, beyond us %q", file, err, why)
+		} else if err != nil {
+			t.Logf("%s: %v", file, err)
+		}
+	}
+}
+
+// Each document is valid in each version, whatever it has that the version has
+// not, and what that is has been told.
+func TestCycloneDXConversion(t *testing.T) {
+	schemas := cycloneDXSchemas(t)
+	for _, file := range corpusCycloneDX(t, "valid") {
+		d, s, err := cyclonedx.Parse(readSBOM(t, file))
+		if err != nil {
+			continue // TestCycloneDXOfOthers says it
+		}
+		d.Original = nil
+		for _, v := range cycloneDXVersions() {
+			data, err := cyclonedx.MarshalVersion(d, s, v)
+			if err != nil {
+				t.Errorf("%s, %s: %v", file, v, err)
+				continue
+			}
+			if err := validate(schemas[string(v)], data); err != nil {
+				t.Errorf("%s, %s: %v", file, v, err)
+			}
+		}
+	}
+}
