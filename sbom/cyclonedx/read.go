@@ -100,14 +100,15 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 
 	// What writing it again would not give.
 	w := newWriter(d, said.stamp, minor)
+	var again builder
 	for i, c := range w.components {
 		n := in.nodes[c.Ref]
 		if n == nil {
 			continue
 		}
 		w.p = printer{b: w.p.b[:0]}
-		w.own(c, false, "")
-		own := mustParse(w.p.b)
+		w.own(c, false)
+		own := again.next(w.p.b)
 		c.Remainder = difference(nil, in.format, "", n, &own, "components")
 		if n.get("components") != nil && len(n.items("components")) == 0 {
 			c.Remainder = append(c.Remainder, sbom.Remainder{Format: in.format, Path: "/components", Value: []byte("[]")})
@@ -281,7 +282,7 @@ func (in *reader) component(n *node, within string) *fault {
 // properties.
 func (in *reader) edges(doc *node) *fault {
 	known := make(map[string]bool, len(in.d.Components)+1)
-	runtime := map[string]*sbom.Component{}
+	runtime := make(map[string]*sbom.Component)
 	for _, c := range in.d.All() {
 		known[c.Ref] = true
 	}
@@ -478,6 +479,9 @@ func readPhase(s string) sbom.Phase {
 
 // readParty reads an organization, or nil if it says nothing that a Party has.
 func readParty(n *node) *sbom.Party {
+	if n == nil {
+		return nil
+	}
 	p := sbom.Party{Name: n.str("name")}
 	if urls := n.items("url"); len(urls) > 0 {
 		p.URL = urls[0].text

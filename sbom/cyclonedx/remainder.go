@@ -70,10 +70,10 @@ func (w *writer) remain() {
 			w.members[name] = r
 		}
 	}
-	for i, c := range w.components {
+	for _, c := range w.components {
 		for _, r := range c.Remainder {
 			if !isOurs(r) {
-				w.losses = append(w.losses, otherFormat(r, place(i)))
+				w.losses = append(w.losses, otherFormat(r, w.place(c)))
 			}
 		}
 	}
@@ -110,12 +110,13 @@ func (w *writer) remain() {
 	}
 }
 
-// place is where the component is in the Document, of all its components.
-func place(i int) string {
-	if i == 0 {
+// place is where a component is, in a document that has them as the Document has.
+func (w *writer) place(c *sbom.Component) string {
+	if c == &w.d.Main {
 		return "/metadata/component"
 	}
-	return fmt.Sprintf("/components/%d", i-1)
+	i, _ := slices.BinarySearchFunc(w.components[1:], c.Ref, func(c *sbom.Component, ref string) int { return strings.Compare(c.Ref, ref) })
+	return fmt.Sprintf("/components/%d", i)
 }
 
 func otherFormat(r sbom.Remainder, place string) sbom.Loss {
@@ -192,10 +193,10 @@ func (w *writer) putMetadata() node {
 
 // putComponent returns c, without what is written within it, with what was left of
 // it.
-func (w *writer) putComponent(c *sbom.Component, place string) node {
+func (w *writer) putComponent(c *sbom.Component) node {
 	outer := w.p
 	w.p = printer{}
-	w.own(c, false, place)
+	w.own(c, false)
 	own := mustParse(w.p.b)
 	w.p = outer
 	var rest []sbom.Remainder
@@ -206,7 +207,7 @@ func (w *writer) putComponent(c *sbom.Component, place string) node {
 	}
 	main := c == &w.d.Main
 	want := readComponent(&own, main)
-	return w.restore(own, rest, w.componentRule(), place, func(n *node) bool {
+	return w.restore(own, rest, w.componentRule(), w.place(c), func(n *node) bool {
 		got := readComponent(n, main)
 		got.c.Ref = want.c.Ref
 		return got.equal(&want)

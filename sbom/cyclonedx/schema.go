@@ -1,6 +1,7 @@
 package cyclonedx
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -398,7 +399,10 @@ func firstTwice(list []node) int {
 		n := &list[i]
 		key := n.text
 		if n.kind == '{' {
-			key = n.str("bom-ref") + "\n" + n.str("ref") + "\n" + n.str("name") + "\n" + n.str("version")
+			key = cmp.Or(n.str("bom-ref"), n.str("ref"))
+			if key == "" {
+				key = n.str("name") + "\n" + n.str("version")
+			}
 		}
 		j, ok := first[key]
 		if !ok {

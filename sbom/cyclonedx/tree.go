@@ -17,52 +17,139 @@ type node struct {
 	list  []node   // an object's members, in the order of names, or an array's elements
 }
 
-// parse reads a JSON document.
+// parse reads a JSON document, as strictly as package strictjson.
 func parse(data []byte) (n node, err error) {
-	values := 0
-	err = strictjson.Read(data, func(r *strictjson.Reader) error { return n.read(r, &values) })
-	return n, err
-}
-
-func (n *node) read(r *strictjson.Reader, values *int) error {
-	if *values++; *values > maxValues {
-		return r.Errorf("more than %d values", maxValues)
+	if err := strictjson.Read(data, (*strictjson.Reader).Skip); err != nil {
+		return node{}, err
 	}
-	switch k := r.Kind(); k {
-	case '{':
-		n.kind = k
-		return r.Object(func(name string) error {
-			n.names = append(n.names, name)
-			n.list = append(n.list, node{})
-			return n.list[len(n.list)-1].read(r, values)
-		})
-	case '[':
-		n.kind = k
-		return r.Array(func(int) error {
-			n.list = append(n.list, node{})
-			return n.list[len(n.list)-1].read(r, values)
-		})
-	case '"':
-		n.kind = k
-		b, err := r.Text()
-		n.text = string(b)
-		return err
-	case 't', 'f', 'n':
-		n.kind = k
-		return r.Skip()
+	t := builder{text: string(data), piece: 1024}
+	n = t.value()
+	if t.values > maxValues {
+		return node{}, fmt.Errorf("more than %d values", maxValues)
 	}
-	number, err := r.Number()
-	n.kind, n.text = '0', string(number)
-	return err
+	return n, nil
 }
 
 // mustParse reads what this package has written itself.
 func mustParse(data []byte) node {
-	n, err := parse(data)
+	t := builder{text: string(data), piece: 16}
+	return t.value()
+}
+
+// next reads another document that this package has written itself. The one
+// before it is lost.
+func (t *builder) next(data []byte) node {
+	if t.first == nil {
+		t.piece = 1024
+		t.first, t.firstNames = make([]node, t.piece), make([]string, t.piece)
+	}
+	t.text, t.pos, t.values, t.nodes, t.names = string(data), 0, 0, t.first, t.firstNames
+	return t.value()
+}
+
+// A builder makes nodes of a document that is known to be well formed. Their texts
+// are parts of it.
+type builder struct {
+	text   string
+	pos    int
+	values int
+	nodes  []node   // what is left of a larger piece of memory
+	names  []string // likewise
+	open   []node   // of the arrays and objects that are open, one after another
+	called []string // likewise, names
+	piece  int      // how many values the memory is for that is asked for at a time
+
+	first      []node // the memory for each document, if there are several
+	firstNames []string
+}
+
+func (t *builder) space() {
+	for t.pos < len(t.text) {
+		switch t.text[t.pos] {
+		case ' ', '\n', '\t', '\r', ',', ':': // where they are, is known
+			t.pos++
+		default:
+			return
+		}
+	}
+}
+
+func (t *builder) value() (n node) {
+	if t.values++; t.values > maxValues {
+		return n
+	}
+	t.space()
+	start := t.pos
+	switch n.kind = t.text[start]; n.kind {
+	case '{', '[':
+		t.pos++
+		mark, names := len(t.open), len(t.called)
+		for t.space(); t.text[t.pos] != n.kind+2 && t.values <= maxValues; t.space() { // ']' and '}'
+			if n.kind == '{' {
+				t.called = append(t.called, t.quoted())
+			}
+			t.open = append(t.open, t.value())
+		}
+		t.pos++
+		n.list = take(&t.nodes, t.open[mark:], t.piece)
+		n.names = take(&t.names, t.called[names:], t.piece)
+		clear(t.open[mark:])
+		t.open, t.called = t.open[:mark], t.called[:names]
+	case '"':
+		n.text = t.quoted()
+	case 't', 'n':
+		t.pos += len("true")
+	case 'f':
+		t.pos += len("false")
+	default:
+		for t.pos < len(t.text) && strings.IndexByte("+-.0123456789eE", t.text[t.pos]) >= 0 {
+			t.pos++
+		}
+		n.kind, n.text = '0', t.text[start:t.pos]
+	}
+	return n
+}
+
+// take copies a list into a part of a larger piece of memory.
+func take[E any](from *[]E, list []E, piece int) []E {
+	if len(list) == 0 {
+		return nil
+	}
+	if len(*from) < len(list) {
+		*from = make([]E, max(piece, len(list)))
+	}
+	part := (*from)[:len(list):len(list)]
+	*from = (*from)[len(list):]
+	copy(part, list)
+	return part
+}
+
+func (t *builder) quoted() string {
+	start := t.pos + 1
+	end := start
+	for {
+		end += strings.IndexByte(t.text[end:], '"')
+		escape := strings.IndexByte(t.text[start:end], '\\')
+		if escape < 0 {
+			t.pos = end + 1
+			return t.text[start:end]
+		}
+		// The quotation mark may be escaped.
+		slashes := 0
+		for t.text[end-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			break
+		}
+		end++
+	}
+	t.pos = end + 1
+	s, err := strictjson.NewReader([]byte(t.text[start-1 : t.pos])).String()
 	if err != nil {
 		panic(fmt.Sprintf("cyclonedx: internal error: %v", err))
 	}
-	return n
+	return s
 }
 
 func str(s string) node { return node{kind: '"', text: s} }

@@ -151,12 +151,12 @@ func (w *writer) document(out io.Writer, serial string) error {
 
 	if _, absent := w.members["components"]; !absent || len(w.components)-1 > len(w.parent) {
 		p.list("components")
-		for i, c := range w.components[1:] {
+		for _, c := range w.components[1:] {
 			if _, within := w.parent[c.Ref]; within {
 				continue
 			}
 			p.line()
-			w.component(c, fmt.Sprintf("/components/%d", i))
+			w.component(c)
 			if err := w.flush(bound); err != nil {
 				return err
 			}
@@ -212,7 +212,7 @@ func (w *writer) metadata() {
 		default:
 			if main {
 				p.name("component")
-				w.component(&w.d.Main, "/metadata/component")
+				w.component(&w.d.Main)
 				main = false
 			}
 		}
@@ -221,7 +221,7 @@ func (w *writer) metadata() {
 	}
 	if main {
 		p.name("component")
-		w.component(&w.d.Main, "/metadata/component")
+		w.component(&w.d.Main)
 	}
 	p.close('}')
 }
@@ -315,14 +315,13 @@ func (w *writer) metadataOf() node {
 	return n
 }
 
-// component writes c, with what was left of it when it was read. Its place in the
-// Document is for losses.
-func (w *writer) component(c *sbom.Component, place string) {
+// component writes c, with what was left of it when it was read.
+func (w *writer) component(c *sbom.Component) {
 	if !slices.ContainsFunc(c.Remainder, isOurs) {
-		w.own(c, true, place)
+		w.own(c, true)
 		return
 	}
-	n := w.putComponent(c, place)
+	n := w.putComponent(c)
 	p := &w.p
 	p.open('{')
 	for i := range n.list {
@@ -338,22 +337,22 @@ func (w *writer) component(c *sbom.Component, place string) {
 			p.line()
 			p.node(&f)
 		}
-		w.within(c, place)
+		w.within(c)
 		p.close(']')
 	}
 	p.close('}')
 }
 
 // within writes the components that are written within c.
-func (w *writer) within(c *sbom.Component, place string) {
+func (w *writer) within(c *sbom.Component) {
 	for _, child := range w.children[c.Ref] {
 		w.p.line()
-		w.component(child, place)
+		w.component(child)
 	}
 }
 
 // own writes what the fields of c say, and what is within it if it is asked for.
-func (w *writer) own(c *sbom.Component, within bool, place string) {
+func (w *writer) own(c *sbom.Component, within bool) {
 	p := &w.p
 	main := c == &w.d.Main
 	properties := w.properties[:0]
@@ -391,7 +390,7 @@ func (w *writer) own(c *sbom.Component, within bool, place string) {
 		switch hash := hashAlgorithm(d); {
 		case main && hash != "":
 			hashes++
-		case d.H1() != "":
+		case d.Algorithm() == "dirHash":
 			add("hallmark:go:h1", d.H1())
 		default:
 			add("hallmark:digest", d.String())
@@ -415,16 +414,16 @@ func (w *writer) own(c *sbom.Component, within bool, place string) {
 	if hashes > 0 {
 		w.hashes(c.Digests)
 	}
-	for _, t := range slices.Sorted(slices.Values(c.Targets)) {
+	for _, t := range sorted(c.Targets) {
 		add("hallmark:target", t)
 	}
 	properties = w.edgeProperties(properties, c)
-	for _, name := range slices.Sorted(slices.Values(c.Packages)) {
+	for _, name := range sorted(c.Packages) {
 		add("hallmark:package", name)
 	}
 	properties = w.licenses(properties, c.Licenses)
 	p.member("copyright", c.Copyright)
-	for i, cpe := range slices.Sorted(slices.Values(c.CPEs)) {
+	for i, cpe := range sorted(c.CPEs) {
 		if i == 0 {
 			p.member("cpe", cpe)
 		} else {
@@ -478,7 +477,7 @@ func (w *writer) own(c *sbom.Component, within bool, place string) {
 			p.close('}')
 		}
 		if within {
-			w.within(c, place)
+			w.within(c)
 		}
 		p.close(']')
 	}
@@ -619,8 +618,10 @@ func (w *writer) edgeProperties(properties []sbom.Property, c *sbom.Component) [
 		for n < len(edges) && edges[n].To == edges[i].To {
 			n++
 		}
-		said := slices.Compact(slices.DeleteFunc(slices.Clone(edges[i:n]), func(e sbom.Edge) bool { return !linked(c, e) }))
-		plain := len(said) == 1 && said[0].Kind == sbom.Linked && said[0].Target == ""
+		plain := true // dependencies say all that they can
+		for _, e := range edges[i:n] {
+			plain = plain && (!linked(c, e) || e.Kind == sbom.Linked && e.Target == "")
+		}
 		for j, e := range edges[i:n] {
 			if j > 0 && e == edges[i+j-1] || e.Kind == sbom.Contains && w.parent[e.To] == c.Ref || plain && linked(c, e) {
 				continue
@@ -922,6 +923,14 @@ func (w *writer) marshal() ([]byte, error) {
 func value(r sbom.Remainder) (node, bool) {
 	n, err := parse(r.Value)
 	return n, err == nil
+}
+
+// sorted returns list in order, and does not change it.
+func sorted(list []string) []string {
+	if !slices.IsSorted(list) {
+		list = slices.Sorted(slices.Values(list))
+	}
+	return list
 }
 
 func sortedNames[V any](m map[string]V) []string {
