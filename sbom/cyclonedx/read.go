@@ -56,11 +56,12 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	if f := g.check(&doc, g.root); f != nil {
 		return bad(f.path, "%s", f.what)
 	}
-	in := reader{minor: minor, format: format(minor), refs: make(map[string]bool), nodes: make(map[string]*node), d: new(sbom.Document)}
+	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node), d: new(sbom.Document)}
 	if f := in.look(&doc, false); f != nil {
 		return bad(f.path, "%s", f.what)
 	}
 	d := in.d
+	d.Components = make([]sbom.Component, 0, 1+len(doc.items("components")))
 
 	meta := doc.get("metadata")
 	said := readMetadata(meta)
@@ -73,10 +74,9 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 		d.Main.Scope = sbom.Runtime
 	} else {
 		d.Main = unnamed()
-		for in.refs[d.Main.Ref] {
+		for in.known(d.Main.Ref) {
 			d.Main.Ref += "'"
 		}
-		in.nodes[d.Main.Ref] = nil
 		d.Remainder = append(d.Remainder, absent(in.format, "/metadata/component"))
 	}
 	for i := range doc.items("components") {
@@ -102,7 +102,7 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	w := newWriter(d, said.stamp, minor)
 	var again builder
 	for i, c := range w.components {
-		n := in.nodes[c.Ref]
+		n := in.refs[c.Ref]
 		if n == nil {
 			continue
 		}
@@ -141,14 +141,11 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	own.set("version", node{kind: '0', text: "1"})
 	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", minor)))
 	own.set("serialNumber", str(serialOf(data, doc.str("serialNumber"))))
-	own.set("components", node{kind: '['})
-	own.set("dependencies", node{kind: '['})
-	rest := difference(nil, in.format, "", &doc, &own, "bomFormat", "specVersion", "metadata")
-	for _, r := range rest {
-		if !isAbsent(r) && (r.Path == "/components" || r.Path == "/dependencies") {
-			continue
+	d.Remainder = difference(d.Remainder, in.format, "", &doc, &own, "bomFormat", "specVersion", "metadata", "components", "dependencies")
+	for _, name := range []string{"components", "dependencies"} {
+		if doc.get(name) == nil {
+			d.Remainder = append(d.Remainder, absent(in.format, "/"+name))
 		}
-		d.Remainder = append(d.Remainder, r)
 	}
 	if n := in.dependents(&doc, w); len(n.list) > 0 {
 		d.Remainder = append(d.Remainder, sbom.Remainder{Format: in.format, Path: "/dependencies", Value: n.compact(nil)})
@@ -181,8 +178,7 @@ func serialOf(data []byte, serial string) string {
 type reader struct {
 	minor  int
 	format string
-	refs   map[string]bool  // of all that has one
-	nodes  map[string]*node // components, by their Refs
+	refs   map[string]*node // of all that has one; the components, and nil for all others
 	more   []sbom.Edge      // that components have as properties
 	signed bool
 	d      *sbom.Document
@@ -198,10 +194,10 @@ func (in *reader) look(n *node, within bool) *fault {
 			step = n.names[i]
 			switch v := &n.list[i]; {
 			case step == "bom-ref" && v.kind == '"' && v.text != "":
-				if in.refs[v.text] && !within {
+				if in.known(v.text) && !within {
 					return (&fault{what: fmt.Sprintf("there are two of the ref %.100q", v.text)}).within(step)
 				}
-				in.refs[v.text] = true
+				in.refs[v.text] = nil
 			case step == "signature" && v.kind == '{':
 				in.signed = true
 			}
@@ -216,6 +212,12 @@ func (in *reader) look(n *node, within bool) *fault {
 		}
 	}
 	return nil
+}
+
+// known reports whether something has the ref.
+func (in *reader) known(ref string) bool {
+	_, ok := in.refs[ref]
+	return ok
 }
 
 // unnamed is the main component of a document that does not say what it is about.
@@ -237,8 +239,9 @@ func (in *reader) component(n *node, within string) *fault {
 	if n.str("name") == "" {
 		return (&fault{what: "the name is empty"}).within("name")
 	}
-	said := readComponent(n, false)
-	c := said.c
+	in.d.Components = append(in.d.Components, sbom.Component{})
+	c := &in.d.Components[len(in.d.Components)-1] // until there is another one
+	edges := readComponent(c, n, false)
 	if c.Ref == "" {
 		// One that nothing else has, and that is the same each time.
 		name := c.PURL
@@ -249,29 +252,28 @@ func (in *reader) component(n *node, within string) *fault {
 			}
 		}
 		c.Ref = name
-		for i := 2; in.refs[c.Ref]; i++ {
+		for i := 2; in.known(c.Ref); i++ {
 			c.Ref = fmt.Sprintf("%s#%d", name, i)
 		}
-		in.refs[c.Ref] = true
 	}
 	if strings.HasPrefix(c.Ref, "urn:cdx:") {
 		return (&fault{what: "it is a link to another document"}).within("bom-ref")
 	}
-	in.d.Components = append(in.d.Components, c)
-	in.nodes[c.Ref] = n
-	for _, e := range said.edges {
+	in.refs[c.Ref] = n
+	for _, e := range edges {
 		e.From = c.Ref
 		in.more = append(in.more, e)
 	}
 	if within != "" {
 		in.more = append(in.more, sbom.Edge{From: within, To: c.Ref, Kind: sbom.Contains})
 	}
+	ref, embedded := c.Ref, c.Embedded
 	for i := range n.items("components") {
 		m := &n.items("components")[i]
-		if slices.ContainsFunc(c.Embedded, func(f sbom.File) bool { return isEmbedded(m, f) }) {
+		if slices.ContainsFunc(embedded, func(f sbom.File) bool { return isEmbedded(m, f) }) {
 			continue
 		}
-		if f := in.component(m, c.Ref); f != nil {
+		if f := in.component(m, ref); f != nil {
 			return f.within(strconv.Itoa(i)).within("components")
 		}
 	}
@@ -281,11 +283,7 @@ func (in *reader) component(n *node, within string) *fault {
 // edges adds the edges of dependencies and those that components have as
 // properties.
 func (in *reader) edges(doc *node) *fault {
-	known := make(map[string]bool, len(in.d.Components)+1)
 	runtime := make(map[string]*sbom.Component)
-	for _, c := range in.d.All() {
-		known[c.Ref] = true
-	}
 	exact := make(map[[2]string]bool)
 	if len(in.more) > 0 {
 		for _, c := range in.d.All() {
@@ -293,14 +291,14 @@ func (in *reader) edges(doc *node) *fault {
 		}
 	}
 	for _, e := range in.more {
-		if known[e.To] && e.From != e.To {
+		if in.refs[e.To] != nil && e.From != e.To {
 			in.d.Edges = append(in.d.Edges, e)
 			if linked(runtime[e.From], e) {
 				exact[[2]string{e.From, e.To}] = true
 			}
 		}
 	}
-	refer := func(ref string) bool { return in.refs[ref] || strings.HasPrefix(ref, "urn:cdx:") }
+	refer := func(ref string) bool { return in.known(ref) || strings.HasPrefix(ref, "urn:cdx:") }
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
 		from := n.str("ref")
@@ -311,7 +309,7 @@ func (in *reader) edges(doc *node) *fault {
 			if !refer(to.text) {
 				return (&fault{what: fmt.Sprintf("there is no %.100q", to.text)}).within(strconv.Itoa(j)).within("dependsOn").within(strconv.Itoa(i))
 			}
-			if known[from] && known[to.text] && from != to.text && !exact[[2]string{from, to.text}] {
+			if from != to.text && (len(exact) == 0 || !exact[[2]string{from, to.text}]) && in.refs[from] != nil && in.refs[to.text] != nil {
 				in.d.Edges = append(in.d.Edges, sbom.Edge{From: from, To: to.text})
 			}
 		}
@@ -322,37 +320,34 @@ func (in *reader) edges(doc *node) *fault {
 // dependents returns what dependencies say and w would not write.
 func (in *reader) dependents(doc *node, w *writer) node {
 	all := node{kind: '['}
-	byRef := make(map[string]*sbom.Component, len(w.components))
-	for _, c := range w.components {
-		byRef[c.Ref] = c
-	}
-	for _, n := range doc.items("dependencies") {
-		left := node{kind: '{'}
-		left.set("ref", *n.get("ref"))
-		c := byRef[n.str("ref")]
-		to := make(map[string]bool)
+	for i := range doc.items("dependencies") {
+		n := &doc.items("dependencies")[i]
+		c := in.d.Component(n.str("ref"))
+		var to []string // sorted, as edges are
 		if c != nil {
 			for _, e := range w.from(c.Ref) {
 				if linked(c, e) {
-					to[e.To] = true
+					to = append(to, e.To)
 				}
 			}
 		}
-		on := node{kind: '['}
+		var on []node
 		for _, t := range n.items("dependsOn") {
-			if !to[t.text] {
-				on.list = append(on.list, t)
+			if _, ok := slices.BinarySearch(to, t.text); !ok {
+				on = append(on, t)
 			}
 		}
-		if n.get("dependsOn") != nil && (len(to) == 0 || len(on.list) > 0) {
-			left.set("dependsOn", on)
+		left := node{kind: '{'}
+		if n.get("dependsOn") != nil && (len(to) == 0 || len(on) > 0) {
+			left.set("dependsOn", node{kind: '[', list: on})
 		}
 		for i, name := range n.names {
 			if name != "ref" && name != "dependsOn" {
 				left.set(name, n.list[i])
 			}
 		}
-		if len(left.names) > 1 || c == nil || len(to) == 0 && c.Requirements != sbom.Complete {
+		if len(left.names) > 0 || c == nil || len(to) == 0 && c.Requirements != sbom.Complete {
+			left.set("ref", *n.get("ref"))
 			all.list = append(all.list, left)
 		}
 	}
@@ -511,20 +506,10 @@ func readPartyText(s string) (sbom.Party, bool) {
 	return p, p.Name+p.Email+p.URL != ""
 }
 
-// A said is what a component says.
-type said struct {
-	c     sbom.Component
-	edges []sbom.Edge // without From
-}
-
-func (s *said) equal(t *said) bool {
-	return slices.Equal(s.edges, t.edges) && reflect.DeepEqual(&s.c, &t.c)
-}
-
-// readComponent reads a component, but for its Requirements. The lists in it are
-// sorted.
-func readComponent(n *node, main bool) said {
-	c := sbom.Component{
+// readComponent reads a component into c, but for its Requirements, and returns
+// the edges that it has as properties, without From. The lists are sorted.
+func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
+	*c = sbom.Component{
 		Ref: n.str("bom-ref"), Type: sbom.Type(n.str("type")), Group: n.str("group"), Name: n.str("name"), Version: n.str("version"),
 		Description: n.str("description"), Copyright: n.str("copyright"), Scope: sbom.Runtime,
 		Supplier: readParty(n.get("supplier")), Producer: readParty(n.get("manufacturer")),
@@ -556,7 +541,6 @@ func readComponent(n *node, main bool) said {
 	}
 
 	property := make(map[string][]string) // those that have a part to play together
-	var edges []sbom.Edge
 	var texts []sbom.LicenseText
 	for _, p := range n.items("properties") {
 		name, value := p.str("name"), p.str("value")
@@ -702,7 +686,7 @@ func readComponent(n *node, main bool) said {
 	})
 	slices.SortFunc(c.Gaps, func(a, b sbom.Gap) int { return cmp.Compare(a.Element, b.Element) })
 	slices.SortFunc(c.Embedded, func(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) })
-	return said{c, edges}
+	return edges
 }
 
 // readEmbedded reads a component that is a file within another one, and nothing

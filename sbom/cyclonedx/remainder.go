@@ -3,6 +3,7 @@ package cyclonedx
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -206,11 +207,13 @@ func (w *writer) putComponent(c *sbom.Component) node {
 		}
 	}
 	main := c == &w.d.Main
-	want := readComponent(&own, main)
+	var want sbom.Component
+	edges := readComponent(&want, &own, main)
 	return w.restore(own, rest, w.componentRule(), w.place(c), func(n *node) bool {
-		got := readComponent(n, main)
-		got.c.Ref = want.c.Ref
-		return got.equal(&want)
+		var got sbom.Component
+		same := slices.Equal(readComponent(&got, n, main), edges)
+		got.Ref = want.Ref
+		return same && reflect.DeepEqual(&got, &want)
 	})
 }
 
