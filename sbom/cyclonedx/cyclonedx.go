@@ -217,12 +217,15 @@ func Write(w io.Writer, d *sbom.Document, s sbom.Stamp, v Version) error {
 	return out.document(w, serial)
 }
 
-// Losses returns what of the Remainders of d and its components [MarshalVersion]
-// leaves out or changes: what the version has no place for, what is of another
-// format, and what no longer agrees with the fields of d. Fields of d are never
-// lost. Paths are those in a document that has components as d has them, none
-// within another; signatures are always lost but in an Original. Losses fails as
-// Marshal does, but not for an Original: it is about writing d without it.
+// Losses returns what [MarshalVersion] leaves out or changes of d: of the
+// Remainders, what the version has no place for, what is of another format, and
+// what no longer agrees with the fields of d; and, as approximated, fields that are
+// properties in this version and have a place in another one. Of fields nothing is
+// lost. What is in both is told as often.
+//
+// Paths are those in a document that has the components as d has them, none within
+// another. Signatures are always lost: what is signed is an Original. Losses fails
+// as Marshal does, but not for an Original, as it is about writing d without it.
 func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	minor, err := v.minor()
 	if err != nil {

@@ -14,7 +14,8 @@ const licenseRef = "LicenseRef-"
 
 // licenses writes what l says that the licences are, and returns properties with
 // what has no place there or among what was found.
-func (w *writer) licenses(properties []sbom.Property, l *sbom.Licenses) []sbom.Property {
+func (w *writer) licenses(properties []sbom.Property, c *sbom.Component) []sbom.Property {
+	l := c.Licenses
 	if l == nil {
 		return properties
 	}
@@ -27,9 +28,13 @@ func (w *writer) licenses(properties []sbom.Property, l *sbom.Licenses) []sbom.P
 	if declared && concluded && (w.minor < 6 || w.minor == 6 && (isExpression(l.Declared) || isExpression(l.Concluded))) {
 		declared = false
 		add("hallmark:license:declared", l.Declared)
+		w.moved(w.place(c) + "/licenses")
 	}
 	if concluded && w.minor < 6 {
 		add("hallmark:license:acknowledgement", "concluded")
+		if !declared {
+			w.moved(w.place(c) + "/licenses")
+		}
 	}
 	if declared || concluded {
 		w.p.list("licenses")

@@ -246,6 +246,7 @@ func (w *writer) metadataOf() node {
 			p.close(']')
 		} else {
 			add("hallmark:phase", phase)
+			w.moved("/metadata/lifecycles")
 		}
 	}
 	if t := w.s.Tool; t.Name != "" {
@@ -287,6 +288,9 @@ func (w *writer) metadataOf() node {
 			manufacturer = &authors[i]
 		default:
 			add("hallmark:author", partyText(a))
+			if w.minor < 6 && !a.Person {
+				w.moved("/metadata/manufacturer")
+			}
 		}
 	}
 	if !first {
@@ -365,6 +369,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 	} else {
 		p.member("type", string(sbom.Application))
 		add("hallmark:type", kind)
+		w.moved(w.place(c) + "/type")
 	}
 	if c.Supplier != nil {
 		w.party("supplier", *c.Supplier)
@@ -378,6 +383,9 @@ func (w *writer) own(c *sbom.Component, within bool) {
 		}
 		if w.minor < 6 || !sameParty(*c.Producer) {
 			add("hallmark:producer", partyText(*c.Producer))
+		}
+		if w.minor < 6 {
+			w.moved(w.place(c) + "/manufacturer")
 		}
 	}
 	p.member("group", c.Group)
@@ -421,7 +429,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 	for _, name := range sorted(c.Packages) {
 		add("hallmark:package", name)
 	}
-	properties = w.licenses(properties, c.Licenses)
+	properties = w.licenses(properties, c)
 	p.member("copyright", c.Copyright)
 	for i, cpe := range sorted(c.CPEs) {
 		if i == 0 {
@@ -482,11 +490,21 @@ func (w *writer) own(c *sbom.Component, within bool) {
 		p.close(']')
 	}
 	w.evidence(c)
-	if w.minor >= 7 && c.Scope == sbom.System {
-		p.name("isExternal")
-		p.b = append(p.b, "true"...)
+	if c.Scope == sbom.System && !main {
+		if w.minor >= 7 {
+			p.name("isExternal")
+			p.b = append(p.b, "true"...)
+		} else {
+			w.moved(w.place(c) + "/isExternal")
+		}
 	}
 	p.close('}')
+}
+
+// moved notes that something is a property that has a place of its own in another
+// version, or none.
+func (w *writer) moved(path string) {
+	w.losses = append(w.losses, sbom.Loss{Path: path, Why: "this version has no place for it, and it is a property", Approximated: true})
 }
 
 // hashes writes those digests that CycloneDX has a name for.
@@ -594,6 +612,7 @@ func (w *writer) externalReferences(properties []sbom.Property, c *sbom.Componen
 		} else {
 			p.member("type", "other")
 			add(name+"type", r.Type)
+			w.moved(fmt.Sprintf("%s/externalReferences/%d/type", w.place(c), n-1))
 		}
 		p.close('}')
 		for _, d := range r.Digests {
