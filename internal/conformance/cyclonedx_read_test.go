@@ -396,6 +396,7 @@ func TestCycloneDXInvalid(t *testing.T) {
 // not, and what that is has been told.
 func TestCycloneDXConversion(t *testing.T) {
 	schemas := cycloneDXSchemas(t)
+	documents, gone, losing := 0, 0, 0
 	for _, file := range corpusCycloneDX(t, "valid") {
 		d, s, err := cyclonedx.Parse(readSBOM(t, file))
 		if err != nil {
@@ -415,6 +416,8 @@ func TestCycloneDXConversion(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s, %s: %v", file, v, err)
 			}
+			documents++
+			losing += len(losses)
 			before, after := leaves(t, readSBOM(t, file)), leaves(t, data)
 			told := make(map[string]bool)
 			for leaf, n := range before {
@@ -422,6 +425,7 @@ func TestCycloneDXConversion(t *testing.T) {
 				if n <= after[leaf] {
 					continue
 				}
+				gone++
 				lost := slices.IndexFunc(losses, func(l sbom.Loss) bool {
 					return path == general(l.Path) || strings.HasPrefix(path, general(l.Path)+"/")
 				})
@@ -442,6 +446,7 @@ func TestCycloneDXConversion(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("%d documents, %d values lost or elsewhere, %d losses", documents, gone, losing)
 }
 
 // leaves returns how often a document has each of its values that are no objects
