@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/uuid"
@@ -398,14 +399,14 @@ func readMetadata(n *node) (m metadata) {
 			list = tools.items("components")
 		}
 		if len(list) > 0 && list[0].str("name") != "" {
-			m.stamp.Tool = sbom.Tool{Name: list[0].str("name"), Version: list[0].str("version")}
+			m.stamp.Tool = sbom.Tool{Name: list[0].str("name"), Version: versionOf(&list[0])}
 		}
 	}
 	if phases := n.items("lifecycles"); len(phases) > 0 {
 		m.phase = readPhase(phases[0].str("phase"))
 	}
 	for _, a := range n.items("authors") {
-		if p := (sbom.Party{Name: a.str("name"), Email: a.str("email"), Person: true}); p.Name+p.Email != "" {
+		if p := (sbom.Party{Name: a.str("name"), Email: emailOf(&a), Person: true}); p.Name+p.Email != "" {
 			m.authors = append(m.authors, p)
 		}
 	}
@@ -478,11 +479,11 @@ func readParty(n *node) *sbom.Party {
 		return nil
 	}
 	p := sbom.Party{Name: n.str("name")}
-	if urls := n.items("url"); len(urls) > 0 {
+	if urls := n.items("url"); len(urls) > 0 && isReference(urls[0].text) {
 		p.URL = urls[0].text
 	}
 	if contacts := n.items("contact"); len(contacts) > 0 {
-		p.Email = contacts[0].str("email")
+		p.Email = emailOf(&contacts[0])
 		if name := contacts[0].str("name"); p.Name == "" && name != "" {
 			p.Name, p.Person = name, true
 		}
@@ -491,6 +492,22 @@ func readParty(n *node) *sbom.Party {
 		return nil
 	}
 	return &p
+}
+
+// What a schema before 1.4 allows and a later one does not, stays where it is.
+
+func emailOf(n *node) string {
+	if e := n.str("email"); isEmail(e) {
+		return e
+	}
+	return ""
+}
+
+func versionOf(n *node) string {
+	if v := n.str("version"); utf8.RuneCountInString(v) <= maxVersion {
+		return v
+	}
+	return ""
 }
 
 // readPartyText reads what partyText returns.
@@ -503,14 +520,14 @@ func readPartyText(s string) (sbom.Party, bool) {
 	if person := n.get("person"); person != nil {
 		p.Person = person.kind == 't'
 	}
-	return p, p.Name+p.Email+p.URL != ""
+	return p, p.Name+p.Email+p.URL != "" && isReference(p.URL) && (p.Email == "" || isEmail(p.Email))
 }
 
 // readComponent reads a component into c, but for its Requirements, and returns
 // the edges that it has as properties, without From. The lists are sorted.
 func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 	*c = sbom.Component{
-		Ref: n.str("bom-ref"), Type: sbom.Type(n.str("type")), Group: n.str("group"), Name: n.str("name"), Version: n.str("version"),
+		Ref: n.str("bom-ref"), Type: sbom.Type(n.str("type")), Group: n.str("group"), Name: n.str("name"), Version: versionOf(n),
 		Description: n.str("description"), Copyright: n.str("copyright"), Scope: sbom.Runtime,
 		Supplier: readParty(n.get("supplier")), Producer: readParty(n.get("manufacturer")),
 	}
@@ -667,7 +684,7 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 				r.Digests = append(r.Digests, d)
 			}
 		}
-		if r.Type != "" && r.URL != "" {
+		if r.Type != "" && r.URL != "" && isReference(r.URL) {
 			c.References = append(c.References, r)
 		}
 	}

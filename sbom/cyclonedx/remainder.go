@@ -229,6 +229,7 @@ func (w *writer) restore(own node, rest []sbom.Remainder, rule *rule, place stri
 			}
 		}
 		n, ok = w.g.fit(&n, rule, place, &losses)
+		n.like(&own)
 		return n, losses, ok && same(&n)
 	}
 	if n, losses, ok := try(&own, rest); ok {

@@ -234,6 +234,18 @@ func (n *node) equal(m *node) bool {
 	return true
 }
 
+// like gives the members of n that are equal to those of m the order of members
+// that they have there.
+func (n *node) like(m *node) {
+	for i, name := range n.names {
+		if o := m.get(name); o != nil && n.list[i].equal(o) {
+			n.list[i] = o.clone()
+		} else if o != nil && o.kind == '{' && n.list[i].kind == '{' {
+			n.list[i].like(o)
+		}
+	}
+}
+
 // at returns the value that a JSON pointer (RFC 6901) leads to through objects,
 // or nil.
 func (n *node) at(pointer string) *node {

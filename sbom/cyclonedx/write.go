@@ -143,7 +143,7 @@ func (w *writer) document(out io.Writer, serial string) error {
 		w.serialAt = len(p.b) + 1
 		p.text("urn:uuid:" + serial)
 	}
-	if r, ok := w.members["version"]; !ok || !w.put("version", r) {
+	if r, ok := w.members["version"]; !ok || isAbsent(r) && w.minor < 5 || !w.put("version", r) { // 1.4 wants one
 		p.name("version")
 		p.b = append(p.b, '1')
 	}
