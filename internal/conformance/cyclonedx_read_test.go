@@ -498,7 +498,7 @@ func general(path string) string {
 }
 
 // mutations is how many changes are tried on each official document.
-const mutations = 40
+const mutations = 70
 
 // Official documents with random changes: Parse refuses what the schemas refuse,
 // and what it reads is valid in each version when it is written, and stays the same
@@ -530,10 +530,10 @@ func TestCycloneDXMutations(t *testing.T) {
 					case 0:
 						return nil, false
 					case 1:
-						return values[r.IntN(len(values))], true
+						return copied(t, values[r.IntN(len(values))]), true
 					case 2:
 						if list, ok := old.([]any); ok && len(list) > 0 {
-							return append(slices.Clone(list), list[r.IntN(len(list))]), true
+							return append(slices.Clone(list), copied(t, list[r.IntN(len(list))])), true
 						}
 						return "", true
 					case 3:
@@ -589,6 +589,20 @@ func TestCycloneDXMutations(t *testing.T) {
 	t.Logf("%d documents read, %d refused", read, refused)
 }
 
+func copied(t *testing.T, v any) (c any) {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // explained reports whether Parse, with the error err, and a schema, with verr, do
 // not agree for a reason that is known.
 func explained(err, verr error) bool {
@@ -601,8 +615,8 @@ func explained(err, verr error) bool {
 		}
 		return false
 	}
-	// Registries that grow, a pattern that is meant to allow everything, and formats.
-	for _, reason := range []string{"'0BSD', '3D-Slicer-1.0'", "does not match pattern '^(.*)$'", "is not valid"} {
+	// Registries that grow, and a pattern that is meant to allow everything.
+	for _, reason := range []string{"'0BSD', '3D-Slicer-1.0'", "/algorithmFamily': value must be", "/ellipticCurve': value must be", "does not match pattern '^(.*)$'"} {
 		if strings.Contains(verr.Error(), reason) {
 			return true
 		}

@@ -202,7 +202,8 @@ func (w *writer) putComponent(c *sbom.Component) node {
 	w.p = outer
 	var rest []sbom.Remainder
 	for _, r := range c.Remainder {
-		if isOurs(r) && (r.Path != "/bom-ref" || w.raw && !w.touched[c.Ref]) {
+		// A component without a ref in another version might be equal to one here.
+		if isOurs(r) && (r.Path != "/bom-ref" || w.raw && !w.touched[c.Ref] && r.Format == format(w.minor)) {
 			rest = append(rest, r)
 		}
 	}
