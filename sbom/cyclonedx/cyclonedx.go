@@ -1,20 +1,26 @@
-// Package cyclonedx writes an [sbom.Document] as CycloneDX 1.6 JSON.
+// Package cyclonedx writes an [sbom.Document] as CycloneDX JSON, of the versions
+// 1.4 to 1.7, and reads the versions 1.2 to 1.7.
 //
-//	data, err := cyclonedx.Marshal(doc, sbom.Stamp{Created: when})
+//	data, err := cyclonedx.Marshal(doc, sbom.Stamp{Created: when}) // 1.6
+//	err := cyclonedx.Write(w, doc, stamp, cyclonedx.V17)          // large ones
+//	doc, stamp, err := cyclonedx.Parse(data)
 //
 // # What is written
 //
 // The main component is metadata.component. All others are components, sorted
 // by bom-ref, which is the component's Ref. Those that are part of the artifact
-// have the scope required. So have those that a system must have for it, with the
-// property hallmark:scope; all others, as those that only made the artifact, have
-// the scope excluded and that property. Files that are embedded are components
-// of type file inside the component that they are from.
+// have the scope required, or optional if they may be. So have those that a system
+// must have for it the scope required, with the property hallmark:scope and, from
+// 1.7 on, isExternal; all others, as those that only made the artifact, have the
+// scope excluded and that property. Files that are embedded are components of type
+// file inside the component that they are from. Components that are a part of one
+// other ([sbom.Contains]) are inside that one.
 //
 // A component has an entry in dependencies if anything is known of what it
 // requires; an entry without dependsOn means that it requires nothing. Entries
 // have what [sbom.Document.Requires] has, for all targets together; edges that it
-// leaves out are properties of the component that they are from.
+// leaves out are properties of the component that they are from, and so are those
+// that are not for all targets, or not of the kind [sbom.Linked].
 // Compositions list the components by what is known of their requirements,
 // complete or unknown. The assemblies of the main component, which
 // are everything in it, are complete if all that is part of the artifact has
@@ -23,6 +29,14 @@
 //
 // A component that is used instead of another one has that other one as the
 // ancestor in its pedigree, and notes that say so.
+//
+// Authors who are persons are metadata.authors, and the first organization is
+// metadata.manufacturer from 1.6 on. A person who is a supplier or a producer is
+// the contact of an organization without a name. The producer is the manufacturer
+// of the component from 1.6 on. The first CPE is cpe. A type of component that the
+// version does not have is application, which is what CycloneDX says of those
+// that are nothing more specific; a type of reference is other. What a version has
+// no place for is always a property too.
 //
 // # Hashes
 //
@@ -33,64 +47,117 @@
 //
 // The file that a component is distributed as is an external reference of type
 // distribution if its URL is known, with the hashes of that file. A component
-// whose files were hashed has evidence of its identity: the field hash, by
-// hash-comparison with the digest that it has as a property. The main component
+// whose files were hashed has evidence of its identity from 1.5 on: the field hash,
+// by hash-comparison with the digest that it has as a property. The main component
 // is the artifact, so it has neither.
 //
 // # Licences
 //
 // What is declared is in licenses, acknowledged as declared: a licence with an
 // id, one with a name if it is a LicenseRef, or else an expression. What was
-// concluded is there too, acknowledged as that. CycloneDX has no place for an
-// expression beside anything else: if one of the two is an expression, what is
-// declared is a property.
+// concluded is there too, acknowledged as that. Up to 1.6, CycloneDX has no place
+// for an expression beside anything else, and up to 1.5 no acknowledgement: then
+// what is declared is a property if there is something concluded.
 //
 // The evidence has a licence for each identifier in each file that licenses the
 // component, with the properties hallmark:license:file (the path in the component),
-// hallmark:license:digest and hallmark:license:coverage (percent). The text of a
+// hallmark:license:digest and hallmark:license:coverage (percent); in 1.4, it has
+// each identifier once, and the files are properties of the component. The text of a
 // LicenseRef is with the first evidence of it, as "text/plain; charset=utf-8".
 //
 // # Properties
 //
-// What CycloneDX has no field for is a property. These names are used, on
-// components unless said otherwise:
+// What CycloneDX has no field for is a property. A Property whose name has a
+// namespace, as "cdx:npm:package:path", has that name. These names are used
+// besides, on components unless said otherwise:
 //
 //	hallmark:go:h1             the sum of a Go module as in go.sum, "h1:…"
 //	hallmark:go:verification   how far it is proved that this is the component of
 //	                           its name: "listed", "recomputed" or "included", as
 //	                           [sbom.Verification] says
 //	hallmark:digest            any other digest, "algorithm:hex"
-//	hallmark:scope             an [sbom.Scope] other than "runtime", such as "build": it
-//	                           made the artifact and is not part of it
+//	hallmark:type              an [sbom.Type] that the version does not have
+//	hallmark:scope             an [sbom.Scope] other than "runtime" and "optional", such as
+//	                           "build": it made the artifact and is not part of it
 //	hallmark:target            one of the targets that need the component; without any,
 //	                           all do. In the metadata: one of the document's targets
 //	hallmark:target:NAME:property:P  in the metadata: the Property P of that target
 //	hallmark:target:NAME:unknown     in the metadata: what is unknown of it
 //	hallmark:package           a part of the component that is needed, by its path in it
 //	hallmark:edge:KIND         the bom-ref of what the component requires in the sense of
-//	                           an [sbom.EdgeKind], "test", "tool" or "requirement"
+//	                           an [sbom.EdgeKind], "linked", "test", "tool", "requirement"
+//	                           or "contains", for all targets
+//	hallmark:edge:KIND:TARGET  the same, for one of them. Where there is one of these for what
+//	                           dependencies have too, it says in what sense they have it
+//	hallmark:supplier          a party that its member does not say all of, as a JSON object
+//	hallmark:producer          likewise, or if there is no such member
+//	hallmark:author            likewise, in the metadata
+//	hallmark:cpe               another CPE than the first
+//	hallmark:distribution:path    the Path of the component's Distribution,
+//	hallmark:distribution:url     its URL, and
+//	hallmark:distribution:digest  a digest that is not among the hashes of the reference
+//	hallmark:reference:N:type     the type of the external reference N, counted from 0,
+//	hallmark:reference:N:digest   and a digest that is not among its hashes
+//	hallmark:support           how far the component is supported
+//	hallmark:support:until     until when, by RFC 3339
+//	cdx:cisa:unknown-information   an [sbom.Element] of the component that is not known
+//	cdx:cisa:withheld-information  one that is known and not told
 //	hallmark:license:declared  what is declared, if it is not in licenses
+//	hallmark:license:acknowledgement  "concluded" if that is what licenses are, up to 1.5
 //	hallmark:license:unknown   why no licence is declared
-//	hallmark:license:notice    a file with notices, "DIGEST N IDS PATH": N percent of its words
-//	                           are those of known licences, IDS ("-" if there are none)
+//	hallmark:license:license   in 1.4, a file that licenses the component, "DIGEST N IDS PATH":
+//	                           N percent of its words are those of known licences, IDS ("-"
+//	                           if there are none)
+//	hallmark:license:notice    a file with notices, likewise
 //	hallmark:license:patents   a file that grants rights in patents, likewise
 //	hallmark:license:text:ID   the text of a LicenseRef that no file has
 //	hallmark:property:NAME     the Property NAME of the component, or of the
 //	                           Document if it is in the metadata
+//	hallmark:phase             in the metadata, the [sbom.Phase], in 1.4
 //	hallmark:unknown           in the metadata: what the source could not tell
 //
 // Nothing is written of what a Document does not hold: no supplier, no licence
 // that nobody looked for, no timestamp without [sbom.Stamp.Created] and no tool
 // without its name.
 //
+// # What is read
+//
+// [Parse] puts into fields what they can say, and all else into Remainders: those of
+// a component are relative to its object. What is written of a Document is read as
+// the same Document, in each version, but for the order of a component's digests:
+// hashes come first. Documents of others are the same when they are written in
+// their version again, but for white space, for the order of members, of components,
+// of dependencies and of what these are on, and for entries of dependencies that are
+// about the same component. Each of their Remainders is put back as long as reading
+// it gives the fields as they are; a field that was changed is written as it is now.
+// The value null of a Remainder says that a document did not have what would be
+// written.
+//
+// Components that are inside others are components of the Document, and an edge of
+// the kind [sbom.Contains] says where they were. Scopes are Runtime for required
+// and for none, Optional, Build for excluded, and System for what is external.
+// Licences that nobody acknowledged are taken for declared, and several of them for
+// all to apply. An identifier of a licence is not looked up. A component without
+// a bom-ref gets its package URL or its name and version as the Ref, with a number
+// behind it if there is another one. A document that does not say what it is about
+// has the main component "unnamed".
+//
+// A document with a signature in it (JSF), anywhere, is its own
+// [sbom.Document.Original]. It is written as those bytes, or not at all: see
+// [Marshal]. Signatures are not verified. To write such a document without its
+// signatures, set the Original to nil.
+//
 // # Serial number
 //
 // The serial number is made from the document: the UUID of version 5 (RFC 9562)
 // of all its bytes, in which the nil UUID stands for the serial number. Its
 // namespace is the UUID of version 5 of [PredicateType] in the namespace for
-// URLs. The same document has the same serial number, another one has another.
+// URLs. The same document has the same serial number, another one has another. A
+// document that was read with another serial number keeps it, and its version:
+// who changes the Document decides whether it is still the same, and takes
+// "/serialNumber" out of its Remainder if it is not.
 //
-// The specification is at https://cyclonedx.org/docs/1.6/json/.
+// The specification is at https://cyclonedx.org/docs/1.7/json/.
 package cyclonedx
 
 import (
