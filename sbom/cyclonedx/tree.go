@@ -246,20 +246,6 @@ func (n *node) like(m *node) {
 	}
 }
 
-// at returns the value that a JSON pointer (RFC 6901) leads to through objects,
-// or nil.
-func (n *node) at(pointer string) *node {
-	for n != nil && pointer != "" {
-		var step string
-		step, pointer, _ = strings.Cut(pointer[1:], "/")
-		if pointer != "" {
-			pointer = "/" + pointer
-		}
-		n = n.get(unescape(step))
-	}
-	return n
-}
-
 // put sets the value at a JSON pointer through objects, which it makes where
 // there are none, or takes it away if value is a null. It reports whether it could.
 func (n *node) put(pointer string, value node) bool {
