@@ -70,7 +70,7 @@ type Document struct {
 	// if the Document is a union of what is in it on several ones.
 	Targets []Target
 
-	// Authors are who answers for what the Document says.
+	// Authors are who answers for what the Document says, sorted.
 	Authors []Party
 
 	// Remainder is what was in a document that was read, and has no place in a
@@ -113,6 +113,7 @@ const (
 	ForTests EdgeKind = "test"        // To is needed to test From, or what tests need
 	ForTools EdgeKind = "tool"        // To is a tool of From's developers, or what such tools need
 	Declared EdgeKind = "requirement" // From's manifest asks for To, whether it is needed or not
+	Contains EdgeKind = "contains"    // To is a part of From, in documents of others
 )
 
 // A Component is one part of an artifact; for Go, a module.
@@ -433,6 +434,7 @@ func (d *Document) Sort() error {
 	slices.SortFunc(d.Components, func(a, b Component) int { return cmp.Compare(a.Ref, b.Ref) })
 	slices.SortFunc(d.Edges, compareEdges)
 	d.Edges = slices.Compact(d.Edges)
+	slices.SortFunc(d.Authors, compareParties)
 	sortProperties(d.Properties)
 	slices.SortFunc(d.Targets, func(a, b Target) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range d.Targets {
@@ -458,6 +460,20 @@ func (c *Component) sort() {
 	if c.Licenses != nil {
 		c.Licenses.sort()
 	}
+}
+
+func compareParties(a, b Party) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Email, b.Email), cmp.Compare(a.URL, b.URL), compareBool(a.Person, b.Person))
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func sortProperties(ps []Property) {
@@ -679,7 +695,7 @@ func (d *Document) Check() error {
 			fail("edge %s → %s: an end is not in the document", e.From, e.To)
 		}
 		switch e.Kind {
-		case Linked, ForTests, ForTools, Declared:
+		case Linked, ForTests, ForTools, Declared, Contains:
 		default:
 			fail("edge %s → %s: kind %q is not known", e.From, e.To, e.Kind)
 		}
@@ -707,7 +723,7 @@ func (d *Document) All() []*Component {
 
 // Requires returns, for the Ref of each component that requires any, the Refs of
 // those that it requires for any target, sorted and without duplicates. Edges of
-// the kind [Declared] are left out. So are, from components that are part of the
+// the kinds [Declared] and [Contains] are left out. So are, from components that are part of the
 // artifact, all that are not [Linked]: what can be reached from the main
 // component is needed in the artifact.
 func (d *Document) Requires() map[string][]string {
@@ -751,7 +767,9 @@ func (d *Document) linked() func(Edge) bool {
 	for _, c := range d.Components {
 		runtime[c.Ref] = c.Scope == Runtime || c.Scope == Optional
 	}
-	return func(e Edge) bool { return e.Kind == Linked || e.Kind != Declared && !runtime[e.From] }
+	return func(e Edge) bool {
+		return e.Kind == Linked || e.Kind != Declared && e.Kind != Contains && !runtime[e.From]
+	}
 }
 
 func compareEdges(a, b Edge) int {

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -482,6 +484,90 @@ func BenchmarkMarshal(b *testing.B) {
 				b.SetBytes(int64(len(data)))
 			}
 		})
+	}
+}
+
+// peak is the most memory that f has in use beyond what is in use before it.
+func peak(f func()) uint64 {
+	defer debug.SetGCPercent(debug.SetGCPercent(5))
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, most := m.HeapAlloc, uint64(0)
+	done, stopped := make(chan bool), make(chan bool)
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(time.Millisecond):
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+		}
+	}()
+	f()
+	close(done)
+	<-stopped
+	return most - min(most, before)
+}
+
+func BenchmarkWrite(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		d := benchmarkDocument(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var written counter
+				if err := cyclonedx.Write(&written, d, stamp(), cyclonedx.V16); err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(written))
+			}
+			b.ReportMetric(float64(peak(func() { _ = cyclonedx.Write(new(counter), d, stamp(), cyclonedx.V16) }))/(1<<20), "peak-MiB")
+		})
+	}
+}
+
+// A counter counts the bytes that are written to it.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// BenchmarkParse reads what package cyclonedx writes, and what it does not: the
+// same without its properties and with other members, so that it is kept beside
+// the fields. The last one is encoding/json into the types of cyclonedx-go.
+func BenchmarkParse(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		own, err := cyclonedx.Marshal(benchmarkDocument(n), stamp())
+		if err != nil {
+			b.Fatal(err)
+		}
+		foreign := bytes.ReplaceAll(own, []byte(`"hallmark:go:h1"`), []byte(`"h1"`))
+		foreign = bytes.ReplaceAll(foreign, []byte(`"scope": "required"`), []byte(`"publisher": "somebody"`))
+		for _, test := range []struct {
+			name string
+			data []byte
+			read func([]byte) error
+		}{
+			{"own", own, func(data []byte) error { _, _, err := cyclonedx.Parse(data); return err }},
+			{"foreign", foreign, func(data []byte) error { _, _, err := cyclonedx.Parse(data); return err }},
+			{"peer", own, func(data []byte) error { return json.Unmarshal(data, new(cdx.BOM)) }},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", test.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(test.data)))
+				for b.Loop() {
+					if err := test.read(test.data); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -3,101 +3,265 @@ package cyclonedx
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
-	cdx "github.com/CycloneDX/cyclonedx-go"
-
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
-// setLicenses gives out what l holds, but for the properties, which it returns.
-func setLicenses(out *cdx.Component, l *sbom.Licenses) []cdx.Property {
-	if l == nil {
-		return nil
-	}
-	var properties []cdx.Property
-	property := func(name, value string) { properties = append(properties, cdx.Property{Name: name, Value: value}) }
+const licenseRef = "LicenseRef-"
 
-	// The schema has a list of licences with identifiers, or one expression.
-	declared, concluded := choice(l.Declared, cdx.LicenseAcknowledgementDeclared), choice(l.Concluded, cdx.LicenseAcknowledgementConcluded)
-	switch {
-	case l.Declared == "" && l.Concluded == "":
-	case l.Concluded == "":
-		out.Licenses = &cdx.Licenses{declared}
-	case l.Declared == "":
-		out.Licenses = &cdx.Licenses{concluded}
-	case declared.License != nil && concluded.License != nil:
-		out.Licenses = &cdx.Licenses{declared, concluded}
-	default:
-		out.Licenses = &cdx.Licenses{concluded}
-		property("hallmark:license:declared", l.Declared)
+// licenses writes what l says that the licences are, and returns properties with
+// what has no place there or among what was found.
+func (w *writer) licenses(properties []sbom.Property, c *sbom.Component) []sbom.Property {
+	l := c.Licenses
+	if l == nil {
+		return properties
+	}
+	add := func(name, value string) { properties = append(properties, sbom.Property{Name: name, Value: value}) }
+
+	// Up to 1.6, the schema has a list of licences with identifiers, or one
+	// expression. Up to 1.5, it does not tell what is declared from what is
+	// concluded.
+	declared, concluded := l.Declared != "", l.Concluded != ""
+	if declared && concluded && (w.minor < 6 || w.minor == 6 && (isExpression(l.Declared) || isExpression(l.Concluded))) {
+		declared = false
+		add("hallmark:license:declared", l.Declared)
+		w.moved(w.place(c) + "/licenses")
+	}
+	if concluded && w.minor < 6 {
+		add("hallmark:license:acknowledgement", "concluded")
+		if !declared {
+			w.moved(w.place(c) + "/licenses")
+		}
+	}
+	if declared || concluded {
+		w.p.list("licenses")
+		if declared {
+			w.license(l.Declared, "declared")
+		}
+		if concluded {
+			w.license(l.Concluded, "concluded")
+		}
+		w.p.close(']')
 	}
 	if l.Unknown != "" {
-		property("hallmark:license:unknown", l.Unknown)
+		add("hallmark:license:unknown", l.Unknown)
 	}
 
-	// A text stands where it was found, once.
-	texts := make(map[string]string, len(l.Texts))
-	for _, t := range l.Texts {
-		texts[t.ID] = t.Text
-	}
-	var evidence cdx.Licenses
-	files := slices.SortedFunc(slices.Values(l.Files), func(a, b sbom.LicenseFile) int { return strings.Compare(a.Path, b.Path) })
-	for _, f := range files {
-		if f.Kind != sbom.KindLicense {
-			property("hallmark:license:"+string(f.Kind), fmt.Sprintf("%s %d %s %s", f.Digest, f.Coverage, ids(f), f.Path))
-			continue
-		}
-		for _, id := range slices.Sorted(slices.Values(f.IDs)) {
-			e := cdx.License{Name: id}
-			if isListed(id) {
-				e = cdx.License{ID: id}
+	found := make(map[string]bool) // texts are where they were found
+	for _, f := range sortedFiles(l) {
+		if f.Kind == sbom.KindLicense {
+			for _, id := range f.IDs {
+				found[id] = true
 			}
-			if text, ok := texts[id]; ok {
-				e.Text = &cdx.AttachedText{ContentType: "text/plain; charset=utf-8", Content: text}
-				delete(texts, id)
+			if w.minor >= 5 {
+				continue
 			}
-			e.Properties = &[]cdx.Property{
-				{Name: "hallmark:license:file", Value: f.Path},
-				{Name: "hallmark:license:digest", Value: f.Digest.String()},
-				{Name: "hallmark:license:coverage", Value: fmt.Sprint(f.Coverage)},
-			}
-			evidence = append(evidence, cdx.LicenseChoice{License: &e})
 		}
-	}
-	if len(evidence) > 0 {
-		if out.Evidence == nil { // that of its identity may be there
-			out.Evidence = new(cdx.Evidence)
+		ids := "-"
+		if len(f.IDs) > 0 {
+			ids = strings.Join(slices.Sorted(slices.Values(f.IDs)), ",")
 		}
-		out.Evidence.Licenses = &evidence
+		add("hallmark:license:"+string(f.Kind), fmt.Sprintf("%s %d %s %s", f.Digest, f.Coverage, ids, f.Path))
 	}
 	for _, t := range slices.SortedFunc(slices.Values(l.Texts), func(a, b sbom.LicenseText) int { return strings.Compare(a.ID, b.ID) }) {
-		if _, ok := texts[t.ID]; ok {
-			property("hallmark:license:text:"+t.ID, t.Text)
+		if !found[t.ID] {
+			add("hallmark:license:text:"+t.ID, t.Text)
 		}
 	}
 	return properties
 }
 
-// ids returns the identifiers in a file that is no licence.
-func ids(f sbom.LicenseFile) string {
-	if len(f.IDs) == 0 {
-		return "-"
-	}
-	return strings.Join(slices.Sorted(slices.Values(f.IDs)), ",")
+func sortedFiles(l *sbom.Licenses) []sbom.LicenseFile {
+	return slices.SortedFunc(slices.Values(l.Files), func(a, b sbom.LicenseFile) int { return strings.Compare(a.Path, b.Path) })
 }
 
-// choice returns an expression as a licence if it is one identifier, and else as
-// an expression. Not all identifiers that the schema allows as an id are known
-// here; in an expression it allows any.
-func choice(expression string, as cdx.LicenseAcknowledgement) cdx.LicenseChoice {
-	switch {
-	case isListed(expression):
-		return cdx.LicenseChoice{License: &cdx.License{ID: expression, Acknowledgement: as}}
-	case strings.HasPrefix(expression, "LicenseRef-") && !strings.Contains(expression, " "):
-		return cdx.LicenseChoice{License: &cdx.License{Name: expression, Acknowledgement: as}}
+// isExpression reports whether an expression is written as one. It is a licence if
+// it is one identifier. Not all identifiers that the schema allows as an id are
+// known here; in an expression it allows any.
+func isExpression(s string) bool {
+	return !isListed(s) && (!strings.HasPrefix(s, licenseRef) || strings.Contains(s, " "))
+}
+
+// license writes an expression as an element of licenses.
+func (w *writer) license(expression, acknowledgement string) {
+	p := &w.p
+	p.element()
+	if isExpression(expression) {
+		p.member("expression", expression)
+		if w.minor >= 6 {
+			p.member("acknowledgement", acknowledgement)
+		}
+		p.close('}')
+		return
 	}
-	return cdx.LicenseChoice{Expression: expression, Acknowledgement: &as}
+	p.object("license")
+	w.licenseID(expression)
+	if w.minor >= 6 {
+		p.member("acknowledgement", acknowledgement)
+	}
+	p.close('}')
+	p.close('}')
+}
+
+func (w *writer) licenseID(id string) {
+	if isListed(id) {
+		w.p.member("id", id)
+	} else {
+		w.p.member("name", id)
+	}
+}
+
+// foundLicenses writes the licences that were found, as evidence.
+func (w *writer) foundLicenses(l *sbom.Licenses) {
+	p := &w.p
+	// A text stands where it was found, once.
+	texts := make(map[string]string, len(l.Texts))
+	for _, t := range l.Texts {
+		texts[t.ID] = t.Text
+	}
+	p.list("licenses")
+	seen := make(map[string]bool)
+	for _, f := range sortedFiles(l) {
+		if f.Kind != sbom.KindLicense {
+			continue
+		}
+		for _, id := range slices.Sorted(slices.Values(f.IDs)) {
+			if w.minor < 5 && seen[id] {
+				continue // it would say the same again
+			}
+			seen[id] = true
+			p.element()
+			p.object("license")
+			w.licenseID(id)
+			if text, ok := texts[id]; ok {
+				p.object("text")
+				p.name("content")
+				p.text(text)
+				p.member("contentType", "text/plain; charset=utf-8")
+				p.close('}')
+				delete(texts, id)
+			}
+			if w.minor >= 5 {
+				w.printProperties([]sbom.Property{
+					{Name: "hallmark:license:file", Value: f.Path},
+					{Name: "hallmark:license:digest", Value: f.Digest.String()},
+					{Name: "hallmark:license:coverage", Value: strconv.Itoa(f.Coverage)},
+				})
+			}
+			p.close('}')
+			p.close('}')
+		}
+	}
+	p.close(']')
+}
+
+// readLicenses returns what a component says of its licences, or nil.
+func readLicenses(n *node, property map[string][]string, texts []sbom.LicenseText) *sbom.Licenses {
+	one := func(name string) string {
+		if v := property[name]; len(v) > 0 {
+			return v[0]
+		}
+		return ""
+	}
+	l := &sbom.Licenses{Unknown: one("hallmark:license:unknown"), Texts: texts}
+
+	for i := range n.get("evidence").items("licenses") {
+		e := n.get("evidence").items("licenses")[i].get("license")
+		id := e.str("id") + e.str("name")
+		if text := e.get("text"); text != nil && strings.HasPrefix(id, licenseRef) && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+			l.Texts = append(l.Texts, sbom.LicenseText{ID: id, Text: text.str("content")})
+		}
+		said := make(map[string]string)
+		for _, p := range e.items("properties") {
+			said[p.str("name")] = p.str("value")
+		}
+		file, ok := readLicenseFile(sbom.KindLicense, said["hallmark:license:digest"], said["hallmark:license:coverage"], id, said["hallmark:license:file"])
+		if !ok {
+			continue
+		}
+		if i := slices.IndexFunc(l.Files, func(f sbom.LicenseFile) bool { return f.Path == file.Path }); i >= 0 {
+			l.Files[i].IDs = append(l.Files[i].IDs, id)
+		} else {
+			l.Files = append(l.Files, file)
+		}
+	}
+	for _, kind := range []sbom.LicenseKind{sbom.KindLicense, sbom.KindNotice, sbom.KindPatents} {
+		for _, line := range property["hallmark:license:"+string(kind)] {
+			if part := strings.SplitN(line, " ", 4); len(part) == 4 {
+				if file, ok := readLicenseFile(kind, part[0], part[1], part[2], part[3]); ok {
+					l.Files = append(l.Files, file)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(l.Files, func(a, b sbom.LicenseFile) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(l.Texts, func(a, b sbom.LicenseText) int { return strings.Compare(a.ID, b.ID) })
+
+	var declared, concluded []string
+	for _, e := range n.items("licenses") {
+		expression, of := e.str("expression"), &e
+		if id := e.get("license"); id != nil {
+			of = id
+			if expression = id.str("id"); expression == "" {
+				expression = id.str("name")
+			}
+			if isExpression(expression) && id.get("id") == nil {
+				expression = " " // a name that nobody else need know
+			}
+		}
+		if of.str("acknowledgement") == "concluded" || one("hallmark:license:acknowledgement") == "concluded" {
+			concluded = append(concluded, expression)
+		} else {
+			declared = append(declared, expression)
+		}
+	}
+	l.Declared, l.Concluded = together(l, declared), together(l, concluded)
+	if d := one("hallmark:license:declared"); d != "" {
+		l.Declared = d
+	}
+	if l.Declared+l.Concluded+l.Unknown == "" && len(l.Files) == 0 {
+		return nil
+	}
+	return l
+}
+
+// readLicenseFile reads what is said of a file. ids are separated by commas.
+func readLicenseFile(kind sbom.LicenseKind, digest, coverage, ids, path string) (f sbom.LicenseFile, ok bool) {
+	d, derr := hallmark.ParseDigest(digest)
+	n, nerr := strconv.Atoi(coverage)
+	if derr != nil || nerr != nil || strconv.Itoa(n) != coverage {
+		return f, false
+	}
+	f = sbom.LicenseFile{Path: path, Digest: d, Kind: kind, Coverage: n}
+	if ids != "-" {
+		f.IDs = strings.Split(ids, ",")
+	}
+	return f, true
+}
+
+// together returns one expression for several licences, all of which apply as far
+// as is known. It returns "" if one of them is no expression, or if it is not known
+// what it stands for.
+func together(l *sbom.Licenses, expressions []string) string {
+	all := slices.Clone(expressions)
+	for i, e := range all {
+		ids, err := sbom.LicenseIDs(e)
+		if err != nil {
+			return ""
+		}
+		for _, id := range ids {
+			if strings.HasPrefix(id, licenseRef) && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+				return ""
+			}
+		}
+		if len(all) > 1 && strings.Contains(e, " ") {
+			all[i] = "(" + e + ")"
+		}
+	}
+	return strings.Join(all, " AND ")
 }
 
 // isListed reports whether id is one of the SPDX identifiers that the JSON

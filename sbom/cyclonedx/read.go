@@ -1,0 +1,758 @@
+package cyclonedx
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/uuid"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// Parse reads a CycloneDX JSON document of a version from 1.2 to 1.7, and returns
+// it with what its publisher has added. The Document is sorted and passes
+// [sbom.Document.Check].
+//
+// Parse fails if data are not JSON as RFC 8259 has it, in UTF-8 and without a byte
+// order mark; if an object has two members of one name; if the JSON schema of the
+// document's version does not allow it, with its formats; if two objects have the
+// same bom-ref or dependencies name a ref that is none; if a component has an empty
+// name; and if the document has more than 256 MiB, 20 million values, one million
+// components or a depth of 100. Identifiers of licences are not looked up, since
+// their list grows.
+func Parse(data []byte) (*sbom.Document, sbom.Stamp, error) {
+	d, s, err := read(data)
+	if err != nil {
+		return nil, sbom.Stamp{}, fmt.Errorf("malformed CycloneDX document: %w", err)
+	}
+	return d, s, nil
+}
+
+func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
+	bad := func(path, format string, a ...any) (*sbom.Document, sbom.Stamp, error) {
+		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", cmp.Or(path, "/"), fmt.Errorf(format, a...))
+	}
+	if len(data) > maxDocument {
+		return bad("", "%d bytes, want at most %d", len(data), maxDocument)
+	}
+	doc, err := parse(data)
+	if err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+	if f := doc.str("bomFormat"); f != "CycloneDX" {
+		return bad("/bomFormat", "%.100q, want %q", f, "CycloneDX")
+	}
+	minor := 0
+	if n, err := fmt.Sscanf(doc.str("specVersion"), "1.%1d", &minor); n != 1 || err != nil || doc.str("specVersion") != fmt.Sprintf("1.%d", minor) || minor < 2 || minor > 7 {
+		return bad("/specVersion", "%.100q, want one from 1.2 to 1.7", doc.str("specVersion"))
+	}
+	g := newGrammar(minor)
+	if f := g.check(&doc, g.root); f != nil {
+		return bad(f.path, "%s", f.what)
+	}
+	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node), d: new(sbom.Document)}
+	if f := in.look(&doc, false); f != nil {
+		return bad(f.path, "%s", f.what)
+	}
+	d := in.d
+	d.Components = make([]sbom.Component, 0, 1+len(doc.items("components")))
+
+	meta := doc.get("metadata")
+	said := readMetadata(meta)
+	d.Phase, d.Authors, d.Properties, d.Unknown, d.Targets = said.phase, said.authors, said.properties, said.unknown, said.targets
+	if n := meta.get("component"); n != nil {
+		if f := in.component(n, ""); f != nil {
+			return bad("/metadata/component"+f.path, "%s", f.what)
+		}
+		d.Main, d.Components = d.Components[0], slices.Clip(d.Components[1:])
+		d.Main.Scope = sbom.Runtime
+	} else {
+		d.Main = unnamed()
+		for in.known(d.Main.Ref) {
+			d.Main.Ref += "'"
+		}
+		d.Remainder = append(d.Remainder, absent(in.format, "/metadata/component"))
+	}
+	for i := range doc.items("components") {
+		if f := in.component(&doc.items("components")[i], ""); f != nil {
+			return bad("/components/"+strconv.Itoa(i)+f.path, "%s", f.what)
+		}
+	}
+	if len(d.Components) == 0 {
+		d.Components = nil
+	}
+	known := readCompositions(doc.get("compositions"))
+	for _, c := range d.All() {
+		c.Requirements = known[c.Ref]
+	}
+	if f := in.edges(&doc); f != nil {
+		return bad("/dependencies"+f.path, "%s", f.what)
+	}
+	if err := d.Sort(); err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+
+	// What writing it again would not give.
+	w := newWriter(d, said.stamp, minor)
+	var again builder
+	for i, c := range w.components {
+		n := in.refs[c.Ref]
+		if n == nil {
+			continue
+		}
+		w.p = printer{b: w.p.b[:0]}
+		w.own(c, false)
+		own := again.next(w.p.b)
+		c.Remainder = difference(nil, in.format, "", n, &own, "components")
+		if n.get("components") != nil && len(n.items("components")) == 0 {
+			c.Remainder = append(c.Remainder, sbom.Remainder{Format: in.format, Path: "/components", Value: []byte("[]")})
+		}
+		if i == 0 {
+			d.Main.Remainder = c.Remainder
+		}
+	}
+	own := w.metadataOf()
+	if meta != nil {
+		d.Remainder = difference(d.Remainder, in.format, "/metadata", meta, &own, "component")
+	} else {
+		d.Remainder = append(d.Remainder, absent(in.format, "/metadata"))
+		for _, name := range own.names {
+			d.Remainder = append(d.Remainder, absent(in.format, "/metadata/"+escape(name)))
+		}
+	}
+	w.p = printer{b: w.p.b[:0]}
+	w.p.open('{')
+	buf := new(bytes.Buffer)
+	w.out = buf
+	if err := w.compositions(); err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+	w.p.close('}')
+	if err := w.flush(0); err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+	own = mustParse(buf.Bytes())
+	own.set("version", node{kind: '0', text: "1"})
+	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", minor)))
+	own.set("serialNumber", str(serialOf(data, doc.str("serialNumber"))))
+	d.Remainder = difference(d.Remainder, in.format, "", &doc, &own, "bomFormat", "specVersion", "metadata", "components", "dependencies")
+	for _, name := range []string{"components", "dependencies"} {
+		if doc.get(name) == nil {
+			d.Remainder = append(d.Remainder, absent(in.format, "/"+name))
+		}
+	}
+	if n := in.dependents(&doc, w); len(n.list) > 0 {
+		d.Remainder = append(d.Remainder, sbom.Remainder{Format: in.format, Path: "/dependencies", Value: n.compact(nil)})
+	}
+	if in.signed {
+		d.Original = bytes.Clone(data)
+	}
+	return d, said.stamp, nil
+}
+
+// serialOf returns the serial number that data have if it is made from them, as
+// the package comment says, and serial is where it is.
+func serialOf(data []byte, serial string) string {
+	number, ok := strings.CutPrefix(serial, "urn:uuid:")
+	if !ok {
+		return ""
+	}
+	i := bytes.Index(data, []byte(number))
+	if i < 0 {
+		return ""
+	}
+	content := uuid.New(PredicateType)
+	content.Write(data[:i])
+	content.Write([]byte(uuid.Nil))
+	content.Write(data[i+len(number):])
+	return "urn:uuid:" + content.String()
+}
+
+// A reader makes a Document of a document.
+type reader struct {
+	minor  int
+	format string
+	refs   map[string]*node // of all that has one; the components, and nil for all others
+	more   []sbom.Edge      // that components have as properties
+	signed bool
+	d      *sbom.Document
+}
+
+// look finds all refs of the document and its signatures.
+//
+// What is within a formulation may be described in several places of it.
+func (in *reader) look(n *node, within bool) *fault {
+	for i := range n.list {
+		step := ""
+		if n.kind == '{' {
+			step = n.names[i]
+			switch v := &n.list[i]; {
+			case step == "bom-ref" && v.kind == '"' && v.text != "":
+				if in.known(v.text) && !within {
+					return (&fault{what: fmt.Sprintf("there are two of the ref %.100q", v.text)}).within(step)
+				}
+				in.refs[v.text] = nil
+			case step == "signature" && v.kind == '{':
+				in.signed = true
+			}
+		} else {
+			if n.list[i].kind != '{' && n.list[i].kind != '[' {
+				continue
+			}
+			step = strconv.Itoa(i)
+		}
+		if f := in.look(&n.list[i], within || step == "formulation"); f != nil {
+			return f.within(step)
+		}
+	}
+	return nil
+}
+
+// known reports whether something has the ref.
+func (in *reader) known(ref string) bool {
+	_, ok := in.refs[ref]
+	return ok
+}
+
+// unnamed is the main component of a document that does not say what it is about.
+func unnamed() sbom.Component {
+	return sbom.Component{Ref: "unnamed", Type: sbom.Application, Name: "unnamed", Scope: sbom.Runtime}
+}
+
+func isUnnamed(c *sbom.Component) bool {
+	u := unnamed()
+	u.Ref, u.Requirements = c.Ref, c.Requirements
+	return strings.Trim(c.Ref, "'") == "unnamed" && reflect.DeepEqual(*c, u)
+}
+
+// component adds a component and those within it.
+func (in *reader) component(n *node, within string) *fault {
+	if len(in.d.Components) == maxComponents {
+		return &fault{what: fmt.Sprintf("more than %d components", maxComponents)}
+	}
+	if n.str("name") == "" {
+		return (&fault{what: "the name is empty"}).within("name")
+	}
+	in.d.Components = append(in.d.Components, sbom.Component{})
+	c := &in.d.Components[len(in.d.Components)-1] // until there is another one
+	edges := readComponent(c, n, false)
+	if c.Ref == "" {
+		// One that nothing else has, and that is the same each time.
+		name := c.PURL
+		if name == "" {
+			name = c.Name
+			if c.Version != "" {
+				name += "@" + c.Version
+			}
+		}
+		c.Ref = name
+		for i := 2; in.known(c.Ref); i++ {
+			c.Ref = fmt.Sprintf("%s#%d", name, i)
+		}
+	}
+	if strings.HasPrefix(c.Ref, "urn:cdx:") {
+		return (&fault{what: "it is a link to another document"}).within("bom-ref")
+	}
+	in.refs[c.Ref] = n
+	for _, e := range edges {
+		e.From = c.Ref
+		in.more = append(in.more, e)
+	}
+	if within != "" {
+		in.more = append(in.more, sbom.Edge{From: within, To: c.Ref, Kind: sbom.Contains})
+	}
+	ref, embedded := c.Ref, c.Embedded
+	for i := range n.items("components") {
+		m := &n.items("components")[i]
+		if slices.ContainsFunc(embedded, func(f sbom.File) bool { return isEmbedded(m, f) }) {
+			continue
+		}
+		if f := in.component(m, ref); f != nil {
+			return f.within(strconv.Itoa(i)).within("components")
+		}
+	}
+	return nil
+}
+
+// edges adds the edges of dependencies and those that components have as
+// properties.
+func (in *reader) edges(doc *node) *fault {
+	runtime := make(map[string]*sbom.Component)
+	exact := make(map[[2]string]bool)
+	if len(in.more) > 0 {
+		for _, c := range in.d.All() {
+			runtime[c.Ref] = c
+		}
+	}
+	for _, e := range in.more {
+		if in.refs[e.To] != nil && e.From != e.To {
+			in.d.Edges = append(in.d.Edges, e)
+			if linked(runtime[e.From], e) {
+				exact[[2]string{e.From, e.To}] = true
+			}
+		}
+	}
+	refer := func(ref string) bool { return in.known(ref) || strings.HasPrefix(ref, "urn:cdx:") }
+	for i := range doc.items("dependencies") {
+		n := &doc.items("dependencies")[i]
+		from := n.str("ref")
+		if !refer(from) {
+			return (&fault{what: fmt.Sprintf("there is no %.100q", from)}).within("ref").within(strconv.Itoa(i))
+		}
+		for j, to := range n.items("dependsOn") {
+			if !refer(to.text) {
+				return (&fault{what: fmt.Sprintf("there is no %.100q", to.text)}).within(strconv.Itoa(j)).within("dependsOn").within(strconv.Itoa(i))
+			}
+			if from != to.text && (len(exact) == 0 || !exact[[2]string{from, to.text}]) && in.refs[from] != nil && in.refs[to.text] != nil {
+				in.d.Edges = append(in.d.Edges, sbom.Edge{From: from, To: to.text})
+			}
+		}
+	}
+	return nil
+}
+
+// dependents returns what dependencies say and w would not write.
+func (in *reader) dependents(doc *node, w *writer) node {
+	all := node{kind: '['}
+	for i := range doc.items("dependencies") {
+		n := &doc.items("dependencies")[i]
+		c := in.d.Component(n.str("ref"))
+		var to []string // sorted, as edges are
+		if c != nil {
+			for _, e := range w.from(c.Ref) {
+				if linked(c, e) {
+					to = append(to, e.To)
+				}
+			}
+		}
+		var on []node
+		for _, t := range n.items("dependsOn") {
+			if _, ok := slices.BinarySearch(to, t.text); !ok {
+				on = append(on, t)
+			}
+		}
+		left := node{kind: '{'}
+		if n.get("dependsOn") != nil && (len(to) == 0 || len(on) > 0) {
+			left.set("dependsOn", node{kind: '[', list: on})
+		}
+		for i, name := range n.names {
+			if name != "ref" && name != "dependsOn" {
+				left.set(name, n.list[i])
+			}
+		}
+		if len(left.names) > 0 || c == nil || len(to) == 0 && c.Requirements != sbom.Complete {
+			left.set("ref", *n.get("ref"))
+			all.list = append(all.list, left)
+		}
+	}
+	return all
+}
+
+// readCompositions returns of which components it is said that their requirements
+// are complete.
+func readCompositions(n *node) map[string]sbom.Completeness {
+	known := make(map[string]sbom.Completeness)
+	if n == nil {
+		return known
+	}
+	for i := range n.list {
+		if n.list[i].str("aggregate") == "complete" {
+			for _, ref := range n.list[i].items("dependencies") {
+				known[ref.text] = sbom.Complete
+			}
+		}
+	}
+	for i := range n.list {
+		if n.list[i].str("aggregate") != "complete" {
+			for _, ref := range n.list[i].items("dependencies") {
+				delete(known, ref.text)
+			}
+		}
+	}
+	return known
+}
+
+// A metadata is what the metadata say, but for the component.
+type metadata struct {
+	stamp      sbom.Stamp
+	phase      sbom.Phase
+	authors    []sbom.Party
+	properties []sbom.Property
+	unknown    []string
+	targets    []sbom.Target
+}
+
+func readMetadata(n *node) (m metadata) {
+	if t, ok := parseTime(n.str("timestamp")); ok {
+		m.stamp.Created = t.UTC().Truncate(time.Second)
+	}
+	if tools := n.get("tools"); tools != nil {
+		list := tools.list
+		if tools.kind == '{' {
+			list = tools.items("components")
+		}
+		if len(list) > 0 && list[0].str("name") != "" {
+			m.stamp.Tool = sbom.Tool{Name: list[0].str("name"), Version: versionOf(&list[0])}
+		}
+	}
+	if phases := n.items("lifecycles"); len(phases) > 0 {
+		m.phase = readPhase(phases[0].str("phase"))
+	}
+	for _, a := range n.items("authors") {
+		if p := (sbom.Party{Name: a.str("name"), Email: emailOf(&a), Person: true}); p.Name+p.Email != "" {
+			m.authors = append(m.authors, p)
+		}
+	}
+	if p := readParty(n.get("manufacturer")); p != nil {
+		m.authors = append(m.authors, *p)
+	}
+	target := func(name string) *sbom.Target {
+		for i := range m.targets {
+			if m.targets[i].Name == name {
+				return &m.targets[i]
+			}
+		}
+		return nil
+	}
+	for _, p := range n.items("properties") {
+		name, value := p.str("name"), p.str("value")
+		switch rest, ours := strings.CutPrefix(name, "hallmark:"); {
+		case p.get("name") == nil:
+		case !ours:
+			m.properties = append(m.properties, sbom.Property{Name: name, Value: value})
+		case rest == "unknown":
+			m.unknown = append(m.unknown, value)
+		case rest == "phase":
+			m.phase = readPhase(value)
+		case rest == "author":
+			if a, ok := readPartyText(value); ok {
+				m.authors = append(m.authors, a)
+			}
+		case rest == "target":
+			if target(value) == nil {
+				m.targets = append(m.targets, sbom.Target{Name: value})
+			}
+		case strings.HasPrefix(rest, "property:"):
+			m.properties = append(m.properties, sbom.Property{Name: strings.TrimPrefix(rest, "property:"), Value: value})
+		case strings.HasPrefix(rest, "target:"):
+			of, what, _ := strings.Cut(strings.TrimPrefix(rest, "target:"), ":")
+			t := target(of)
+			if property, ok := strings.CutPrefix(what, "property:"); ok && t != nil {
+				t.Properties = append(t.Properties, sbom.Property{Name: property, Value: value})
+			} else if what == "unknown" && t != nil {
+				t.Unknown = append(t.Unknown, value)
+			}
+		}
+	}
+	// As they are in a Document.
+	slices.SortFunc(m.authors, func(a, b sbom.Party) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Email, b.Email), cmp.Compare(a.URL, b.URL), cmp.Compare(fmt.Sprint(a.Person), fmt.Sprint(b.Person)))
+	})
+	sortProperties(m.properties)
+	return m
+}
+
+func sortProperties(ps []sbom.Property) {
+	slices.SortFunc(ps, func(a, b sbom.Property) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
+	})
+}
+
+func readPhase(s string) sbom.Phase {
+	switch p := sbom.Phase(s); p {
+	case sbom.PreBuild, sbom.PostBuild, sbom.Built, sbom.Design, sbom.Operations, sbom.Discovery, sbom.Decommission:
+		return p
+	}
+	return ""
+}
+
+// readParty reads an organization, or nil if it says nothing that a Party has.
+func readParty(n *node) *sbom.Party {
+	if n == nil {
+		return nil
+	}
+	p := sbom.Party{Name: n.str("name")}
+	if urls := n.items("url"); len(urls) > 0 && isReference(urls[0].text) {
+		p.URL = urls[0].text
+	}
+	if contacts := n.items("contact"); len(contacts) > 0 {
+		p.Email = emailOf(&contacts[0])
+		if name := contacts[0].str("name"); p.Name == "" && name != "" {
+			p.Name, p.Person = name, true
+		}
+	}
+	if p == (sbom.Party{}) {
+		return nil
+	}
+	return &p
+}
+
+// What a schema before 1.4 allows and a later one does not, stays where it is.
+
+func emailOf(n *node) string {
+	if e := n.str("email"); isEmail(e) {
+		return e
+	}
+	return ""
+}
+
+func versionOf(n *node) string {
+	if v := n.str("version"); utf8.RuneCountInString(v) <= maxVersion {
+		return v
+	}
+	return ""
+}
+
+// readPartyText reads what partyText returns.
+func readPartyText(s string) (sbom.Party, bool) {
+	n, err := parse([]byte(s))
+	if err != nil {
+		return sbom.Party{}, false
+	}
+	p := sbom.Party{Name: n.str("name"), Email: n.str("email"), URL: n.str("url")}
+	if person := n.get("person"); person != nil {
+		p.Person = person.kind == 't'
+	}
+	return p, p.Name+p.Email+p.URL != "" && isReference(p.URL) && (p.Email == "" || isEmail(p.Email))
+}
+
+// readComponent reads a component into c, but for its Requirements, and returns
+// the edges that it has as properties, without From. The lists are sorted.
+func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
+	*c = sbom.Component{
+		Ref: n.str("bom-ref"), Type: sbom.Type(n.str("type")), Group: n.str("group"), Name: n.str("name"), Version: versionOf(n),
+		Description: n.str("description"), Copyright: n.str("copyright"), Scope: sbom.Runtime,
+		Supplier: readParty(n.get("supplier")), Producer: readParty(n.get("manufacturer")),
+	}
+	if purl := n.str("purl"); strings.HasPrefix(purl, "pkg:") {
+		c.PURL = purl
+	}
+	if cpe := n.str("cpe"); cpe != "" {
+		c.CPEs = append(c.CPEs, cpe)
+	}
+	if external := n.get("isExternal"); external != nil && external.kind == 't' {
+		c.Scope = sbom.System
+	}
+	switch n.str("scope") {
+	case "optional":
+		c.Scope = sbom.Optional
+	case "excluded":
+		c.Scope = sbom.Build
+	}
+	digest := func(d hallmark.Digest) {
+		if !slices.Contains(c.Digests, d) {
+			c.Digests = append(c.Digests, d)
+		}
+	}
+	for _, h := range n.items("hashes") {
+		if d, ok := digestOf(h.str("alg"), h.str("content")); ok {
+			digest(d)
+		}
+	}
+
+	property := make(map[string][]string) // those that have a part to play together
+	var texts []sbom.LicenseText
+	for _, p := range n.items("properties") {
+		name, value := p.str("name"), p.str("value")
+		rest, ours := strings.CutPrefix(name, "hallmark:")
+		switch {
+		case p.get("name") == nil:
+		case name == gapProperty(sbom.NotKnown), name == gapProperty(sbom.Withheld):
+			kind := sbom.NotKnown
+			if name == gapProperty(sbom.Withheld) {
+				kind = sbom.Withheld
+			}
+			if g := (sbom.Gap{Element: sbom.Element(value), Kind: kind}); isElement(g.Element) && !slices.ContainsFunc(c.Gaps, func(o sbom.Gap) bool { return o.Element == g.Element }) {
+				c.Gaps = append(c.Gaps, g)
+			}
+		case !ours:
+			c.Properties = append(c.Properties, sbom.Property{Name: name, Value: value})
+		case rest == "go:h1":
+			if d, err := hallmark.ParseH1(value); err == nil {
+				digest(d)
+			}
+		case rest == "digest":
+			if d, err := hallmark.ParseDigest(value); err == nil {
+				digest(d)
+			}
+		case rest == "go:verification":
+			if v := sbom.Verification(value); v.AtLeast(sbom.Unverified) {
+				c.Verification = v
+			}
+		case rest == "type":
+			if t := sbom.Type(value); isType(t) {
+				c.Type = t
+			}
+		case rest == "scope":
+			switch s := sbom.Scope(value); s {
+			case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
+				c.Scope = s
+			}
+		case rest == "supplier":
+			if p, ok := readPartyText(value); ok {
+				c.Supplier = &p
+			}
+		case rest == "producer":
+			if p, ok := readPartyText(value); ok {
+				c.Producer = &p
+			}
+		case rest == "target":
+			c.Targets = append(c.Targets, value)
+		case rest == "package":
+			c.Packages = append(c.Packages, value)
+		case rest == "cpe":
+			c.CPEs = append(c.CPEs, value)
+		case rest == "support":
+			c.Support = value
+		case rest == "support:until":
+			if t, err := time.Parse(time.RFC3339Nano, value); err == nil {
+				c.SupportUntil = t.UTC()
+			}
+		case strings.HasPrefix(rest, "edge:"):
+			kind, target, _ := strings.Cut(strings.TrimPrefix(rest, "edge:"), ":")
+			e := sbom.Edge{To: value, Kind: sbom.EdgeKind(kind), Target: target}
+			switch e.Kind {
+			case "linked":
+				e.Kind = sbom.Linked
+			case sbom.ForTests, sbom.ForTools, sbom.Declared, sbom.Contains:
+			default:
+				continue
+			}
+			edges = append(edges, e)
+		case strings.HasPrefix(rest, "license:text:"):
+			texts = append(texts, sbom.LicenseText{ID: strings.TrimPrefix(rest, "license:text:"), Text: value})
+		case strings.HasPrefix(rest, "license:"), strings.HasPrefix(rest, "distribution:"), strings.HasPrefix(rest, "reference:"):
+			property[name] = append(property[name], value)
+		case strings.HasPrefix(rest, "property:"):
+			c.Properties = append(c.Properties, sbom.Property{Name: strings.TrimPrefix(rest, "property:"), Value: value})
+		}
+	}
+	if main {
+		c.Scope = sbom.Runtime
+	}
+	c.Licenses = readLicenses(n, property, texts)
+
+	if pedigree := n.get("pedigree"); pedigree.str("notes") == replacesNotes && len(pedigree.items("ancestors")) == 1 {
+		if purl := pedigree.items("ancestors")[0].str("purl"); purl != "" {
+			if _, _, err := splitPURL(purl); err == nil {
+				c.Replaces = purl
+			}
+		}
+	}
+	references := n.items("externalReferences")
+	first := 0
+	if path := property["hallmark:distribution:path"]; len(path) > 0 {
+		c.Distribution = &sbom.Distribution{Path: path[0]}
+		if url := property["hallmark:distribution:url"]; len(url) > 0 {
+			c.Distribution.URL = url[0]
+			if len(references) > 0 && references[0].str("type") == "distribution" && references[0].str("url") == url[0] {
+				first = 1
+				for _, h := range references[0].items("hashes") {
+					if d, ok := digestOf(h.str("alg"), h.str("content")); ok {
+						c.Distribution.Digests = append(c.Distribution.Digests, d)
+					}
+				}
+			}
+		}
+		for _, s := range property["hallmark:distribution:digest"] {
+			if d, err := hallmark.ParseDigest(s); err == nil {
+				c.Distribution.Digests = append(c.Distribution.Digests, d)
+			}
+		}
+	}
+	for i := first; i < len(references); i++ {
+		n := &references[i]
+		name := fmt.Sprintf("hallmark:reference:%d:", i)
+		r := sbom.Reference{Type: n.str("type"), URL: n.str("url"), Comment: n.str("comment")}
+		if t := property[name+"type"]; len(t) > 0 {
+			r.Type = t[0]
+		}
+		for _, h := range n.items("hashes") {
+			if d, ok := digestOf(h.str("alg"), h.str("content")); ok {
+				r.Digests = append(r.Digests, d)
+			}
+		}
+		for _, s := range property[name+"digest"] {
+			if d, err := hallmark.ParseDigest(s); err == nil {
+				r.Digests = append(r.Digests, d)
+			}
+		}
+		if r.Type != "" && r.URL != "" && isReference(r.URL) {
+			c.References = append(c.References, r)
+		}
+	}
+	for i := range n.items("components") {
+		if f, ok := readEmbedded(&n.items("components")[i]); ok && !slices.ContainsFunc(c.Embedded, func(o sbom.File) bool { return o.Path == f.Path }) {
+			c.Embedded = append(c.Embedded, f)
+		}
+	}
+
+	sortProperties(c.Properties)
+	slices.Sort(c.CPEs)
+	slices.Sort(c.Targets)
+	slices.Sort(c.Packages)
+	slices.SortStableFunc(c.References, func(a, b sbom.Reference) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment))
+	})
+	slices.SortFunc(c.Gaps, func(a, b sbom.Gap) int { return cmp.Compare(a.Element, b.Element) })
+	slices.SortFunc(c.Embedded, func(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) })
+	return edges
+}
+
+// readEmbedded reads a component that is a file within another one, and nothing
+// else.
+func readEmbedded(n *node) (f sbom.File, ok bool) {
+	if n.str("type") != "file" || n.str("name") == "" {
+		return f, false
+	}
+	f.Path = n.str("name")
+	for _, h := range n.items("hashes") {
+		f.Digest, _ = digestOf(h.str("alg"), h.str("content"))
+	}
+	for _, p := range n.items("properties") {
+		if d, err := hallmark.ParseDigest(p.str("value")); p.str("name") == "hallmark:digest" && err == nil {
+			f.Digest = d
+		}
+	}
+	return f, f.Digest.Secure() && isEmbedded(n, f)
+}
+
+// isEmbedded reports whether n is what is written of f.
+func isEmbedded(n *node, f sbom.File) bool {
+	w := writer{}
+	w.p.open('{')
+	w.p.member("type", "file")
+	w.p.member("name", f.Path)
+	if hashAlgorithm(f.Digest) != "" {
+		w.hashes([]hallmark.Digest{f.Digest})
+	} else {
+		w.printProperties([]sbom.Property{{Name: "hallmark:digest", Value: f.Digest.String()}})
+	}
+	w.p.close('}')
+	own := mustParse(w.p.b)
+	return n.equal(&own)
+}
+
+func isElement(e sbom.Element) bool {
+	switch e {
+	case sbom.ElementSupplier, sbom.ElementProducer, sbom.ElementVersion, sbom.ElementIdentifier, sbom.ElementHash, sbom.ElementLicense, sbom.ElementCopyright, sbom.ElementRequires:
+		return true
+	}
+	return false
+}
+
+func isType(t sbom.Type) bool {
+	switch t {
+	case sbom.Application, sbom.Library, sbom.Framework, sbom.Container, sbom.Platform, sbom.OperatingSystem, sbom.Device, sbom.DeviceDriver,
+		sbom.Firmware, sbom.FileType, sbom.MachineLearning, sbom.Data, sbom.CryptographicAsset:
+		return true
+	}
+	return false
+}
