@@ -59,7 +59,7 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	if f := g.check(&doc, g.root); f != nil {
 		return bad(f.path, "%s", f.what)
 	}
-	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node), d: new(sbom.Document)}
+	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node, 1+len(doc.items("components"))), d: new(sbom.Document)}
 	return in.read(data, &doc)
 }
 
@@ -321,6 +321,11 @@ func (in *reader) edges(doc *node) *fault {
 			}
 		}
 	}
+	most := len(in.d.Edges)
+	for i := range doc.items("dependencies") {
+		most += len(doc.items("dependencies")[i].items("dependsOn"))
+	}
+	in.d.Edges = slices.Grow(in.d.Edges, most)
 	refer := func(ref string) bool { return in.known(ref) || strings.HasPrefix(ref, "urn:cdx:") }
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
@@ -387,10 +392,14 @@ func (in *reader) dependents(doc *node, w *writer) node {
 // readCompositions returns of which components it is said that their requirements
 // are complete.
 func readCompositions(n *node) map[string]sbom.Completeness {
-	known := make(map[string]sbom.Completeness)
 	if n == nil {
-		return known
+		return nil
 	}
+	most := 0
+	for i := range n.list {
+		most += len(n.list[i].items("dependencies"))
+	}
+	known := make(map[string]sbom.Completeness, most)
 	for i := range n.list {
 		if n.list[i].str("aggregate") == "complete" {
 			for _, ref := range n.list[i].items("dependencies") {
