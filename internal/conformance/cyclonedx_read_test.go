@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	cdx "github.com/CycloneDX/cyclonedx-go"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/hallmark-dev/hallmark"
@@ -47,6 +48,9 @@ func TestCycloneDXRoundTrip(t *testing.T) {
 			}
 			if err := validate(schemas[string(v)], data); err != nil {
 				t.Errorf("seed %d, %s: %v", seed, v, err)
+			}
+			if err := cdx.NewBOMDecoder(bytes.NewReader(data), cdx.BOMFileFormatJSON).Decode(new(cdx.BOM)); err != nil {
+				t.Errorf("seed %d, %s: cyclonedx-go cannot read it: %v", seed, v, err)
 			}
 			var buf bytes.Buffer
 			if err := cyclonedx.Write(&buf, d, s, v); err != nil || !bytes.Equal(buf.Bytes(), data) {

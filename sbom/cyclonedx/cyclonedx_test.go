@@ -203,7 +203,7 @@ func TestNothingIsEscaped(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(theirs.Bytes(), []byte(`"\u003ca\u003e`)) {
-		t.Error("cyclonedx-go does not escape tools any more: Marshal need not mend it")
+		t.Error("cyclonedx-go does not escape tools any more")
 	}
 }
 

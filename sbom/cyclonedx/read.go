@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -57,8 +59,16 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	if f := g.check(&doc, g.root); f != nil {
 		return bad(f.path, "%s", f.what)
 	}
-	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node), d: new(sbom.Document)}
-	if f := in.look(&doc, false); f != nil {
+	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node, 1+len(doc.items("components"))), d: new(sbom.Document)}
+	return in.read(data, &doc)
+}
+
+// read makes the Document of what the schema allows.
+func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, error) {
+	bad := func(path, format string, a ...any) (*sbom.Document, sbom.Stamp, error) {
+		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, fmt.Errorf(format, a...))
+	}
+	if f := in.look(doc, false); f != nil {
 		return bad(f.path, "%s", f.what)
 	}
 	d := in.d
@@ -71,7 +81,7 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 		if f := in.component(n, ""); f != nil {
 			return bad("/metadata/component"+f.path, "%s", f.what)
 		}
-		d.Main, d.Components = d.Components[0], slices.Clip(d.Components[1:])
+		d.Main, d.Components = d.Components[0], d.Components[1:]
 		d.Main.Scope = sbom.Runtime
 	} else {
 		d.Main = unnamed()
@@ -92,7 +102,7 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	for _, c := range d.All() {
 		c.Requirements = known[c.Ref]
 	}
-	if f := in.edges(&doc); f != nil {
+	if f := in.edges(doc); f != nil {
 		return bad("/dependencies"+f.path, "%s", f.what)
 	}
 	if err := d.Sort(); err != nil {
@@ -100,24 +110,12 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	}
 
 	// What writing it again would not give.
-	w := newWriter(d, said.stamp, minor)
-	var again builder
-	for i, c := range w.components {
-		n := in.refs[c.Ref]
-		if n == nil {
-			continue
-		}
-		w.p = printer{b: w.p.b[:0]}
-		w.own(c, false)
-		own := again.next(w.p.b)
-		c.Remainder = difference(nil, in.format, "", n, &own, "components")
-		if n.get("components") != nil && len(n.items("components")) == 0 {
-			c.Remainder = append(c.Remainder, sbom.Remainder{Format: in.format, Path: "/components", Value: []byte("[]")})
-		}
-		if i == 0 {
-			d.Main.Remainder = c.Remainder
-		}
+	w := newWriter(d, said.stamp, in.minor)
+	var all sync.WaitGroup
+	for part := range slices.Chunk(w.components, max(1000, len(w.components)/runtime.GOMAXPROCS(0)+1)) {
+		all.Go(func() { in.remainders(part, *w) })
 	}
+	all.Wait()
 	own := w.metadataOf()
 	if meta != nil {
 		d.Remainder = difference(d.Remainder, in.format, "/metadata", meta, &own, "component")
@@ -131,8 +129,12 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	w.p.open('{')
 	buf := new(bytes.Buffer)
 	w.out = buf
-	if err := w.compositions(); err != nil {
-		return nil, sbom.Stamp{}, err
+	if doc.get("compositions") != nil {
+		if err := w.compositions(); err != nil {
+			return nil, sbom.Stamp{}, err
+		}
+	} else {
+		d.Remainder = append(d.Remainder, absent(in.format, "/compositions"))
 	}
 	w.p.close('}')
 	if err := w.flush(0); err != nil {
@@ -140,15 +142,15 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	}
 	own = mustParse(buf.Bytes())
 	own.set("version", node{kind: '0', text: "1"})
-	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", minor)))
+	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", in.minor)))
 	own.set("serialNumber", str(serialOf(data, doc.str("serialNumber"))))
-	d.Remainder = difference(d.Remainder, in.format, "", &doc, &own, "bomFormat", "specVersion", "metadata", "components", "dependencies")
+	d.Remainder = difference(d.Remainder, in.format, "", doc, &own, "bomFormat", "specVersion", "metadata", "components", "dependencies")
 	for _, name := range []string{"components", "dependencies"} {
 		if doc.get(name) == nil {
 			d.Remainder = append(d.Remainder, absent(in.format, "/"+name))
 		}
 	}
-	if n := in.dependents(&doc, w); len(n.list) > 0 {
+	if n := in.dependents(doc, w); len(n.list) > 0 {
 		d.Remainder = append(d.Remainder, sbom.Remainder{Format: in.format, Path: "/dependencies", Value: n.compact(nil)})
 	}
 	if in.signed {
@@ -157,11 +159,31 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	return d, said.stamp, nil
 }
 
+// remainders sets those of some components. It has w for itself, but for what is
+// only read.
+func (in *reader) remainders(of []*sbom.Component, w writer) {
+	w.p, w.properties, w.losses = printer{}, nil, nil
+	var again builder
+	for _, c := range of {
+		n := in.refs[c.Ref]
+		if n == nil {
+			continue
+		}
+		w.p = printer{b: w.p.b[:0]}
+		w.own(c, false)
+		own := again.next(w.p.b)
+		c.Remainder = difference(nil, in.format, "", n, &own, "components")
+		if n.get("components") != nil && len(n.items("components")) == 0 {
+			c.Remainder = append(c.Remainder, sbom.Remainder{Format: in.format, Path: "/components", Value: []byte("[]")})
+		}
+	}
+}
+
 // serialOf returns the serial number that data have if it is made from them, as
 // the package comment says, and serial is where it is.
 func serialOf(data []byte, serial string) string {
 	number, ok := strings.CutPrefix(serial, "urn:uuid:")
-	if !ok {
+	if !ok || number[14] != '5' { // the version of the UUID
 		return ""
 	}
 	i := bytes.Index(data, []byte(number))
@@ -299,6 +321,11 @@ func (in *reader) edges(doc *node) *fault {
 			}
 		}
 	}
+	most := len(in.d.Edges)
+	for i := range doc.items("dependencies") {
+		most += len(doc.items("dependencies")[i].items("dependsOn"))
+	}
+	in.d.Edges = slices.Grow(in.d.Edges, most)
 	refer := func(ref string) bool { return in.known(ref) || strings.HasPrefix(ref, "urn:cdx:") }
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
@@ -321,9 +348,16 @@ func (in *reader) edges(doc *node) *fault {
 // dependents returns what dependencies say and w would not write.
 func (in *reader) dependents(doc *node, w *writer) node {
 	all := node{kind: '['}
+	next := 0
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
-		c := in.d.Component(n.str("ref"))
+		var c *sbom.Component
+		if next < len(w.components) && w.components[next].Ref == n.str("ref") { // as they are written
+			c = w.components[next]
+		} else {
+			c = in.d.Component(n.str("ref"))
+		}
+		next++
 		var to []string // sorted, as edges are
 		if c != nil {
 			for _, e := range w.from(c.Ref) {
@@ -358,10 +392,14 @@ func (in *reader) dependents(doc *node, w *writer) node {
 // readCompositions returns of which components it is said that their requirements
 // are complete.
 func readCompositions(n *node) map[string]sbom.Completeness {
-	known := make(map[string]sbom.Completeness)
 	if n == nil {
-		return known
+		return nil
 	}
+	most := 0
+	for i := range n.list {
+		most += len(n.list[i].items("dependencies"))
+	}
+	known := make(map[string]sbom.Completeness, most)
 	for i := range n.list {
 		if n.list[i].str("aggregate") == "complete" {
 			for _, ref := range n.list[i].items("dependencies") {
@@ -523,14 +561,13 @@ func readPartyText(s string) (sbom.Party, bool) {
 	return p, p.Name+p.Email+p.URL != "" && isReference(p.URL) && (p.Email == "" || isEmail(p.Email))
 }
 
-// readComponent reads a component into c, but for its Requirements, and returns
+// readComponent reads a component into c, which is zero, but for its Requirements, and returns
 // the edges that it has as properties, without From. The lists are sorted.
 func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
-	*c = sbom.Component{
-		Ref: n.str("bom-ref"), Type: sbom.Type(n.str("type")), Group: n.str("group"), Name: n.str("name"), Version: versionOf(n),
-		Description: n.str("description"), Copyright: n.str("copyright"), Scope: sbom.Runtime,
-		Supplier: readParty(n.get("supplier")), Producer: readParty(n.get("manufacturer")),
-	}
+	c.Ref, c.Type, c.Scope = n.str("bom-ref"), sbom.Type(n.str("type")), sbom.Runtime
+	c.Group, c.Name, c.Version = n.str("group"), n.str("name"), versionOf(n)
+	c.Description, c.Copyright = n.str("description"), n.str("copyright")
+	c.Supplier, c.Producer = readParty(n.get("supplier")), readParty(n.get("manufacturer"))
 	if purl := n.str("purl"); strings.HasPrefix(purl, "pkg:") {
 		c.PURL = purl
 	}

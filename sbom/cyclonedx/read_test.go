@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -415,6 +416,28 @@ func TestVersions(t *testing.T) {
 		if werr := cyclonedx.Write(new(counter), load(t, "bare"), sbom.Stamp{}, test.version); (err == nil) != test.ok || (werr == nil) != test.ok {
 			t.Errorf("version %q: errors %v and %v, want none: %v", test.version, err, werr, test.ok)
 		}
+	}
+}
+
+// Even if nothing were collected, 100,000 components would need less than 64 MiB
+// besides the Document: here is a fifth of them, and of that.
+func TestWriteMemory(t *testing.T) {
+	d := benchmarkDocument(20_000)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := cyclonedx.Write(new(counter), d, stamp(), cyclonedx.V16); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20/5 {
+		t.Errorf("%d bytes were allocated, want at most %d", n, 64<<20/5)
+	}
+}
+
+// Memory that is never touched is none.
+func TestParseSize(t *testing.T) {
+	if _, _, err := cyclonedx.Parse(make([]byte, 1<<28+1)); err == nil || !strings.Contains(err.Error(), "want at most 268435456") {
+		t.Errorf("error %v, want one with the bound", err)
 	}
 }
 

@@ -23,6 +23,7 @@ type writer struct {
 
 	components []*sbom.Component // the main one first, the others by Ref
 	edges      []sbom.Edge       // sorted
+	next       int               // the edge behind those that were asked for last
 	children   map[string][]*sbom.Component
 	parent     map[string]string // of a component that is written within another one
 	touched    map[string]bool   // Refs that an edge has; nil unless somebody has to know
@@ -113,13 +114,18 @@ func (w *writer) parentOf(of []string, parents map[string][]string) bool {
 	return false
 }
 
-// from returns the edges from a component.
+// from returns the edges from a component. It is quick if it is asked for one
+// component after another.
 func (w *writer) from(ref string) []sbom.Edge {
-	i, _ := slices.BinarySearchFunc(w.edges, ref, func(e sbom.Edge, ref string) int { return cmp.Compare(e.From, ref) })
+	i := w.next
+	if i == len(w.edges) || w.edges[i].From != ref || i > 0 && w.edges[i-1].From == ref {
+		i, _ = slices.BinarySearchFunc(w.edges, ref, func(e sbom.Edge, ref string) int { return cmp.Compare(e.From, ref) })
+	}
 	n := i
 	for n < len(w.edges) && w.edges[n].From == ref {
 		n++
 	}
+	w.next = n
 	return w.edges[i:n]
 }
 
