@@ -90,7 +90,7 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 	for _, version := range []spdx.Version{spdx.Version23, spdx.Version301} {
 		schemas := []interface{ Validate(any) error }{spdxSchema(t, "2.3"), spdxSchema(t, "2.3.1")}
 		if version == spdx.Version301 {
-			schemas = schemas[:0]
+			schemas = []interface{ Validate(any) error }{spdx3Schema(t)}
 		}
 		for seed := range uint64(2 * documents) {
 			d, s := richDocument(seed)
@@ -163,3 +163,24 @@ func validate2(s interface{ Validate(any) error }, data []byte) error {
 }
 
 func unmarshalSchema(data []byte) (any, error) { return jsonschema.UnmarshalJSON(bytes.NewReader(data)) }
+
+// spdx3Schema returns the official JSON schema of SPDX 3.0.1. Its pattern of IRIs has a
+// look-ahead, which Go has not: it is written in another way.
+func spdx3Schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	const name = "spdx-json-schema-3.0.1.json"
+	data := readSBOM(t, "schemas/spdx/"+name)
+	pattern, same := []byte(`"^(?!_:).+:.+"`), []byte(`"^([^_].*|_[^:].*):.+"`)
+	if !bytes.Contains(data, pattern) {
+		t.Fatal("the schema has no such pattern")
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(bytes.ReplaceAll(data, pattern, same)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("https://spdx.org/"+name, doc); err != nil {
+		t.Fatal(err)
+	}
+	return compileSchema(t, c, "https://spdx.org/"+name)
+}

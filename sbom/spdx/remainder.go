@@ -225,11 +225,14 @@ func about(element []byte) string {
 		Algorithm, ChecksumValue        string // checksums
 		ReferenceType, ReferenceLocator string // external references
 		LicenseID                       string // extracted licences
+		HashValue                       string
+		Identifier                      string // external identifiers of SPDX 3
+		Locator                         []string
 	}
 	if json.Unmarshal(element, &e) != nil {
 		return ""
 	}
-	return strings.ToLower(e.Algorithm+e.ChecksumValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID
+	return strings.ToLower(e.Algorithm+e.ChecksumValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID + e.HashValue + e.Identifier + strings.Join(e.Locator, " ")
 }
 
 // escapePointer returns a name as it stands in a JSON pointer (RFC 6901).

@@ -446,7 +446,7 @@ func unquoteTo(to *[]string, s string) bool {
 // quotedPrefix returns the text that s begins with, and what is behind the
 // separator after it.
 func quotedPrefix(s, separator string) (text, rest string) {
-	if q, err := strconv.QuotedPrefix(s); err == nil {
+	if q, err := strconv.QuotedPrefix(s); err == nil && q[0] == '"' {
 		text, err = strconv.Unquote(q)
 		if err == nil {
 			return text, strings.TrimPrefix(s[len(q):], separator)
