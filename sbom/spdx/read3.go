@@ -58,13 +58,14 @@ type element3 struct {
 type reader3 struct {
 	elements  []*element3
 	byID      map[string]*element3
+	texts     map[string]string // of licences, by their names
 	rest      []sbom.Remainder
 }
 
 const format301 = "spdx-json@3.0.1"
 
 func parse3(data []byte) (*sbom.Document, sbom.Stamp, error) {
-	r := &reader3{byID: make(map[string]*element3)}
+	r := &reader3{byID: make(map[string]*element3), texts: make(map[string]string)}
 	if err := strictjson.Read(data, r.read); err != nil {
 		return nil, sbom.Stamp{}, err
 	}
@@ -401,8 +402,11 @@ func (r *reader3) check() error {
 			fail("%s: identifier %.200q occurs twice", e.path, e.id)
 		}
 		r.byID[e.id] = e
-		if e.kind == "SpdxDocument" {
+		switch e.kind {
+		case "SpdxDocument":
 			documents++
+		case "simplelicensing_SimpleLicensingText":
+			r.texts[e.name] = e.licenseText
 		}
 	}
 	if documents > 1 {
@@ -717,14 +721,16 @@ func (r *reader3) license(c *sbom.Component, e *element3) {
 		l.Texts = append(l.Texts, said.Texts...)
 	}
 	for i, t := range l.Texts {
-		for _, x := range r.elements {
-			if t.Text == "" && x.kind == "simplelicensing_SimpleLicensingText" && x.name == t.ID {
-				l.Texts[i].Text = x.licenseText
-			}
+		if text, ok := r.texts[t.ID]; ok {
+			l.Texts[i].Text = text
 		}
 	}
 	for _, id := range licenseRefs(&l) {
-		if text, ok := texts[id]; ok && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+		text, ok := texts[id]
+		if !ok {
+			text, ok = r.texts[id]
+		}
+		if ok && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
 			l.Texts = append(l.Texts, sbom.LicenseText{ID: id, Text: text})
 		}
 	}
