@@ -564,7 +564,7 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		case "hasDistributionArtifact":
 			for _, id := range e.to {
 				if f := r.byID[id]; f != nil && f.kind == "software_File" {
-					distribute(c, f, base != "", e.from == mainID)
+					distribute(c, r.byID[e.from], f, base != "")
 				}
 			}
 		case "contains":
@@ -741,28 +741,33 @@ func (r *reader3) license(c *sbom.Component, e *element3) {
 	}
 }
 
-// distribute adds to c the file that it is distributed as. Only what this package
-// has written says more of it than that.
-func distribute(c *sbom.Component, f *element3, own, main bool) {
+// distribute adds to c, which p is, the file that it is distributed as. Only what
+// this package has written says more of it than that.
+func distribute(c *sbom.Component, p, f *element3, own bool) {
 	if len(f.digests) == 0 {
 		return
 	}
-	if local, ok := strings.CutPrefix(f.comment, "path "); own && ok {
-		c.Distribution = &sbom.Distribution{Digests: f.digests}
+	at := slices.IndexFunc(c.References, func(r sbom.Reference) bool {
+		return p.location != "" && r.Type == "distribution" && r.URL == p.location && r.Comment == "" && len(r.Digests) == 0
+	})
+	local, ok := strings.CutPrefix(f.comment, "path ")
+	switch {
+	case own && ok:
+		c.Distribution = &sbom.Distribution{URL: p.location, Digests: f.digests}
 		unquote(&c.Distribution.Path, local)
-		i := slices.IndexFunc(c.References, func(r sbom.Reference) bool { return r.Type == "distribution" && r.Comment == "" && len(r.Digests) == 0 })
-		if i >= 0 {
-			c.Distribution.URL = c.References[i].URL
-			c.References = slices.Delete(c.References, i, i+1)
+		if at >= 0 {
+			c.References = slices.Delete(c.References, at, at+1)
 		}
-		return
+	case at >= 0 && f.comment != artifactFile:
+		c.References[at].Digests = f.digests
+		sortReferences(c.References)
+	default:
+		for i, d := range f.digests {
+			if own || !slices.Contains(c.Digests, d) {
+				c.Digests = slices.Insert(c.Digests, min(i, len(c.Digests)), d)
+			}
+		}
 	}
-	i := slices.IndexFunc(c.References, func(r sbom.Reference) bool { return r.Type == "distribution" && r.Comment == "" && len(r.Digests) == 0 })
-	if i >= 0 && f.comment != artifactFile {
-		c.References[i].Digests = f.digests
-		return
-	}
-	c.Digests = slices.Concat(f.digests, slices.DeleteFunc(slices.Clone(c.Digests), func(d hallmark.Digest) bool { return !own && slices.Contains(f.digests, d) }))
 }
 
 // facts returns what a relationship says, if main is what the document is about.
