@@ -43,6 +43,8 @@ type package2Read struct {
 	concluded string
 	declared  string
 	comments  string // on the licence
+
+	filesAnalyzed bool // whether there is such a member
 }
 
 type relationRead struct {
@@ -214,6 +216,7 @@ func (r *reader2) readPackage(raw []byte) error {
 				})
 			}
 			if j.Kind() != '"' {
+				p.filesAnalyzed = p.filesAnalyzed || name == "filesAnalyzed"
 				return j.Skip()
 			}
 			b, err := j.Text()
@@ -420,7 +423,11 @@ func (r *reader2) document() error {
 		c.Targets = slices.DeleteFunc(c.Targets, func(t string) bool { return !targets[t] })
 		r.licences(p)
 		b := package2(nil, c, id2(c.Ref) == main)
-		c.Remainder = slices.DeleteFunc(leftover(r.format, "", p.raw, b), impliedBySPDX2)
+		c.Remainder = leftover(r.format, "", p.raw, b)
+		if !p.filesAnalyzed {
+			// It is true where it is not there, clause 7.8.
+			c.Remainder = append(c.Remainder, sbom.Remainder{Format: r.format, Path: "/filesAnalyzed", Value: json.RawMessage("true")})
+		}
 		if id2(c.Ref) == main {
 			d.Main = *c
 		} else {
@@ -431,12 +438,6 @@ func (r *reader2) document() error {
 		return err
 	}
 	return r.remainder()
-}
-
-// impliedBySPDX2 reports whether a member of a package says no more than that it is
-// not there: clauses 7.13, 7.15 and 7.17.
-func impliedBySPDX2(r sbom.Remainder) bool {
-	return r.Path == "/versionInfo" && string(r.Value) == `""`
 }
 
 // header reads what the document says of itself.
@@ -470,7 +471,7 @@ func (r *reader2) header() error {
 				return errors.New("creationInfo: no creators")
 			}
 			t, err := time.Parse(time.RFC3339, info.Created)
-			if err != nil {
+			if err != nil && info.Created != "" {
 				return fmt.Errorf("creationInfo: created %.100q, want YYYY-MM-DDThh:mm:ssZ", info.Created)
 			}
 			r.s.Created = t.UTC().Truncate(time.Second)
@@ -553,9 +554,18 @@ func (r *reader2) licences(p package2Read) {
 func (r *reader2) remainder() error {
 	d := r.d
 	o := newWriter2(d, r.s)
-	written := make(map[relation]int)
-	o.relationships(func(rel relation) { written[rel]++ })
+	theirs := slices.DeleteFunc(o.top(uuid.Nil), func(m member) bool { return m.value == nil })
 	var rest []sbom.Remainder
+	for _, l := range leftover(r.format, "", appendObject(nil, r.top), appendObject(nil, theirs)) {
+		switch {
+		case l.Path == "/spdxVersion", l.Path == "/creationInfo/created", l.Path == "/documentNamespace":
+		default:
+			rest = append(rest, l)
+		}
+	}
+	d.Remainder = rest
+	written := make(map[relation]int)
+	newWriter2(d, r.s).relationships(func(rel relation) { written[rel]++ })
 	for i, rel := range r.relations {
 		if written[rel.relation] > 0 && same(rel.json(), rel.raw) {
 			written[rel.relation]--
@@ -564,14 +574,6 @@ func (r *reader2) remainder() error {
 		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(i), Value: rel.raw})
 	}
 
-	theirs := slices.DeleteFunc(o.top(uuid.Nil), func(m member) bool { return m.value == nil })
-	for _, l := range leftover(r.format, "", appendObject(nil, r.top), appendObject(nil, theirs)) {
-		switch {
-		case l.Path == "/spdxVersion", l.Path == "/creationInfo/created", l.Path == "/documentNamespace":
-		default:
-			rest = append(rest, l)
-		}
-	}
 	d.Remainder = rest
 	i := slices.IndexFunc(r.top, func(m member) bool { return m.name == "documentNamespace" })
 	if i < 0 {

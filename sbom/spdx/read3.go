@@ -226,7 +226,7 @@ func (e *element3) read() error {
 			return errors.New("no type")
 		case e.id == "" && e.kind != "CreationInfo":
 			return fmt.Errorf("%.100s: no spdxId", e.kind)
-		case strings.HasSuffix(e.kind, "Relationship") && (e.from == "" || len(e.to) == 0 || e.relation == ""):
+		case isRelationship3(e) && (e.from == "" || len(e.to) == 0 || e.relation == ""):
 			return fmt.Errorf("%.100s: no from, no to or no relationshipType", e.kind)
 		case e.kind == "CreationInfo" && (e.created == "" || len(e.by) == 0):
 			return errors.New("CreationInfo: no created or no createdBy")
@@ -398,7 +398,9 @@ func (r *reader3) check() error {
 		if e.id == "" {
 			continue
 		}
-		if r.byID[e.id] != nil {
+		if other := r.byID[e.id]; other != nil && isRelationship3(other) && isRelationship3(e) {
+			continue // nothing leads to either
+		} else if other != nil {
 			fail("%s: identifier %.200q occurs twice", e.path, e.id)
 		}
 		r.byID[e.id] = e
@@ -434,6 +436,8 @@ func (r *reader3) base() (string, bool) {
 	}
 	return "", false
 }
+
+func isRelationship3(e *element3) bool { return strings.HasSuffix(e.kind, "Relationship") }
 
 func isPackage3(kind string) bool {
 	return kind == "software_Package" || kind == "ai_AIPackage" || kind == "dataset_DatasetPackage"
@@ -535,7 +539,7 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		}
 	}
 	for _, e := range r.elements {
-		if !strings.HasSuffix(e.kind, "Relationship") {
+		if !isRelationship3(e) {
 			continue
 		}
 		for _, f := range e.facts(mainID) {
@@ -615,6 +619,7 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 	// What is not written of packages.
 	o := newWriter3(d, s, uuid.Nil)
 	o.out = &sink{w: new(bytes.Buffer)}
+	o.creation()
 	o.head()
 	at := make(map[string]*element3)
 	for _, e := range order {
@@ -854,12 +859,14 @@ func newSaid3(rest [][]byte, main string) *said3 {
 		relations: make(map[string]bool), edges: make(map[fact]bool), hashes: make(map[string]bool), agents: make(map[sbom.Party]string),
 	}
 	byID := make(map[string]*element3)
+	var all []*element3
 	for _, raw := range rest {
 		e := &element3{raw: raw}
 		if e.read() != nil {
 			continue // it is put back as it is
 		}
 		byID[e.id] = e
+		all = append(all, e)
 		if p, ok := e.party(); ok && said.agents[p] == "" {
 			said.agents[p] = e.id
 		}
@@ -872,8 +879,8 @@ func newSaid3(rest [][]byte, main string) *said3 {
 	if main == "" {
 		main = said.document
 	}
-	for _, e := range byID {
-		if !strings.HasSuffix(e.kind, "Relationship") {
+	for _, e := range all {
+		if !isRelationship3(e) {
 			continue
 		}
 		said.relations[e.from+" "+e.relation] = true

@@ -105,12 +105,17 @@ func leftover(format, path string, read, written []byte) (rest []sbom.Remainder)
 			rest = append(rest, leftover(format, path, m.value, have[i].value)...)
 		case m.value[0] == '[' && have[i].value[0] == '[':
 			theirs := elements(have[i].value)
+			first := len(rest)
 			for n, e := range elements(m.value) {
 				if at := slices.IndexFunc(theirs, func(o []byte) bool { return same(o, e) }); at >= 0 {
 					theirs = slices.Delete(theirs, at, at+1)
 					continue
 				}
 				keep(path+"/"+strconv.Itoa(n), e)
+			}
+			if m.name == "originatedBy" && len(theirs) > 0 { // another element that is the same party
+				rest = rest[:first]
+				keep(path, m.value)
 			}
 		case isComment(m.name):
 			// The text before the statements.

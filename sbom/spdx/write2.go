@@ -64,7 +64,7 @@ func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {
 		o.components = o.components[1:]
 	}
 	o.rest = elementsOf(d.Remainder, format2, "/relationships")
-	if len(o.rest) > 0 || len(d.Remainder) > 0 {
+	if slices.ContainsFunc(d.Remainder, func(r sbom.Remainder) bool { return strings.HasPrefix(r.Format, format2) }) {
 		o.said = make(map[fact]bool)
 		main := o.id(d.Main.Ref)
 		for _, raw := range o.rest {
@@ -589,6 +589,8 @@ func (o *writer2) relationships(yield func(relation)) {
 		}
 		switch {
 		case from == documentID:
+		case c.Requirements == sbom.Unknown && o.said != nil:
+			// The document that was read does not say it either.
 		case c.Requirements == sbom.Unknown:
 			emit(relation{from, noAssertion, common.TypeRelationshipDependsOn, ""}, fact{kind: incomplete, from: from})
 		case !dependsOn:

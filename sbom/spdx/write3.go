@@ -66,6 +66,7 @@ type writer3 struct {
 
 	first         bool // no element is written yet
 	relationships int
+	created       int // elements that have the creation information of this writing
 	b             []byte // the element that is being written
 }
 
@@ -120,12 +121,18 @@ func isIRI3(ref string) bool {
 // document writes all elements.
 func (o *writer3) document(w io.Writer) error {
 	o.out = &sink{w: w, b: append(make([]byte, 0, 2*piece), `{"@context":"`+context3+`","@graph":[`...)}
+	if o.said == nil {
+		o.creation()
+	}
 	o.head()
 	for _, c := range o.components {
 		o.component(c)
 	}
 	o.dependencies()
 	o.scope()
+	if o.said != nil && o.created > 0 {
+		o.creation()
+	}
 	for _, e := range o.rest {
 		o.begin()
 		o.out.b = append(o.out.b, e...)
@@ -154,6 +161,7 @@ func (o *writer3) begin() {
 
 // element begins an element. With end, it is written.
 func (o *writer3) element(kind, id string) {
+	o.created++
 	o.b = append(append(append(o.b[:0], `{"type":"`...), kind...), `","spdxId":`...)
 	o.b = append(appendString(o.b, id), `,"creationInfo":"`+creationID+`"`...)
 }
@@ -245,48 +253,16 @@ func compareProperties(a, b sbom.Property) int {
 
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// head writes what is not about one component: who made the document and with
-// what, the document, the SBOM, the licences.
-func (o *writer3) head() {
-	d := o.d
-	said := *d
-	said.Authors, said.Properties = nil, nil
-	if sbomType(d.Phase) != "" {
-		said.Phase = ""
-	}
-	comment := strings.Join(documentStatements(&said), "\n")
-
-	var parties []sbom.Party
-	add := func(p *sbom.Party) string {
-		if p == nil {
-			return ""
-		}
-		id, ok := o.parties[*p]
-		if !ok && o.said != nil {
-			if id, ok = o.said.agents[*p]; ok {
-				o.parties[*p] = id
-			}
-		}
-		if !ok {
-			id = o.base + "Agent-" + strconv.Itoa(len(parties)+1)
-			o.parties[*p] = id
-			parties = append(parties, *p)
-		}
-		return id
-	}
+// creation writes who made the document, and with what.
+func (o *writer3) creation() {
 	var by []string
-	for i := range d.Authors {
-		by = append(by, add(&d.Authors[i]))
+	for i := range o.d.Authors {
+		by = append(by, o.agent(&o.d.Authors[i]))
 	}
 	if len(by) == 0 {
 		// Who answers for the document is not known, but a program made it.
 		by = append(by, o.base+"SoftwareAgent")
 	}
-	for _, c := range o.components {
-		add(c.Supplier)
-		add(c.Producer)
-	}
-
 	o.b = append(o.b[:0], `{"type":"CreationInfo","@id":"`+creationID+`","specVersion":"3.0.1"`...)
 	o.text("created", timestamp(o.s.Created))
 	o.list("createdBy", by...)
@@ -299,28 +275,50 @@ func (o *writer3) head() {
 		o.text("comment", "version "+o.s.Tool.Version)
 	}
 	o.end()
-	if len(d.Authors) == 0 {
+	if len(o.d.Authors) == 0 {
 		o.element("SoftwareAgent", o.base+"SoftwareAgent")
 		o.text("name", tool)
 		o.text("comment", "no person or organization is named as the author")
 		o.end()
 	}
-	for _, p := range parties {
-		kind := "Organization"
-		if p.Person {
-			kind = "Person"
-		}
-		o.element(kind, o.parties[p])
-		o.text("name", p.Name)
-		if p.Email != "" {
-			o.b = append(appendString(append(o.b, `,"externalIdentifier":[{"type":"ExternalIdentifier","externalIdentifierType":"email","identifier":`...), p.Email), "}]"...)
-		}
-		if p.URL != "" {
-			o.b = append(appendString(append(o.b, `,"externalRef":[{"type":"ExternalRef","externalRefType":"altWebPage","locator":[`...), p.URL), "]}]"...)
-		}
-		o.end()
-	}
+}
 
+// agent returns the identifier of a person or an organization, which is written
+// when it is first met.
+func (o *writer3) agent(p *sbom.Party) string {
+	if id, ok := o.parties[*p]; ok {
+		return id
+	}
+	if o.said != nil && o.said.agents[*p] != "" {
+		return o.said.agents[*p]
+	}
+	id := o.base + "Agent-" + strconv.Itoa(len(o.parties)+1)
+	o.parties[*p] = id
+	kind := "Organization"
+	if p.Person {
+		kind = "Person"
+	}
+	o.element(kind, id)
+	o.text("name", p.Name)
+	if p.Email != "" {
+		o.b = append(appendString(append(o.b, `,"externalIdentifier":[{"type":"ExternalIdentifier","externalIdentifierType":"email","identifier":`...), p.Email), "}]"...)
+	}
+	if p.URL != "" {
+		o.b = append(appendString(append(o.b, `,"externalRef":[{"type":"ExternalRef","externalRefType":"altWebPage","locator":[`...), p.URL), "]}]"...)
+	}
+	o.end()
+	return id
+}
+
+// head writes what is not about one component: the document and the SBOM.
+func (o *writer3) head() {
+	d := o.d
+	said := *d
+	said.Authors, said.Properties = nil, nil
+	if sbomType(d.Phase) != "" {
+		said.Phase = ""
+	}
+	comment := strings.Join(documentStatements(&said), "\n")
 	hasDocument := o.said != nil && o.said.document != ""
 	if !hasDocument {
 		o.element("SpdxDocument", o.base+"SpdxDocument")
@@ -413,6 +411,11 @@ func (o *writer3) component(c *sbom.Component) {
 	l := o.place(c, main)
 	o.pack(c, &l)
 	if len(c.Remainder) > 0 {
+		if slices.ContainsFunc(c.Remainder, func(r sbom.Remainder) bool {
+			return strings.HasPrefix(r.Format, format3) && r.Path == "/creationInfo"
+		}) {
+			o.created--
+		}
 		b := restore(append(o.b, '}'), c.Remainder, format3)
 		o.b = append(o.b[:0], b[:len(b)-1]...)
 	}
@@ -467,6 +470,13 @@ func (o *writer3) component(c *sbom.Component) {
 
 // pack makes the package that c is.
 func (o *writer3) pack(c *sbom.Component, l *place3) {
+	var supplier, producer string
+	if c.Supplier != nil {
+		supplier = o.agent(c.Supplier)
+	}
+	if c.Producer != nil {
+		producer = o.agent(c.Producer)
+	}
 	o.element("software_Package", o.id(c.Ref))
 	o.text("name", c.Name)
 	o.text("description", c.Description)
@@ -497,12 +507,10 @@ func (o *writer3) pack(c *sbom.Component, l *place3) {
 	}
 	o.properties(c.Properties)
 	o.hashes(l.checksums)
-	if c.Producer != nil {
-		o.list("originatedBy", o.parties[*c.Producer])
+	if producer != "" {
+		o.list("originatedBy", producer)
 	}
-	if c.Supplier != nil {
-		o.text("suppliedBy", o.parties[*c.Supplier])
-	}
+	o.text("suppliedBy", supplier)
 	if s := supportLevel3(c.Support); s != "" {
 		o.list("supportLevel", s)
 	}
@@ -619,7 +627,7 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 			rest.Distribution = nil
 		}
 		l.location = f.URL
-	case main && slices.ContainsFunc(c.Digests, isFileHash3) && !distributed:
+	case main && slices.ContainsFunc(c.Digests, isFileHash3) && o.said == nil:
 		// The artifact has a name of its own, which is not known.
 		files, others := divide(c.Digests, isFileHash3)
 		if len(others) < len(c.Digests) {
@@ -715,6 +723,8 @@ func (o *writer3) dependencies() {
 		}
 		switch {
 		case stated, c.Ref == documentID && standsForNone(o.d):
+		case c.Requirements == sbom.Unknown && o.said != nil:
+			// The document that was read does not say it either.
 		case c.Requirements == sbom.Complete:
 			o.relate(id, "dependsOn", "runtime", completeness, "", noElement)
 		default:
