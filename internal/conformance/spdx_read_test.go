@@ -92,7 +92,7 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 		if version == spdx.Version301 {
 			schemas = []interface{ Validate(any) error }{spdx3Schema(t)}
 		}
-		for seed := range uint64(2 * documents) {
+		for seed := range uint64(documents) {
 			d, s := richDocument(seed)
 			if seed%2 == 0 {
 				d, s = randomDocument(seed)
@@ -102,6 +102,9 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 				t.Fatalf("%s: seed %d: %v", version, seed, err)
 			}
 			for _, schema := range schemas {
+				if version == spdx.Version301 && (seed%8 > 1 || len(data) > 200_000) {
+					break // its schema takes seconds for a large document
+				}
 				if err := validate2(schema, data); err != nil {
 					t.Fatalf("%s: seed %d: %v", version, seed, err)
 				}
