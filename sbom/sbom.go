@@ -355,12 +355,16 @@ const (
 	MachineLearning    Type = "machine-learning-model"
 	Data               Type = "data"
 	CryptographicAsset Type = "cryptographic-asset"
+
+	// Unclassified is a component of a document that does not say what it is,
+	// as SPDX documents need not.
+	Unclassified Type = "unclassified"
 )
 
 // known reports whether t is one of the types that components have.
 func (t Type) known() bool {
 	switch t {
-	case Application, Library, Framework, Container, Platform, OperatingSystem, Device, DeviceDriver, Firmware, FileType, MachineLearning, Data, CryptographicAsset:
+	case Application, Library, Framework, Container, Platform, OperatingSystem, Device, DeviceDriver, Firmware, FileType, MachineLearning, Data, CryptographicAsset, Unclassified:
 		return true
 	}
 	return false
@@ -378,6 +382,10 @@ const (
 	TestOnly  Scope = "test"     // it is needed to test the artifact, and for nothing else
 	ToolOnly  Scope = "tool"     // it is needed by tools of the developers, and for nothing else
 	GraphOnly Scope = "graph"    // a manifest asks for it, and nothing needs it
+
+	// Unscoped is a component of a document that does not say what it is needed
+	// for, as SPDX documents need not.
+	Unscoped Scope = "unscoped"
 )
 
 // Completeness is how much is known of a list.
@@ -451,7 +459,8 @@ func (c *Component) sort() {
 	sortProperties(c.Properties)
 	slices.Sort(c.CPEs)
 	slices.SortFunc(c.References, func(a, b Reference) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment))
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment),
+			slices.CompareFunc(a.Digests, b.Digests, func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) }))
 	})
 	slices.SortFunc(c.Gaps, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Kind, b.Kind)) })
 	slices.Sort(c.Targets)
@@ -595,7 +604,7 @@ func (d *Document) Check() error {
 			fail("%s: type %q is not known", where, c.Type)
 		}
 		switch c.Scope {
-		case Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly:
+		case Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly, Unscoped:
 		default:
 			fail("%s: scope %q is not known", where, c.Scope)
 		}
@@ -765,7 +774,7 @@ func (d *Document) Others() iter.Seq[Edge] {
 func (d *Document) linked() func(Edge) bool {
 	runtime := map[string]bool{d.Main.Ref: true}
 	for _, c := range d.Components {
-		runtime[c.Ref] = c.Scope == Runtime || c.Scope == Optional
+		runtime[c.Ref] = c.Scope == Runtime || c.Scope == Optional || c.Scope == Unscoped
 	}
 	return func(e Edge) bool {
 		return e.Kind == Linked || e.Kind != Declared && e.Kind != Contains && !runtime[e.From]

@@ -14,7 +14,7 @@ import (
 //
 //   - a component that has the same scope in all of docs has no Targets; another
 //     one has the scope that comes first in the order Runtime, Optional, System, Build,
-//     TestOnly, ToolOnly, GraphOnly, and as Targets those for which it has it;
+//     TestOnly, ToolOnly, GraphOnly, Unscoped, and as Targets those for which it has it;
 //   - an edge that is in all of docs has no Target;
 //   - the properties and the unknown of the Document are those that all of docs
 //     have, and each Target has the others.
@@ -200,7 +200,7 @@ func (c *Component) join(other *Component) error {
 
 // rank returns the place of s among the scopes, from the closest to the artifact on.
 func (s Scope) rank() int {
-	return slices.Index([]Scope{Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly}, s)
+	return slices.Index([]Scope{Runtime, Optional, System, Build, TestOnly, ToolOnly, GraphOnly, Unscoped}, s)
 }
 
 // distinct returns list without what is in it already.

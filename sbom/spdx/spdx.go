@@ -92,26 +92,40 @@ package spdx
 
 import (
 	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"path"
-	"slices"
-	"strconv"
+	"io"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/spdx/tools-golang/spdx/v2/common"
-	"github.com/spdx/tools-golang/spdx/v2/v2_3"
-
-	"github.com/hallmark-dev/hallmark"
-	"github.com/hallmark-dev/hallmark/internal/uuid"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
+
+// A Version is a version of SPDX that is written.
+type Version string
+
+// The versions that are written, as [sbom.Format] has them.
+const (
+	Version23  Version = "2.3"
+	Version301 Version = "3.0.1"
+)
+
+// PredicateType returns the in-toto predicate type of a document of the version.
+func (v Version) PredicateType() string {
+	if v == Version301 {
+		return "https://spdx.dev/Document/v3"
+	}
+	return PredicateType
+}
+
+// MediaType returns the media type of a document of the version.
+func (v Version) MediaType() string {
+	if v == Version301 {
+		return "application/spdx3+json"
+	}
+	return MediaType
+}
 
 // PredicateType is the in-toto predicate type of an SPDX 2.3 document.
 const PredicateType = "https://spdx.dev/Document/v2.3"
@@ -120,334 +134,59 @@ const PredicateType = "https://spdx.dev/Document/v2.3"
 // https://www.iana.org/assignments/media-types/application/spdx+json
 const MediaType = "application/spdx+json"
 
-const (
-	namespace   = "https://spdx.org/spdxdocs/"
-	noAssertion = "NOASSERTION"
-)
-
-// Marshal returns d with s as an SPDX 2.3 document: indented JSON with a line
-// break at its end, in which <, > and & are written as they are. The document's
-// creator is s.Tool, or the tool "hallmark" if that has no name.
-//
-// The same d and s give the same bytes. The order of components, edges and
-// properties in d does not matter; that of digests and of Unknown is kept.
-//
-// Marshal fails, with every reason joined, if [sbom.Document.Check] does or if
-// d or s cannot be said in SPDX:
-//
-//   - s has no time of creation, which clause 6.9 requires, or its year is beyond
-//     9999;
-//   - a name, a version, a package URL or the path of a distribution holds a
-//     control character, or a package URL a space: clauses 6.8, 7.1, 7.3, 7.4 and
-//     7.21 want one line, and no space in a locator;
-//   - the tool has a version and no name, or its name is not UTF-8.
+// Marshal returns d with s as an SPDX 2.3 document. It is [Write] into memory.
 func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
-	components := d.All()
-	if err := refuse(d, s, components); err != nil {
+	return MarshalVersion(Version23, d, s)
+}
+
+// MarshalVersion returns d with s as a document of the version. It is [Write] into
+// memory.
+func MarshalVersion(v Version, d *sbom.Document, s sbom.Stamp) ([]byte, error) {
+	var buf bytes.Buffer
+	if err := Write(&buf, v, d, s); err != nil {
 		return nil, err
 	}
-	doc := document(d, s, components)
-	doc.DocumentNamespace = namespace + url.PathEscape(doc.DocumentName) + "-" + uuid.Nil
-
-	// Not the json package of tools-golang, which brings in every version of
-	// SPDX and is this encoder for a document that is not converted.
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(doc); err != nil {
-		return nil, fmt.Errorf("spdx: %w", err)
-	}
-	data := buf.Bytes()
-
-	// Only the document's name stands before its namespace, and the quotes
-	// in a name are escaped.
-	field := []byte(`"documentNamespace": "` + namespace)
-	at := bytes.Index(data, field) + len(field) + len(url.PathEscape(doc.DocumentName)) + len("-")
-	copy(data[at:], uuid.OfContent(PredicateType, data))
-	return data, nil
+	return buf.Bytes(), nil
 }
 
-func document(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) *v2_3.Document {
-	doc := &v2_3.Document{
-		SPDXVersion:    v2_3.Version,
-		DataLicense:    v2_3.DataLicense,
-		SPDXIdentifier: "DOCUMENT",
-		DocumentName:   d.Main.Name,
-		CreationInfo: &v2_3.CreationInfo{
-			Creators: []common.Creator{{CreatorType: "Tool", Creator: cmp.Or(s.Tool.Name, "hallmark")}},
-			Created:  s.Created.UTC().Format(time.RFC3339),
-		},
+// Write writes d with s as a document of the version, with a line break at its end:
+// SPDX 2.3 is indented, 3.0.1 has one element in a line. <, > and & are written as
+// they are. The document's tool is s.Tool, or "hallmark" if that has no name.
+//
+// The same d and s give the same bytes. The order of components, edges and
+// properties in d does not matter; that of digests, of Authors and of Unknown is
+// kept. The document is not held in memory: it is made twice, first for the UUID
+// that is made from it.
+//
+// Write fails, with every reason joined and before anything is written, if
+// [sbom.Document.Check] does or if d or s cannot be said in SPDX:
+//
+//   - s has no time of creation, which every document must have, or its year is
+//     beyond 9999; so with the end of support;
+//   - a name, a version, a package URL or the path of a distribution holds a
+//     control character, or a package URL a space: fields of SPDX 2.3 are one line
+//     (clauses 6.8, 7.1, 7.3, 7.4 and 7.21), and a locator has no space. Documents
+//     that were read may have such names and versions, and keep them;
+//   - the tool has a version and no name, or its name is not UTF-8;
+//   - v is neither [Version23] nor [Version301].
+//
+// It fails with the error of w, too.
+func Write(w io.Writer, v Version, d *sbom.Document, s sbom.Stamp) error {
+	if err := refuse(d, s); err != nil {
+		return err
 	}
-	if d.Main.Version != "" {
-		doc.DocumentName += "-" + d.Main.Version
+	switch v {
+	case Version23:
+		return write2(w, d, s)
+	case Version301:
+		return write3(w, d, s)
 	}
-	if s.Tool.Version != "" {
-		doc.CreationInfo.Creators[0].Creator += "-" + s.Tool.Version
-	}
-	if d.Phase != "" {
-		doc.CreationInfo.CreatorComment = "SBOM Type: " + sbomType(d.Phase)
-	}
-	var lines []string
-	for _, u := range d.Unknown {
-		lines = append(lines, "unknown "+quote(u, ""))
-	}
-	lines = appendProperties(lines, "", d.Properties)
-	for _, t := range slices.SortedFunc(slices.Values(d.Targets), func(a, b sbom.Target) int { return cmp.Compare(a.Name, b.Name) }) {
-		name := "target " + quote(t.Name, "")
-		lines = append(lines, name)
-		for _, u := range t.Unknown {
-			lines = append(lines, name+" unknown "+quote(u, ""))
-		}
-		lines = appendProperties(lines, name+" ", t.Properties)
-	}
-	doc.DocumentComment = strings.Join(lines, "\n")
-
-	doc.OtherLicenses = extracted(components)
-	doc.Packages = make([]*v2_3.Package, len(components))
-	ids := make(map[string]common.DocElementID, len(components))
-	scopes := make(map[string]sbom.Scope, len(components))
-	for i, c := range components {
-		doc.Packages[i] = newPackage(c, i == 0)
-		ids[c.Ref] = common.DocElementID{ElementRefID: doc.Packages[i].PackageSPDXIdentifier}
-		scopes[c.Ref] = c.Scope
-	}
-
-	// In one piece: a document has several relationships per component.
-	all := make([]v2_3.Relationship, 0, 2*len(components)+len(d.Edges))
-	relate := func(a common.DocElementID, is string, b common.DocElementID) {
-		all = append(all, v2_3.Relationship{RefA: a, Relationship: is, RefB: b})
-	}
-	other := func(a, b common.DocElementID, comment string) {
-		all = append(all, v2_3.Relationship{RefA: a, Relationship: common.TypeRelationshipOther, RefB: b, RelationshipComment: comment})
-	}
-	main := ids[d.Main.Ref]
-	relate(common.DocElementID{ElementRefID: "DOCUMENT"}, common.TypeRelationshipDescribe, main)
-	for _, c := range components[1:] {
-		switch c.Scope {
-		case sbom.Runtime:
-			relate(main, common.TypeRelationshipContains, ids[c.Ref])
-		case sbom.Build:
-			relate(ids[c.Ref], common.TypeRelationshipBuildToolOf, main)
-		case sbom.System:
-			relate(main, common.TypeRelationshipDynamicLink, ids[c.Ref])
-		case sbom.TestOnly:
-			relate(ids[c.Ref], common.TypeRelationshipTestDependencyOf, main)
-		case sbom.ToolOnly:
-			relate(ids[c.Ref], common.TypeRelationshipDevToolOf, main)
-		case sbom.GraphOnly:
-			other(main, ids[c.Ref], "graph: a manifest asks for it, and nothing needs it")
-		}
-	}
-	requires := d.Requires()
-	for _, c := range components {
-		for _, to := range requires[c.Ref] {
-			relate(ids[c.Ref], common.TypeRelationshipDependsOn, ids[to])
-		}
-		switch {
-		case c.Requirements == sbom.Unknown:
-			relate(ids[c.Ref], common.TypeRelationshipDependsOn, common.DocElementID{SpecialID: noAssertion})
-		case len(requires[c.Ref]) == 0:
-			relate(ids[c.Ref], common.TypeRelationshipDependsOn, common.DocElementID{SpecialID: "NONE"})
-		}
-	}
-	for e := range d.Others() {
-		switch a, b := ids[e.From], ids[e.To]; e.Kind {
-		case sbom.ForTests:
-			if e.From == d.Main.Ref && scopes[e.To] == sbom.TestOnly {
-				continue // it is said above
-			}
-			relate(b, common.TypeRelationshipTestDependencyOf, a)
-		case sbom.ForTools:
-			relate(b, common.TypeRelationshipDevDependencyOf, a)
-		case sbom.Declared:
-			other(a, b, "requirement: the manifest of the first asks for the second")
-		}
-	}
-	doc.Relationships = make([]*v2_3.Relationship, len(all))
-	for i := range all {
-		doc.Relationships[i] = &all[i]
-	}
-	return doc
+	return fmt.Errorf("spdx: version %.50q, want %s or %s", string(v), Version23, Version301)
 }
 
-// newPackage returns c as a package, or as the main one, which may have
-// checksums.
-func newPackage(c *sbom.Component, main bool) *v2_3.Package {
-	p := &v2_3.Package{
-		PackageName:             c.Name,
-		PackageSPDXIdentifier:   common.ElementID("Package-" + idString(c.Ref)),
-		PackageVersion:          c.Version,
-		PackageSupplier:         &common.Supplier{Supplier: noAssertion},
-		PackageDownloadLocation: noAssertion,
-		PackageLicenseConcluded: noAssertion,
-		PackageLicenseDeclared:  noAssertion,
-		PackageCopyrightText:    noAssertion,
-		PrimaryPackagePurpose:   strings.ToUpper(string(c.Type)), // clause 7.24
-	}
-	if c.PURL != "" {
-		p.PackageExternalReferences = []*v2_3.PackageExternalReference{{
-			Category: common.CategoryPackageManager,
-			RefType:  common.TypePackageManagerPURL,
-			Locator:  c.PURL,
-		}}
-	}
-	var lines []string
-	for _, d := range c.Digests {
-		switch algorithm := checksumAlgorithm(d); {
-		case main && algorithm != "":
-			p.PackageChecksums = append(p.PackageChecksums, common.Checksum{Algorithm: algorithm, Value: d.Hex()})
-		case d.H1() != "":
-			lines = append(lines, "go.sum "+d.H1())
-		default:
-			lines = append(lines, "digest "+d.String())
-		}
-	}
-	if f := c.Distribution; !main && f != nil && f.URL != "" {
-		p.PackageDownloadLocation = f.URL
-		p.PackageFileName = path.Base(f.Path)
-		for _, d := range f.Digests {
-			if algorithm := checksumAlgorithm(d); algorithm != "" {
-				p.PackageChecksums = append(p.PackageChecksums, common.Checksum{Algorithm: algorithm, Value: d.Hex()})
-			}
-		}
-	}
-	if c.Verification != sbom.Unverified {
-		lines = append(lines, "verification "+string(c.Verification))
-	}
-	if c.Replaces != "" {
-		lines = append(lines, "replaces "+c.Replaces)
-	}
-	for _, t := range slices.Sorted(slices.Values(c.Targets)) {
-		lines = append(lines, "target "+quote(t, ""))
-	}
-	for _, path := range slices.Sorted(slices.Values(c.Packages)) {
-		lines = append(lines, "package "+quote(path, ""))
-	}
-	for _, f := range slices.SortedFunc(slices.Values(c.Embedded), func(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) }) {
-		lines = append(lines, "embedded "+f.Digest.String()+" "+quote(f.Path, ""))
-	}
-	p.PackageComment = strings.Join(appendProperties(lines, "", c.Properties), "\n")
-	if l := c.Licenses; l != nil {
-		p.PackageLicenseDeclared = cmp.Or(l.Declared, noAssertion)
-		p.PackageLicenseConcluded = cmp.Or(l.Concluded, noAssertion)
-		p.PackageLicenseComments = strings.Join(licenseLines(l), "\n")
-	}
-	return p
-}
-
-// licenseLines returns what l has beside expressions and texts.
-func licenseLines(l *sbom.Licenses) (lines []string) {
-	if l.Unknown != "" {
-		lines = append(lines, "unknown "+quote(l.Unknown, ""))
-	}
-	for _, f := range slices.SortedFunc(slices.Values(l.Files), func(a, b sbom.LicenseFile) int { return cmp.Compare(a.Path, b.Path) }) {
-		ids := "-"
-		if len(f.IDs) > 0 {
-			ids = strings.Join(slices.Sorted(slices.Values(f.IDs)), ",")
-		}
-		lines = append(lines, fmt.Sprintf("%s %s %d%% %s %s", f.Kind, f.Digest, f.Coverage, ids, quote(f.Path, "")))
-	}
-	return lines
-}
-
-// extracted returns the texts of licences that components have.
-func extracted(components []*sbom.Component) []*v2_3.OtherLicense {
-	var all []*v2_3.OtherLicense
-	for _, c := range components {
-		if c.Licenses == nil {
-			continue
-		}
-		for _, t := range c.Licenses.Texts {
-			all = append(all, &v2_3.OtherLicense{LicenseIdentifier: t.ID, ExtractedText: t.Text, LicenseName: noAssertion})
-		}
-	}
-	slices.SortFunc(all, func(a, b *v2_3.OtherLicense) int { return cmp.Compare(a.LicenseIdentifier, b.LicenseIdentifier) })
-	// Check has seen that what has the same identifier is the same text.
-	return slices.CompactFunc(all, func(a, b *v2_3.OtherLicense) bool { return a.LicenseIdentifier == b.LicenseIdentifier })
-}
-
-// idString returns s in the characters of an SPDX identifier, clause 7.2. The
-// package comment says how; it can be undone.
-func idString(s string) string {
-	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+len(s)/2)
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.':
-			b = append(b, c)
-		default:
-			b = append(b, '-', hex[c>>4], hex[c&0xf])
-		}
-	}
-	return string(b)
-}
-
-// sbomType returns the type of SBOM that is made in a phase, by the names of
-// CISA's "Types of Software Bill of Material (SBOM) Documents", or "" for a phase
-// that is not known.
-func sbomType(p sbom.Phase) string {
-	switch p {
-	case sbom.PreBuild:
-		return "Source"
-	case sbom.Built:
-		return "Build"
-	case sbom.PostBuild:
-		return "Analyzed"
-	}
-	return ""
-}
-
-// checksumAlgorithm returns SPDX's name of the hash of a file that d is, or "" if
-// d is none or has no name there.
-func checksumAlgorithm(d hallmark.Digest) common.ChecksumAlgorithm {
-	switch d.Algorithm() {
-	case "md5":
-		return common.MD5
-	case "sha1":
-		return common.SHA1
-	case "sha224":
-		return common.SHA224
-	case "sha256":
-		return common.SHA256
-	case "sha384":
-		return common.SHA384
-	case "sha512":
-		return common.SHA512
-	case "sha3_256":
-		return common.SHA3_256
-	case "sha3_384":
-		return common.SHA3_384
-	case "sha3_512":
-		return common.SHA3_512
-	case "blake2b":
-		return common.BLAKE2b_512
-	}
-	return ""
-}
-
-// appendProperties appends a line for each property, sorted, that begins with
-// prefix.
-func appendProperties(lines []string, prefix string, ps []sbom.Property) []string {
-	first := len(lines)
-	for _, p := range ps {
-		lines = append(lines, prefix+"property "+quote(p.Name, "=")+"="+quote(p.Value, ""))
-	}
-	slices.Sort(lines[first:])
-	return lines
-}
-
-// quote returns s as it stands in a line of a comment.
-func quote(s, special string) string {
-	if strings.HasPrefix(s, `"`) || strings.ContainsFunc(s, unicode.IsControl) || strings.ContainsAny(s, special) {
-		return strconv.Quote(s)
-	}
-	return s
-}
-
-// refuse returns every reason for which d and s have no form in SPDX 2.3,
+// refuse returns every reason for which d and s have no form in SPDX,
 // joined.
-func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error {
+func refuse(d *sbom.Document, s sbom.Stamp) error {
 	errs := []error{d.Check()}
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("spdx: "+format, a...)) }
 	line := func(of string, texts ...string) {
@@ -457,10 +196,13 @@ func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error 
 			}
 		}
 	}
-	for _, c := range components {
+	for _, c := range d.All() {
 		line(c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
 		if c.Distribution != nil {
 			line(c.Ref, c.Distribution.Path)
+		}
+		if y := c.SupportUntil.UTC().Year(); y < 0 || y > 9999 {
+			fail("%s: supported until the year %d, want one of four digits", c.Ref, y)
 		}
 		if strings.Contains(c.PURL, " ") {
 			fail("%s: package URL %q holds a space", c.Ref, c.PURL)
@@ -475,7 +217,7 @@ func refuse(d *sbom.Document, s sbom.Stamp, components []*sbom.Component) error 
 		fail("tool: version %q without a name", s.Tool.Version)
 	}
 	if s.Created.IsZero() {
-		fail("no time of creation: SPDX 2.3 requires it (clause 6.9), and it is the caller's to give")
+		fail("no time of creation: SPDX requires it (2.3, clause 6.9), and it is the caller's to give")
 	}
 	if y := s.Created.UTC().Year(); y < 0 || y > 9999 {
 		fail("created in the year %d, want one of four digits", y)

@@ -1,0 +1,906 @@
+package spdx
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark/internal/uuid"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// An element3 is an element of a graph, with what is read of it.
+type element3 struct {
+	raw  []byte // in canonical form
+	path string // in the document
+	kind string
+	id   string // spdxId, or @id
+
+	name, comment, description string
+
+	// Of relationships.
+	from, relation, completeness, scope string
+	to                                  []string
+
+	// Of the document and the SBOM.
+	root, sbomTypes []string
+	creation        string
+
+	// Of creation information.
+	created   string
+	by, using []string
+
+	// Of packages and files.
+	originated                            []string
+	supplied                              string
+	support                               []string
+	validUntil                            string
+	copyright, location, homePage, purl   string
+	version, purpose                      string
+	digests                               []hallmark.Digest
+	cpes                                  []string
+	email, url                            string // of agents
+	references                            []sbom.Reference
+	properties                            []sbom.Property
+	expression, licenseText               string
+	custom                                map[string]string // identifiers of texts
+}
+
+// A reader3 reads a document of SPDX 3.0.1.
+type reader3 struct {
+	elements  []*element3
+	byID      map[string]*element3
+	texts     map[string]string // of licences, by their names
+	rest      []sbom.Remainder
+}
+
+const format301 = "spdx-json@3.0.1"
+
+func parse3(data []byte) (*sbom.Document, sbom.Stamp, error) {
+	r := &reader3{byID: make(map[string]*element3), texts: make(map[string]string)}
+	if err := strictjson.Read(data, r.read); err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+	if err := r.check(); err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+
+	// A document that is written as this package writes it has nothing left over.
+	if base, ok := r.base(); ok {
+		if d, s, err := r.document(base); err == nil && refuse(d, s) == nil {
+			var again bytes.Buffer
+			if write3(&again, d, s) == nil && bytes.Equal(canonical(again.Bytes()), canonical(data)) {
+				return d, s, nil
+			}
+		}
+	}
+	d, s, err := r.document("")
+	if err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+	return d, s, nil
+}
+
+func (r *reader3) read(j *strictjson.Reader) error {
+	graph := false
+	err := j.Object(func(name string) error {
+		switch name {
+		case "@context":
+			context, err := j.String()
+			if err == nil && context != context3 {
+				return j.Errorf("%.200q, want %s", context, context3)
+			}
+			return err
+		case "@graph":
+			graph = true
+			return j.Array(func(i int) error {
+				if i >= maxElements {
+					return j.Errorf("more than %d elements", maxElements)
+				}
+				raw, err := j.Raw()
+				if err != nil {
+					return err
+				}
+				e := &element3{raw: canonical(raw), path: "/@graph/" + strconv.Itoa(i)}
+				if err := e.read(); err != nil {
+					return j.Errorf("%v", err)
+				}
+				r.elements = append(r.elements, e)
+				return nil
+			})
+		}
+		raw, err := j.Raw()
+		r.rest = append(r.rest, sbom.Remainder{Format: format301, Path: "/" + escapePointer(name), Value: canonical(raw)})
+		return err
+	})
+	if err == nil && !graph {
+		return errors.New("no @graph")
+	}
+	return err
+}
+
+func (e *element3) read() error {
+	return strictjson.Read(e.raw, func(j *strictjson.Reader) error {
+		err := j.Object(func(name string) (err error) {
+			text := func(to *string) error {
+				*to, err = j.String()
+				return err
+			}
+			switch name {
+			case "type", "@type":
+				return text(&e.kind)
+			case "spdxId", "@id":
+				return text(&e.id)
+			case "name":
+				return text(&e.name)
+			case "comment":
+				return text(&e.comment)
+			case "description":
+				return text(&e.description)
+			case "relationshipType":
+				return text(&e.relation)
+			case "completeness":
+				return text(&e.completeness)
+			case "scope":
+				return text(&e.scope)
+			case "created":
+				return text(&e.created)
+			case "validUntilTime":
+				return text(&e.validUntil)
+			case "software_copyrightText":
+				return text(&e.copyright)
+			case "software_downloadLocation":
+				return text(&e.location)
+			case "software_homePage":
+				return text(&e.homePage)
+			case "software_packageUrl":
+				return text(&e.purl)
+			case "software_packageVersion":
+				return text(&e.version)
+			case "software_primaryPurpose":
+				return text(&e.purpose)
+			case "simplelicensing_licenseExpression":
+				return text(&e.expression)
+			case "simplelicensing_licenseText":
+				return text(&e.licenseText)
+			case "from":
+				e.from, err = link(j)
+				return err
+			case "creationInfo":
+				e.creation, err = link(j)
+				return err
+			case "suppliedBy":
+				e.supplied, err = link(j)
+				return err
+			case "to":
+				e.to, err = links(j)
+				return err
+			case "rootElement":
+				e.root, err = links(j)
+				return err
+			case "createdBy":
+				e.by, err = links(j)
+				return err
+			case "createdUsing":
+				e.using, err = links(j)
+				return err
+			case "originatedBy":
+				e.originated, err = links(j)
+				return err
+			case "supportLevel":
+				e.support, err = links(j)
+				return err
+			case "software_sbomType":
+				e.sbomTypes, err = links(j)
+				return err
+			case "verifiedUsing":
+				return j.Array(func(int) error { return e.readHash(j) })
+			case "externalIdentifier":
+				return j.Array(func(int) error { return e.readIdentifier(j) })
+			case "externalRef":
+				return j.Array(func(int) error { return e.readReference(j) })
+			case "extension", "simplelicensing_customIdToUri":
+				raw, err := j.Raw()
+				if err == nil && name == "extension" {
+					e.readProperties(raw)
+				} else if err == nil {
+					e.readCustom(raw)
+				}
+				return err
+			}
+			return j.Skip()
+		})
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.kind == "":
+			return errors.New("no type")
+		case e.id == "" && e.kind != "CreationInfo":
+			return fmt.Errorf("%.100s: no spdxId", e.kind)
+		case isRelationship3(e) && (e.from == "" || len(e.to) == 0 || e.relation == ""):
+			return fmt.Errorf("%.100s: no from, no to or no relationshipType", e.kind)
+		case e.kind == "CreationInfo" && (e.created == "" || len(e.by) == 0):
+			return errors.New("CreationInfo: no created or no createdBy")
+		case e.kind != "CreationInfo" && e.creation == "":
+			return fmt.Errorf("%.100s: no creationInfo", e.kind)
+		}
+		return nil
+	})
+}
+
+// link reads the identifier of an element, or an element that stands there itself,
+// and returns the identifier.
+func link(j *strictjson.Reader) (id string, err error) {
+	if j.Kind() == '"' {
+		return j.String()
+	}
+	err = j.Object(func(name string) (err error) {
+		if name == "spdxId" || name == "@id" {
+			id, err = j.String()
+			return err
+		}
+		return j.Skip()
+	})
+	return cmp.Or(id, "_:"), err
+}
+
+func links(j *strictjson.Reader) (ids []string, err error) {
+	err = j.Array(func(int) error {
+		id, err := link(j)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+func (e *element3) readHash(j *strictjson.Reader) error {
+	var algorithm, value, comment string
+	err := j.Object(func(name string) (err error) {
+		switch name {
+		case "algorithm":
+			algorithm, err = j.String()
+		case "hashValue":
+			value, err = j.String()
+		case "comment":
+			comment, err = j.String()
+		default:
+			err = j.Skip()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var d hallmark.Digest
+	switch {
+	case algorithm == "other" && comment == moduleSum:
+		d, err = hallmark.ParseH1(value)
+	case algorithm == "other":
+		d, err = hallmark.ParseDigest(value)
+	case algorithm == "blake2b512":
+		d, err = hallmark.ParseDigest("blake2b:" + strings.ToLower(value))
+	default:
+		d, err = hallmark.ParseDigest(algorithm + ":" + strings.ToLower(value))
+	}
+	if err == nil {
+		e.digests = append(e.digests, d)
+	}
+	return nil // what is no digest is left over
+}
+
+func (e *element3) readIdentifier(j *strictjson.Reader) error {
+	var kind, id string
+	err := j.Object(func(name string) (err error) {
+		switch name {
+		case "externalIdentifierType":
+			kind, err = j.String()
+		case "identifier":
+			id, err = j.String()
+		default:
+			err = j.Skip()
+		}
+		return err
+	})
+	switch kind {
+	case "cpe22", "cpe23":
+		if isCPE2(id) && (kind == "cpe23") == strings.HasPrefix(id, "cpe:2.3:") && !slices.Contains(e.cpes, id) {
+			e.cpes = append(e.cpes, id)
+		}
+	case "packageUrl":
+		if e.purl == "" && strings.HasPrefix(id, "pkg:") {
+			e.purl = id
+		}
+	case "email":
+		e.email = cmp.Or(e.email, id)
+	case "urlScheme":
+		e.url = cmp.Or(e.url, id)
+	}
+	return err
+}
+
+func (e *element3) readReference(j *strictjson.Reader) error {
+	var kind, comment string
+	var locators []string
+	err := j.Object(func(name string) (err error) {
+		switch name {
+		case "externalRefType":
+			kind, err = j.String()
+		case "comment":
+			comment, err = j.String()
+		case "locator":
+			locators, err = links(j)
+		default:
+			err = j.Skip()
+		}
+		return err
+	})
+	if t := referenceTypeOf3(kind); t != "" && len(locators) == 1 && locators[0] != "" {
+		e.references = append(e.references, sbom.Reference{Type: t, URL: locators[0], Comment: comment})
+		if kind == "altWebPage" {
+			e.url = cmp.Or(e.url, locators[0])
+		}
+	}
+	return err
+}
+
+// readProperties reads an extension if it is written again as it is.
+func (e *element3) readProperties(raw []byte) {
+	var list []struct {
+		Properties []struct {
+			Name  string `json:"extension_cdxPropName"`
+			Value string `json:"extension_cdxPropValue"`
+		} `json:"extension_cdxProperty"`
+	}
+	if json.Unmarshal(raw, &list) != nil || len(list) != 1 {
+		return
+	}
+	var ps []sbom.Property
+	for _, p := range list[0].Properties {
+		ps = append(ps, sbom.Property{Name: p.Name, Value: p.Value})
+	}
+	o := new(writer3)
+	o.properties(ps)
+	if same(raw, bytes.TrimPrefix(o.b, []byte(`,"extension":`))) {
+		e.properties = ps
+	}
+}
+
+func (e *element3) readCustom(raw []byte) {
+	var list []struct{ Key, Value string }
+	if json.Unmarshal(raw, &list) != nil {
+		return
+	}
+	e.custom = make(map[string]string)
+	for _, entry := range list {
+		e.custom[entry.Key] = entry.Value
+	}
+}
+
+// check returns an error if identifiers occur twice or lead nowhere.
+func (r *reader3) check() error {
+	var errs []error
+	fail := func(format string, a ...any) {
+		if len(errs) < 100 {
+			errs = append(errs, fmt.Errorf(format, a...))
+		}
+	}
+	documents := 0
+	for _, e := range r.elements {
+		if e.id == "" {
+			continue
+		}
+		if other := r.byID[e.id]; other != nil && isRelationship3(other) && isRelationship3(e) {
+			continue // nothing leads to either
+		} else if other != nil {
+			fail("%s: identifier %.200q occurs twice", e.path, e.id)
+		}
+		r.byID[e.id] = e
+		switch e.kind {
+		case "SpdxDocument":
+			documents++
+		case "simplelicensing_SimpleLicensingText":
+			r.texts[e.name] = e.licenseText
+		}
+	}
+	if documents > 1 {
+		fail("%d elements are of the type SpdxDocument, want one", documents)
+	}
+	for _, e := range r.elements {
+		ids := slices.Concat([]string{e.creation, e.supplied, e.from}, e.to, e.by, e.using, e.originated, e.root)
+		for _, id := range ids {
+			if strings.HasPrefix(id, "_:") && id != "_:" && r.byID[id] == nil {
+				fail("%s: %.200q is not in the document", e.path, id)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// base returns what identifiers of the document begin with, if this package may
+// have written it.
+func (r *reader3) base() (string, bool) {
+	for _, e := range r.elements {
+		if e.kind == "SpdxDocument" {
+			base, ok := strings.CutSuffix(e.id, "SpdxDocument")
+			return base, ok && strings.HasPrefix(base, namespace) && len(base) == len(namespace)+len(uuid.Nil)+len("#")
+		}
+	}
+	return "", false
+}
+
+func isRelationship3(e *element3) bool { return strings.HasSuffix(e.kind, "Relationship") }
+
+func isPackage3(kind string) bool {
+	return kind == "software_Package" || kind == "ai_AIPackage" || kind == "dataset_DatasetPackage"
+}
+
+// document makes a Document of what was read. With a base, it is that of a document
+// that this package has written, whose identifiers begin with it.
+func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
+	fail := func(format string, a ...any) (*sbom.Document, sbom.Stamp, error) {
+		return nil, sbom.Stamp{}, fmt.Errorf(format, a...)
+	}
+	d, s := new(sbom.Document), sbom.Stamp{}
+	ref := func(id string) (string, bool) {
+		if base != "" {
+			if local, ok := strings.CutPrefix(id, base+"Package-"); ok {
+				return decodeID(local)
+			}
+		}
+		return id, isIRI3(id)
+	}
+
+	var document, main *element3
+	for _, e := range r.elements {
+		if e.kind == "SpdxDocument" {
+			document = e
+		}
+	}
+	name := "document"
+	if document != nil {
+		name = cmp.Or(document.name, document.id)
+		said, _, _ := readDocumentStatements(document.comment)
+		d.Unknown, d.Targets, d.Phase = said.Unknown, said.Targets, said.Phase
+		d.Properties = document.properties
+		roots := document.root
+		for _, id := range document.root {
+			if e := r.byID[id]; e != nil && e.kind == "software_Sbom" {
+				roots = slices.Concat(e.root, roots)
+				if len(e.sbomTypes) == 1 {
+					d.Phase = cmp.Or(d.Phase, phaseOf(e.sbomTypes[0]))
+				}
+			}
+		}
+		for _, id := range roots {
+			if e := r.byID[id]; main == nil && e != nil && isPackage3(e.kind) {
+				main = e
+			}
+		}
+		if info := r.byID[document.creation]; info != nil {
+			t, err := time.Parse(time.RFC3339, info.created)
+			if err != nil {
+				return fail("%s: created %.100q, want YYYY-MM-DDThh:mm:ssZ", info.path, info.created)
+			}
+			s.Created = t.UTC().Truncate(time.Second)
+			for _, id := range info.by {
+				if p, ok := r.party(id); ok && r.byID[id].kind != "SoftwareAgent" {
+					d.Authors = append(d.Authors, p)
+				}
+			}
+			for _, id := range info.using {
+				if e := r.byID[id]; e != nil && e.kind == "Tool" && s.Tool.Name == "" {
+					s.Tool = splitTool(e.name)
+					if version, ok := strings.CutPrefix(e.comment, "version "); ok && strings.HasSuffix(e.name, "-"+version) {
+						s.Tool = sbom.Tool{Name: strings.TrimSuffix(e.name, "-"+version), Version: version}
+					} else if base != "" {
+						s.Tool = sbom.Tool{Name: e.name}
+					}
+				}
+			}
+		}
+	}
+
+	components := make(map[string]*sbom.Component) // by identifier
+	var order []*element3
+	for _, e := range r.elements {
+		if !isPackage3(e.kind) {
+			continue
+		}
+		c, err := r.component(e, base)
+		if err != nil {
+			return fail("%s: %w", e.path, err)
+		}
+		var ok bool
+		if c.Ref, ok = ref(e.id); !ok {
+			return fail("%s: identifier %.200q, want one that begins with https:, http: or urn:", e.path, e.id)
+		}
+		components[e.id] = c
+		order = append(order, e)
+	}
+
+	mainID := ""
+	if main != nil {
+		mainID = main.id
+		components[mainID].Scope = sbom.Runtime
+	} else {
+		d.Main = sbom.Component{Ref: documentID, Name: name, Type: sbom.Unclassified, Scope: sbom.Runtime}
+		if document != nil {
+			mainID = document.id
+			components[mainID] = &d.Main
+		}
+	}
+	for _, e := range r.elements {
+		if !isRelationship3(e) {
+			continue
+		}
+		for _, f := range e.facts(mainID) {
+			switch f.kind {
+			case scoped:
+				if c := components[f.to]; c != nil && f.to != mainID && c.Scope == sbom.Unscoped {
+					c.Scope = f.scope
+				}
+			case requires:
+				if a, b := components[f.from], components[f.to]; a != nil && b != nil && a != b {
+					d.Edges = append(d.Edges, sbom.Edge{From: a.Ref, To: b.Ref, Kind: f.edge, Target: f.target})
+				}
+			case complete:
+				if c := components[f.from]; c != nil {
+					c.Requirements = sbom.Complete
+				}
+			}
+		}
+		c := components[e.from]
+		if c == nil {
+			continue
+		}
+		switch e.relation {
+		case "hasDeclaredLicense", "hasConcludedLicense":
+			r.license(c, e)
+		case "hasDistributionArtifact":
+			for _, id := range e.to {
+				if f := r.byID[id]; f != nil && f.kind == "software_File" {
+					distribute(c, r.byID[e.from], f, base != "")
+				}
+			}
+		case "contains":
+			for _, id := range e.to {
+				if f := r.byID[id]; base != "" && f != nil && f.comment == embeddedFile && len(f.digests) == 1 {
+					c.Embedded = append(c.Embedded, sbom.File{Path: f.name, Digest: f.digests[0]})
+				}
+			}
+		}
+	}
+	for _, e := range r.elements { // where it is not complete, it is not
+		for _, f := range e.facts(mainID) {
+			if c := components[f.from]; c != nil && f.kind == incomplete {
+				c.Requirements = sbom.Unknown
+			}
+		}
+	}
+
+	targets := make(map[string]bool)
+	for _, t := range d.Targets {
+		targets[t.Name] = true
+	}
+	d.Edges = slices.DeleteFunc(d.Edges, func(e sbom.Edge) bool { return e.Target != "" && !targets[e.Target] })
+	for _, e := range order {
+		c := components[e.id]
+		c.Targets = slices.DeleteFunc(c.Targets, func(t string) bool { return !targets[t] })
+		if e == main {
+			d.Main = *c
+		} else {
+			d.Components = append(d.Components, *c)
+		}
+	}
+	if base == "" {
+		d.Remainder = slices.Clone(r.rest)
+		for _, e := range r.elements {
+			if !isPackage3(e.kind) {
+				d.Remainder = append(d.Remainder, sbom.Remainder{Format: format301, Path: e.path, Value: e.raw})
+			}
+		}
+	}
+	if err := d.Sort(); err != nil {
+		return nil, sbom.Stamp{}, err
+	}
+	if base != "" {
+		return d, s, nil
+	}
+
+	// What is not written of packages.
+	o := newWriter3(d, s, uuid.Nil)
+	o.out = &sink{w: new(bytes.Buffer)}
+	o.creation()
+	o.head()
+	at := make(map[string]*element3)
+	for _, e := range order {
+		at[components[e.id].Ref] = e
+	}
+	for _, c := range o.components {
+		l := o.place(c, c == &d.Main)
+		o.pack(c, &l)
+		c.Remainder = leftover(format301, "", at[c.Ref].raw, append(o.b, '}'))
+	}
+	return d, s, nil
+}
+
+// party returns the person or organization that an agent is.
+func (r *reader3) party(id string) (p sbom.Party, ok bool) {
+	e := r.byID[id]
+	if e == nil {
+		return p, false
+	}
+	return e.party()
+}
+
+func (e *element3) party() (p sbom.Party, ok bool) {
+	switch e.kind {
+	case "Person", "Organization", "Agent", "SoftwareAgent":
+		p = sbom.Party{Name: e.name, Email: e.email, URL: e.url, Person: e.kind == "Person"}
+	}
+	return p, p != sbom.Party{Person: p.Person}
+}
+
+// component reads what a package says of itself.
+func (r *reader3) component(e *element3, base string) (*sbom.Component, error) {
+	said, _ := readStatements(e.comment)
+	c := &said
+	c.Name, c.Description, c.Version, c.Copyright = e.name, e.description, e.version, e.copyright
+	c.Scope = sbom.Unscoped
+	c.Type = cmp.Or(said.Type, typeOf3(e.purpose))
+	if strings.HasPrefix(e.purl, "pkg:") {
+		c.PURL = e.purl
+	}
+	c.Digests = join(e.digests, said.Digests)
+	c.CPEs = append(c.CPEs, e.cpes...)
+	c.Properties = append(c.Properties, e.properties...)
+	c.References = append(c.References, e.references...)
+	if e.homePage != "" {
+		c.References = append(c.References, sbom.Reference{Type: "website", URL: e.homePage})
+	}
+	if e.location != "" {
+		c.References = append(c.References, sbom.Reference{Type: "distribution", URL: e.location})
+	}
+	if p, ok := r.party(e.supplied); ok {
+		c.Supplier = &p
+	}
+	if len(e.originated) > 0 {
+		if p, ok := r.party(e.originated[0]); ok {
+			c.Producer = &p
+		}
+	}
+	if len(e.support) == 1 && c.Support == "" && supportLevel3(e.support[0]) == e.support[0] {
+		c.Support = e.support[0]
+	}
+	if t, err := time.Parse(time.RFC3339, e.validUntil); err == nil {
+		c.SupportUntil = t.UTC()
+	}
+	slices.Sort(c.CPEs)
+	sortReferences(c.References)
+	if c.Name == "" {
+		return nil, errors.New("a package without a name")
+	}
+	return c, nil
+}
+
+// license adds to c what a relationship says of its licence.
+func (r *reader3) license(c *sbom.Component, e *element3) {
+	l := sbom.Licenses{}
+	if c.Licenses != nil {
+		l = *c.Licenses
+		l.Texts = slices.Clone(l.Texts)
+	}
+	texts := make(map[string]string)
+	if len(e.to) == 1 {
+		var expression string
+		if x := r.byID[e.to[0]]; x != nil {
+			expression = x.expression
+			for key, id := range x.custom {
+				if text := r.byID[id]; text != nil {
+					texts[key] = text.licenseText
+				}
+			}
+		} else if id, ok := strings.CutPrefix(e.to[0], "https://spdx.org/licenses/"); ok {
+			expression = id
+		}
+		if _, err := sbom.LicenseIDs(expression); err == nil {
+			if e.relation == "hasDeclaredLicense" {
+				l.Declared = expression
+			} else {
+				l.Concluded = expression
+			}
+		}
+	}
+	if e.relation == "hasDeclaredLicense" {
+		said, _ := readLicenseStatements(e.comment)
+		l.Files, l.Unknown = said.Files, said.Unknown
+		l.Texts = append(l.Texts, said.Texts...)
+	}
+	for i, t := range l.Texts {
+		if text, ok := r.texts[t.ID]; ok {
+			l.Texts[i].Text = text
+		}
+	}
+	for _, id := range licenseRefs(&l) {
+		text, ok := texts[id]
+		if !ok {
+			text, ok = r.texts[id]
+		}
+		if ok && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+			l.Texts = append(l.Texts, sbom.LicenseText{ID: id, Text: text})
+		}
+	}
+	slices.SortFunc(l.Texts, func(a, b sbom.LicenseText) int { return cmp.Compare(a.ID, b.ID) })
+	probe := sbom.Document{Main: sbom.Component{Ref: "probe", Name: "probe", Type: sbom.Library, Scope: sbom.Runtime, Licenses: &l}}
+	if probe.Check() == nil {
+		c.Licenses = &l
+	}
+}
+
+// distribute adds to c, which p is, the file that it is distributed as. Only what
+// this package has written says more of it than that.
+func distribute(c *sbom.Component, p, f *element3, own bool) {
+	if len(f.digests) == 0 {
+		return
+	}
+	at := slices.IndexFunc(c.References, func(r sbom.Reference) bool {
+		return p.location != "" && r.Type == "distribution" && r.URL == p.location && r.Comment == "" && len(r.Digests) == 0
+	})
+	local, ok := strings.CutPrefix(f.comment, "path ")
+	switch {
+	case own && ok:
+		c.Distribution = &sbom.Distribution{URL: p.location, Digests: f.digests}
+		unquote(&c.Distribution.Path, local)
+		if at >= 0 {
+			c.References = slices.Delete(c.References, at, at+1)
+		}
+	case at >= 0 && f.comment != artifactFile:
+		c.References[at].Digests = f.digests
+		sortReferences(c.References)
+	default:
+		for i, d := range f.digests {
+			if own || !slices.Contains(c.Digests, d) {
+				c.Digests = slices.Insert(c.Digests, min(i, len(c.Digests)), d)
+			}
+		}
+	}
+}
+
+// facts returns what a relationship says, if main is what the document is about.
+func (e *element3) facts(main string) (facts []fact) {
+	comment, target := e.comment, ""
+	if i := strings.LastIndex("\n"+comment, "\nfor "); i >= 0 && e.relation != "hasDeclaredLicense" {
+		if !unquote(&target, comment[i+len("for "):]) {
+			return nil
+		}
+		comment = strings.TrimSuffix(comment[:i], "\n")
+	}
+	edges := func(kind sbom.EdgeKind) {
+		for _, to := range e.to {
+			if to != noElement && to != noAssertionElement {
+				facts = append(facts, fact{kind: requires, from: e.from, to: to, edge: kind, target: target})
+			}
+		}
+	}
+	scopes := func(s sbom.Scope) {
+		for _, to := range e.to {
+			if e.from == main {
+				facts = append(facts, fact{kind: scoped, to: to, scope: s})
+			}
+		}
+	}
+	switch e.relation {
+	case "dependsOn", "hasPrerequisite", "hasStaticLink":
+		switch e.scope {
+		case "", "runtime":
+			edges(sbom.Linked)
+		case "test":
+			edges(sbom.ForTests)
+		case "development":
+			edges(sbom.ForTools)
+		}
+		if e.relation != "dependsOn" {
+			break
+		}
+		switch e.completeness {
+		case "complete":
+			facts = append(facts, fact{kind: complete, from: e.from})
+		default:
+			facts = append(facts, fact{kind: incomplete, from: e.from})
+		}
+	case "contains":
+		scopes(sbom.Runtime)
+	case "hasOptionalComponent":
+		scopes(sbom.Optional)
+	case "hasDynamicLink":
+		scopes(sbom.System)
+	case "usesTool":
+		if e.scope == "build" || e.scope == "development" {
+			scopes(map[bool]sbom.Scope{true: sbom.Build, false: sbom.ToolOnly}[e.scope == "build"])
+		}
+	case "other":
+		switch comment {
+		case onlyTests:
+			scopes(sbom.TestOnly)
+		case onlyGraph:
+			scopes(sbom.GraphOnly)
+		case requirement:
+			edges(sbom.Declared)
+		}
+	}
+	return facts
+}
+
+// A said3 is what the elements of a Remainder say that is written of a Document,
+// too.
+type said3 struct {
+	document   string // the identifier of the SpdxDocument
+	statements string // in its comment
+	properties []sbom.Property
+	relations  map[string]bool // "FROM TYPE" of relationships
+	edges      map[fact]bool
+	hashes     map[string]bool // "FROM DIGEST" of distribution artifacts
+	agents     map[sbom.Party]string
+}
+
+// newSaid3 reads the elements of a Remainder. main is the identifier of what the
+// document is about, or "" if that is no package.
+func newSaid3(rest [][]byte, main string) *said3 {
+	said := &said3{
+		relations: make(map[string]bool), edges: make(map[fact]bool), hashes: make(map[string]bool), agents: make(map[sbom.Party]string),
+	}
+	byID := make(map[string]*element3)
+	var all []*element3
+	for _, raw := range rest {
+		e := &element3{raw: raw}
+		if e.read() != nil {
+			continue // it is put back as it is
+		}
+		byID[e.id] = e
+		all = append(all, e)
+		if p, ok := e.party(); ok && said.agents[p] == "" {
+			said.agents[p] = e.id
+		}
+		if e.kind == "SpdxDocument" {
+			said.document = e.id
+			d, _, _ := readDocumentStatements(e.comment)
+			said.statements, said.properties = strings.Join(documentStatements(&d), "\n"), e.properties
+		}
+	}
+	if main == "" {
+		main = said.document
+	}
+	for _, e := range all {
+		if !isRelationship3(e) {
+			continue
+		}
+		said.relations[e.from+" "+e.relation] = true
+		for _, f := range e.facts(main) {
+			said.edges[f] = true
+		}
+		if e.relation == "hasDistributionArtifact" {
+			for _, id := range e.to {
+				if f := byID[id]; f != nil {
+					for _, d := range f.digests {
+						said.hashes[e.from+" "+d.String()] = true
+					}
+				}
+			}
+		}
+	}
+	return said
+}
+
+// has reports whether files that a component is distributed as have all digests.
+func (s *said3) has(id string, ds []hallmark.Digest) bool {
+	return s != nil && !slices.ContainsFunc(ds, func(d hallmark.Digest) bool { return !s.hashes[id+" "+d.String()] })
+}

@@ -1,0 +1,325 @@
+package spdx
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// A member is one of a JSON object, its value in canonical form: without white
+// space, and with only what must be escaped in a string escaped.
+type member struct {
+	name  string
+	value []byte
+}
+
+// members returns the members of an object in canonical form, in their order.
+func members(object []byte) []member {
+	var list []member
+	err := strictjson.Read(object, func(r *strictjson.Reader) error {
+		return r.Object(func(name string) error {
+			value, err := r.Raw()
+			list = append(list, member{name, value})
+			return err
+		})
+	})
+	if err != nil {
+		panic("spdx: internal error: " + err.Error())
+	}
+	return list
+}
+
+func elements(array []byte) (list [][]byte) {
+	err := strictjson.Read(array, func(r *strictjson.Reader) error {
+		return r.Array(func(int) error {
+			value, err := r.Raw()
+			list = append(list, value)
+			return err
+		})
+	})
+	if err != nil {
+		panic("spdx: internal error: " + err.Error())
+	}
+	return list
+}
+
+func appendObject(b []byte, list []member) []byte {
+	b = append(b, '{')
+	for i, m := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(appendString(b, m.name), ':'), m.value...)
+	}
+	return append(b, '}')
+}
+
+func appendArray(b []byte, list [][]byte) []byte {
+	b = append(append(b, '['), bytes.Join(list, []byte{','})...)
+	return append(b, ']')
+}
+
+// canonical returns a value in canonical form.
+func canonical(value []byte) []byte {
+	b, err := strictjson.Append(make([]byte, 0, len(value)), json.RawMessage(value))
+	if err != nil {
+		panic("spdx: internal error: " + err.Error())
+	}
+	return b
+}
+
+// appendString appends a string that is known to be UTF-8.
+func appendString(b []byte, s string) []byte {
+	b, err := strictjson.AppendString(b, s)
+	if err != nil {
+		panic("spdx: internal error: " + err.Error())
+	}
+	return b
+}
+
+// leftover returns what an object that was read has and another one, written of
+// what is known of it, has not: members, and elements of arrays. Both are in
+// canonical form.
+func leftover(format, path string, read, written []byte) (rest []sbom.Remainder) {
+	if bytes.Equal(read, written) {
+		return nil
+	}
+	have := members(written)
+	keep := func(path string, value []byte) {
+		rest = append(rest, sbom.Remainder{Format: format, Path: path, Value: bytes.Clone(value)})
+	}
+	for _, m := range members(read) {
+		path := path + "/" + escapePointer(m.name)
+		i := slices.IndexFunc(have, func(o member) bool { return o.name == m.name })
+		switch {
+		case i < 0:
+			keep(path, m.value)
+		case same(m.value, have[i].value):
+		case m.value[0] == '{' && have[i].value[0] == '{':
+			rest = append(rest, leftover(format, path, m.value, have[i].value)...)
+		case m.value[0] == '[' && have[i].value[0] == '[':
+			theirs := elements(have[i].value)
+			first := len(rest)
+			for n, e := range elements(m.value) {
+				if at := slices.IndexFunc(theirs, func(o []byte) bool { return same(o, e) }); at >= 0 {
+					theirs = slices.Delete(theirs, at, at+1)
+					continue
+				}
+				keep(path+"/"+strconv.Itoa(n), e)
+			}
+			if m.name == "originatedBy" && len(theirs) > 0 { // another element that is the same party
+				rest = rest[:first]
+				keep(path, m.value)
+			}
+		case isComment(m.name):
+			// The text before the statements.
+			var text, lines string
+			if json.Unmarshal(m.value, &text) == nil && json.Unmarshal(have[i].value, &lines) == nil {
+				text = strings.TrimSuffix(strings.TrimSuffix(text, lines), "\n")
+				keep(path, appendString(nil, text))
+				continue
+			}
+			keep(path, m.value)
+		default:
+			keep(path, m.value)
+		}
+	}
+	return rest
+}
+
+// same reports whether two values in canonical form are the same, whatever the order
+// of members.
+func same(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if len(a) != len(b) || a[0] != b[0] {
+		return false
+	}
+	switch a[0] {
+	case '{':
+		theirs := members(b)
+		for _, m := range members(a) {
+			if !slices.ContainsFunc(theirs, func(o member) bool { return o.name == m.name && same(o.value, m.value) }) {
+				return false
+			}
+		}
+		return true
+	case '[':
+		return slices.EqualFunc(elements(a), elements(b), same)
+	}
+	return false
+}
+
+// isComment reports whether a member is one that statements stand in, behind what
+// others have written there.
+func isComment(name string) bool { return name == "comment" || name == "licenseComments" }
+
+// restore puts back into an object in canonical form what leftover has returned.
+func restore(object []byte, rest []sbom.Remainder, family string) []byte {
+	var list []member
+	for _, r := range rest {
+		if !strings.HasPrefix(r.Format, family) || r.Path == "" {
+			continue
+		}
+		if list == nil {
+			list = members(object)
+		}
+		list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
+	}
+	if list == nil {
+		return object
+	}
+	return appendObject(nil, list)
+}
+
+// put sets the value at a path in an object. What the path leads through is made
+// if it is not there. An element of an array is inserted, or replaces what is
+// written of the same.
+func put(list []member, path []string, value []byte) []member {
+	name := unescapePointer(path[0])
+	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
+	if i < 0 {
+		i = len(list)
+		list = append(list, member{name: name})
+	} else {
+		list = slices.Clone(list)
+	}
+	old := list[i].value
+	if len(path) == 1 {
+		var text, lines string
+		if isComment(name) && old != nil && json.Unmarshal(value, &text) == nil && json.Unmarshal(old, &lines) == nil && text != "" {
+			value = appendString(nil, text+"\n"+lines)
+		}
+		list[i].value = value
+		return list
+	}
+	n, err := strconv.Atoi(path[1])
+	if err == nil && len(path) == 2 && (old == nil || old[0] == '[') {
+		var array [][]byte
+		if old != nil {
+			array = elements(old)
+		}
+		if at := slices.IndexFunc(array, func(o []byte) bool { return about(o) == about(value) }); at >= 0 && about(value) != "" {
+			array = slices.Delete(array, at, at+1)
+		}
+		list[i].value = appendArray(nil, slices.Insert(array, max(0, min(n, len(array))), value))
+		return list
+	}
+	var inner []member
+	if old != nil && old[0] == '{' {
+		inner = members(old)
+	}
+	list[i].value = appendObject(nil, put(inner, path[1:], value))
+	return list
+}
+
+// about returns what an element of an array is about: the text that no two elements
+// should have, or "".
+func about(element []byte) string {
+	if element[0] != '{' {
+		return ""
+	}
+	var e struct {
+		Algorithm, ChecksumValue        string // checksums
+		ReferenceType, ReferenceLocator string // external references
+		LicenseID                       string // extracted licences
+		HashValue                       string
+		Identifier                      string // external identifiers of SPDX 3
+		Locator                         []string
+	}
+	if json.Unmarshal(element, &e) != nil {
+		return ""
+	}
+	return strings.ToLower(e.Algorithm+e.ChecksumValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID + e.HashValue + e.Identifier + strings.Join(e.Locator, " ")
+}
+
+// escapePointer returns a name as it stands in a JSON pointer (RFC 6901).
+func escapePointer(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
+}
+
+func unescapePointer(name string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~1", "/"), "~0", "~")
+}
+
+// elementsOf returns the elements of an array of a document that are in its
+// Remainder, in their order.
+func elementsOf(rest []sbom.Remainder, family, array string) (list [][]byte) {
+	for _, r := range rest {
+		if strings.HasPrefix(r.Format, family) && strings.HasPrefix(r.Path, array+"/") && !strings.Contains(r.Path[len(array)+1:], "/") {
+			list = append(list, canonical(r.Value))
+		}
+	}
+	return list
+}
+
+// appendIndented appends a value in canonical form as it stands at a depth of a
+// document that is indented by two spaces.
+func appendIndented(b, value []byte, depth int) []byte {
+	newline := func() {
+		b = append(b, '\n')
+		for range depth {
+			b = append(b, "  "...)
+		}
+	}
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; c {
+		case '"':
+			start := i
+			for i++; value[i] != '"'; i++ {
+				if value[i] == '\\' {
+					i++
+				}
+			}
+			b = append(b, value[start:i+1]...)
+		case '{', '[':
+			b = append(b, c)
+			if value[i+1] == c+2 { // the bracket that closes it
+				i++
+				b = append(b, c+2)
+				continue
+			}
+			depth++
+			newline()
+		case '}', ']':
+			depth--
+			newline()
+			b = append(b, c)
+		case ',':
+			b = append(b, ',')
+			newline()
+		case ':':
+			b = append(b, ": "...)
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
+}
+
+// A sink writes to w in large pieces and remembers the first error.
+type sink struct {
+	w   io.Writer
+	b   []byte
+	err error
+}
+
+const piece = 1 << 16
+
+// flush writes what is in the buffer, if it is much or if all is wanted.
+func (s *sink) flush(all bool) {
+	if len(s.b) < piece && !all {
+		return
+	}
+	if s.err == nil {
+		_, s.err = s.w.Write(s.b)
+	}
+	s.b = s.b[:0]
+}
