@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,18 +19,21 @@ import (
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/provenance/git"
 	"github.com/hallmark-dev/hallmark/sbom"
-	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
 	"github.com/hallmark-dev/hallmark/sbom/license"
-	"github.com/hallmark-dev/hallmark/sbom/spdx"
+	"github.com/hallmark-dev/hallmark/sbom/minimum"
 	"github.com/hallmark-dev/hallmark/sbom/sumdb"
 )
 
-const usage = `usage: sbom [flags] DIRECTORY|BINARY
+const usage = `usage: sbom [flags] DIRECTORY|BINARY|DOCUMENT
 
 Writes what is inside: the modules linked into the packages of a Go module, or
 into a Go binary. The network is not used: a module that is missing from the module
 cache is an error. No program is run, but git with -vcs.
+
+A document, CycloneDX JSON 1.2 to 1.7 or SPDX JSON 2.2, 2.3 or 3.0.1, is written in
+another format, with the time and the tool that it has. What that format has no
+place for is listed on standard error, by its place in the document.
 
 Of a directory, -tests, -tools and -graph add modules that are not linked, which
 the document says of each. With several -target, it says which target needs what.
@@ -50,6 +54,8 @@ cache knows that they were retracted or deprecated. Of modules that are not at
 hand, as those of a binary may not be, nothing is added.
 
 With -why, no document is written, but why a module is there, or why it is not.
+With -check, no document is written, but which of the minimum elements it has by an
+edition: PROFILES. With -diff, what is not the same as in an older document.
 
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 
@@ -60,9 +66,13 @@ func main() { cli.Main("sbom", run) }
 
 // A command is what the flags say.
 type command struct {
-	marshal func(*sbom.Document, sbom.Stamp) ([]byte, error)
-	output  string
-	path    string // the directory or binary
+	format format
+	output string
+	path   string // the directory, binary or document
+	kind   kind   // which of them
+
+	check *minimum.Profile
+	diff  string // an older document
 
 	options gomod.Options // for a directory
 	vcs     bool
@@ -86,8 +96,20 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	stamp := sbom.Stamp{Created: created, Tool: tool()}
 	progress := cli.NewProgress()
-	doc, err := c.document(ctx, progress)
+	var doc *sbom.Document
+	if c.kind == document {
+		var theirs sbom.Stamp
+		if doc, theirs, err = readDocument(c.path); !theirs.Created.IsZero() {
+			stamp.Created = theirs.Created
+		}
+		if theirs.Tool.Name != "" {
+			stamp.Tool = theirs.Tool
+		}
+	} else {
+		doc, err = c.document(ctx, progress)
+	}
 	progress.Stop()
 	_, mismatch := errors.AsType[*gomod.MismatchError](err)
 	_, security := errors.AsType[*sumdb.SecurityError](err)
@@ -103,21 +125,38 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
-	data, err := c.marshal(doc, sbom.Stamp{Created: created, Tool: tool()})
-	if err != nil {
+	switch {
+	case c.check != nil:
+		return c.printCheck(doc, stamp)
+	case c.diff != "":
+		return c.printDiff(doc)
+	}
+	if c.kind == document {
+		losses, err := c.format.losses(doc, stamp)
+		if err != nil {
+			return err
+		}
+		for _, l := range losses {
+			fmt.Fprintf(os.Stderr, "%s: %s\n", cli.Printable(l.Path), cli.Printable(l.Why))
+		}
+	}
+	if c.output != "" {
+		return cli.WriteFile(c.output, 0o644, func(w io.Writer) error { return c.format.write(w, doc, stamp) })
+	}
+	var data bytes.Buffer // so that nothing is printed of what fails
+	if err := c.format.write(&data, doc, stamp); err != nil {
 		return err
 	}
-	if c.output == "" {
-		_, err := os.Stdout.Write(data)
-		return err
-	}
-	return cli.WriteFile(c.output, 0o644, cli.Bytes(data))
+	_, err = data.WriteTo(os.Stdout)
+	return err
 }
 
 func parse(args []string) (*command, error) {
 	c := new(command)
 	flags := cli.Flags("sbom")
-	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.6] or spdx-json[@2.3]")
+	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.4…1.7], 1.6 by default, or spdx-json[@2.3|@3.0.1], 2.3 by default")
+	check := flags.String("check", "", "print how the document does by a `PROFILE` of minimum elements")
+	flags.StringVar(&c.diff, "diff", "", "print what is not the same as in an older document, `FILE`")
 	flags.StringVar(&c.output, "o", "", "the `FILE` to write; standard output by default")
 	var packages, targets, private cli.List
 	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
@@ -140,21 +179,31 @@ func parse(args []string) (*command, error) {
 	flags.BoolVar(&c.licenses, "licenses", false, "add what licence files say")
 	flags.BoolVar(&c.releases, "releases", false, "add when modules were released, and whether they were retracted or deprecated")
 	cache := flags.String("cache", "", "a `DIRECTORY` of this program's, in which it keeps what it has read of modules")
-	if err := cli.Parse(flags, usage, args); err != nil {
+	var profiles []string
+	for _, p := range minimum.Profiles() {
+		profiles = append(profiles, p.Name)
+	}
+	names := strings.Join(profiles, ", ")
+	if err := cli.Parse(flags, strings.ReplaceAll(usage, "PROFILES", names), args); err != nil {
 		return nil, err
 	}
 	if flags.NArg() != 1 {
-		return nil, errors.New("want one directory or binary (-h lists the flags)")
+		return nil, errors.New("want one directory, binary or document (-h lists the flags)")
 	}
 	c.path = flags.Arg(0)
-
-	switch *format {
-	case "cyclonedx-json", "cyclonedx-json@1.6":
-		c.marshal = cyclonedx.Marshal
-	case "spdx-json", "spdx-json@2.3":
-		c.marshal = spdx.Marshal
-	default:
-		return nil, fmt.Errorf("-format %s: want cyclonedx-json, cyclonedx-json@1.6, spdx-json or spdx-json@2.3", *format)
+	var err error
+	if c.format, err = parseFormat(*format); err != nil {
+		return nil, err
+	}
+	if *check != "" {
+		p, ok := minimum.Lookup(*check)
+		if !ok {
+			return nil, fmt.Errorf("-check %s: want one of %s", *check, names)
+		}
+		c.check = &p
+	}
+	if (c.check != nil || c.diff != "") && c.output != "" || c.check != nil && c.diff != "" {
+		return nil, errors.New("-o, -check or -diff: one of them")
 	}
 	if c.distribution != "" && !c.verify {
 		return nil, errors.New("-distribution is for -verify")
@@ -194,20 +243,23 @@ func parse(args []string) (*command, error) {
 		}
 	}
 
-	info, err := os.Stat(c.path)
-	if err != nil {
+	if c.kind, err = kindOf(c.path); err != nil {
 		return nil, err
 	}
 	flags.Visit(func(f *flag.Flag) {
 		switch f.Name {
-		case "format", "o", "verify", "distribution", "licenses", "releases", "cache":
+		case "format", "o", "check", "diff":
+		case "verify", "distribution", "licenses", "releases", "cache":
+			if c.kind == document {
+				err = fmt.Errorf("%s is a document: -%s is for directories and binaries", c.path, f.Name)
+			}
 		case "unredacted":
-			if info.IsDir() {
-				err = fmt.Errorf("%s is a directory: -unredacted is for binaries", c.path)
+			if c.kind != binary {
+				err = fmt.Errorf("%s is a %s: -unredacted is for binaries", c.path, c.kind)
 			}
 		default:
-			if !info.IsDir() {
-				err = fmt.Errorf("%s is a binary: -%s is for directories", c.path, f.Name)
+			if c.kind != module {
+				err = fmt.Errorf("%s is a %s: -%s is for directories", c.path, c.kind, f.Name)
 			}
 		}
 	})
@@ -215,15 +267,10 @@ func parse(args []string) (*command, error) {
 }
 
 // document returns what is to be written, or nil if something else was printed.
-func (c *command) document(ctx context.Context, progress *cli.Progress) (*sbom.Document, error) {
-	info, err := os.Stat(c.path)
-	if err != nil {
-		return nil, err
-	}
-	var doc *sbom.Document
+func (c *command) document(ctx context.Context, progress *cli.Progress) (doc *sbom.Document, err error) {
 	dir := ""
 	progress.Step("reading %s", c.path)
-	if info.IsDir() {
+	if c.kind == module {
 		dir = c.path
 		doc, err = c.load(ctx, progress)
 	} else {
