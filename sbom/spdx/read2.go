@@ -567,7 +567,7 @@ func (r *reader2) remainder() error {
 	written := make(map[relation]int)
 	newWriter2(d, r.s).relationships(func(rel relation) { written[rel]++ })
 	for i, rel := range r.relations {
-		if written[rel.relation] > 0 && same(rel.json(), rel.raw) {
+		if written[rel.relation] > 0 && same(rel.appendJSON(nil), rel.raw) {
 			written[rel.relation]--
 			continue
 		}
