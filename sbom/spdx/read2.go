@@ -593,4 +593,3 @@ func (r *reader2) remainder() error {
 	d.Remainder = append(d.Remainder, sbom.Remainder{Format: r.format, Path: "/documentNamespace", Value: json.RawMessage(r.top[i].value)})
 	return nil
 }
-
