@@ -54,9 +54,8 @@ type writer2 struct {
 	edges      []sbom.Edge
 	ids        map[string]string // of components, by their Refs
 
-	rest [][]byte        // relationships of the Remainder
-	said map[fact]bool   // what they say
-	main map[string]bool // what documentDescribes has
+	rest [][]byte      // relationships of the Remainder
+	said map[fact]bool // what they and documentDescribes say; nil if nothing was read
 }
 
 func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {

@@ -56,9 +56,8 @@ type writer3 struct {
 	edges      []sbom.Edge
 	out        *sink
 
-	rest  [][]byte // elements of the Remainder
-	said  *said3   // what they say; nil if there are none
-	named map[string]bool
+	rest [][]byte // elements of the Remainder
+	said *said3   // what they say; nil if there are none
 
 	parties  map[sbom.Party]string // identifiers
 	licences map[string]string     // of expressions
