@@ -93,7 +93,8 @@ func (r *reader2) read(j *strictjson.Reader) error {
 		case "relationships":
 			return each(func(raw []byte) error {
 				rel := relationRead{raw: canonical(raw)}
-				if err := json.Unmarshal(rel.raw, &rel.relation); err != nil {
+				var err error
+				if rel.relation, err = readRelation(rel.raw); err != nil {
 					return err
 				}
 				r.relations = append(r.relations, rel)
@@ -144,6 +145,27 @@ func (r *reader2) read(j *strictjson.Reader) error {
 		}
 		return nil
 	})
+}
+
+func readRelation(raw []byte) (rel relation, err error) {
+	err = strictjson.Read(raw, func(j *strictjson.Reader) error {
+		return j.Object(func(name string) (err error) {
+			switch name {
+			case "spdxElementId":
+				rel.From, err = j.String()
+			case "relatedSpdxElement":
+				rel.To, err = j.String()
+			case "relationshipType":
+				rel.Type, err = j.String()
+			case "comment":
+				rel.Comment, err = j.String()
+			default:
+				err = j.Skip()
+			}
+			return err
+		})
+	})
+	return rel, err
 }
 
 // identify remembers an identifier of an element.

@@ -72,8 +72,7 @@ func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {
 		o.said = make(map[fact]bool)
 		main := o.id(d.Main.Ref)
 		for _, raw := range o.rest {
-			var r relation
-			if err := json.Unmarshal(raw, &r); err == nil {
+			if r, err := readRelation(raw); err == nil {
 				for _, f := range r.facts(main) {
 					o.said[f] = true
 				}
@@ -503,10 +502,7 @@ func typeOf2(purpose string) sbom.Type {
 
 // A relation is a relationship.
 type relation struct {
-	From    string `json:"spdxElementId"`
-	To      string `json:"relatedSpdxElement"`
-	Type    string `json:"relationshipType"`
-	Comment string `json:"comment"`
+	From, To, Type, Comment string
 }
 
 func (r relation) appendJSON(b []byte) []byte {
