@@ -165,7 +165,9 @@ func validate2(s interface{ Validate(any) error }, data []byte) error {
 	return s.Validate(v)
 }
 
-func unmarshalSchema(data []byte) (any, error) { return jsonschema.UnmarshalJSON(bytes.NewReader(data)) }
+func unmarshalSchema(data []byte) (any, error) {
+	return jsonschema.UnmarshalJSON(bytes.NewReader(data))
+}
 
 // spdx3Schema returns the official JSON schema of SPDX 3.0.1. Its pattern of IRIs has a
 // look-ahead, which Go has not: it is written in another way.

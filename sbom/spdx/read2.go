@@ -93,7 +93,8 @@ func (r *reader2) read(j *strictjson.Reader) error {
 		case "relationships":
 			return each(func(raw []byte) error {
 				rel := relationRead{raw: canonical(raw)}
-				if err := json.Unmarshal(rel.raw, &rel.relation); err != nil {
+				var err error
+				if rel.relation, err = readRelation(rel.raw); err != nil {
 					return err
 				}
 				r.relations = append(r.relations, rel)
@@ -144,6 +145,27 @@ func (r *reader2) read(j *strictjson.Reader) error {
 		}
 		return nil
 	})
+}
+
+func readRelation(raw []byte) (rel relation, err error) {
+	err = strictjson.Read(raw, func(j *strictjson.Reader) error {
+		return j.Object(func(name string) (err error) {
+			switch name {
+			case "spdxElementId":
+				rel.From, err = j.String()
+			case "relatedSpdxElement":
+				rel.To, err = j.String()
+			case "relationshipType":
+				rel.Type, err = j.String()
+			case "comment":
+				rel.Comment, err = j.String()
+			default:
+				err = j.Skip()
+			}
+			return err
+		})
+	})
+	return rel, err
 }
 
 // identify remembers an identifier of an element.
@@ -567,7 +589,7 @@ func (r *reader2) remainder() error {
 	written := make(map[relation]int)
 	newWriter2(d, r.s).relationships(func(rel relation) { written[rel]++ })
 	for i, rel := range r.relations {
-		if written[rel.relation] > 0 && same(rel.json(), rel.raw) {
+		if written[rel.relation] > 0 && same(rel.appendJSON(nil), rel.raw) {
 			written[rel.relation]--
 			continue
 		}
@@ -593,4 +615,3 @@ func (r *reader2) remainder() error {
 	d.Remainder = append(d.Remainder, sbom.Remainder{Format: r.format, Path: "/documentNamespace", Value: json.RawMessage(r.top[i].value)})
 	return nil
 }
-

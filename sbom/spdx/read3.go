@@ -39,27 +39,27 @@ type element3 struct {
 	by, using []string
 
 	// Of packages and files.
-	originated                            []string
-	supplied                              string
-	support                               []string
-	validUntil                            string
-	copyright, location, homePage, purl   string
-	version, purpose                      string
-	digests                               []hallmark.Digest
-	cpes                                  []string
-	email, url                            string // of agents
-	references                            []sbom.Reference
-	properties                            []sbom.Property
-	expression, licenseText               string
-	custom                                map[string]string // identifiers of texts
+	originated                          []string
+	supplied                            string
+	support                             []string
+	validUntil                          string
+	copyright, location, homePage, purl string
+	version, purpose                    string
+	digests                             []hallmark.Digest
+	cpes                                []string
+	email, url                          string // of agents
+	references                          []sbom.Reference
+	properties                          []sbom.Property
+	expression, licenseText             string
+	custom                              map[string]string // identifiers of texts
 }
 
 // A reader3 reads a document of SPDX 3.0.1.
 type reader3 struct {
-	elements  []*element3
-	byID      map[string]*element3
-	texts     map[string]string // of licences, by their names
-	rest      []sbom.Remainder
+	elements []*element3
+	byID     map[string]*element3
+	texts    map[string]string // of licences, by their names
+	rest     []sbom.Remainder
 }
 
 const format301 = "spdx-json@3.0.1"
@@ -843,6 +843,7 @@ func (e *element3) facts(main string) (facts []fact) {
 // A said3 is what the elements of a Remainder say that is written of a Document,
 // too.
 type said3 struct {
+	ids        map[string]bool
 	document   string // the identifier of the SpdxDocument
 	statements string // in its comment
 	properties []sbom.Property
@@ -856,7 +857,7 @@ type said3 struct {
 // document is about, or "" if that is no package.
 func newSaid3(rest [][]byte, main string) *said3 {
 	said := &said3{
-		relations: make(map[string]bool), edges: make(map[fact]bool), hashes: make(map[string]bool), agents: make(map[sbom.Party]string),
+		ids: make(map[string]bool), relations: make(map[string]bool), edges: make(map[fact]bool), hashes: make(map[string]bool), agents: make(map[sbom.Party]string),
 	}
 	byID := make(map[string]*element3)
 	var all []*element3
@@ -865,7 +866,7 @@ func newSaid3(rest [][]byte, main string) *said3 {
 		if e.read() != nil {
 			continue // it is put back as it is
 		}
-		byID[e.id] = e
+		byID[e.id], said.ids[e.id] = e, true
 		all = append(all, e)
 		if p, ok := e.party(); ok && said.agents[p] == "" {
 			said.agents[p] = e.id

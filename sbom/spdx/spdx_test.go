@@ -366,19 +366,63 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-func BenchmarkMarshal(b *testing.B) {
+func BenchmarkWrite(b *testing.B) {
+	for _, v := range []spdx.Version{spdx.Version23, spdx.Version301} {
+		for _, n := range []int{1_000, 10_000, 100_000} {
+			d := benchmarkDocument(n)
+			b.Run(fmt.Sprint(v, "/", n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					var size counter
+					if err := spdx.Write(&size, v, d, stamp()); err != nil {
+						b.Fatal(err)
+					}
+					b.SetBytes(int64(size))
+				}
+			})
+		}
+	}
+}
+
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// BenchmarkParse is to be compared with encoding/json, which reads the same bytes into
+// the types of tools-golang.
+func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		d := benchmarkDocument(n)
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				data, err := spdx.Marshal(d, stamp())
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.SetBytes(int64(len(data)))
+		for _, v := range []spdx.Version{spdx.Version23, spdx.Version301} {
+			data, err := spdx.MarshalVersion(v, d, stamp())
+			if err != nil {
+				b.Fatal(err)
 			}
-		})
+			b.Run(fmt.Sprint(v, "/", n), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(data)))
+				for b.Loop() {
+					if _, _, err := spdx.Parse(data); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			if v != spdx.Version23 {
+				continue
+			}
+			b.Run(fmt.Sprint("tools-golang/", n), func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(data)))
+				for b.Loop() {
+					if err := json.Unmarshal(data, new(v2_3.Document)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -313,7 +313,9 @@ func readStatements(comment string) (c sbom.Component, text string) {
 	if comment == "" {
 		return c, ""
 	}
-	text, lines := split(comment, func(line string) bool { return state(new(sbom.Component), line) || strings.HasPrefix(line, "distributed ") })
+	text, lines := split(comment, func(line string) bool {
+		return state(new(sbom.Component), line) || strings.HasPrefix(line, "distributed ")
+	})
 	for _, line := range lines {
 		if !state(&c, line) {
 			return sbom.Component{}, comment

@@ -52,10 +52,10 @@ type writer2 struct {
 	components []*sbom.Component
 	scopes     map[string]sbom.Scope
 	edges      []sbom.Edge
+	ids        map[string]string // of components, by their Refs
 
-	rest [][]byte        // relationships of the Remainder
-	said map[fact]bool   // what they say
-	main map[string]bool // what documentDescribes has
+	rest [][]byte      // relationships of the Remainder
+	said map[fact]bool // what they and documentDescribes say; nil if nothing was read
 }
 
 func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {
@@ -63,13 +63,16 @@ func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {
 	if standsForNone(d) {
 		o.components = o.components[1:]
 	}
+	o.ids = make(map[string]string, len(o.components))
+	for _, c := range o.components {
+		o.ids[c.Ref] = id2(c.Ref)
+	}
 	o.rest = elementsOf(d.Remainder, format2, "/relationships")
 	if slices.ContainsFunc(d.Remainder, func(r sbom.Remainder) bool { return strings.HasPrefix(r.Format, format2) }) {
 		o.said = make(map[fact]bool)
 		main := o.id(d.Main.Ref)
 		for _, raw := range o.rest {
-			var r relation
-			if err := json.Unmarshal(raw, &r); err == nil {
+			if r, err := readRelation(raw); err == nil {
 				for _, f := range r.facts(main) {
 					o.said[f] = true
 				}
@@ -98,7 +101,7 @@ func (o *writer2) id(ref string) string {
 	if ref == documentID && standsForNone(o.d) {
 		return documentID
 	}
-	return id2(ref)
+	return o.ids[ref]
 }
 
 // document writes the document, with the UUID in its namespace.
@@ -135,7 +138,11 @@ func (o *writer2) document(w io.Writer, id string) error {
 				write(restore(b, c.Remainder, format2))
 			}
 		case "relationships":
-			o.relationships(func(r relation) { write(r.json()) })
+			var b []byte
+			o.relationships(func(r relation) {
+				b = r.appendJSON(b[:0])
+				write(b)
+			})
 			for _, r := range o.rest {
 				write(r)
 			}
@@ -191,7 +198,7 @@ func (o *writer2) top(id string) []member {
 			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
 		}
 	}
-	some := len(o.rest) > 0
+	some := len(o.rest) > 0 || o.said == nil && !standsForNone(d)
 	if !some {
 		o.relationships(func(relation) { some = true })
 	}
@@ -495,14 +502,11 @@ func typeOf2(purpose string) sbom.Type {
 
 // A relation is a relationship.
 type relation struct {
-	From    string `json:"spdxElementId"`
-	To      string `json:"relatedSpdxElement"`
-	Type    string `json:"relationshipType"`
-	Comment string `json:"comment"`
+	From, To, Type, Comment string
 }
 
-func (r relation) json() []byte {
-	b := appendString([]byte(`{"spdxElementId":`), r.From)
+func (r relation) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"spdxElementId":`...), r.From)
 	b = appendString(append(b, `,"relatedSpdxElement":`...), r.To)
 	b = appendString(append(b, `,"relationshipType":`...), r.Type)
 	if r.Comment != "" {
@@ -536,7 +540,7 @@ func (o *writer2) relationships(yield func(relation)) {
 		if c == &d.Main {
 			continue
 		}
-		id := id2(c.Ref)
+		id := o.id(c.Ref)
 		scope := fact{kind: scoped, to: id, scope: c.Scope}
 		switch c.Scope {
 		case sbom.Runtime:
@@ -561,7 +565,8 @@ func (o *writer2) relationships(yield func(relation)) {
 		}
 	}
 
-	var others []sbom.Edge
+	var others, linked []sbom.Edge // used again and again
+	var facts []fact
 	for _, c := range d.All() {
 		from := o.id(c.Ref)
 		dependsOn := false
@@ -571,8 +576,7 @@ func (o *writer2) relationships(yield func(relation)) {
 				n++
 			}
 			to := o.id(own[0].To)
-			var linked []sbom.Edge
-			var facts []fact
+			linked, facts = linked[:0], facts[:0]
 			for _, e := range own[:n] {
 				if isLinked(e, o.scopes) {
 					linked = append(linked, e)

@@ -19,8 +19,8 @@ const (
 	format3  = "spdx-json@3." // what Remainders of these documents begin with
 	context3 = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 
-	// creationID is the blank node that is the creation information of all that is
-	// written.
+	// creationID is the blank node that is the creation information of what is
+	// written, with a number behind it if there is such a one in the Remainder.
 	creationID = "_:hallmark"
 
 	noElement          = "https://spdx.org/rdf/3.0.1/terms/Core/NoneElement"
@@ -54,26 +54,27 @@ type writer3 struct {
 	components []*sbom.Component
 	scopes     map[string]sbom.Scope
 	edges      []sbom.Edge
+	ids        map[string]string // of components, by their Refs
 	out        *sink
 
-	rest  [][]byte // elements of the Remainder
-	said  *said3   // what they say; nil if there are none
-	named map[string]bool
+	rest [][]byte // elements of the Remainder
+	said *said3   // what they say; nil if there are none
 
 	parties  map[sbom.Party]string // identifiers
 	licences map[string]string     // of expressions
 	texts    map[string]bool       // identifiers of those that are written
 
+	creationID    string
 	first         bool // no element is written yet
 	relationships int
-	created       int // elements that have the creation information of this writing
+	created       int    // elements that have the creation information of this writing
 	b             []byte // the element that is being written
 }
 
 func newWriter3(d *sbom.Document, s sbom.Stamp, id string) *writer3 {
 	o := &writer3{
 		d: d, s: s, base: namespace + id + "#", components: d.All(), scopes: scopesOf(d), edges: sortedEdges(d.Edges),
-		parties: make(map[sbom.Party]string), licences: make(map[string]string), texts: make(map[string]bool), first: true,
+		ids: make(map[string]string, len(d.Components)+1), parties: make(map[sbom.Party]string), licences: make(map[string]string), texts: make(map[string]bool), creationID: creationID, first: true,
 	}
 	if standsForNone(d) {
 		o.components = o.components[1:]
@@ -84,6 +85,9 @@ func newWriter3(d *sbom.Document, s sbom.Stamp, id string) *writer3 {
 			main = o.id(d.Main.Ref)
 		}
 		o.said = newSaid3(o.rest, main)
+		for n := 2; o.said.ids[o.creationID]; n++ {
+			o.creationID = creationID + strconv.Itoa(n)
+		}
 	}
 	return o
 }
@@ -99,7 +103,12 @@ func (o *writer3) id(ref string) string {
 	case isIRI3(ref):
 		return ref
 	}
-	return o.base + "Package-" + idString(ref)
+	id, ok := o.ids[ref]
+	if !ok {
+		id = o.base + "Package-" + idString(ref)
+		o.ids[ref] = id
+	}
+	return id
 }
 
 // isIRI3 reports whether a Ref is an identifier in SPDX 3 as it is: that of an
@@ -163,7 +172,7 @@ func (o *writer3) begin() {
 func (o *writer3) element(kind, id string) {
 	o.created++
 	o.b = append(append(append(o.b[:0], `{"type":"`...), kind...), `","spdxId":`...)
-	o.b = append(appendString(o.b, id), `,"creationInfo":"`+creationID+`"`...)
+	o.b = append(appendString(o.b, id), `,"creationInfo":"`+o.creationID+`"`...)
 }
 
 func (o *writer3) end() {
@@ -263,7 +272,7 @@ func (o *writer3) creation() {
 		// Who answers for the document is not known, but a program made it.
 		by = append(by, o.base+"SoftwareAgent")
 	}
-	o.b = append(o.b[:0], `{"type":"CreationInfo","@id":"`+creationID+`","specVersion":"3.0.1"`...)
+	o.b = append(o.b[:0], `{"type":"CreationInfo","@id":"`+o.creationID+`","specVersion":"3.0.1"`...)
 	o.text("created", timestamp(o.s.Created))
 	o.list("createdBy", by...)
 	o.list("createdUsing", o.base+"Tool")
