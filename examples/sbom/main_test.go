@@ -26,8 +26,8 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// module writes a module that uses another one on Windows only.
-func module(t *testing.T) string {
+// newModule writes a module that uses another one on Windows only.
+func newModule(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, "app/go.mod", "module example.com/app\n\ngo 1.26\n\nrequire example.com/lib v1.0.0\n\nreplace example.com/lib => ../lib\n")
@@ -76,7 +76,7 @@ func names(t *testing.T, format string, args ...string) []string {
 
 func TestFormats(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
-	dir := module(t)
+	dir := newModule(t)
 	binary := filepath.Join(t.TempDir(), "app")
 	build := exec.Command("go", "build", "-buildvcs=false", "-tags=extra", "-o", binary, ".")
 	build.Dir = dir
@@ -170,7 +170,7 @@ func goEnv(t *testing.T, name string) string {
 }
 
 func TestLicenses(t *testing.T) {
-	dir := module(t)
+	dir := newModule(t)
 	write(t, dir, "LICENSE", "Only for those who ask.\n")
 	write(t, filepath.Dir(dir), "lib/LICENSE.txt", "Only for friends.\n")
 	binary := filepath.Join(t.TempDir(), "app")
@@ -222,7 +222,7 @@ func TestLicenses(t *testing.T) {
 
 func TestBadInput(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "")
-	dir := module(t)
+	dir := newModule(t)
 	text := write(t, t.TempDir(), "notes.txt", "no binary")
 	binary, err := os.Executable()
 	if err != nil {
@@ -288,7 +288,7 @@ func TestBadInput(t *testing.T) {
 // What a Document can have besides, and what it can be held against.
 func TestFlags(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
-	dir := module(t)
+	dir := newModule(t)
 	above := filepath.Dir(dir)
 	write(t, dir, "main_test.go", "package main\n\nimport _ \"example.com/lib\"\n")
 	write(t, dir, "LICENSE", "Only for those who ask.\n")
@@ -375,7 +375,7 @@ func TestFlags(t *testing.T) {
 
 // git says which version it is.
 func TestVersionOfCheckout(t *testing.T) {
-	dir := module(t)
+	dir := newModule(t)
 	for _, args := range [][]string{
 		{"init", "-q"},
 		{"add", "."},
@@ -403,7 +403,7 @@ func TestVersionOfCheckout(t *testing.T) {
 
 // Why prints, and writes nothing.
 func TestWhy(t *testing.T) {
-	dir := module(t)
+	dir := newModule(t)
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -424,7 +424,7 @@ func TestWhy(t *testing.T) {
 
 // A file that cannot take its name leaves the one that was there.
 func TestOutputIsWhole(t *testing.T) {
-	dir := module(t)
+	dir := newModule(t)
 	file := write(t, t.TempDir(), "sbom.json", "as it was")
 	if err := run(t.Context(), []string{"-o", file, "-package", "./gone", dir}); err == nil {
 		t.Fatal("no error")
