@@ -35,7 +35,7 @@ func TestJudgeSPDXSchemas(t *testing.T) {
 // value that it had. What the schema does not allow is refused, but for what is
 // listed here with a reason.
 func TestSPDXCorpus(t *testing.T) {
-	schemas := map[spdx.Version]interface{ Validate(any) error }{spdx.Version23: spdxSchema(t, "2.3.1"), spdx.Version301: spdx3Schema(t)}
+	schemas := map[spdx.Version]interface{ Validate(any) error }{spdx.V23: spdxSchema(t, "2.3.1"), spdx.V301: spdx3Schema(t)}
 	count := make(map[string]int)
 	files := index(t, func(file, _ string) bool {
 		return strings.Contains(file, "spdx") && strings.HasSuffix(file, ".json") && !strings.HasPrefix(file, "schemas/") && !strings.Contains(file, "cyclonedx")
@@ -63,11 +63,11 @@ func TestSPDXCorpus(t *testing.T) {
 			count["without a time"]++
 			s.Created = time.Unix(0, 0)
 		}
-		version := spdx.Version23
+		version := spdx.V23
 		if bytes.Contains(data, []byte(`"@context"`)) {
-			version = spdx.Version301
+			version = spdx.V301
 		}
-		out, err := spdx.MarshalVersion(version, d, s)
+		out, err := spdx.MarshalVersion(d, s, version)
 		if err != nil {
 			t.Errorf("%s: written: %v", file, err)
 			continue

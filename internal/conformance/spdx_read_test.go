@@ -87,9 +87,9 @@ func richDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 }
 
 func TestSPDXReadsWhatItWrites(t *testing.T) {
-	for _, version := range []spdx.Version{spdx.Version23, spdx.Version301} {
+	for _, version := range []spdx.Version{spdx.V23, spdx.V301} {
 		schemas := []interface{ Validate(any) error }{spdxSchema(t, "2.3"), spdxSchema(t, "2.3.1")}
-		if version == spdx.Version301 {
+		if version == spdx.V301 {
 			schemas = []interface{ Validate(any) error }{spdx3Schema(t)}
 		}
 		for seed := range uint64(documents) {
@@ -97,12 +97,12 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 			if seed%2 == 0 {
 				d, s = randomDocument(seed)
 			}
-			data, err := spdx.MarshalVersion(version, d, s)
+			data, err := spdx.MarshalVersion(d, s, version)
 			if err != nil {
 				t.Fatalf("%s: seed %d: %v", version, seed, err)
 			}
 			for _, schema := range schemas {
-				if version == spdx.Version301 && (seed%8 > 1 || len(data) > 200_000) {
+				if version == spdx.V301 && (seed%8 > 1 || len(data) > 200_000) {
 					break // its schema takes seconds for a large document
 				}
 				if err := validate2(schema, data); err != nil {
@@ -116,7 +116,7 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 			if diff := difference("", reflect.ValueOf(*d), reflect.ValueOf(*back)); diff != "" {
 				t.Fatalf("%s: seed %d: %s\n%s", version, seed, diff, data)
 			}
-			again, err := spdx.MarshalVersion(version, back, stamp)
+			again, err := spdx.MarshalVersion(back, stamp, version)
 			if err != nil || !bytes.Equal(again, data) {
 				t.Fatalf("%s: seed %d: it is written again with other bytes: %v", version, seed, err)
 			}

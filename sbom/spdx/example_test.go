@@ -86,7 +86,7 @@ func ExampleMarshalVersion() {
 		Phase: sbom.PostBuild,
 	}
 	created := time.Date(2026, 11, 21, 10, 48, 28, 0, time.UTC)
-	data, err := spdx.MarshalVersion(spdx.Version301, d, sbom.Stamp{Created: created})
+	data, err := spdx.MarshalVersion(d, sbom.Stamp{Created: created}, spdx.V301)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func ExampleMarshalVersion() {
 			fmt.Print(line)
 		}
 	}
-	fmt.Println(spdx.Version301.PredicateType(), spdx.Version301.MediaType())
+	fmt.Println(spdx.V301.PredicateType(), spdx.V301.MediaType())
 	// Output:
 	// {"type":"LifecycleScopedRelationship","spdxId":"https://spdx.org/spdxdocs/82de7662-2362-50f4-be96-2c9c185c0a49#Relationship-1","creationInfo":"_:hallmark","completeness":"complete","scope":"runtime","from":"https://spdx.org/spdxdocs/82de7662-2362-50f4-be96-2c9c185c0a49#Package-pkg-3Agolang-2Fexample.com-2Fapp","relationshipType":"dependsOn","to":["https://spdx.org/rdf/3.0.1/terms/Core/NoneElement"]}
 	// https://spdx.dev/Document/v3 application/spdx3+json
@@ -104,7 +104,7 @@ func ExampleMarshalVersion() {
 func ExampleWrite() {
 	d := &sbom.Document{Main: sbom.Component{Ref: "app", Type: sbom.Application, Name: "app", Scope: sbom.Runtime}}
 	h := sha256.New()
-	err := spdx.Write(h, spdx.Version23, d, sbom.Stamp{Created: time.Unix(0, 0)})
+	err := spdx.Write(h, d, sbom.Stamp{Created: time.Unix(0, 0)}, spdx.V23)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -21,7 +21,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		data, err = spdx.MarshalVersion(spdx.Version301, d, s)
+		data, err = spdx.MarshalVersion(d, s, spdx.V301)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -32,11 +32,11 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		v := spdx.Version23
+		v := spdx.V23
 		if bytes.Contains(data, []byte(`"@context"`)) {
-			v = spdx.Version301
+			v = spdx.V301
 		}
-		out, err := spdx.MarshalVersion(v, d, s)
+		out, err := spdx.MarshalVersion(d, s, v)
 		if err != nil {
 			return // names of several lines, and the like
 		}

@@ -2,7 +2,7 @@
 // reads documents of 2.2, 2.3 and 3.0.1.
 //
 //	data, err := spdx.Marshal(doc, sbom.Stamp{Created: when})
-//	data, err := spdx.MarshalVersion(spdx.Version301, doc, stamp)
+//	data, err := spdx.MarshalVersion(doc, stamp, spdx.V301)
 //	doc, stamp, err := spdx.Parse(data)
 //
 // [Write] writes to an io.Writer and holds little of the document in memory. What
@@ -192,15 +192,15 @@ import (
 // A Version is a version of SPDX that is written.
 type Version string
 
-// The versions that are written, as [sbom.Format] has them.
+// The versions that are written, as [sbom.Format] has them. The zero Version is V23.
 const (
-	Version23  Version = "2.3"
-	Version301 Version = "3.0.1"
+	V23  Version = "2.3"
+	V301 Version = "3.0.1"
 )
 
 // PredicateType returns the in-toto predicate type of a document of the version.
 func (v Version) PredicateType() string {
-	if v == Version301 {
+	if v == V301 {
 		return "https://spdx.dev/Document/v3"
 	}
 	return PredicateType
@@ -208,7 +208,7 @@ func (v Version) PredicateType() string {
 
 // MediaType returns the media type of a document of the version.
 func (v Version) MediaType() string {
-	if v == Version301 {
+	if v == V301 {
 		return "application/spdx3+json"
 	}
 	return MediaType
@@ -223,14 +223,14 @@ const MediaType = "application/spdx+json"
 
 // Marshal returns d with s as an SPDX 2.3 document. It is [Write] into memory.
 func Marshal(d *sbom.Document, s sbom.Stamp) ([]byte, error) {
-	return MarshalVersion(Version23, d, s)
+	return MarshalVersion(d, s, V23)
 }
 
 // MarshalVersion returns d with s as a document of the version. It is [Write] into
 // memory.
-func MarshalVersion(v Version, d *sbom.Document, s sbom.Stamp) ([]byte, error) {
+func MarshalVersion(d *sbom.Document, s sbom.Stamp, v Version) ([]byte, error) {
 	var buf bytes.Buffer
-	if err := Write(&buf, v, d, s); err != nil {
+	if err := Write(&buf, d, s, v); err != nil {
 		return nil, err
 	}
 	return buf.Bytes(), nil
@@ -256,20 +256,23 @@ func MarshalVersion(v Version, d *sbom.Document, s sbom.Stamp) ([]byte, error) {
 //     that were read may have such names and versions, and keep them;
 //   - the tool has a version and no name, or its name is not UTF-8;
 //   - a Remainder of SPDX holds what is not strict JSON;
-//   - v is neither [Version23] nor [Version301].
+//   - v is neither [V23] nor [V301].
+//
+// A Remainder of another format, or of the other major version, has no place; [Losses]
+// tells. So has the signature of an Original, which is of other bytes.
 //
 // It fails with the error of w, too.
-func Write(w io.Writer, v Version, d *sbom.Document, s sbom.Stamp) error {
+func Write(w io.Writer, d *sbom.Document, s sbom.Stamp, v Version) error {
 	if err := refuse(d, s); err != nil {
 		return err
 	}
 	switch v {
-	case Version23:
+	case "", V23:
 		return write2(w, d, s)
-	case Version301:
+	case V301:
 		return write3(w, d, s)
 	}
-	return fmt.Errorf("spdx: version %.50q, want %s or %s", string(v), Version23, Version301)
+	return fmt.Errorf("spdx: version %.50q, want %s or %s", string(v), V23, V301)
 }
 
 // refuse returns every reason for which d and s have no form in SPDX,

@@ -367,14 +367,14 @@ func TestRefuse(t *testing.T) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	for _, v := range []spdx.Version{spdx.Version23, spdx.Version301} {
+	for _, v := range []spdx.Version{spdx.V23, spdx.V301} {
 		for _, n := range []int{1_000, 10_000, 100_000} {
 			d := benchmarkDocument(n)
 			b.Run(fmt.Sprint(v, "/", n), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					var size counter
-					if err := spdx.Write(&size, v, d, stamp()); err != nil {
+					if err := spdx.Write(&size, d, stamp(), v); err != nil {
 						b.Fatal(err)
 					}
 					b.SetBytes(int64(size))
@@ -396,7 +396,7 @@ func (c *counter) Write(p []byte) (int, error) {
 func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		d := benchmarkDocument(n)
-		for _, v := range []spdx.Version{spdx.Version23, spdx.Version301} {
+		for _, v := range []spdx.Version{spdx.V23, spdx.V301} {
 			data, err := spdx.MarshalVersion(v, d, stamp())
 			if err != nil {
 				b.Fatal(err)
@@ -410,7 +410,7 @@ func BenchmarkParse(b *testing.B) {
 					}
 				}
 			})
-			if v != spdx.Version23 {
+			if v != spdx.V23 {
 				continue
 			}
 			b.Run(fmt.Sprint("tools-golang/", n), func(b *testing.B) {

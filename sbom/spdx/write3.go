@@ -37,7 +37,7 @@ const (
 
 // write3 writes d as SPDX 3.0.1: once to learn its UUID, and once with it.
 func write3(w io.Writer, d *sbom.Document, s sbom.Stamp) error {
-	h := uuid.New(Version301.PredicateType())
+	h := uuid.New(V301.PredicateType())
 	if err := newWriter3(d, s, uuid.Nil).document(h); err != nil {
 		return fmt.Errorf("spdx: %w", err)
 	}
