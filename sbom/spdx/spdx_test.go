@@ -397,7 +397,7 @@ func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		d := benchmarkDocument(n)
 		for _, v := range []spdx.Version{spdx.V23, spdx.V301} {
-			data, err := spdx.MarshalVersion(v, d, stamp())
+			data, err := spdx.MarshalVersion(d, stamp(), v)
 			if err != nil {
 				b.Fatal(err)
 			}
