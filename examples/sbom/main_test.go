@@ -228,6 +228,7 @@ func TestBadInput(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	broken := write(t, t.TempDir(), "sbom.json", `{"bomFormat": "CycloneDX", "specVersion"`)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
@@ -237,10 +238,16 @@ func TestBadInput(t *testing.T) {
 		epoch string
 		want  string
 	}{
-		{name: "nothing", want: "want one directory or binary"},
-		{name: "two", args: []string{dir, dir}, want: "want one directory or binary"},
+		{name: "nothing", want: "want one directory, binary or document"},
+		{name: "two", args: []string{dir, dir}, want: "want one directory, binary or document"},
 		{name: "flag", args: []string{"-licence", dir}, want: "-licence"},
-		{name: "format", args: []string{"-format", "cyclonedx-json@1.7", dir}, want: "cyclonedx-json@1.7"},
+		{name: "format", args: []string{"-format", "cyclonedx-json@1.3", dir}, want: "cyclonedx-json@1.3"},
+		{name: "format of SPDX", args: []string{"-format", "spdx-json@3.0", dir}, want: "spdx-json@3.0"},
+		{name: "profile", args: []string{"-check", "ntia", dir}, want: "want one of bsi-2.1"},
+		{name: "two answers", args: []string{"-check", "ntia-2021", "-diff", text, dir}, want: "one of them"},
+		{name: "no document", args: []string{broken}, want: "malformed SBOM"},
+		{name: "package of a document", args: []string{"-package", ".", broken}, want: "is a document: -package is for directories"},
+		{name: "licences of a document", args: []string{"-licenses", broken}, want: "is a document: -licenses is for directories and binaries"},
 		{name: "licences of nothing", args: []string{"-licenses", t.TempDir()}, want: "no go.mod"},
 		{name: "target", args: []string{"-target", "linux", dir}, want: "GOOS/GOARCH"},
 		{name: "unknown target", args: []string{"-target", "linux/pdp11", dir}, want: "linux/pdp11"},
@@ -370,6 +377,66 @@ func TestFlags(t *testing.T) {
 	write(t, dir, "vendor/example.com/lib/lib.go", "package lib\n\nfunc init() {}\n")
 	if _, err := text("-vendor", "-tags", "extra", dir); !errors.Is(err, cli.ErrFindings) {
 		t.Errorf("a vendored file was changed: %v", err)
+	}
+}
+
+// A document is written in every format and read again; it is checked and compared.
+func TestDocuments(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	dir, tmp := newModule(t), t.TempDir()
+	file := func(name string) string { return filepath.Join(tmp, name) }
+	sbom := func(args ...string) (stdout string, err error) {
+		t.Helper()
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		saved := os.Stdout
+		os.Stdout = w
+		got := make(chan string)
+		go func() {
+			data, _ := io.ReadAll(r)
+			got <- string(data)
+		}()
+		err = run(t.Context(), args)
+		os.Stdout = saved
+		w.Close()
+		return <-got, err
+	}
+	if _, err := sbom("-tests", "-target", "linux/amd64", "-target", "windows/amd64", "-o", file("first.json"), dir); err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.ReadFile(file("first.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := "first.json"
+	for _, format := range []string{"spdx-json@2.3", "cyclonedx-json@1.4", "spdx-json@3.0.1", "cyclonedx-json@1.7", "cyclonedx-json@1.5", "cyclonedx-json@1.6"} {
+		// The clock has gone on, but the document is the one that it was.
+		t.Setenv("SOURCE_DATE_EPOCH", "1800000000")
+		if _, err := sbom("-format", format, "-o", file(format), file(from)); err != nil {
+			t.Fatalf("%s to %s: %v", from, format, err)
+		}
+		if got, err := sbom("-diff", file("first.json"), file(format)); err != nil || got != "" {
+			t.Errorf("%s: %v, and the difference is\n%s", format, err, got)
+		}
+		from = format
+	}
+	if last, err := os.ReadFile(file(from)); err != nil || string(last) != string(first) {
+		t.Errorf("after all formats: %v, got\n%s\nwant\n%s", err, last, first)
+	}
+
+	if got, err := sbom("-diff", file("first.json"), "-target", "linux/amd64", dir); !errors.Is(err, cli.ErrFindings) || !strings.Contains(got, "example.com/lib") {
+		t.Errorf("another target: %v, and the difference is\n%s", err, got)
+	}
+	for _, profile := range []string{"cra-2024", "bsi-2.1"} {
+		got, err := sbom("-check", profile, file("first.json"))
+		if want := profile == "bsi-2.1"; errors.Is(err, cli.ErrFindings) != want || !want && err != nil || !strings.Contains(got, profile) {
+			t.Errorf("%s: %v\n%s", profile, err, got)
+		}
+		if again, _ := sbom("-check", profile, dir); again == "" {
+			t.Errorf("%s: nothing is said of a directory", profile)
+		}
 	}
 }
 
