@@ -12,7 +12,8 @@
 //
 //	what is inside     module graph    →  [sbom.Document]         sbom/gomod
 //	                   proofs, licences added to it               sbom/sumdb, sbom/license
-//	                   sbom.Document   →  CycloneDX, SPDX         sbom/cyclonedx, sbom/spdx
+//	                   sbom.Document   ↔  CycloneDX, SPDX         sbom/cyclonedx, sbom/spdx
+//	                   held against minimum elements              sbom/minimum
 //	where it is from   finished build  →  [provenance.Build]      provenance/github, provenance/git
 //	                   Build           →  [provenance.Statement]  provenance, provenance/gobuild
 //	who says so        statement       →  [sign.Envelope]         sign

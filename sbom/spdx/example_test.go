@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 )
 
@@ -140,4 +141,27 @@ func ExampleParse() {
 	// app [SPDXRef-lib] {other 1.0}
 	// /summary "an app"
 	// /filesAnalyzed true
+}
+
+// A CycloneDX document has vulnerabilities, for which SPDX 2.3 has no place.
+func ExampleLosses() {
+	doc, stamp, err := cyclonedx.Parse([]byte(`{
+		"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+		"metadata": {
+			"timestamp": "2026-11-21T12:00:00Z",
+			"component": {"type": "application", "name": "app", "bom-ref": "app"}
+		},
+		"vulnerabilities": [{"id": "CVE-2026-1"}]
+	}`))
+	if err != nil {
+		panic(err)
+	}
+	losses, err := spdx.Losses(doc, stamp, spdx.V23)
+	if err != nil {
+		panic(err)
+	}
+	for _, l := range losses {
+		fmt.Printf("%s: %s\n", l.Path, l.Why)
+	}
+	// Output: /vulnerabilities: it is of cyclonedx-json@1.6
 }

@@ -54,6 +54,9 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 				}
 				why = "it does not agree with what is known otherwise"
 			}
+			if string(r.Value) == "null" {
+				continue // a document that did not have something; so has this one not
+			}
 			losses = append(losses, sbom.Loss{Path: at + r.Path, Why: why})
 		}
 	}
