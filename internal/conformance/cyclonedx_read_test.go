@@ -163,9 +163,9 @@ func wideDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 	}
 	component := func(c *sbom.Component, main bool) {
 		c.Type = sbom.Type(pick("application", "library", "framework", "container", "platform", "operating-system", "device", "device-driver",
-			"firmware", "file", "machine-learning-model", "data", "cryptographic-asset"))
-		if !main && one(5) {
-			c.Scope = sbom.Optional
+			"firmware", "file", "machine-learning-model", "data", "cryptographic-asset", "unclassified"))
+		if !main && one(3) {
+			c.Scope = sbom.Scope(pick("optional", "unscoped"))
 		}
 		c.Group, c.Description, c.Copyright = pick("", "com.example"), pick("", "what it <is>"), pick("", "© Ä\n1999")
 		if one(3) {

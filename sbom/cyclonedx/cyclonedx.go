@@ -11,7 +11,8 @@
 // by bom-ref, which is the component's Ref. Those that are part of the artifact
 // have the scope required, or optional if they may be. So have those that a system
 // must have for it the scope required, with the property hallmark:scope and, from
-// 1.7 on, isExternal; all others, as those that only made the artifact, have the
+// 1.7 on, isExternal; those of which nobody says what they are needed for have that
+// property and no scope; all others, as those that only made the artifact, have the
 // scope excluded and that property. Files that are embedded are components of type
 // file inside the component that they are from. Components that are a part of one
 // other ([sbom.Contains]) are inside that one.
@@ -35,7 +36,7 @@
 // the contact of an organization without a name. The producer is the manufacturer
 // of the component from 1.6 on. The first CPE is cpe. A type of component that the
 // version does not have is application, which is what CycloneDX says of those
-// that are nothing more specific; a type of reference is other. What a version has
+// that are nothing more specific, or library if nobody says what it is; a type of reference is other. What a version has
 // no place for is always a property too.
 //
 // # Hashes

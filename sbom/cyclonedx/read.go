@@ -629,7 +629,7 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 			}
 		case rest == "scope":
 			switch s := sbom.Scope(value); s {
-			case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
+			case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly, sbom.Unscoped:
 				c.Scope = s
 			}
 		case rest == "supplier":
@@ -788,7 +788,7 @@ func isElement(e sbom.Element) bool {
 func isType(t sbom.Type) bool {
 	switch t {
 	case sbom.Application, sbom.Library, sbom.Framework, sbom.Container, sbom.Platform, sbom.OperatingSystem, sbom.Device, sbom.DeviceDriver,
-		sbom.Firmware, sbom.FileType, sbom.MachineLearning, sbom.Data, sbom.CryptographicAsset:
+		sbom.Firmware, sbom.FileType, sbom.MachineLearning, sbom.Data, sbom.CryptographicAsset, sbom.Unclassified:
 		return true
 	}
 	return false

@@ -306,6 +306,9 @@ func (r *reader2) readPackage(raw []byte) error {
 	said, _ := readStatements(comment)
 	c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
 	c.Type = cmp.Or(said.Type, c.Type)
+	if !said.SupportUntil.IsZero() {
+		c.SupportUntil = said.SupportUntil
+	}
 	c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
 	c.CPEs = append(c.CPEs, said.CPEs...)
 	c.References = append(references, said.References...)
