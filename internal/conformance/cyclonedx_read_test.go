@@ -82,7 +82,7 @@ func TestCycloneDXRoundTrip(t *testing.T) {
 func orderDigests(d *sbom.Document) *sbom.Document {
 	hash := func(dg hallmark.Digest) int {
 		switch dg.Algorithm() {
-		case "sha1", "sha256", "sha384", "sha512":
+		case "md5", "sha1", "sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b":
 			return 0
 		}
 		return 1
