@@ -198,7 +198,7 @@ func wideDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 			}
 		}
 		for range r.IntN(3) {
-			c.Properties = append(c.Properties, sbom.Property{Name: pick("cdx:x", "a:b", "hallmark:x", "hallmark:property:x", "cdx:cisa:unknown-information", ":"), Value: pick("", "version", "v")})
+			c.Properties = append(c.Properties, sbom.Property{Name: pick("cdx:x", "a:b", "hallmark:x", "hallmark:property:x", "cdx:cisa:unknown-information", ":"), Value: pick("", "version", "Component Version", "v")})
 		}
 	}
 	component(&d.Main, true)

@@ -101,7 +101,9 @@
 //	hallmark:reference:N:digest   and a digest that is not among its hashes
 //	hallmark:support           how far the component is supported
 //	hallmark:support:until     until when, by RFC 3339
-//	cdx:cisa:unknown-information   an [sbom.Element] of the component that is not known
+//	cdx:cisa:unknown-information   an [sbom.Element] of the component that is not known, by the
+//	                           name of its data field in CISA's minimum elements of 2026
+//	                           ("Component Producer"), or else "supplier" or "copyright"
 //	cdx:cisa:withheld-information  one that is known and not told
 //	hallmark:license:declared  what is declared, if it is not in licenses
 //	hallmark:license:acknowledgement  "concluded" if that is what licenses are, up to 1.5

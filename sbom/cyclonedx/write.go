@@ -473,7 +473,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 		add("hallmark:support:until", c.SupportUntil.UTC().Format(time.RFC3339Nano))
 	}
 	for _, g := range c.Gaps {
-		add(gapProperty(g.Kind), string(g.Element))
+		add(gapProperty(g.Kind), elementName(g.Element))
 	}
 	properties = appendNamed(properties, "", c.Properties)
 	w.printProperties(properties)
@@ -896,6 +896,26 @@ func isNamespaced(name string) bool {
 
 // gapProperty is the name of the property that tells a Gap.
 func gapProperty(kind sbom.GapKind) string { return "cdx:cisa:" + string(kind) + "-information" }
+
+// elementName is the name of an Element in a property: the one that the data field
+// for it has in CISA's minimum elements of 2026, if there is one.
+func elementName(e sbom.Element) string {
+	switch e {
+	case sbom.ElementProducer:
+		return "Component Producer"
+	case sbom.ElementVersion:
+		return "Component Version"
+	case sbom.ElementIdentifier:
+		return "Component Identifiers"
+	case sbom.ElementHash:
+		return "Component Hash Value"
+	case sbom.ElementLicense:
+		return "Component License"
+	case sbom.ElementRequires:
+		return "Component Dependency Relationship"
+	}
+	return string(e)
+}
 
 // hashAlgorithm returns CycloneDX's name of the hash of a file that d is, or
 // "" if d is none or has no name there.
