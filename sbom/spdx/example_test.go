@@ -139,5 +139,9 @@ func ExampleParse() {
 	// Output:
 	// app [SPDXRef-lib] {other 1.0}
 	// /summary "an app"
+	// /supplier null
+	// /licenseConcluded null
+	// /licenseDeclared null
+	// /copyrightText null
 	// /filesAnalyzed true
 }

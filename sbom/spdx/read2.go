@@ -449,6 +449,7 @@ func (r *reader2) document() error {
 		r.licences(p)
 		b := package2(nil, c, id2(c.Ref) == main)
 		c.Remainder = leftover(r.format, "", p.raw, b)
+		c.Remainder = append(c.Remainder, r.unsaid(p.raw)...)
 		if !p.filesAnalyzed {
 			// It is true where it is not there, clause 7.8.
 			c.Remainder = append(c.Remainder, sbom.Remainder{Format: r.format, Path: "/filesAnalyzed", Value: json.RawMessage("true")})
@@ -463,6 +464,18 @@ func (r *reader2) document() error {
 		return err
 	}
 	return r.remainder()
+}
+
+// unsaid returns nulls for the members that a package need not have, and always has
+// where this package writes it: NOASSERTION is not the same as nothing.
+func (r *reader2) unsaid(pack []byte) (rest []sbom.Remainder) {
+	have := members(pack)
+	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText"} {
+		if !slices.ContainsFunc(have, func(m member) bool { return m.name == name }) {
+			rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("null")})
+		}
+	}
+	return rest
 }
 
 // header reads what the document says of itself.

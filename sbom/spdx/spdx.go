@@ -172,9 +172,10 @@
 // supplier out of a Document that was read, takes out of the Remainder what names it.
 //
 // So a document that was read is written again with all its values, and with these
-// differences: 2.2 is written as 2.3; packages are sorted; what 2.3 implies where it
-// is missing is written out (NOASSERTION as supplier, licence and copyright, true as
-// filesAnalyzed); the tool of the Stamp is a creator.
+// differences: 2.2 is written as 2.3; packages are sorted; filesAnalyzed is true where
+// it is missing; the tool of the Stamp is a creator. The value null of a Remainder says
+// that a document did not have what would be written: a supplier, a licence or a
+// copyright, where NOASSERTION says that somebody has asked.
 //
 // The specifications are at https://spdx.github.io/spdx-spec/v2.3/ and
 // https://spdx.github.io/spdx-spec/v3.0.1/.
