@@ -29,7 +29,8 @@ func outputs(t *testing.T) (all []output) {
 	t.Helper()
 	for _, v := range cycloneDXVersions() {
 		all = append(all, output{
-			sbom.Format{Name: sbom.CycloneDX, Version: string(v)}, cycloneDXSchema(t, string(v)), 1 << 20,
+			sbom.Format{Name: sbom.CycloneDX, Version: string(v)},
+			cycloneDXSchema(t, string(v)), 1 << 20,
 			func(d *sbom.Document, s sbom.Stamp) ([]byte, error) { return cyclonedx.MarshalVersion(d, s, v) },
 			func(d *sbom.Document, s sbom.Stamp) ([]sbom.Loss, error) { return cyclonedx.Losses(d, s, v) },
 			cyclonedx.Parse,
@@ -37,7 +38,8 @@ func outputs(t *testing.T) (all []output) {
 	}
 	for _, v := range []spdx.Version{spdx.V23, spdx.V301} {
 		next := output{
-			sbom.Format{Name: sbom.SPDX, Version: string(v)}, nil, 1 << 20,
+			sbom.Format{Name: sbom.SPDX, Version: string(v)},
+			nil, 1 << 20,
 			func(d *sbom.Document, s sbom.Stamp) ([]byte, error) { return spdx.MarshalVersion(d, s, v) },
 			func(d *sbom.Document, s sbom.Stamp) ([]sbom.Loss, error) { return spdx.Losses(d, s, v) },
 			spdx.Parse,

@@ -145,3 +145,27 @@ func ExampleParse() {
 	// /copyrightText null
 	// /filesAnalyzed true
 }
+
+func ExampleLosses() {
+	d := &sbom.Document{
+		Main: sbom.Component{
+			Ref:   "app",
+			Type:  sbom.Application,
+			Name:  "app",
+			Scope: sbom.Runtime,
+			Remainder: []sbom.Remainder{
+				{Format: "cyclonedx-json@1.6", Path: "/author", Value: []byte(`"Jane Doe"`)},
+			},
+		},
+	}
+	stamp := sbom.Stamp{Created: time.Date(2026, 11, 21, 10, 48, 28, 0, time.UTC)}
+	losses, err := spdx.Losses(d, stamp, spdx.V23)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range losses {
+		fmt.Printf("%s: %s\n", l.Path, l.Why)
+	}
+	// Output:
+	// /metadata/component/author: it is of cyclonedx-json@1.6
+}
