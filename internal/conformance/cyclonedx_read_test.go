@@ -82,7 +82,7 @@ func TestCycloneDXRoundTrip(t *testing.T) {
 func orderDigests(d *sbom.Document) *sbom.Document {
 	hash := func(dg hallmark.Digest) int {
 		switch dg.Algorithm() {
-		case "sha1", "sha256", "sha384", "sha512":
+		case "md5", "sha1", "sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b":
 			return 0
 		}
 		return 1
@@ -163,9 +163,9 @@ func wideDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 	}
 	component := func(c *sbom.Component, main bool) {
 		c.Type = sbom.Type(pick("application", "library", "framework", "container", "platform", "operating-system", "device", "device-driver",
-			"firmware", "file", "machine-learning-model", "data", "cryptographic-asset"))
-		if !main && one(5) {
-			c.Scope = sbom.Optional
+			"firmware", "file", "machine-learning-model", "data", "cryptographic-asset", "unclassified"))
+		if !main && one(3) {
+			c.Scope = sbom.Scope(pick("optional", "unscoped"))
 		}
 		c.Group, c.Description, c.Copyright = pick("", "com.example"), pick("", "what it <is>"), pick("", "© Ä\n1999")
 		if one(3) {
@@ -198,7 +198,7 @@ func wideDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 			}
 		}
 		for range r.IntN(3) {
-			c.Properties = append(c.Properties, sbom.Property{Name: pick("cdx:x", "a:b", "hallmark:x", "hallmark:property:x", "cdx:cisa:unknown-information", ":"), Value: pick("", "version", "v")})
+			c.Properties = append(c.Properties, sbom.Property{Name: pick("cdx:x", "a:b", "hallmark:x", "hallmark:property:x", "cdx:cisa:unknown-information", ":"), Value: pick("", "version", "Component Version", "v")})
 		}
 	}
 	component(&d.Main, true)

@@ -56,7 +56,7 @@ func richDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		c.Supplier, c.Producer = maybe(), maybe()
 		c.Support = pick("", "actively-maintained", "endOfSupport", word())
 		if one(3) {
-			c.SupportUntil = time.Unix(r.Int64N(1<<33), 0).UTC()
+			c.SupportUntil = time.Unix(r.Int64N(1<<33), r.Int64N(2)*r.Int64N(1e9)).UTC()
 		}
 		for range r.IntN(3) {
 			c.CPEs = append(c.CPEs, pick("cpe:2.3:a:b:c:1:*:*:*:*:*:*:*", "cpe:/a:b:c", "cpe:2.3:a b", "other")+fmt.Sprint(len(c.CPEs)))
@@ -80,6 +80,16 @@ func richDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 			}
 		}
 	}
+	all := d.All()
+	for range r.IntN(1 + len(all)) {
+		e := sbom.Edge{From: all[r.IntN(len(all))].Ref, To: all[r.IntN(len(all))].Ref, Kind: sbom.Contains}
+		if len(d.Targets) > 0 && one(4) {
+			e.Target = d.Targets[r.IntN(len(d.Targets))].Name
+		}
+		if e.From != e.To {
+			d.Edges = append(d.Edges, e)
+		}
+	}
 	if err := d.Sort(); err != nil {
 		panic(err)
 	}
@@ -94,8 +104,11 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 		}
 		for seed := range uint64(documents) {
 			d, s := richDocument(seed)
-			if seed%2 == 0 {
+			switch seed % 3 {
+			case 1:
 				d, s = randomDocument(seed)
+			case 2:
+				d, s = wideDocument(seed)
 			}
 			data, err := spdx.MarshalVersion(d, s, version)
 			if err != nil {

@@ -11,7 +11,8 @@
 // by bom-ref, which is the component's Ref. Those that are part of the artifact
 // have the scope required, or optional if they may be. So have those that a system
 // must have for it the scope required, with the property hallmark:scope and, from
-// 1.7 on, isExternal; all others, as those that only made the artifact, have the
+// 1.7 on, isExternal; those of which nobody says what they are needed for have that
+// property and no scope; all others, as those that only made the artifact, have the
 // scope excluded and that property. Files that are embedded are components of type
 // file inside the component that they are from. Components that are a part of one
 // other ([sbom.Contains]) are inside that one.
@@ -35,7 +36,7 @@
 // the contact of an organization without a name. The producer is the manufacturer
 // of the component from 1.6 on. The first CPE is cpe. A type of component that the
 // version does not have is application, which is what CycloneDX says of those
-// that are nothing more specific; a type of reference is other. What a version has
+// that are nothing more specific, or library if nobody says what it is; a type of reference is other. What a version has
 // no place for is always a property too.
 //
 // # Hashes
@@ -100,7 +101,9 @@
 //	hallmark:reference:N:digest   and a digest that is not among its hashes
 //	hallmark:support           how far the component is supported
 //	hallmark:support:until     until when, by RFC 3339
-//	cdx:cisa:unknown-information   an [sbom.Element] of the component that is not known
+//	cdx:cisa:unknown-information   an [sbom.Element] of the component that is not known, by the
+//	                           name of its data field in CISA's minimum elements of 2026
+//	                           ("Component Producer"), or else "supplier" or "copyright"
 //	cdx:cisa:withheld-information  one that is known and not told
 //	hallmark:license:declared  what is declared, if it is not in licenses
 //	hallmark:license:acknowledgement  "concluded" if that is what licenses are, up to 1.5

@@ -69,7 +69,7 @@ func TestFields(t *testing.T) {
 			func(d *sbom.Document, c *sbom.Component) {
 				c.Gaps = []sbom.Gap{{Element: sbom.ElementHash, Kind: sbom.NotKnown}, {Element: sbom.ElementLicense, Kind: sbom.Withheld}}
 			},
-			`{"name":"cdx:cisa:unknown-information","value":"hash"}`, `{"name":"cdx:cisa:withheld-information","value":"license"}`,
+			`{"name":"cdx:cisa:unknown-information","value":"Component Hash Value"}`, `{"name":"cdx:cisa:withheld-information","value":"Component License"}`,
 		},
 		{
 			func(d *sbom.Document, c *sbom.Component) {

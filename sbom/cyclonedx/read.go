@@ -606,7 +606,7 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 			if name == gapProperty(sbom.Withheld) {
 				kind = sbom.Withheld
 			}
-			if g := (sbom.Gap{Element: sbom.Element(value), Kind: kind}); isElement(g.Element) && !slices.ContainsFunc(c.Gaps, func(o sbom.Gap) bool { return o.Element == g.Element }) {
+			if g := (sbom.Gap{Element: elementOf(value), Kind: kind}); g.Element != "" && !slices.ContainsFunc(c.Gaps, func(o sbom.Gap) bool { return o.Element == g.Element }) {
 				c.Gaps = append(c.Gaps, g)
 			}
 		case !ours:
@@ -629,7 +629,7 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 			}
 		case rest == "scope":
 			switch s := sbom.Scope(value); s {
-			case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
+			case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly, sbom.Unscoped:
 				c.Scope = s
 			}
 		case rest == "supplier":
@@ -777,18 +777,23 @@ func isEmbedded(n *node, f sbom.File) bool {
 	return n.equal(&own)
 }
 
-func isElement(e sbom.Element) bool {
-	switch e {
-	case sbom.ElementSupplier, sbom.ElementProducer, sbom.ElementVersion, sbom.ElementIdentifier, sbom.ElementHash, sbom.ElementLicense, sbom.ElementCopyright, sbom.ElementRequires:
-		return true
+// elementOf is the inverse of elementName, or "" if the name is none.
+func elementOf(name string) sbom.Element {
+	for _, e := range []sbom.Element{
+		sbom.ElementSupplier, sbom.ElementProducer, sbom.ElementVersion, sbom.ElementIdentifier,
+		sbom.ElementHash, sbom.ElementLicense, sbom.ElementCopyright, sbom.ElementRequires,
+	} {
+		if elementName(e) == name {
+			return e
+		}
 	}
-	return false
+	return ""
 }
 
 func isType(t sbom.Type) bool {
 	switch t {
 	case sbom.Application, sbom.Library, sbom.Framework, sbom.Container, sbom.Platform, sbom.OperatingSystem, sbom.Device, sbom.DeviceDriver,
-		sbom.Firmware, sbom.FileType, sbom.MachineLearning, sbom.Data, sbom.CryptographicAsset:
+		sbom.Firmware, sbom.FileType, sbom.MachineLearning, sbom.Data, sbom.CryptographicAsset, sbom.Unclassified:
 		return true
 	}
 	return false

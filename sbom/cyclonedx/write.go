@@ -132,8 +132,13 @@ func (w *writer) from(ref string) []sbom.Edge {
 // linked reports whether an edge from c is one of those in dependencies, as
 // [sbom.Document.Requires] says.
 func linked(c *sbom.Component, e sbom.Edge) bool {
-	runtime := c.Scope == sbom.Runtime || c.Scope == sbom.Optional
+	runtime := mayBePart(c)
 	return e.Kind == sbom.Linked || e.Kind != sbom.Declared && e.Kind != sbom.Contains && !runtime
+}
+
+// mayBePart reports whether c may be a part of the artifact.
+func mayBePart(c *sbom.Component) bool {
+	return c.Scope == sbom.Runtime || c.Scope == sbom.Optional || c.Scope == sbom.Unscoped
 }
 
 // document writes all. The serial number is the one that was read, or else serial.
@@ -370,12 +375,13 @@ func (w *writer) own(c *sbom.Component, within bool) {
 
 	p.open('{')
 	p.member("bom-ref", c.Ref)
-	if kind := string(c.Type); slices.Contains(w.types, kind) {
-		p.member("type", kind) // a sbom.Type is a CycloneDX name
-	} else {
-		p.member("type", string(sbom.Application))
-		add("hallmark:type", kind)
-		w.moved(w.place(c) + "/type")
+	kind := w.kind(c.Type)
+	p.member("type", kind)
+	if kind != string(c.Type) {
+		add("hallmark:type", string(c.Type))
+		if c.Type != sbom.Unclassified { // which no version has
+			w.moved(w.place(c) + "/type")
+		}
 	}
 	if c.Supplier != nil {
 		w.party("supplier", *c.Supplier)
@@ -414,7 +420,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 		add("hallmark:go:verification", string(c.Verification))
 	}
 	switch {
-	case main:
+	case main, c.Scope == sbom.Unscoped:
 	case c.Scope == sbom.Runtime, c.Scope == sbom.System:
 		p.member("scope", "required")
 	case c.Scope == sbom.Optional:
@@ -447,10 +453,6 @@ func (w *writer) own(c *sbom.Component, within bool) {
 	p.member("purl", c.PURL)
 	if c.Replaces != "" {
 		name, version, _ := splitPURL(c.Replaces) // refuse has seen the error
-		kind := string(c.Type)
-		if !slices.Contains(w.types, kind) {
-			kind = string(sbom.Application)
-		}
 		p.object("pedigree")
 		p.list("ancestors")
 		p.element()
@@ -471,7 +473,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 		add("hallmark:support:until", c.SupportUntil.UTC().Format(time.RFC3339Nano))
 	}
 	for _, g := range c.Gaps {
-		add(gapProperty(g.Kind), string(g.Element))
+		add(gapProperty(g.Kind), elementName(g.Element))
 	}
 	properties = appendNamed(properties, "", c.Properties)
 	w.printProperties(properties)
@@ -505,6 +507,18 @@ func (w *writer) own(c *sbom.Component, within bool) {
 		}
 	}
 	p.close('}')
+}
+
+// kind returns the name of a type. Where nothing is known, the specification
+// recommends library.
+func (w *writer) kind(t sbom.Type) string {
+	switch {
+	case slices.Contains(w.types, string(t)):
+		return string(t) // a sbom.Type is a CycloneDX name
+	case t == sbom.Unclassified:
+		return string(sbom.Library)
+	}
+	return string(sbom.Application)
 }
 
 // moved notes that something is a property that has a place of its own in another
@@ -763,7 +777,7 @@ func (w *writer) compositions() error {
 		inventory = "unknown"
 	}
 	for _, c := range w.components {
-		if c.Scope == sbom.Runtime && c.Requirements != sbom.Complete {
+		if mayBePart(c) && c.Requirements != sbom.Complete {
 			// What this one requires may be in the artifact and not here.
 			inventory = "unknown"
 		}
@@ -882,6 +896,26 @@ func isNamespaced(name string) bool {
 
 // gapProperty is the name of the property that tells a Gap.
 func gapProperty(kind sbom.GapKind) string { return "cdx:cisa:" + string(kind) + "-information" }
+
+// elementName is the name of an Element in a property: the one that the data field
+// for it has in CISA's minimum elements of 2026, if there is one.
+func elementName(e sbom.Element) string {
+	switch e {
+	case sbom.ElementProducer:
+		return "Component Producer"
+	case sbom.ElementVersion:
+		return "Component Version"
+	case sbom.ElementIdentifier:
+		return "Component Identifiers"
+	case sbom.ElementHash:
+		return "Component Hash Value"
+	case sbom.ElementLicense:
+		return "Component License"
+	case sbom.ElementRequires:
+		return "Component Dependency Relationship"
+	}
+	return string(e)
+}
 
 // hashAlgorithm returns CycloneDX's name of the hash of a file that d is, or
 // "" if d is none or has no name there.

@@ -160,6 +160,13 @@ func left(path, value string) change {
 	}
 }
 
+// unsaid says of a component that was read that it did not have a member.
+func unsaid(path string) change {
+	return func(s *minimum.Subject, c *sbom.Component) {
+		c.Remainder = append(c.Remainder, sbom.Remainder{Format: s.Format.String(), Path: path, Value: json.RawMessage("null")})
+	}
+}
+
 // also makes several changes.
 func also(changes ...change) change {
 	return func(s *minimum.Subject, c *sbom.Component) {
@@ -387,19 +394,23 @@ func cases() []struct {
 		{"telco-1.1", "PackageName", named(""), missing, false},
 		{"telco-1.1", "PackageVersion", without(sbom.ElementVersion, ""), missing, false},
 		{"telco-1.1", "PackageVersion", without(sbom.ElementVersion, sbom.NotKnown), unknown, false},
-		{"telco-1.1", "PackageSupplier", without(sbom.ElementSupplier, ""), missing, false},
+		{"telco-1.1", "PackageSupplier", also(without(sbom.ElementSupplier, ""), unsaid("/supplier")), missing, false},
+		{"telco-1.1", "PackageSupplier", without(sbom.ElementSupplier, ""), unknown, false}, // NOASSERTION
 		{"telco-1.1", "PackageSupplier", without(sbom.ElementSupplier, sbom.NotKnown), unknown, false},
 		{"telco-1.1", "PackageDownloadLocation", withoutReferences, unknown, true}, // SPDX 2 must say NOASSERTION
 		{"telco-1.1", "PackageDownloadLocation", func(s *minimum.Subject, c *sbom.Component) {
 			s.Format, c.References = sbom.Format{Name: "cyclonedx-json", Version: "1.6"}, nil
 		}, missing, false},
-		{"telco-1.1", "PackageLicenseConcluded", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, missing, false},
+		{"telco-1.1", "PackageLicenseConcluded", also(func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, unsaid("/licenseConcluded")), missing, false},
+		{"telco-1.1", "PackageLicenseConcluded", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, unknown, true}, // NOASSERTION
 		{"telco-1.1", "PackageLicenseConcluded", without(sbom.ElementLicense, sbom.NotKnown), unknown, true},
 		{"telco-1.1", "PackageLicenseConcluded", without(sbom.ElementLicense, sbom.Withheld), withheld, false},
 		{"telco-1.1", "PackageLicenseConcluded", func(s *minimum.Subject, c *sbom.Component) { c.Licenses, s.New = nil, true }, unknown, true},
-		{"telco-1.1", "PackageLicenseDeclared", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Declared = "" }, missing, false},
+		{"telco-1.1", "PackageLicenseDeclared", also(func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Declared = "" }, unsaid("/licenseDeclared")), missing, false},
+		{"telco-1.1", "PackageLicenseDeclared", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Declared = "" }, unknown, true}, // NOASSERTION
 		{"telco-1.1", "PackageLicenseDeclared", without(sbom.ElementLicense, sbom.NotKnown), unknown, true},
-		{"telco-1.1", "PackageCopyrightText", without(sbom.ElementCopyright, ""), missing, false},
+		{"telco-1.1", "PackageCopyrightText", also(without(sbom.ElementCopyright, ""), unsaid("/copyrightText")), missing, false},
+		{"telco-1.1", "PackageCopyrightText", without(sbom.ElementCopyright, ""), unknown, true}, // NOASSERTION
 		{"telco-1.1", "PackageCopyrightText", without(sbom.ElementCopyright, sbom.NotKnown), unknown, true},
 		{"telco-1.1", "PackageCopyrightText", func(s *minimum.Subject, c *sbom.Component) { c.Copyright, s.New = "", true }, unknown, true},
 		{"telco-1.1", "PackageCopyrightText", func(_ *minimum.Subject, c *sbom.Component) { c.Copyright = "NOASSERTION" }, unknown, true},

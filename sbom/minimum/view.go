@@ -154,6 +154,17 @@ func gap(c *sbom.Component, e sbom.Element, why string) (Status, string) {
 	return Missing, why
 }
 
+// asserted is gap, but Unknown where a package of SPDX 2 has NOASSERTION in a member:
+// that is what stands there if c has no such fact and its Remainder has nothing of
+// the member, not even that it was not there.
+func (v *view) asserted(c *sbom.Component, member string, e sbom.Element, why string) (Status, string) {
+	status, detail := gap(c, e, why)
+	if status == Missing && v.family == spdx2 && v.remainder(c.Remainder, member) == nil {
+		return Unknown, "written as NOASSERTION"
+	}
+	return status, detail
+}
+
 // value returns Present if there is a text, and it does not say that none is
 // known.
 func value(text string) (Status, string) {
@@ -382,14 +393,14 @@ func contact(p *sbom.Party) string {
 	return ""
 }
 
-func supplier(_ *view, c *sbom.Component) (Status, string) {
+func supplier(v *view, c *sbom.Component) (Status, string) {
 	switch {
 	case c.Supplier != nil:
 		return party(c.Supplier)
 	case c.Producer != nil:
-		return gap(c, sbom.ElementSupplier, "only its producer is named")
+		return v.asserted(c, "/supplier", sbom.ElementSupplier, "only its producer is named")
 	}
-	return gap(c, sbom.ElementSupplier, "nobody is named")
+	return v.asserted(c, "/supplier", sbom.ElementSupplier, "nobody is named")
 }
 
 func producer(_ *view, c *sbom.Component) (Status, string) {
@@ -506,14 +517,14 @@ func declared(v *view, c *sbom.Component) (Status, string) {
 			return Unknown, l.Unknown
 		}
 	}
-	return noLicense(v, c, "no licence is declared")
+	return v.asserted(c, "/licenseDeclared", sbom.ElementLicense, "no licence is declared")
 }
 
 func concluded(v *view, c *sbom.Component) (Status, string) {
 	if c.Licenses != nil && c.Licenses.Concluded != "" {
 		return Present, c.Licenses.Concluded
 	}
-	return noLicense(v, c, "no licence is concluded")
+	return v.asserted(c, "/licenseConcluded", sbom.ElementLicense, "no licence is concluded")
 }
 
 func license(v *view, c *sbom.Component) (Status, string) {
@@ -523,23 +534,11 @@ func license(v *view, c *sbom.Component) (Status, string) {
 	return declared(v, c)
 }
 
-func noLicense(v *view, c *sbom.Component, why string) (Status, string) {
-	status, detail := gap(c, sbom.ElementLicense, why)
-	if status == Missing && v.New && v.family == spdx2 {
-		return Unknown, "written as NOASSERTION"
-	}
-	return status, detail
-}
-
 func copyright(v *view, c *sbom.Component) (Status, string) {
 	if status, text := value(c.Copyright); status != Missing {
 		return status, text
 	}
-	status, detail := gap(c, sbom.ElementCopyright, "no copyright notice")
-	if status == Missing && v.New && v.family == spdx2 {
-		return Unknown, "written as NOASSERTION"
-	}
-	return status, detail
+	return v.asserted(c, "/copyrightText", sbom.ElementCopyright, "no copyright notice")
 }
 
 // relationship returns whether the document says what the component has to do

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/sbom"
-	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 )
 
@@ -140,28 +139,33 @@ func ExampleParse() {
 	// Output:
 	// app [SPDXRef-lib] {other 1.0}
 	// /summary "an app"
+	// /supplier null
+	// /licenseConcluded null
+	// /licenseDeclared null
+	// /copyrightText null
 	// /filesAnalyzed true
 }
 
-// A CycloneDX document has vulnerabilities, for which SPDX 2.3 has no place.
 func ExampleLosses() {
-	doc, stamp, err := cyclonedx.Parse([]byte(`{
-		"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
-		"metadata": {
-			"timestamp": "2026-11-21T12:00:00Z",
-			"component": {"type": "application", "name": "app", "bom-ref": "app"}
+	d := &sbom.Document{
+		Main: sbom.Component{
+			Ref:   "app",
+			Type:  sbom.Application,
+			Name:  "app",
+			Scope: sbom.Runtime,
+			Remainder: []sbom.Remainder{
+				{Format: "cyclonedx-json@1.6", Path: "/author", Value: []byte(`"Jane Doe"`)},
+			},
 		},
-		"vulnerabilities": [{"id": "CVE-2026-1"}]
-	}`))
-	if err != nil {
-		panic(err)
 	}
-	losses, err := spdx.Losses(doc, stamp, spdx.V23)
+	stamp := sbom.Stamp{Created: time.Date(2026, 11, 21, 10, 48, 28, 0, time.UTC)}
+	losses, err := spdx.Losses(d, stamp, spdx.V23)
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	for _, l := range losses {
 		fmt.Printf("%s: %s\n", l.Path, l.Why)
 	}
-	// Output: /vulnerabilities: it is of cyclonedx-json@1.6
+	// Output:
+	// /metadata/component/author: it is of cyclonedx-json@1.6
 }

@@ -306,6 +306,9 @@ func (r *reader2) readPackage(raw []byte) error {
 	said, _ := readStatements(comment)
 	c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
 	c.Type = cmp.Or(said.Type, c.Type)
+	if !said.SupportUntil.IsZero() {
+		c.SupportUntil = said.SupportUntil
+	}
 	c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
 	c.CPEs = append(c.CPEs, said.CPEs...)
 	c.References = append(references, said.References...)
@@ -446,6 +449,7 @@ func (r *reader2) document() error {
 		r.licences(p)
 		b := package2(nil, c, id2(c.Ref) == main)
 		c.Remainder = leftover(r.format, "", p.raw, b)
+		c.Remainder = append(c.Remainder, r.unsaid(p.raw)...)
 		if !p.filesAnalyzed {
 			// It is true where it is not there, clause 7.8.
 			c.Remainder = append(c.Remainder, sbom.Remainder{Format: r.format, Path: "/filesAnalyzed", Value: json.RawMessage("true")})
@@ -460,6 +464,18 @@ func (r *reader2) document() error {
 		return err
 	}
 	return r.remainder()
+}
+
+// unsaid returns nulls for the members that a package need not have, and always has
+// where this package writes it: NOASSERTION is not the same as nothing.
+func (r *reader2) unsaid(pack []byte) (rest []sbom.Remainder) {
+	have := members(pack)
+	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText"} {
+		if !slices.ContainsFunc(have, func(m member) bool { return m.name == name }) {
+			rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("null")})
+		}
+	}
+	return rest
 }
 
 // header reads what the document says of itself.

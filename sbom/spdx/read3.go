@@ -681,7 +681,7 @@ func (r *reader3) component(e *element3, base string) (*sbom.Component, error) {
 	if len(e.support) == 1 && c.Support == "" && supportLevel3(e.support[0]) == e.support[0] {
 		c.Support = e.support[0]
 	}
-	if t, err := time.Parse(time.RFC3339, e.validUntil); err == nil {
+	if t, err := time.Parse(time.RFC3339, e.validUntil); err == nil && c.SupportUntil.IsZero() {
 		c.SupportUntil = t.UTC()
 	}
 	slices.Sort(c.CPEs)
@@ -818,7 +818,11 @@ func (e *element3) facts(main string) (facts []fact) {
 			facts = append(facts, fact{kind: incomplete, from: e.from})
 		}
 	case "contains":
-		scopes(sbom.Runtime)
+		if e.from == main && comment != partOf {
+			scopes(sbom.Runtime)
+		} else {
+			edges(sbom.Contains)
+		}
 	case "hasOptionalComponent":
 		scopes(sbom.Optional)
 	case "hasDynamicLink":

@@ -193,6 +193,13 @@ func put(list []member, path []string, value []byte) []member {
 	}
 	old := list[i].value
 	if len(path) == 1 {
+		if string(value) == "null" && old != nil {
+			// It was not there. If more than nothing is known now, it stays.
+			if string(old) == `"NOASSERTION"` {
+				list = slices.Delete(list, i, i+1)
+			}
+			return list
+		}
 		var text, lines string
 		if isComment(name) && old != nil && json.Unmarshal(value, &text) == nil && json.Unmarshal(old, &lines) == nil && text != "" {
 			value = appendString(nil, text+"\n"+lines)

@@ -27,13 +27,14 @@
 //	a DEPENDS_ON b               a requires b, by [sbom.Document.Requires]
 //	b TEST_DEPENDENCY_OF a       edges that it leaves out, of the kind "test",
 //	b DEV_DEPENDENCY_OF a        of the kind "tool"
+//	a CONTAINS b                 "contains": with a comment if a is main
 //	a OTHER b                    and "requirement", as the comment says
 //	a DEPENDS_ON NONE            a requires nothing
 //	a DEPENDS_ON NOASSERTION     what a requires is not known, or not all of it
 //
 // A comment on one of these has a line for each edge that it stands for, unless
 // that is one for all targets and of the kind that the type means: the kind
-// ("linked", "test", "tool", "requirement") and " for " with the target. A package
+// ("linked", "test", "tool", "requirement", "contains") and " for " with the target. A package
 // with neither NONE nor NOASSERTION has all its requirements in the document, if
 // the document's comment has the line "requirements complete unless NOASSERTION".
 //
@@ -55,6 +56,7 @@
 //	supplier JSON, producer JSON, cpe NAME, reference JSON   what does not fit into
 //	                   the field for it: the Party, the name, the Reference
 //	support TEXT       how far it is supported
+//	supported until TIME   until when, if that is not to the second
 //	gap ELEMENT KIND   what is not told: "unknown" or "withheld"
 //	target NAME        a target that needs the component, which without such lines
 //	                   all do; in the document's comment, a target
@@ -114,6 +116,8 @@
 //	                           completeness: complete, incomplete where a Gap says so,
 //	                           else noAssertion. To NoneElement, nothing is required,
 //	                           and to NoAssertionElement, nothing is known
+//	contains                   edges of the kind "contains"; as the comment says, if
+//	                           they are from main
 //	other                      edges of the kind "requirement", as the comment says
 //	contains, hasOptionalComponent, hasDynamicLink, usesTool
 //	                           what main has the others for: Runtime, Optional, System,
@@ -168,9 +172,10 @@
 // supplier out of a Document that was read, takes out of the Remainder what names it.
 //
 // So a document that was read is written again with all its values, and with these
-// differences: 2.2 is written as 2.3; packages are sorted; what 2.3 implies where it
-// is missing is written out (NOASSERTION as supplier, licence and copyright, true as
-// filesAnalyzed); the tool of the Stamp is a creator.
+// differences: 2.2 is written as 2.3; packages are sorted; filesAnalyzed is true where
+// it is missing; the tool of the Stamp is a creator. The value null of a Remainder says
+// that a document did not have what would be written: a supplier, a licence or a
+// copyright, where NOASSERTION says that somebody has asked.
 //
 // The specifications are at https://spdx.github.io/spdx-spec/v2.3/ and
 // https://spdx.github.io/spdx-spec/v3.0.1/.

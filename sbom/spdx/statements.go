@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hallmark-dev/hallmark"
@@ -62,6 +63,9 @@ func statements(c *sbom.Component) (lines []string) {
 	}
 	if c.Support != "" {
 		say("support", quote(c.Support, ""))
+	}
+	if c.SupportUntil.Nanosecond() != 0 { // fields are to the second
+		say("supported", "until "+c.SupportUntil.UTC().Format(time.RFC3339Nano))
 	}
 	for _, g := range sortedGaps(c.Gaps) {
 		say("gap", string(g.Element)+" "+string(g.Kind))
@@ -127,6 +131,11 @@ func state(c *sbom.Component, line string) bool {
 		return value(&c.References[len(c.References)-1], rest)
 	case "support":
 		return unquote(&c.Support, rest)
+	case "supported":
+		until, isUntil := strings.CutPrefix(rest, "until ")
+		t, err := time.Parse(time.RFC3339Nano, until)
+		c.SupportUntil = t.UTC()
+		return isUntil && err == nil && t.Nanosecond() != 0
 	case "gap":
 		element, kind, _ := strings.Cut(rest, " ")
 		c.Gaps = append(c.Gaps, sbom.Gap{Element: sbom.Element(element), Kind: sbom.GapKind(kind)})

@@ -519,6 +519,7 @@ func (r relation) appendJSON(b []byte) []byte {
 const (
 	onlyTests   = "scope: only tests need it"
 	onlyGraph   = "graph: a manifest asks for it, and nothing needs it"
+	partOf      = "part: the second is a part of the first"
 	requirement = "requirement: the manifest of the first asks for the second"
 )
 
@@ -632,6 +633,12 @@ func (o *writer2) relationships(yield func(relation)) {
 			emit(relation{to, from, common.TypeRelationshipTestDependencyOf, edgeComment(group, usual)}, facts...)
 		case sbom.ForTools:
 			emit(relation{to, from, common.TypeRelationshipDevDependencyOf, edgeComment(group, e.Kind)}, facts...)
+		case sbom.Contains:
+			usual := e.Kind
+			if e.From == d.Main.Ref {
+				usual = sbom.Linked // without a comment it would say the scope
+			}
+			emit(relation{from, to, common.TypeRelationshipContains, edgeComment(group, usual)}, facts...)
 		case sbom.Declared:
 			comment := requirement
 			if targets := edgeComment(group, e.Kind); targets != "" {
@@ -673,7 +680,7 @@ func readEdgeComment(comment string, usual sbom.EdgeKind) (edges []sbom.Edge) {
 		switch e.Kind {
 		case "linked":
 			e.Kind = sbom.Linked
-		case sbom.ForTests, sbom.ForTools, sbom.Declared:
+		case sbom.ForTests, sbom.ForTools, sbom.Declared, sbom.Contains:
 		default:
 			return nil
 		}
@@ -718,6 +725,21 @@ func (r relation) facts(main string) []fact {
 		}
 		return []fact{{kind: scoped, to: part, scope: s}}
 	}
+	// What main contains is in the artifact, unless the comment says that it is
+	// about a part of a component.
+	parts := func(whole, part string) []fact {
+		all := readEdgeComment(r.Comment, sbom.Linked)
+		isEdges := all != nil && !slices.ContainsFunc(all, func(e sbom.Edge) bool { return e.Kind != sbom.Contains })
+		switch {
+		case isEdges:
+			return edges(whole, part, sbom.Contains, r.Comment)
+		case whole == main:
+			return scope(whole, part, sbom.Runtime)
+		case whole == documentID:
+			return nil
+		}
+		return edges(whole, part, sbom.Contains, "")
+	}
 	switch r.Type {
 	case "DESCRIBES":
 		if r.From == documentID {
@@ -752,9 +774,9 @@ func (r relation) facts(main string) []fact {
 		}
 		return edges(r.To, r.From, sbom.ForTests, r.Comment)
 	case "CONTAINS":
-		return scope(r.From, r.To, sbom.Runtime)
+		return parts(r.From, r.To)
 	case "CONTAINED_BY":
-		return scope(r.To, r.From, sbom.Runtime)
+		return parts(r.To, r.From)
 	case "DYNAMIC_LINK":
 		return scope(r.From, r.To, sbom.System)
 	case "OPTIONAL_COMPONENT_OF":

@@ -721,6 +721,13 @@ func (o *writer3) dependencies() {
 				o.relate(id, "dependsOn", "test", completeness, comment, groups[k]...)
 			case sbom.ForTools:
 				o.relate(id, "dependsOn", "development", completeness, comment, groups[k]...)
+			case sbom.Contains:
+				lines := []string{partOf, comment}
+				if c.Ref != o.d.Main.Ref { // there it would say the scope
+					lines = lines[1:]
+				}
+				o.relate(id, "contains", "", "", strings.TrimSuffix(strings.Join(lines, "\n"), "\n"), groups[k]...)
+				continue
 			case sbom.Declared:
 				if comment != "" {
 					comment = "\n" + comment
