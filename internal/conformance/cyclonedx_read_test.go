@@ -41,6 +41,9 @@ func TestCycloneDXRoundTrip(t *testing.T) {
 	schemas := cycloneDXSchemas(t)
 	for seed := range uint64(documents) {
 		d, s := wideDocument(seed)
+		if seed%3 == 0 {
+			d, s = richDocument(seed)
+		}
 		for _, v := range cycloneDXVersions() {
 			data, err := cyclonedx.MarshalVersion(d, s, v)
 			if err != nil {

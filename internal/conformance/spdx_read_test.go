@@ -26,7 +26,7 @@ func richDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		return pick("a", "B c", `"q"`, `\`, "ä語", "x (y@z)", "", "NOASSERTION", "NONE", "Organization: ", "\u2028") + pick("", "1", " ", "\n", "\t") + pick("z", "<&>", "(e@f)")
 	}
 	party := func() sbom.Party {
-		p := sbom.Party{Name: word(), Email: pick("", "", "a@example.com", "b"), URL: pick("", "", "https://example.com/?a=b c"), Person: one(2)}
+		p := sbom.Party{Name: word(), Email: pick("", "", "a@example.com", "b"), URL: pick("", "", "https://example.com/?a=b c", `\`), Person: one(2)}
 		if one(5) && p.URL != "" {
 			p.Name = ""
 		}
@@ -63,7 +63,7 @@ func richDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 		}
 		for range r.IntN(5) {
 			ref := sbom.Reference{Type: pick("website", "vcs", "distribution", "issue-tracker", "other", "bom", "own type"), URL: fmt.Sprint("https://example.com/", r.IntN(9))}
-			ref.URL = pick(ref.URL, ref.URL, "NONE", "a b")
+			ref.URL = pick(ref.URL, ref.URL, "NONE", "a b", ":x", `a\b`, "http://a:1:2/x", "%zz")
 			ref.Comment = pick("", "", word())
 			if one(3) {
 				dg, err := hallmark.ParseDigest("sha256:" + strings.Repeat(pick("0", "a"), 64))

@@ -98,6 +98,7 @@
 //	hallmark:distribution:url     its URL, and
 //	hallmark:distribution:digest  a digest that is not among the hashes of the reference
 //	hallmark:reference:N:type     the type of the external reference N, counted from 0,
+//	hallmark:reference:N:url      its URL, if it is none, which is percent-encoded there,
 //	hallmark:reference:N:digest   and a digest that is not among its hashes
 //	hallmark:support           how far the component is supported
 //	hallmark:support:until     until when, by RFC 3339
@@ -232,8 +233,6 @@ func (v Version) minor() (int, error) {
 //   - a version is longer than 1024 characters, or the tool's name is not UTF-8;
 //   - a Ref begins with urn:cdx:, which would make it a link to another document;
 //   - a Replaces is not a package URL with a name;
-//   - the URL of a party or a reference is not one, or an email address has no @
-//     with something on both sides, or spaces;
 //   - the tool has a version and no name, or the year is beyond 9999;
 //   - d has an Original, and is not what is read from it, with s and in the
 //     version of the Original: what was signed is written as it is or not at all.
@@ -355,14 +354,6 @@ func BOM(d *sbom.Document, s sbom.Stamp) (*cdx.BOM, error) {
 func refuse(d *sbom.Document, s sbom.Stamp) error {
 	errs := []error{d.Check()}
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("cyclonedx: "+format, a...)) }
-	party := func(of string, p sbom.Party) {
-		if !isReference(p.URL) || p.Email != "" && !isEmail(p.Email) {
-			fail("%s: party %q: want a URL, got %q, and an email address, got %q", of, p.Name, p.URL, p.Email)
-		}
-	}
-	for _, a := range d.Authors {
-		party("author", a)
-	}
 	for i := -1; i < len(d.Components); i++ {
 		c := &d.Main
 		if i >= 0 {
@@ -381,16 +372,6 @@ func refuse(d *sbom.Document, s sbom.Stamp) error {
 			}
 			if n := utf8.RuneCountInString(version); n > maxVersion {
 				fail("%s: replaces a version of %d characters, want at most %d", c.Ref, n, maxVersion)
-			}
-		}
-		for _, p := range []*sbom.Party{c.Supplier, c.Producer} {
-			if p != nil {
-				party(c.Ref, *p)
-			}
-		}
-		for _, r := range c.References {
-			if !isReference(r.URL) {
-				fail("%s: malformed URL %.200q of a reference", c.Ref, r.URL)
 			}
 		}
 	}

@@ -85,6 +85,18 @@ func TestFields(t *testing.T) {
 			},
 			`"components":[{"bom-ref":"lib"`, `"components":[{"bom-ref":"lib"`,
 		},
+		{
+			func(_ *sbom.Document, c *sbom.Component) { c.Type, c.Scope = sbom.Unclassified, sbom.Unscoped },
+			`{"bom-ref":"lib","type":"library","name":"lib","properties":[{"name":"hallmark:type","value":"unclassified"},{"name":"hallmark:scope","value":"unscoped"}]}`,
+			`{"bom-ref":"lib","type":"library","name":"lib","properties":[{"name":"hallmark:type","value":"unclassified"},{"name":"hallmark:scope","value":"unscoped"}]}`,
+		},
+		{
+			func(_ *sbom.Document, c *sbom.Component) {
+				c.References = []sbom.Reference{{Type: "website", URL: "http://not one:x"}}
+			},
+			`"externalReferences":[{"url":"http%3A%2F%2Fnot%20one%3Ax","type":"website"}],"properties":[{"name":"hallmark:reference:0:url","value":"http://not one:x"}]`,
+			`"externalReferences":[{"url":"http%3A%2F%2Fnot%20one%3Ax","type":"website"}],"properties":[{"name":"hallmark:reference:0:url","value":"http://not one:x"}]`,
+		},
 	} {
 		for v, want := range map[cyclonedx.Version]string{cyclonedx.V14: test.v14, cyclonedx.V17: test.v17} {
 			d := document()
@@ -108,15 +120,21 @@ func TestFields(t *testing.T) {
 		}
 	}
 
+	// What its member cannot say is a property.
 	for _, edit := range []func(d *sbom.Document){
-		func(d *sbom.Document) { d.Authors = []sbom.Party{{Name: "x", Email: "x"}} },
+		func(d *sbom.Document) { d.Authors = []sbom.Party{{Name: "x", Email: "x", Person: true}} },
 		func(d *sbom.Document) { d.Main.Supplier = &sbom.Party{URL: "a b:c"} },
 		func(d *sbom.Document) { d.Main.References = []sbom.Reference{{Type: "vcs", URL: `a\b`}} },
 	} {
 		d := document()
 		edit(d)
-		if _, err := cyclonedx.Marshal(d, sbom.Stamp{}); err == nil {
-			t.Errorf("%+v is written", d)
+		data, err := cyclonedx.Marshal(d, sbom.Stamp{})
+		if err != nil {
+			t.Errorf("%+v: %v", d, err)
+			continue
+		}
+		if got, _, err := cyclonedx.Parse(data); err != nil || !reflect.DeepEqual(got, d) {
+			t.Errorf("%s: read as %+v, error %v", data, got, err)
 		}
 	}
 }

@@ -558,7 +558,7 @@ func readPartyText(s string) (sbom.Party, bool) {
 	if person := n.get("person"); person != nil {
 		p.Person = person.kind == 't'
 	}
-	return p, p.Name+p.Email+p.URL != "" && isReference(p.URL) && (p.Email == "" || isEmail(p.Email))
+	return p, p.Name+p.Email+p.URL != ""
 }
 
 // readComponent reads a component into c, which is zero, but for its Requirements, and returns
@@ -721,7 +721,11 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 				r.Digests = append(r.Digests, d)
 			}
 		}
-		if r.Type != "" && r.URL != "" && isReference(r.URL) {
+		isURL := isReference(r.URL)
+		if u := property[name+"url"]; len(u) > 0 {
+			r.URL, isURL = u[0], true
+		}
+		if r.Type != "" && r.URL != "" && isURL {
 			c.References = append(c.References, r)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -286,7 +287,7 @@ func (w *writer) metadataOf() node {
 	first := true
 	for i, a := range authors {
 		switch {
-		case a.Person && a.URL == "":
+		case a.Person && a.URL == "" && isAddress(a.Email):
 			if first {
 				p.list("authors")
 				first = false
@@ -602,7 +603,7 @@ func (w *writer) externalReferences(properties []sbom.Property, c *sbom.Componen
 		p.element()
 	}
 	if f := c.Distribution; f != nil {
-		reference := c != &w.d.Main && f.URL != ""
+		reference := c != &w.d.Main && f.URL != "" && isReference(f.URL)
 		if reference {
 			begin()
 			p.member("url", f.URL)
@@ -624,7 +625,12 @@ func (w *writer) externalReferences(properties []sbom.Property, c *sbom.Componen
 		name := fmt.Sprintf("hallmark:reference:%d:", n)
 		begin()
 		p.name("url")
-		p.text(r.URL)
+		if isReference(r.URL) {
+			p.text(r.URL)
+		} else {
+			p.text(strings.ReplaceAll(url.PathEscape(r.URL), ":", "%3A"))
+			add(name+"url", r.URL)
+		}
 		p.member("comment", r.Comment)
 		w.hashes(r.Digests)
 		if slices.Contains(w.references, r.Type) {
@@ -826,24 +832,32 @@ func (w *writer) party(name string, of sbom.Party) {
 	if !of.Person {
 		p.member("name", of.Name)
 	}
-	if of.URL != "" {
+	if of.URL != "" && isReference(of.URL) {
 		p.list("url")
 		p.line()
 		p.text(of.URL)
 		p.close(']')
 	}
-	if of.Email != "" || of.Person && of.Name != "" {
+	email := of.Email
+	if !isAddress(email) {
+		email = ""
+	}
+	if email != "" || of.Person && of.Name != "" {
 		p.list("contact")
 		p.element()
 		if of.Person {
 			p.member("name", of.Name)
 		}
-		p.member("email", of.Email)
+		p.member("email", email)
 		p.close('}')
 		p.close(']')
 	}
 	p.close('}')
 }
+
+// isAddress reports whether an email address can stand in its member: if it is one,
+// or empty.
+func isAddress(email string) bool { return email == "" || isEmail(email) }
 
 // sameParty reports whether a party is read as it is written.
 func sameParty(p sbom.Party) bool {
