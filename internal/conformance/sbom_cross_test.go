@@ -150,7 +150,7 @@ func fieldsOf(d *sbom.Document) *sbom.Document {
 	return orderDigests(&fields)
 }
 
-// unlike says where losses are not all that is in Remainders, and nothing else.
+// unlike says where losses are not all values that are in Remainders, and nothing else.
 func unlike(d *sbom.Document, losses []sbom.Loss) (list []string) {
 	left := slices.DeleteFunc(slices.Clone(losses), func(l sbom.Loss) bool { return l.Approximated })
 	if d.Original != nil {
@@ -161,6 +161,9 @@ func unlike(d *sbom.Document, losses []sbom.Loss) (list []string) {
 		rest = append(rest, c.Remainder...)
 	}
 	for _, r := range rest {
+		if string(r.Value) == "null" {
+			continue // what a document did not have cannot be lost
+		}
 		i := slices.IndexFunc(left, func(l sbom.Loss) bool { return strings.HasSuffix(l.Path, r.Path) && strings.Contains(l.Why, r.Format) })
 		if i < 0 {
 			list = append(list, fmt.Sprintf("%s: %.100s is lost, and nobody says so", r.Path, r.Value))
