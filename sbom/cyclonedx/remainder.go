@@ -56,6 +56,7 @@ func (w *writer) remain() {
 	for _, r := range w.d.Remainder {
 		name := unescape(strings.TrimPrefix(r.Path, "/"))
 		switch {
+		case !isOurs(r) && isAbsent(r): // what it did not have cannot be lost
 		case !isOurs(r):
 			w.losses = append(w.losses, otherFormat(r, ""))
 		case r.Path == "/metadata/component" || r.Path == "/metadata":
@@ -73,7 +74,7 @@ func (w *writer) remain() {
 	}
 	for _, c := range w.components {
 		for _, r := range c.Remainder {
-			if !isOurs(r) {
+			if !isOurs(r) && !isAbsent(r) {
 				w.losses = append(w.losses, otherFormat(r, w.place(c)))
 			}
 		}
