@@ -396,3 +396,34 @@ func readMinimum3(data []byte, s *minimum.Subject) error {
 	}
 	return nil
 }
+
+// What is not known stands as NOASSERTION in SPDX 2.3, and is unknown, not missing,
+// before it is written and when it is read again.
+func TestMinimumOfNoAssertion(t *testing.T) {
+	d := &sbom.Document{Main: sbom.Component{Ref: "app", Name: "app", Type: sbom.Application, Scope: sbom.Runtime}}
+	data, err := spdx.Marshal(d, sbom.Stamp{Created: time.Unix(0, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, stamp, err := spdx.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, _ := minimum.Lookup("telco-1.1")
+	for _, s := range []minimum.Subject{{Document: d, Stamp: stamp, New: true}, {Document: back, Stamp: stamp}} {
+		s.Format = sbom.Format{Name: sbom.SPDX, Version: "2.3"}
+		n := 0
+		for _, r := range profile.Check(s).Results {
+			switch r.Field.Name {
+			case "PackageSupplier", "PackageLicenseConcluded", "PackageLicenseDeclared", "PackageCopyrightText":
+				n++
+				if r.Unknown != 1 {
+					t.Errorf("new %v: %s: %+v, want it unknown", s.New, r.Field.Name, r)
+				}
+			}
+		}
+		if n != 4 {
+			t.Errorf("%d fields, want 4", n)
+		}
+	}
+}
