@@ -16,7 +16,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"golang.org/x/mod/module"
 )
@@ -87,7 +86,7 @@ func (m VendoredModule) Clean() bool {
 func (m VendoredModule) String() string {
 	name := cmp.Or(module.Version{Path: m.Path, Version: m.Version}.String(), "no module")
 	if m.ReplacePath != "" {
-		name += " => " + module.Version{Path: m.ReplacePath, Version: m.ReplaceVersion}.String()
+		name += " => " + quoteUnusual(module.Version{Path: m.ReplacePath, Version: m.ReplaceVersion}.String())
 	}
 	var kinds []string
 	if m.Unknown != "" {
@@ -100,10 +99,10 @@ func (m VendoredModule) String() string {
 		const most = 10
 		var files []string
 		for _, file := range kind.files[:min(len(kind.files), most)] {
-			if strings.ContainsFunc(file, func(r rune) bool { return r == ',' || r == ';' || r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+			if strings.ContainsAny(file, ",;") {
 				file = strconv.Quote(file)
 			}
-			files = append(files, file)
+			files = append(files, quoteUnusual(file))
 		}
 		if n := len(kind.files) - most; n > 0 {
 			files = append(files, fmt.Sprintf("and %d more", n))

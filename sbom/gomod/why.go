@@ -9,7 +9,9 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/mod/module"
 )
@@ -56,7 +58,8 @@ type Reason struct {
 	Replaced string
 }
 
-// String returns the reason in words, with the chain as indented lines.
+// String returns the reason in words, with the chain as indented lines. A name
+// that has unusual characters is quoted.
 func (r *Reason) String() string {
 	var b strings.Builder
 	b.WriteString(r.Module)
@@ -68,17 +71,26 @@ func (r *Reason) String() string {
 		fmt.Fprintf(&b, " (%s was asked for)", r.Asked)
 	}
 	if r.Replaced != "" {
-		b.WriteString(", replaced by " + r.Replaced)
+		b.WriteString(", replaced by " + quoteUnusual(r.Replaced))
 	}
 	if r.File != "" {
-		b.WriteString(", by " + r.File)
+		b.WriteString(", by " + quoteUnusual(r.File))
 	}
 	for _, chain := range [][]string{r.Imports, r.Requirements} {
 		for i, link := range chain {
-			b.WriteString("\n" + strings.Repeat("  ", i+1) + link)
+			b.WriteString("\n" + strings.Repeat("  ", i+1) + quoteUnusual(link))
 		}
 	}
 	return b.String()
+}
+
+// quoteUnusual returns s, in quotes if it has characters that could make it look
+// like something else where it is printed.
+func quoteUnusual(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return r == unicode.ReplacementChar || !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // Why explains why a module is in the Document that [Load] returns for the same

@@ -131,6 +131,19 @@ func TestWhy(t *testing.T) {
 	}
 }
 
+// What is printed is what it is, whatever a go.mod or a directory has for names.
+func TestReasonIsPrintable(t *testing.T) {
+	const odd = "../\x1b[2J\nexample.com/b: linked"
+	for _, s := range []string{
+		(&Reason{Module: "example.com/a", Standing: OtherTarget, Replaced: odd, File: odd, Imports: []string{odd}}).String(),
+		VendoredModule{Path: "example.com/a", ReplacePath: odd, Extra: []string{odd, "a,b"}}.String(),
+	} {
+		if strings.Contains(s, "\x1b") || strings.Contains(s, "\nexample.com/b") {
+			t.Errorf("got %q", s)
+		}
+	}
+}
+
 func TestLoadScopes(t *testing.T) {
 	app := filepath.Join(standings(t), "app")
 	o := Options{Getenv: getenv(), Packages: []string{"."}, Targets: []Target{{GOOS: "linux", GOARCH: "amd64", CGO: "0"}}}
