@@ -11,7 +11,8 @@ import (
 
 // Rules are what a publisher knows of components and their sources do not tell:
 // who produces them, how long they are supported, under which licence they are
-// taken to be. They are written once and applied to every Document that is made.
+// taken to be. They are written once and applied to every Document that is made;
+// [ParseRules] reads them from a file.
 //
 // # Which components
 //
