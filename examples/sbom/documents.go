@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -100,6 +101,52 @@ func readDocument(path string) (*sbom.Document, sbom.Stamp, error) {
 		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return doc, stamp, nil
+}
+
+// maxRules is how many bytes a file of rules may have.
+const maxRules = 64 << 20
+
+func readRules(path string) (*sbom.Rules, error) {
+	data, err := cli.ReadFile(path, maxRules)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := sbom.ParseRules(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return rules, nil
+}
+
+// applyRules returns the document with what the rules say, and prints what became of
+// those that are not simply applied.
+func (c *command) applyRules(doc *sbom.Document, at time.Time) (*sbom.Document, error) {
+	signed := doc.Original != nil
+	doc, outcomes, err := c.rules.Apply(doc, at)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.rulesFile, err)
+	}
+	say := func(what, format string, a ...any) {
+		fmt.Fprintf(os.Stderr, "%s: %s: %s\n", c.rulesFile, cli.Printable(what), cli.Printable(fmt.Sprintf(format, a...)))
+	}
+	for _, o := range outcomes {
+		differing, more := o.Differing, ""
+		if n := len(differing) - 3; n > 0 {
+			differing, more = differing[:3], fmt.Sprintf(" and %d more", n)
+		}
+		switch {
+		case o.Expired:
+			say(o.Rule, "it has expired")
+		case o.Unused():
+			say(o.Rule, "it is about no component")
+		case len(differing) > 0 && !strings.HasPrefix(o.Rule, "gap:"): // it is no fault to know more
+			say(o.Rule, "not applied to %s%s, of which the document says something else", strings.Join(differing, ", "), more)
+		}
+	}
+	if signed {
+		say("signature", "left out, since it is not of what the rules add")
+	}
+	return doc, nil
 }
 
 // printCheck prints how the document does by a profile.

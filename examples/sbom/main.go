@@ -53,6 +53,20 @@ are linked; -releases adds when modules were released, and whether the module
 cache knows that they were retracted or deprecated. Of modules that are not at
 hand, as those of a binary may not be, nothing is added.
 
+-rules adds what nobody else can tell, from a JSON file: who made and supplies
+modules, under which licence they are taken to be, how long they are supported, what
+is not known of them, and more. The documentation of sbom.ParseRules has one with
+all that there can be. This one names who answers for the document and who made what:
+
+  {"authors": [{"name": "Acme", "email": "sbom@acme.example"}],
+   "producers": [{"prefix": "pkg:golang/acme.example", "name": "Acme",
+                  "url": "https://acme.example"}],
+   "gaps": [{"prefix": "pkg:golang", "element": "producer", "kind": "unknown"}]}
+
+A rule adds and never changes. One that is about no component, that has expired, or
+that the document contradicts is named on standard error. A document that is signed
+is written without its signature then.
+
 With -why, no document is written, but why a module is there, or why it is not.
 With -check, no document is written, but which of the minimum elements it has by an
 edition: PROFILES. With -diff, what is not the same as in an older document.
@@ -73,6 +87,9 @@ type command struct {
 
 	check *minimum.Profile
 	diff  string // an older document
+
+	rulesFile string
+	rules     *sbom.Rules
 
 	options gomod.Options // for a directory
 	vcs     bool
@@ -125,6 +142,11 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 	}
+	if c.rules != nil {
+		if doc, err = c.applyRules(doc, created); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.check != nil:
 		return c.printCheck(doc, stamp)
@@ -157,6 +179,7 @@ func parse(args []string) (*command, error) {
 	format := flags.String("format", "cyclonedx-json", "`FORMAT`: cyclonedx-json[@1.4…1.7], 1.6 by default, or spdx-json[@2.3|@3.0.1], 2.3 by default")
 	check := flags.String("check", "", "print how the document does by a `PROFILE` of minimum elements")
 	flags.StringVar(&c.diff, "diff", "", "print what is not the same as in an older document, `FILE`")
+	flags.StringVar(&c.rulesFile, "rules", "", "add what the JSON `FILE` says of components")
 	flags.StringVar(&c.output, "o", "", "the `FILE` to write; standard output by default")
 	var packages, targets, private cli.List
 	flags.Var(&packages, "package", "a `PACKAGE` to describe, ./cmd/app; all of the directory's by default; may be repeated")
@@ -214,8 +237,8 @@ func parse(args []string) (*command, error) {
 	for _, p := range private {
 		c.policy.Private = append(c.policy.Private, gomod.PathPattern(p))
 	}
-	if c.why != "" && (c.verify || c.vendor || c.sources || c.binary != "") {
-		return nil, errors.New("-why checks nothing: want it without -verify, -vendor, -sources and -binary")
+	if c.why != "" && (c.verify || c.vendor || c.sources || c.binary != "" || c.rulesFile != "") {
+		return nil, errors.New("-why checks and writes nothing: want it without -verify, -vendor, -sources, -binary and -rules")
 	}
 	if c.options.Version != "" && c.vcs {
 		return nil, errors.New("-version or -vcs, not both")
@@ -248,7 +271,7 @@ func parse(args []string) (*command, error) {
 	}
 	flags.Visit(func(f *flag.Flag) {
 		switch f.Name {
-		case "format", "o", "check", "diff":
+		case "format", "o", "check", "diff", "rules":
 		case "verify", "distribution", "licenses", "releases", "cache":
 			if c.kind == document {
 				err = fmt.Errorf("%s is a document: -%s is for directories and binaries", c.path, f.Name)
@@ -263,6 +286,9 @@ func parse(args []string) (*command, error) {
 			}
 		}
 	})
+	if err == nil && c.rulesFile != "" {
+		c.rules, err = readRules(c.rulesFile)
+	}
 	return c, err
 }
 

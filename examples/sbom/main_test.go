@@ -229,6 +229,9 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := write(t, t.TempDir(), "sbom.json", `{"bomFormat": "CycloneDX", "specVersion"`)
+	rules := write(t, t.TempDir(), "rules.json", `{"producers": [{"nane": "Acme"}]}`)
+	contrary := write(t, t.TempDir(), "rules.json", `{"producers": [{"prefix": "a", "name": "x"}, {"prefix": "a", "name": "y"}]}`)
+	known := write(t, t.TempDir(), "rules.json", `{"components": [{"purl": "pkg:golang/example.com/app", "type": "library", "name": "app", "scope": "runtime"}]}`)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, tt := range []struct {
@@ -267,6 +270,13 @@ func TestBadInput(t *testing.T) {
 		{name: "package", args: []string{"-package", "./gone", dir}, want: "gone"},
 		{name: "distribution alone", args: []string{"-distribution", "https://modules.example", dir}, want: "-distribution is for -verify"},
 		{name: "distribution with a password", args: []string{"-verify", "-distribution", "https://me:secret@modules.example", dir}, want: "without a user"},
+		{name: "rules and why", args: []string{"-rules", rules, "-why", "example.com/lib", dir}, want: "-why checks and writes nothing"},
+		{name: "no such rules", args: []string{"-rules", filepath.Join(dir, "gone"), dir}, want: "gone: no such file"},
+		{name: "rules in a directory", args: []string{"-rules", dir, dir}, want: "is a directory"},
+		{name: "rules cut off", args: []string{"-rules", broken, dir}, want: "sbom.json: malformed rules: $.bomFormat (byte 12): unknown member"},
+		{name: "unknown rule", args: []string{"-rules", rules, dir}, want: "rules.json: malformed rules: $.producers[0].nane (byte 27): unknown member"},
+		{name: "rules that contradict", args: []string{"-rules", contrary, dir}, want: `a second rule about the producer of "a"`},
+		{name: "rules at odds with the document", args: []string{"-rules", known, "-target", "linux/amd64", dir}, want: "component pkg:golang/example.com/app: it is in the document already"},
 		{name: "time", epoch: "yesterday", args: []string{dir}, want: "SOURCE_DATE_EPOCH"},
 		{name: "output", args: []string{"-o", filepath.Join(dir, "no", "such", "file"), dir}, want: "no such file"},
 		{name: "cancelled", ctx: cancelled, args: []string{dir}, want: "canceled"},
@@ -512,5 +522,78 @@ func TestOutputIsWhole(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// capture returns what f writes to a standard stream.
+func capture(t *testing.T, stream **os.File, f func() error) (string, error) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := *stream
+	*stream = w
+	got := make(chan string)
+	go func() {
+		data, _ := io.ReadAll(r)
+		got <- string(data)
+	}()
+	err = f()
+	*stream = saved
+	w.Close()
+	return <-got, err
+}
+
+// Rules are applied to what is made and to what is converted, and those that are not
+// applied are named.
+func TestRules(t *testing.T) {
+	t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+	dir, tmp := newModule(t), t.TempDir()
+	rules := write(t, tmp, "rules.json", `{
+		"authors": [{"name": "Acme", "email": "sbom@acme.example"}],
+		"producers": [
+			{"prefix": "pkg:golang/example.com", "name": "Acme", "url": "https://acme.example"},
+			{"prefix": "pkg:golang/example.net", "name": "Nobody"}
+		],
+		"licenses": [{"prefix": "pkg:golang/example.com", "expression": "MIT", "reason": "old letter", "expires": "2023-11-14"}],
+		"gaps": [{"prefix": "pkg:golang", "element": "producer", "kind": "unknown"}, {"prefix": "pkg:golang", "element": "version", "kind": "unknown"}]
+	}`)
+	others := write(t, tmp, "others.json", `{"producers": [{"prefix": "pkg:golang/example.com", "name": "Other"}]}`)
+	const unused = ": producer pkg:golang/example.net: it is about no component\n"
+	first, second := filepath.Join(tmp, "first.json"), filepath.Join(tmp, "second.json")
+	for _, tt := range []struct {
+		args []string
+		want string // on standard error
+	}{
+		{[]string{"-rules", rules, "-o", first, dir}, rules + unused + rules + ": license pkg:golang/example.com: it has expired\n"},
+		{[]string{"-o", second, dir}, ""},
+		{[]string{"-rules", rules, "-o", second, second}, rules + unused + rules + ": license pkg:golang/example.com: it has expired\n"},
+		{[]string{"-rules", others, "-o", filepath.Join(tmp, "third.json"), first}, others + ": producer pkg:golang/example.com: not applied to pkg:golang/example.com/app, of which the document says something else\n"},
+	} {
+		got, err := capture(t, &os.Stderr, func() error { return run(t.Context(), tt.args) })
+		if err != nil || got != tt.want {
+			t.Errorf("%q: %v, printed\n%s\nwant\n%s", tt.args, err, got, tt.want)
+		}
+	}
+	var texts []string
+	for _, file := range []string{first, second} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(data))
+	}
+	if texts[0] != texts[1] {
+		t.Errorf("made with rules:\n%s\nconverted with rules:\n%s", texts[0], texts[1])
+	}
+	for _, want := range []string{"sbom@acme.example", "https://acme.example", `"rule:producer"`, `"cdx:cisa:unknown-information"`} {
+		if !strings.Contains(texts[0], want) {
+			t.Errorf("want %s in\n%s", want, texts[0])
+		}
+	}
+	got, err := capture(t, &os.Stdout, func() error { return run(t.Context(), []string{"-rules", rules, "-check", "bsi-2.1", dir}) })
+	if !errors.Is(err, cli.ErrFindings) || strings.Contains(got, "\nCreator of the SBOM: ") || !strings.Contains(got, "\nComponent version: ") {
+		t.Errorf("%v, printed\n%s", err, got)
 	}
 }
