@@ -450,6 +450,13 @@ func compare(old, new []said, different func(f fact, was, is string, both bool))
 		are, new = values(new)
 		both := len(were) > 0 && len(are) > 0
 		var was, is []string
+		sep := ", "
+		for _, s := range slices.Concat(were, are) {
+			if strings.Contains(s.value, sep) {
+				sep = "; " // sentences
+				break
+			}
+		}
 		for len(were)+len(are) > 0 {
 			switch {
 			case len(were) > 0 && len(are) > 0 && were[0].value == are[0].value:
@@ -461,7 +468,7 @@ func compare(old, new []said, different func(f fact, was, is string, both bool))
 			}
 		}
 		if len(was)+len(is) > 0 {
-			different(f.fact, strings.Join(was, ", "), strings.Join(is, ", "), both)
+			different(f.fact, strings.Join(was, sep), strings.Join(is, sep), both)
 		}
 	}
 }

@@ -184,7 +184,7 @@ func (c *command) printDiff(doc *sbom.Document) error {
 	if len(difference) == 0 {
 		return nil
 	}
-	if _, err := fmt.Println(difference); err != nil {
+	if _, err := fmt.Print(difference); err != nil {
 		return err
 	}
 	return cli.ErrFindings

@@ -68,7 +68,7 @@ func ExampleReport_WriteText() {
 	// Components              Annex I, Part II, (1); Article 3(39)  required  1        0        0         0        satisfied
 	//
 	// Top-level dependencies: the components that the product requires are given, or that there are none
-	//   missing Relationship/to: nothing is said of what it requires
+	//   missing, at Relationship/to: nothing is said of what it requires
 }
 
 func ExampleProfiles() {

@@ -244,8 +244,9 @@ func (r *Result) add(v *view, c *sbom.Component) {
 }
 
 // WriteText writes r for people: a table of the fields, and below it what is
-// unknown, withheld or missing, in lines that name the field, the component and
-// the place.
+// unknown, withheld or missing, with the place. What is the same of several
+// components is told once, with their Refs below it, or that it is so of all that
+// were looked at for the field.
 func (r *Report) WriteText(w io.Writer) error {
 	verdict := func(satisfied bool, l Level) string {
 		switch {
@@ -270,17 +271,41 @@ func (r *Report) WriteText(w io.Writer) error {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s: %s\n", f.Field.Name, f.Field.Definition)
+		same := make(map[Finding][]string) // Refs, by what is found
 		for _, g := range f.Findings {
+			ref := g.Ref
+			g.Ref = ""
+			same[g] = append(same[g], ref)
+		}
+		for _, g := range f.Findings {
+			g.Ref = ""
+			refs := same[g]
+			if len(refs) == 0 {
+				continue // told already
+			}
+			same[g] = nil
 			fmt.Fprintf(&b, "  %s", g.Status)
-			for _, s := range []string{g.Ref, g.Place} {
-				if s != "" {
-					fmt.Fprintf(&b, " %s", printable(s))
-				}
+			switch all := f.Present + f.Unknown + f.Withheld + f.Missing; {
+			case len(refs) == 1 && refs[0] != "":
+				fmt.Fprintf(&b, " in %s", printable(refs[0]))
+			case len(refs) > 1 && len(refs) == all:
+				fmt.Fprintf(&b, " in all %d components", all)
+				refs = nil
+			case len(refs) > 1:
+				fmt.Fprintf(&b, " in %d of %d components", len(refs), all)
+			}
+			if g.Place != "" {
+				fmt.Fprintf(&b, ", at %s", printable(g.Place))
 			}
 			if g.Detail != "" {
 				fmt.Fprintf(&b, ": %s", printable(g.Detail))
 			}
 			b.WriteByte('\n')
+			if len(refs) > 1 {
+				for _, ref := range refs {
+					fmt.Fprintf(&b, "    %s\n", printable(ref))
+				}
+			}
 		}
 	}
 	_, err := w.Write(b.Bytes())

@@ -592,6 +592,40 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// What is the same of several components is told once.
+func TestWriteTextGroups(t *testing.T) {
+	p, _ := minimum.Lookup("ntia-2021")
+	s := whole("ntia-2021")
+	s.Document.Authors, s.Stamp.Tool = nil, sbom.Tool{}
+	for i, c := range s.Document.All() {
+		c.Supplier, c.Producer = nil, nil
+		if i > 0 {
+			c.Version = ""
+		}
+	}
+	s.Document.Component(lib).PURL, s.Document.Component(lib).CPEs = "", nil
+	got := text(t, p.Check(s))
+	_, got, _ = strings.Cut(got, "\n\n") // the table
+	_, got, _ = strings.Cut(got, "\n\n")
+	want := `Author of SBOM Data: who the data is from is named; it may be a tool
+  missing, at /metadata/authors: nobody is named
+
+Supplier Name: who supplies the component is named
+  missing in all 3 components, at /supplier: nobody is named
+
+Version of the Component: the component has the version that its supplier gave it
+  missing in 2 of 3 components, at /version: no version
+    ` + gen + `
+    ` + lib + `
+
+Other Unique Identifiers: the component has a name by which databases know it, such as a package URL or a CPE, if there is one
+  missing in ` + lib + `, at /purl: neither a package URL nor another identifier
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // What a Ref of somebody else's document holds does not reach a terminal.
 func TestWriteTextQuotes(t *testing.T) {
 	p, _ := minimum.Lookup("cra-2024")
