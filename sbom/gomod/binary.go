@@ -54,6 +54,15 @@ type BinaryOptions struct {
 // nothing and loads what it uses while it runs, of which Unknown tells. The
 // libraries of an XCOFF file are not read.
 //
+// Of the three properties of a file that BSI TR-03183-2, version 2.1.0, clause 5.2.2,
+// asks for, one can be seen in its header: of a program and of a library that systems
+// load, the main component has the Property "bsi:component:executable" with the value
+// "executable". The others cannot. A file is structured if an archive is anywhere
+// in it, which one that is embedded does not show, and whether a file into which
+// modules are linked is an archive of them is for whoever answers for the document to
+// say ([sbom.Rules]). Of other modules no such property is told: what is delivered of
+// them is a part of this file and no file of its own, whatever they are distributed as.
+//
 // A Mach-O file for several architectures is read whole: the Document is the
 // [sbom.Union] for all of them, with targets such as darwin/amd64 and
 // darwin/arm64. An architecture without build information, or with another main
@@ -215,6 +224,9 @@ func describe(info *debug.BuildInfo, x *executable, o BinaryOptions) (*sbom.Docu
 	}
 	taken[d.Main.Ref] = true
 	d.Main.Type = sbom.Application
+	if x.runs {
+		d.Main.Properties = append(d.Main.Properties, sbom.Property{Name: "bsi:component:executable", Value: "executable"})
+	}
 	for i, dep := range info.Deps {
 		if dep == nil {
 			return nil, fmt.Errorf("module %d is missing", i+1)

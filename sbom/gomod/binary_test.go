@@ -54,7 +54,7 @@ build	vcs.modified=true
 
 func TestReadBinary(t *testing.T) {
 	for _, test := range []struct{ name, goVersion, modinfo, want string }{
-		{"everything", "go1.26.8-X:jsonv2", modinfo, `runtime application example.com/app [pkg:golang/example.com/app@v1.2.4-0.20261121104830-bcb64c912b21%2Bdirty]
+		{"everything", "go1.26.8-X:jsonv2", modinfo, `runtime application example.com/app [pkg:golang/example.com/app@v1.2.4-0.20261121104830-bcb64c912b21%2Bdirty] bsi:component:executable=executable
 runtime library example.com/New [pkg:golang/example.com/New@v1.1.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= for pkg:golang/example.com/old@v1.0.0%2Bincompatible
 runtime library example.com/lib [pkg:golang/example.com/lib] for pkg:golang/example.com/lib@v1.0.0 directory=../lib origin=directory
 runtime library example.com/sibling [pkg:golang/example.com/sibling] origin=workspace
@@ -82,7 +82,7 @@ unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
 unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
-		{"built from a file", "go1.26.8", "path\tcommand-line-arguments\ndep\tgolang.org/x/mod\tv0.42.0\t\n", `runtime application command-line-arguments [command-line-arguments]
+		{"built from a file", "go1.26.8", "path\tcommand-line-arguments\ndep\tgolang.org/x/mod\tv0.42.0\t\n", `runtime application command-line-arguments [command-line-arguments] bsi:component:executable=executable
 build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
 runtime library golang.org/x/mod [pkg:golang/golang.org/x/mod@v0.42.0]
 runtime library stdlib [pkg:golang/stdlib@GO]
@@ -94,7 +94,7 @@ unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
 unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
-		{"a library, a development version of Go, an absolute directory", "devel go1.27-9d3a6b1", "path\texample.com/l\nmod\texample.com/l\t(devel)\t\ndep\texample.com/d\tv1.0.0\n=>\t/home/me/d\t(devel)\t\nbuild\t-buildmode=c-shared\n", `runtime library example.com/l [pkg:golang/example.com/l]
+		{"a library, a development version of Go, an absolute directory", "devel go1.27-9d3a6b1", "path\texample.com/l\nmod\texample.com/l\t(devel)\t\ndep\texample.com/d\tv1.0.0\n=>\t/home/me/d\t(devel)\t\nbuild\t-buildmode=c-shared\n", `runtime library example.com/l [pkg:golang/example.com/l] bsi:component:executable=executable
 runtime library example.com/d [pkg:golang/example.com/d] for pkg:golang/example.com/d@v1.0.0 origin=directory
 build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
 runtime library stdlib [pkg:golang/stdlib]
@@ -106,7 +106,7 @@ unknown: which module imports which: a binary does not record it
 unknown: the system that the toolchain ran on, and so its version as a module
 unknown: whether C libraries are linked into it, and which: a binary does not record it
 `},
-		{"installed by version", "go1.26.8", "path\texample.com/m/cmd/c\nmod\texample.com/m\tv1.0.0\th1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", `runtime application example.com/m [pkg:golang/example.com/m@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+		{"installed by version", "go1.26.8", "path\texample.com/m/cmd/c\nmod\texample.com/m\tv1.0.0\th1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", `runtime application example.com/m [pkg:golang/example.com/m@v1.0.0] h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= bsi:component:executable=executable
 build application golang.org/toolchain [pkg:golang/golang.org/toolchain]
 runtime library stdlib [pkg:golang/stdlib@GO]
 GoVersion=GO

@@ -28,6 +28,10 @@ type executable struct {
 	known     bool
 
 	arch string // as GOARCH has it; of a Mach-O file only
+
+	// runs reports whether the header says that a system can run the file, or load
+	// it as a library, unlike an object file or the dump of a process.
+	runs bool
 }
 
 // A library is one that an executable imports.
@@ -55,7 +59,7 @@ func openExecutable(r io.ReaderAt) (*executable, error) {
 		return openXCOFF(r)
 	}
 	// A Plan 9 program, which imports nothing, or no program.
-	return &executable{reader: r, known: true}, nil
+	return &executable{reader: r, known: true, runs: true}, nil
 }
 
 // openELF reads an ELF file. What it imports is what the loader goes by, the
@@ -116,7 +120,7 @@ func openELF(r io.ReaderAt) (*executable, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &executable{reader: r, known: true}
+	x := &executable{reader: r, known: true, runs: f.Type == elf.ET_EXEC || f.Type == elf.ET_DYN}
 	i := slices.IndexFunc(f.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_DYNAMIC })
 	if i < 0 {
 		return x, nil // linked statically
@@ -210,7 +214,8 @@ func openPE(r io.ReaderAt) (*executable, error) {
 			m.put(coff+20+int64(optional)+40*int64(i), make([]byte, 1))
 		}
 	}
-	x := &executable{reader: m, known: true}
+	const executableImage = 0x0002
+	x := &executable{reader: m, known: true, runs: le.Uint16(header[18:])&executableImage != 0}
 
 	// The data directories, of which the second is that of imports.
 	if optional < 2 {
@@ -278,7 +283,7 @@ func openMachO(r io.ReaderAt, order binary.ByteOrder) (*executable, error) {
 	if err := readStruct(r, 0, order, &h); err != nil {
 		return nil, err
 	}
-	x := &executable{known: true}
+	x := &executable{known: true, runs: h.Type == macho.TypeExec || h.Type == macho.TypeDylib || h.Type == macho.TypeBundle}
 	switch h.Cpu {
 	case macho.CpuAmd64:
 		x.arch = "amd64"
@@ -364,7 +369,8 @@ func openXCOFF(r io.ReaderAt) (*executable, error) {
 		m.put(8, be.AppendUint64(nil, start+18*uint64(count-1)))
 		m.put(20, be.AppendUint32(nil, 1))
 	}
-	return &executable{reader: m}, nil
+	const executableFile = 0x0002
+	return &executable{reader: m, runs: be.Uint16(header[18:])&executableFile != 0}, nil
 }
 
 // fatFiles returns the files in a Mach-O file for several architectures, or none if

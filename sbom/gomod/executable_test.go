@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -514,4 +515,54 @@ type noLicenses struct{}
 func (noLicenses) Scan(_ context.Context, files fs.FS, _ string, _ []string) (*sbom.Licenses, error) {
 	_, err := fs.ReadDir(files, ".")
 	return nil, cmp.Or(err, errors.New("a component has files"))
+}
+
+// What a system runs or loads is executable, and an object file or the dump of a
+// process is not, whatever else they say.
+func TestExecutableProperty(t *testing.T) {
+	const info = "path\tp\nbuild\tCGO_ENABLED=0\n"
+	elfType := func(n elf.Type) []byte { return change(elfFile("go1.26.8", info), 16, uint16(n)) }
+	machOType := func(n macho.Type) []byte { return change(machOFile(macho.CpuArm64, "go1.26.8", info), 12, uint32(n)) }
+	for _, test := range []struct {
+		name string
+		data []byte
+		want bool
+	}{
+		{"ELF program", elfType(elf.ET_EXEC), true},
+		{"ELF program that can be anywhere, or library", elfType(elf.ET_DYN), true},
+		{"ELF dump", elfType(elf.ET_CORE), false},
+		{"ELF object", elfType(elf.ET_REL), false},
+		{"PE", change(peFile("go1.26.8", info), 0x44+18, uint16(0x0022)), true},
+		{"PE that was not linked to its end", peFile("go1.26.8", info), false},
+		{"Mach-O program", machOType(macho.TypeExec), true},
+		{"Mach-O library", machOType(macho.TypeDylib), true},
+		{"Mach-O plugin", machOType(macho.TypeBundle), true},
+		{"Mach-O object", machOType(macho.TypeObj), false},
+		{"fat Mach-O", fatFile(fat32, machOFile(macho.CpuAmd64, "go1.26.8", info), machOFile(macho.CpuArm64, "go1.26.8", info)), true},
+	} {
+		d, err := ReadBinary(bytes.NewReader(test.data), BinaryOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		var want []sbom.Property
+		if test.want {
+			want = []sbom.Property{{Name: "bsi:component:executable", Value: "executable"}}
+		}
+		if !slices.Equal(d.Main.Properties, want) {
+			t.Errorf("%s: properties %v, want %v", test.name, d.Main.Properties, want)
+		}
+	}
+	for _, magic := range []uint16{0x01df, 0x01f7} {
+		for flags, want := range map[uint16]bool{0x1002: true, 0x2002: true, 0x2000: false} {
+			header := padded(file(binary.BigEndian, magic, make([]byte, 16), flags), 24)
+			if x, err := openXCOFF(bytes.NewReader(header)); err != nil || x.runs != want {
+				t.Errorf("XCOFF %#x with flags %#x: %v, error %v, want %v", magic, flags, x.runs, err, want)
+			}
+		}
+	}
+	d, err := FromBuildInfo(&debug.BuildInfo{Path: "p"}, BinaryOptions{})
+	if err != nil || d.Main.Properties != nil {
+		t.Errorf("build information alone: %v, error %v", d.Main.Properties, err)
+	}
 }

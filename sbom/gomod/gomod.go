@@ -91,6 +91,9 @@
 //	import     of a library of the system: "weak" if the program runs without it
 //	withheld   of a library of the system: "directory", if its name is an absolute
 //	           path of the machine that built, of which the last element is left
+//	bsi:component:executable
+//	           of the main component, "executable", if it was seen in the header of
+//	           the binary; the name is BSI's
 //	unverified of a module or the toolchain: why Verify did not get further with
 //	           it, "no sum is recorded", "not in the module cache" or "not in the
 //	           cache of the checksum database"

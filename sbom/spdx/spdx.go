@@ -102,7 +102,9 @@
 //	software_Package           each component, the main one first
 //	software_File              behind its package: the artifact or the file that it is
 //	                           distributed as (hasDistributionArtifact), with its
-//	                           hashes, and files embedded in the artifact (contains)
+//	                           hashes, and files embedded in the artifact (contains).
+//	                           What Properties of BSI's names say of the former is its
+//	                           software_additionalPurpose (BSI TR-03183-2, 8.2)
 //	build_Build                for the phase [sbom.Built] of a Go program: what it
 //	                           hasOutput is the artifact, its parameters are the
 //	                           document's Properties

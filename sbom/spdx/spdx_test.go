@@ -454,3 +454,54 @@ func benchmarkDocument(n int) *sbom.Document {
 	}
 	return d
 }
+
+// What Properties say of the file that a component is delivered as, by BSI's names,
+// is where BSI TR-03183-2 wants it, and comes back as the Properties that it was.
+func TestAdditionalPurpose(t *testing.T) {
+	sum, err := hallmark.ParseDigest("sha512:" + strings.Repeat("0", 128))
+	if err != nil {
+		t.Fatal(err)
+	}
+	property := func(name, value string) sbom.Property {
+		return sbom.Property{Name: "bsi:component:" + name, Value: value}
+	}
+	for _, test := range []struct {
+		properties []sbom.Property
+		want       string
+	}{
+		{nil, `"name":"app","comment":"artifact`},
+		{[]sbom.Property{property("executable", "executable")}, `"software_additionalPurpose":["executable"],"software_primaryPurpose":"executable"`},
+		{
+			[]sbom.Property{property("archive", "no archive"), property("executable", "executable"), property("filename", "app.exe"), property("structured", "unstructured")},
+			`"software_additionalPurpose":["executable","firmware"],"software_primaryPurpose":"executable"`,
+		},
+		{[]sbom.Property{property("filename", "app.exe")}, `"name":"app.exe","comment":"artifact`},
+		{
+			[]sbom.Property{property("archive", "archive"), property("executable", "non-executable"), property("structured", "structured")},
+			`"software_additionalPurpose":["archive","container"]`,
+		},
+	} {
+		d := &sbom.Document{Phase: sbom.PostBuild, Main: sbom.Component{
+			Ref: "app", Name: "example.com/app", Type: sbom.Application, Scope: sbom.Runtime,
+			Digests: []hallmark.Digest{sum}, Properties: test.properties,
+		}}
+		var b bytes.Buffer
+		if err := spdx.Write(&b, d, stamp(), spdx.V301); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.String(); !strings.Contains(got, test.want) || test.properties == nil && strings.Contains(got, "additionalPurpose") {
+			t.Errorf("%v: want %s in\n%s", test.properties, test.want, got)
+		}
+		back, s, err := spdx.Parse(b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(back.Main.Properties, test.properties) || !slices.Equal(back.Main.Digests, d.Main.Digests) || len(back.Remainder) > 0 {
+			t.Errorf("%v: read as %+v", test.properties, back)
+		}
+		var again bytes.Buffer
+		if err := spdx.Write(&again, back, s, spdx.V301); err != nil || !bytes.Equal(again.Bytes(), b.Bytes()) {
+			t.Errorf("%v: written again, error %v:\n%s\nwant\n%s", test.properties, err, &again, &b)
+		}
+	}
+}

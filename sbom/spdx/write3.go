@@ -437,6 +437,9 @@ func (o *writer3) component(c *sbom.Component) {
 		o.text("name", l.file.name)
 		o.text("comment", l.file.comment)
 		o.hashes(l.file.digests)
+		if purposes := additionalPurposes(c.Properties); len(purposes) > 0 {
+			o.list("software_additionalPurpose", purposes...)
+		}
 		o.text("software_primaryPurpose", l.file.purpose)
 		o.end()
 		o.relate(id, "hasDistributionArtifact", "", "", "", file)
@@ -475,6 +478,27 @@ func (o *writer3) component(c *sbom.Component) {
 	if c.Licenses != nil {
 		o.license(id, c.Licenses)
 	}
+}
+
+// additionalPurposes returns the purposes by which BSI TR-03183-2, version 2.1.0,
+// clause 8.2, has the properties of a file, sorted. That it is not executable, or no
+// archive, is said by none.
+func additionalPurposes(ps []sbom.Property) []string {
+	var purposes []string
+	for _, p := range ps {
+		switch p {
+		case sbom.Property{Name: "bsi:component:executable", Value: "executable"}:
+			purposes = append(purposes, "executable")
+		case sbom.Property{Name: "bsi:component:archive", Value: "archive"}:
+			purposes = append(purposes, "archive")
+		case sbom.Property{Name: "bsi:component:structured", Value: "structured"}:
+			purposes = append(purposes, "container")
+		case sbom.Property{Name: "bsi:component:structured", Value: "unstructured"}:
+			purposes = append(purposes, "firmware")
+		}
+	}
+	slices.Sort(purposes)
+	return slices.Compact(purposes)
 }
 
 // pack makes the package that c is.
@@ -637,11 +661,14 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 		}
 		l.location = f.URL
 	case main && slices.ContainsFunc(c.Digests, isFileHash3) && o.said == nil:
-		// The artifact has a name of its own, which is not known.
+		// The artifact has a name of its own, which is not known unless a Property tells.
 		files, others := divide(c.Digests, isFileHash3)
 		if len(others) < len(c.Digests) {
 			l.checksums = others
 			l.file = &file3{path.Base(c.Name), artifactFile, "", files}
+			if i := slices.IndexFunc(c.Properties, func(p sbom.Property) bool { return p.Name == "bsi:component:filename" && p.Value != "" }); i >= 0 {
+				l.file.name = c.Properties[i].Value
+			}
 			if c.Type == sbom.Application && (o.d.Phase == sbom.Built || o.d.Phase == sbom.PostBuild) {
 				l.file.purpose = "executable"
 			}
