@@ -408,7 +408,12 @@ func (c *command) load(ctx context.Context, progress *cli.Progress) (*sbom.Docum
 		return nil, cli.ErrFindings
 	}
 	doc.Phase = sbom.Built
-	return doc, nil
+	for _, p := range inside.Main.Properties {
+		if strings.HasPrefix(p.Name, "bsi:") { // of the file, which the document now is about
+			doc.Main.Properties = append(doc.Main.Properties, p)
+		}
+	}
+	return doc, doc.Sort()
 }
 
 func readBinary(path string, o gomod.BinaryOptions) (*sbom.Document, error) {
@@ -421,7 +426,9 @@ func readBinary(path string, o gomod.BinaryOptions) (*sbom.Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return doc, nil
+	// The name is one that BSI gave the property: TR-03183-2, clauses 5.2.2 and 8.2.
+	doc.Main.Properties = append(doc.Main.Properties, sbom.Property{Name: "bsi:component:filename", Value: filepath.Base(path)})
+	return doc, doc.Sort()
 }
 
 // printLevels prints a line for each component, and one for all of them.

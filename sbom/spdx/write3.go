@@ -660,15 +660,20 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 			rest.Distribution = nil
 		}
 		l.location = f.URL
-	case main && slices.ContainsFunc(c.Digests, isFileHash3) && o.said == nil:
+	case main && o.said == nil:
 		// The artifact has a name of its own, which is not known unless a Property tells.
 		files, others := divide(c.Digests, isFileHash3)
-		if len(others) < len(c.Digests) {
+		if len(others) == len(c.Digests) {
+			files = nil
+		}
+		name := path.Base(c.Name)
+		named := slices.IndexFunc(c.Properties, func(p sbom.Property) bool { return p.Name == "bsi:component:filename" && p.Value != "" })
+		if named >= 0 {
+			name = c.Properties[named].Value
+		}
+		if len(files) > 0 || named >= 0 {
 			l.checksums = others
-			l.file = &file3{path.Base(c.Name), artifactFile, "", files}
-			if i := slices.IndexFunc(c.Properties, func(p sbom.Property) bool { return p.Name == "bsi:component:filename" && p.Value != "" }); i >= 0 {
-				l.file.name = c.Properties[i].Value
-			}
+			l.file = &file3{name, artifactFile, "", files}
 			if c.Type == sbom.Application && (o.d.Phase == sbom.Built || o.d.Phase == sbom.PostBuild) {
 				l.file.purpose = "executable"
 			}
