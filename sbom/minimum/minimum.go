@@ -42,8 +42,8 @@
 // Everything that a [sbom.Document] with its [sbom.Stamp] holds, and the
 // [sbom.Format] that it is or will be in, since some editions name formats; and of
 // what a reader left aside ([sbom.Document.Remainder]), if it was in that format,
-// other identifiers of components, vulnerabilities, the serial number, compositions
-// and the creator's comment. Services of CycloneDX are no components. All
+// other identifiers of components, vulnerabilities, the serial number, compositions,
+// the creator's comment, and in SPDX 3 the files that components are distributed as. Services of CycloneDX are no components. All
 // components are looked at, those that only tests or tools need too. Components
 // of the type file are left out but by bsi-2.1, for which a file is a component:
 // in the other editions a component is what somebody supplies under a name and a

@@ -592,6 +592,65 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// In SPDX 3, BSI's properties are purposes of the file that the component is
+// distributed as, which a reader leaves aside.
+func TestFilesOfSPDX3(t *testing.T) {
+	const file = `{"type":"software_File","spdxId":"urn:file","name":"./lib.zip","software_additionalPurpose":%s}`
+	const present, missing = minimum.Present, minimum.Missing
+	const distributed = `{"type":"Relationship","from":"urn:lib","relationshipType":"hasDistributionArtifact","to":["urn:gone","urn:file"]}`
+	rest := func(elements ...string) (list []sbom.Remainder) {
+		for i, e := range elements {
+			list = append(list, sbom.Remainder{Format: "spdx-json@3.0.1", Path: fmt.Sprintf("/@graph/%d", i), Value: json.RawMessage(e)})
+		}
+		return list
+	}
+	bsi, _ := minimum.Lookup("bsi-2.1")
+	for _, tt := range []struct {
+		name string
+		rest []sbom.Remainder
+
+		filename, executable, archive, structured minimum.Status
+	}{
+		{"zip", rest(distributed, fmt.Sprintf(file, `["archive","container"]`)), present, present, present, present},
+		{"program", rest(fmt.Sprintf(file, `["executable","firmware"]`), distributed), present, present, present, present},
+		{"purposes that are not BSI's", rest(distributed, fmt.Sprintf(file, `["install"]`)), present, missing, missing, missing},
+		{"executable alone", rest(distributed, fmt.Sprintf(file, `["executable"]`)), present, present, missing, missing},
+		{"of another component", rest(strings.Replace(distributed, "lib", "other", 1), fmt.Sprintf(file, `["archive","container"]`)), missing, missing, missing, missing},
+		{"no file", rest(distributed, `{"type":"software_Snippet","spdxId":"urn:file"}`), missing, missing, missing, missing},
+		{"another shape", rest(distributed, `{"type":["software_File"]}`, `7`), missing, missing, missing, missing},
+		{"written by this module", nil, missing, missing, missing, missing},
+	} {
+		s := minimum.Subject{
+			Document: &sbom.Document{
+				Main:      sbom.Component{Ref: "urn:lib", Name: "lib", Type: sbom.Library, Scope: sbom.Runtime},
+				Remainder: tt.rest,
+			},
+			Format: sbom.Format{Name: sbom.SPDX, Version: "3.0.1"},
+		}
+		got := make(map[string]minimum.Status)
+		for _, r := range bsi.Check(s).Results {
+			got[r.Field.Name] = present
+			if len(r.Findings) > 0 {
+				got[r.Field.Name] = r.Findings[0].Status
+			}
+		}
+		for field, want := range map[string]minimum.Status{
+			"Filename of the component": tt.filename, "Executable property": tt.executable, "Archive property": tt.archive,
+			"Structured property": tt.structured,
+		} {
+			if got[field] != want {
+				t.Errorf("%s: %s is %s, want %s", tt.name, field, got[field], want)
+			}
+		}
+		s.Format = sbom.Format{Name: sbom.CycloneDX, Version: "1.6"}
+		for _, r := range bsi.Check(s).Results {
+			if r.Field.Name == "Executable property" && r.Present > 0 {
+				t.Errorf("%s: read as CycloneDX, an element of SPDX counts", tt.name)
+			}
+		}
+	}
+}
+
 // What is the same of several components is told once.
 func TestWriteTextGroups(t *testing.T) {
 	p, _ := minimum.Lookup("ntia-2021")

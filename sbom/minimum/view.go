@@ -53,6 +53,16 @@ type view struct {
 	// told reports whether the document says of the requirements of a component
 	// that they are not known to be all there.
 	told func(ref string) bool
+
+	// files are the names and the purposes of the files that components are
+	// distributed as, by their Refs, in a document in SPDX 3 of somebody else.
+	files map[string]file3
+}
+
+// A file3 is a software_File in SPDX 3.
+type file3 struct {
+	name     string
+	purposes []string
 }
 
 func newView(s Subject) *view {
@@ -84,6 +94,9 @@ func newView(s Subject) *view {
 		}
 	}
 	v.told = v.compositions()
+	if v.family == spdx3 {
+		v.findFiles()
+	}
 	return v
 }
 
@@ -122,6 +135,43 @@ func (v *view) compositions() func(ref string) bool {
 		}
 	}
 	return func(ref string) bool { return listed[ref] }
+}
+
+// findFiles finds the files of a document in SPDX 3 that was read: all elements that
+// are no packages are in its Remainder, unless this module has written it. The first
+// file of a component counts.
+func (v *view) findFiles() {
+	files := make(map[string]file3)
+	distributed := make(map[string][]string)
+	for _, r := range v.Document.Remainder {
+		if !strings.HasPrefix(r.Format, v.Format.Name+"@3.") {
+			continue
+		}
+		var e struct {
+			Type, SPDXID, Name, From, RelationshipType string
+
+			To       []string
+			Purposes []string `json:"software_additionalPurpose"`
+		}
+		if json.Unmarshal(r.Value, &e) != nil {
+			continue // of another shape than what is looked for
+		}
+		switch {
+		case e.Type == "software_File":
+			files[e.SPDXID] = file3{e.Name, e.Purposes}
+		case e.RelationshipType == "hasDistributionArtifact":
+			distributed[e.From] = append(distributed[e.From], e.To...)
+		}
+	}
+	v.files = make(map[string]file3)
+	for ref, to := range distributed {
+		for _, id := range to {
+			if f, ok := files[id]; ok {
+				v.files[ref] = f
+				break
+			}
+		}
+	}
 }
 
 // atLeast reports whether the version of the format is want or a later one.
@@ -564,9 +614,9 @@ func completeness(v *view, c *sbom.Component) (Status, string) {
 }
 
 // property returns the value of a Property of BSI's namespace, which is one of
-// values if there are any.
+// values if there are any; or, from SPDX 3, what purposes of the file say instead.
 func property(name string, values ...string) func(*view, *sbom.Component) (Status, string) {
-	return func(_ *view, c *sbom.Component) (Status, string) {
+	return func(v *view, c *sbom.Component) (Status, string) {
 		for _, p := range c.Properties {
 			switch {
 			case p.Name != name || p.Value == "":
@@ -576,12 +626,35 @@ func property(name string, values ...string) func(*view, *sbom.Component) (Statu
 				return Missing, fmt.Sprintf("%s is %q, want one of %q", name, p.Value, values)
 			}
 		}
+		// TR-03183-2, 8.2: what is structured is a container, and what is not is
+		// firmware; no other purpose says that it is not executable, or no archive.
+		purposes := v.files[c.Ref].purposes
+		container, firmware := slices.Contains(purposes, "container"), slices.Contains(purposes, "firmware")
+		switch {
+		case name == "bsi:component:structured" && container:
+			return Present, "structured"
+		case name == "bsi:component:structured" && firmware:
+			return Present, "unstructured"
+		case name == "bsi:component:executable" || name == "bsi:component:archive":
+			if slices.Contains(purposes, values[0]) {
+				return Present, values[0]
+			}
+			if container || firmware {
+				return Present, values[1]
+			}
+		}
+		if v.family == spdx3 {
+			return Missing, "nothing is said of a file"
+		}
 		return Missing, "no property " + name
 	}
 }
 
-func filename(_ *view, c *sbom.Component) (Status, string) {
-	status, text := property("bsi:component:filename")(nil, c)
+func filename(v *view, c *sbom.Component) (Status, string) {
+	status, text := property("bsi:component:filename")(v, c)
+	if name := path.Base(v.files[c.Ref].name); status == Missing && name != "." {
+		return Present, name
+	}
 	switch {
 	case status == Present && strings.ContainsAny(text, `/\`):
 		return Missing, text + " is a path, want the name alone"
