@@ -26,8 +26,8 @@ const (
 	document kind = "document"
 )
 
-// kindOf looks at the first byte of a file: that of a document is a brace, which
-// no binary begins with.
+// kindOf looks at the first bytes of a file: a binary has a zero among them, and a
+// text has none, unless it is in UTF-16 and says so.
 func kindOf(path string) (kind, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -41,13 +41,15 @@ func kindOf(path string) (kind, error) {
 	}
 	var first [1 << 10]byte
 	n, err := io.ReadFull(f, first[:])
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+	switch text := string(first[:n]); {
+	case err == io.EOF:
+		return "", fmt.Errorf("%s: empty file", path)
+	case err != nil && err != io.ErrUnexpectedEOF:
 		return "", err
+	case strings.Contains(text, "\x00") && !strings.HasPrefix(text, "\xff\xfe") && !strings.HasPrefix(text, "\xfe\xff"):
+		return binary, nil
 	}
-	if text := strings.TrimLeft(string(first[:n]), " \t\r\n"); strings.HasPrefix(text, "{") {
-		return document, nil
-	}
-	return binary, nil
+	return document, nil
 }
 
 // A format is one that documents are written in.
@@ -90,6 +92,9 @@ func readDocument(path string) (*sbom.Document, sbom.Stamp, error) {
 	}
 	f, err := sbom.Detect(data)
 	if err != nil {
+		if text := strings.TrimLeft(string(data[:min(len(data), 1<<10)]), " \t\r\n"); !strings.HasPrefix(text, "{") {
+			return nil, sbom.Stamp{}, fmt.Errorf("%s: neither a Go binary nor a JSON document: %w", path, err)
+		}
 		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, err)
 	}
 	parse := cyclonedx.Parse

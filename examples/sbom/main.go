@@ -69,7 +69,9 @@ is written without its signature then.
 
 With -why, no document is written, but why a module is there, or why it is not.
 With -check, no document is written, but which of the minimum elements it has by an
-edition: PROFILES. With -diff, what is not the same as in an older document.
+edition: PROFILES.
+With -diff, what is not the same as in an older document is printed. Both exit with 1
+if that is not what it should be: if not all is there, or not all is the same.
 
 The time in the document is SOURCE_DATE_EPOCH, or else now.
 
@@ -225,8 +227,14 @@ func parse(args []string) (*command, error) {
 		}
 		c.check = &p
 	}
-	if (c.check != nil || c.diff != "") && c.output != "" || c.check != nil && c.diff != "" {
-		return nil, errors.New("-o, -check or -diff: one of them")
+	asked := 0
+	for _, is := range []bool{c.output != "", c.check != nil, c.diff != "", c.why != ""} {
+		if is {
+			asked++
+		}
+	}
+	if asked > 1 {
+		return nil, errors.New("-o, -check, -diff or -why: one of them")
 	}
 	if c.distribution != "" && !c.verify {
 		return nil, errors.New("-distribution is for -verify")
@@ -270,6 +278,11 @@ func parse(args []string) (*command, error) {
 		return nil, err
 	}
 	flags.Visit(func(f *flag.Flag) {
+		// A check that is not made because a variable is not set is passed.
+		if f.Value.String() == "" {
+			err = fmt.Errorf("-%s: empty", f.Name)
+			return
+		}
 		switch f.Name {
 		case "format", "o", "check", "diff", "rules":
 		case "verify", "distribution", "licenses", "releases", "cache":

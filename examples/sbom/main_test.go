@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -247,6 +249,9 @@ func TestBadInput(t *testing.T) {
 		{name: "format", args: []string{"-format", "cyclonedx-json@1.3", dir}, want: "cyclonedx-json@1.3"},
 		{name: "format of SPDX", args: []string{"-format", "spdx-json@3.0", dir}, want: "spdx-json@3.0"},
 		{name: "profile", args: []string{"-check", "ntia", dir}, want: "want one of bsi-2.1"},
+		{name: "check of nothing", args: []string{"-check", "", dir}, want: "-check: empty"},
+		{name: "rules of nothing", args: []string{"-rules", "", dir}, want: "-rules: empty"},
+		{name: "why and check", args: []string{"-why", "example.com/lib", "-check", "ntia-2021", dir}, want: "-o, -check, -diff or -why: one of them"},
 		{name: "two answers", args: []string{"-check", "ntia-2021", "-diff", text, dir}, want: "one of them"},
 		{name: "no document", args: []string{broken}, want: "malformed SBOM"},
 		{name: "package of a document", args: []string{"-package", ".", broken}, want: "is a document: -package is for directories"},
@@ -256,7 +261,13 @@ func TestBadInput(t *testing.T) {
 		{name: "unknown target", args: []string{"-target", "linux/pdp11", dir}, want: "linux/pdp11"},
 		{name: "missing", args: []string{filepath.Join(dir, "gone")}, want: "gone"},
 		{name: "no module", args: []string{t.TempDir()}, want: "no go.mod"},
-		{name: "no binary", args: []string{text}, want: "malformed binary"},
+		{name: "empty", args: []string{write(t, t.TempDir(), "app", "")}, want: "app: empty file"},
+		{name: "neither", args: []string{text}, want: "notes.txt: neither a Go binary nor a JSON document: malformed SBOM: $ (byte 0)"},
+		{name: "XML", args: []string{write(t, t.TempDir(), "sbom.xml", "<?xml version=\"1.0\"?><bom/>")}, want: "neither a Go binary nor a JSON document"},
+		{name: "byte order mark", args: []string{write(t, t.TempDir(), "sbom.json", "\ufeff{}")}, want: "neither a Go binary nor a JSON document"},
+		{name: "UTF-16", args: []string{write(t, t.TempDir(), "sbom.json", "\xff\xfe{\x00}\x00")}, want: "neither a Go binary nor a JSON document"},
+		{name: "no binary", args: []string{write(t, t.TempDir(), "data", "\x00\x01\x02\x03\x04\x05\x06\x07")}, want: "data: malformed binary"},
+
 		{name: "target of a binary", args: []string{"-target", "linux/amd64", text}, want: "-target is for directories"},
 		{name: "unredacted directory", args: []string{"-unredacted", dir}, want: "-unredacted is for binaries"},
 		{name: "private alone", args: []string{"-private", "example.com", dir}, want: "-private is for -sources"},
@@ -278,7 +289,7 @@ func TestBadInput(t *testing.T) {
 		{name: "rules that contradict", args: []string{"-rules", contrary, dir}, want: `a second rule about the producer of "a"`},
 		{name: "rules at odds with the document", args: []string{"-rules", known, "-target", "linux/amd64", dir}, want: "component pkg:golang/example.com/app: it is in the document already"},
 		{name: "time", epoch: "yesterday", args: []string{dir}, want: "SOURCE_DATE_EPOCH"},
-		{name: "output", args: []string{"-o", filepath.Join(dir, "no", "such", "file"), dir}, want: "no such file"},
+		{name: "output", args: []string{"-o", filepath.Join(dir, "no", "such", "file"), dir}, want: filepath.Join("no", "such", "file") + ": no such file"},
 		{name: "cancelled", ctx: cancelled, args: []string{dir}, want: "canceled"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -288,7 +299,11 @@ func TestBadInput(t *testing.T) {
 				ctx = t.Context()
 			}
 			file := filepath.Join(t.TempDir(), "sbom.json")
-			err := run(ctx, append([]string{"-o", file}, tt.args...))
+			args := tt.args
+			if !slices.Contains(args, "-why") {
+				args = append([]string{"-o", file}, args...)
+			}
+			err := run(ctx, args)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
@@ -517,7 +532,7 @@ func TestOutputIsWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = run(t.Context(), []string{"-o", file, dir})
-	if _, ok := errors.AsType[*os.LinkError](err); !ok {
+	if e, ok := errors.AsType[*fs.PathError](err); !ok || e.Op != "replace" || e.Path != file {
 		t.Errorf("got %v, want that a directory cannot be replaced", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*")); len(left) > 0 {

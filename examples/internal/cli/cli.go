@@ -125,7 +125,7 @@ func Created(getenv func(string) string, otherwise time.Time) (time.Time, error)
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return about(path, "create", err)
 	}
 	defer func() {
 		if err != nil {
@@ -142,7 +142,19 @@ func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err 
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return about(path, "replace", os.Rename(f.Name(), path))
+}
+
+// about returns err as one about the file that the user named, and not about the one
+// that is to take its name.
+func about(path, op string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: op, Path: path, Err: e.Err}
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return &fs.PathError{Op: op, Path: path, Err: e.Err}
+	}
+	return err
 }
 
 // Bytes returns a function for [WriteFile] that writes data.
