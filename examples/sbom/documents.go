@@ -126,7 +126,6 @@ func readRules(path string) (*sbom.Rules, error) {
 // applyRules returns the document with what the rules say, and prints what became of
 // those that are not simply applied.
 func (c *command) applyRules(doc *sbom.Document, at time.Time) (*sbom.Document, error) {
-	signed := doc.Original != nil
 	doc, outcomes, err := c.rules.Apply(doc, at)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.rulesFile, err)
@@ -147,9 +146,6 @@ func (c *command) applyRules(doc *sbom.Document, at time.Time) (*sbom.Document, 
 		case len(differing) > 0 && !strings.HasPrefix(o.Rule, "gap:"): // it is no fault to know more
 			say(o.Rule, "not applied to %s%s, of which the document says something else", strings.Join(differing, ", "), more)
 		}
-	}
-	if signed {
-		say("signature", "left out, since it is not of what the rules add")
 	}
 	return doc, nil
 }

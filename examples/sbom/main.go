@@ -32,8 +32,8 @@ into a Go binary. The network is not used: a module that is missing from the mod
 cache is an error. No program is run, but git with -vcs.
 
 A document, CycloneDX JSON 1.2 to 1.7 or SPDX JSON 2.2, 2.3 or 3.0.1, is written in
-another format, with the time and the tool that it has. What that format has no
-place for is listed on standard error, by its place in the document.
+another format, with the time and the tool that it has. What is lost or changed since
+that format has no place for it is listed on standard error, by its place in the document.
 
 Of a directory, -tests, -tools and -graph add modules that are not linked, which
 the document says of each. With several -target, it says which target needs what.
@@ -161,7 +161,11 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		for _, l := range losses {
-			fmt.Fprintf(os.Stderr, "%s: %s\n", cli.Printable(l.Path), cli.Printable(l.Why))
+			what := "lost"
+			if l.Approximated {
+				what = "changed"
+			}
+			fmt.Fprintf(os.Stderr, "%s %s: %s\n", what, cli.Printable(l.Path), cli.Printable(l.Why))
 		}
 	}
 	if c.output != "" {

@@ -355,7 +355,10 @@ func TestFlags(t *testing.T) {
 		{[]string{"-tests", dir}, []string{"example.com/lib", `"value": "test"`}},
 		{[]string{"-graph", dir}, []string{"example.com/lib", `"value": "graph"`, "hallmark:edge:requirement"}},
 		{[]string{"-target", "linux/amd64", "-target", "windows/amd64", dir}, []string{"example.com/lib", "hallmark:target", `"value": "windows/amd64"`}},
-		{[]string{"-binary", plain, dir}, []string{"!example.com/lib", `"build"`}},
+		{[]string{dir}, []string{"!bsi:component"}},
+		{[]string{plain}, []string{`"bsi:component:executable"`, `"bsi:component:filename"`, `"value": "plain"`, "!" + filepath.Dir(plain)}},
+		{[]string{"-format", "spdx-json@3.0.1", plain}, []string{`"name":"plain"`, `"software_additionalPurpose":["executable"]`}},
+		{[]string{"-binary", plain, dir}, []string{"!example.com/lib", `"build"`, `"bsi:component:executable"`}},
 		{[]string{"-binary", extra, "-tags", "extra", dir}, []string{"example.com/lib", `"build"`}},
 		{[]string{"-version", "v1.2.3", dir}, []string{"example.com/app@v1.2.3", "versionFrom"}},
 		{[]string{"-verify", "-releases", "-cache", filepath.Join(above, "cache"), "-licenses", dir}, []string{"LicenseRef-"}},
@@ -607,7 +610,15 @@ func TestRules(t *testing.T) {
 			t.Errorf("want %s in\n%s", want, texts[0])
 		}
 	}
-	got, err := capture(t, &os.Stdout, func() error { return run(t.Context(), []string{"-rules", rules, "-check", "bsi-2.1", dir}) })
+	// Nothing is lost but what the other format has no place for.
+	services := write(t, tmp, "services.json", `{"bomFormat": "CycloneDX", "specVersion": "1.6", "services": [{"name": "x"}]}`)
+	got, err := capture(t, &os.Stderr, func() error {
+		return run(t.Context(), []string{"-format", "spdx-json", "-o", second, services})
+	})
+	if err != nil || !strings.HasPrefix(got, "lost /services: ") {
+		t.Errorf("%v, printed\n%s", err, got)
+	}
+	got, err = capture(t, &os.Stdout, func() error { return run(t.Context(), []string{"-rules", rules, "-check", "bsi-2.1", dir}) })
 	if !errors.Is(err, cli.ErrFindings) || strings.Contains(got, "\nCreator of the SBOM: ") || !strings.Contains(got, "\nComponent version: ") {
 		t.Errorf("%v, printed\n%s", err, got)
 	}

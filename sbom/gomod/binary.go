@@ -55,13 +55,13 @@ type BinaryOptions struct {
 // libraries of an XCOFF file are not read.
 //
 // Of the three properties of a file that BSI TR-03183-2, version 2.1.0, clause 5.2.2,
-// asks for, one can be seen in its header: of a program and of a library that systems
-// load, the main component has the Property "bsi:component:executable" with the value
-// "executable". The others cannot. A file is structured if an archive is anywhere
-// in it, which one that is embedded does not show, and whether a file into which
-// modules are linked is an archive of them is for whoever answers for the document to
-// say ([sbom.Rules]). Of other modules no such property is told: what is delivered of
-// them is a part of this file and no file of its own, whatever they are distributed as.
+// asks for, one can be seen in its header: if the file is a program, or a library that
+// systems load, the main component has the Property "bsi:component:executable" with the
+// value "executable". The others are a judgement, for which there are [sbom.Rules]. A
+// file is structured if any part of it is, and an archive that is embedded cannot be
+// told from other data; and whether a file is an archive of the modules that are linked
+// into it is a matter of how the clause is read. Of other modules no such property is
+// told: they are delivered as parts of this file, whatever they are distributed as.
 //
 // A Mach-O file for several architectures is read whole: the Document is the
 // [sbom.Union] for all of them, with targets such as darwin/amd64 and
