@@ -518,7 +518,10 @@ func randomDocument(seed uint64) (*sbom.Document, sbom.Stamp) {
 	}
 	properties := func() (ps []sbom.Property) {
 		for range r.IntN(3) * r.IntN(3) {
-			ps = append(ps, sbom.Property{Name: pick("", text(), "GOOS"), Value: pick("", text())})
+			ps = append(ps, sbom.Property{
+				Name:  pick("", text(), "GOOS", "bsi:component:executable", "bsi:component:structured", "bsi:component:filename"),
+				Value: pick("", text(), "executable", "structured", "unstructured"),
+			})
 		}
 		return ps
 	}
