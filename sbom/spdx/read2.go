@@ -43,8 +43,6 @@ type package2Read struct {
 	concluded string
 	declared  string
 	comments  string // on the licence
-
-	filesAnalyzed bool // whether there is such a member
 }
 
 type relationRead struct {
@@ -180,7 +178,7 @@ func (r *reader2) identify(id string) error {
 // readPackage reads a package, but for what other parts of the document say of it.
 func (r *reader2) readPackage(raw []byte) error {
 	raw = canonical(raw)
-	c := &sbom.Component{Type: sbom.Unclassified, Scope: sbom.Unscoped}
+	c := &sbom.Component{Type: sbom.Unclassified, Scope: sbom.Unscoped, Place: "/packages/" + strconv.Itoa(len(r.packages))}
 	p := package2Read{raw: raw, component: c}
 	var id, location, fileName, comment string
 	var checksums []hallmark.Digest
@@ -227,7 +225,7 @@ func (r *reader2) readPackage(raw []byte) error {
 					})
 					ref := sbom.Reference{Type: kind, URL: locator, Comment: comment}
 					switch {
-					case kind == "purl" && c.PURL == "" && strings.HasPrefix(locator, "pkg:"):
+					case kind == "purl" && c.PURL == "" && isPURL(locator):
 						c.PURL = locator
 					case (kind == "cpe23Type" || kind == "cpe22Type") && isCPE2(locator) && !slices.Contains(c.CPEs, locator):
 						c.CPEs = append(c.CPEs, locator)
@@ -238,7 +236,6 @@ func (r *reader2) readPackage(raw []byte) error {
 				})
 			}
 			if j.Kind() != '"' {
-				p.filesAnalyzed = p.filesAnalyzed || name == "filesAnalyzed"
 				return j.Skip()
 			}
 			b, err := j.Text()
@@ -450,10 +447,6 @@ func (r *reader2) document() error {
 		b := package2(nil, c, id2(c.Ref) == main)
 		c.Remainder = leftover(r.format, "", p.raw, b)
 		c.Remainder = append(c.Remainder, r.unsaid(p.raw)...)
-		if !p.filesAnalyzed {
-			// It is true where it is not there, clause 7.8.
-			c.Remainder = append(c.Remainder, sbom.Remainder{Format: r.format, Path: "/filesAnalyzed", Value: json.RawMessage("true")})
-		}
 		if id2(c.Ref) == main {
 			d.Main = *c
 		} else {
@@ -467,10 +460,11 @@ func (r *reader2) document() error {
 }
 
 // unsaid returns nulls for the members that a package need not have, and always has
-// where this package writes it: NOASSERTION is not the same as nothing.
+// where this package writes it: NOASSERTION is not the same as nothing, and neither
+// is false (clause 7.8).
 func (r *reader2) unsaid(pack []byte) (rest []sbom.Remainder) {
 	have := members(pack)
-	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText"} {
+	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText", "filesAnalyzed"} {
 		if !slices.ContainsFunc(have, func(m member) bool { return m.name == name }) {
 			rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("null")})
 		}

@@ -169,7 +169,7 @@ func restore(object []byte, rest []sbom.Remainder, family string) []byte {
 			continue
 		}
 		if list == nil {
-			list = members(object)
+			list = unsay(members(object), rest, family)
 		}
 		list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
 	}
@@ -179,13 +179,36 @@ func restore(object []byte, rest []sbom.Remainder, family string) []byte {
 	return appendObject(nil, list)
 }
 
+// unsay returns the members of an object without the elements of their arrays that
+// say something of what those of a Remainder are about.
+func unsay(list []member, rest []sbom.Remainder, family string) []member {
+	for _, r := range rest {
+		path := strings.Split(r.Path, "/")
+		if !strings.HasPrefix(r.Format, family) || len(path) != 3 {
+			continue
+		}
+		i := slices.IndexFunc(list, func(m member) bool { return m.name == unescapePointer(path[1]) })
+		if i < 0 || list[i].value == nil || list[i].value[0] != '[' {
+			continue
+		}
+		what := about(canonical(r.Value))
+		array := elements(list[i].value)
+		if at := slices.IndexFunc(array, func(o []byte) bool { return about(o) == what }); at >= 0 && what != "" {
+			list[i].value = appendArray(nil, slices.Delete(array, at, at+1))
+		}
+	}
+	return list
+}
+
 // put sets the value at a path in an object. What the path leads through is made
-// if it is not there. An element of an array is inserted, or replaces what is
-// written of the same.
+// if it is not there. An element of an array is inserted.
 func put(list []member, path []string, value []byte) []member {
 	name := unescapePointer(path[0])
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
 	if i < 0 {
+		if string(value) == "null" && isUnsaid(name) {
+			return list
+		}
 		i = len(list)
 		list = append(list, member{name: name})
 	} else {
@@ -195,7 +218,7 @@ func put(list []member, path []string, value []byte) []member {
 	if len(path) == 1 {
 		if string(value) == "null" && old != nil {
 			// It was not there. If more than nothing is known now, it stays.
-			if string(old) == `"NOASSERTION"` {
+			if string(old) == `"NOASSERTION"` || name == "filesAnalyzed" {
 				list = slices.Delete(list, i, i+1)
 			}
 			return list
@@ -213,9 +236,6 @@ func put(list []member, path []string, value []byte) []member {
 		if old != nil {
 			array = elements(old)
 		}
-		if at := slices.IndexFunc(array, func(o []byte) bool { return about(o) == about(value) }); at >= 0 && about(value) != "" {
-			array = slices.Delete(array, at, at+1)
-		}
 		list[i].value = appendArray(nil, slices.Insert(array, max(0, min(n, len(array))), value))
 		return list
 	}
@@ -225,6 +245,15 @@ func put(list []member, path []string, value []byte) []member {
 	}
 	list[i].value = appendObject(nil, put(inner, path[1:], value))
 	return list
+}
+
+// isUnsaid reports whether a Remainder has null for a member that was not there.
+func isUnsaid(name string) bool {
+	switch name {
+	case "supplier", "licenseConcluded", "licenseDeclared", "copyrightText", "filesAnalyzed", "software_packageUrl":
+		return true
+	}
+	return false
 }
 
 // about returns what an element of an array is about: the text that no two elements
@@ -239,12 +268,11 @@ func about(element []byte) string {
 		LicenseID                       string // extracted licences
 		HashValue                       string
 		Identifier                      string // external identifiers of SPDX 3
-		Locator                         []string
 	}
 	if json.Unmarshal(element, &e) != nil {
 		return ""
 	}
-	return strings.ToLower(e.Algorithm+e.ChecksumValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID + e.HashValue + e.Identifier + strings.Join(e.Locator, " ")
+	return strings.ToLower(e.Algorithm+e.ChecksumValue+e.HashValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID + e.Identifier
 }
 
 // escapePointer returns a name as it stands in a JSON pointer (RFC 6901).
@@ -257,10 +285,11 @@ func unescapePointer(name string) string {
 }
 
 // elementsOf returns the elements of an array of a document that are in its
-// Remainder, in their order.
+// Remainder, in their order. Those of a graph may have been within others.
 func elementsOf(rest []sbom.Remainder, family, array string) (list [][]byte) {
 	for _, r := range rest {
-		if strings.HasPrefix(r.Format, family) && strings.HasPrefix(r.Path, array+"/") && !strings.Contains(r.Path[len(array)+1:], "/") {
+		if strings.HasPrefix(r.Format, family) && strings.HasPrefix(r.Path, array+"/") &&
+			(array == "/@graph" || !strings.Contains(r.Path[len(array)+1:], "/")) {
 			list = append(list, canonical(r.Value))
 		}
 	}

@@ -193,6 +193,7 @@ func (o *writer2) top(id string) []member {
 			list = append(list, member{"hasExtractedLicensingInfos", appendArray(nil, array)})
 		}
 	}
+	list = unsay(list, d.Remainder, format2)
 	for _, r := range d.Remainder {
 		if strings.HasPrefix(r.Format, format2) && r.Path != "" && !strings.HasPrefix(r.Path, "/relationships/") {
 			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
@@ -443,6 +444,10 @@ func isReference2(r sbom.Reference) bool {
 func isCPE2(s string) bool {
 	return (strings.HasPrefix(s, "cpe:2.3:") || strings.HasPrefix(s, "cpe:/")) && isLocator(s)
 }
+
+// isPURL reports whether s can be the PURL of a Component. What else a document has in
+// the place of one is left over.
+func isPURL(s string) bool { return strings.HasPrefix(s, "pkg:") && isLocator(s) }
 
 func isLocator(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })
