@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -139,7 +140,7 @@ func (m *maker) make(schema map[string]any, name string) any {
 			continue
 		}
 		object[p] = m.make(properties[p].(map[string]any), p)
-		if p == "name" && object[p] == "" {
+		if p == "name" && object[p] == "" && m.defs != nil || p == "name" && properties["downloadLocation"] != nil {
 			object[p] = "x" // a Component has a name
 		}
 	}
@@ -180,6 +181,29 @@ func (m *maker) link(name string) string {
 }
 
 func (m *maker) text(name, pattern string) string {
+	switch name {
+	case "SPDXID":
+		m.next++
+		id := fmt.Sprintf("SPDXRef-%s%d", m.pick("a", "File.", "Package-", "Package-a-2", "x_"), m.next)
+		m.ids = append(m.ids, id)
+		return id
+	case "spdxElementId", "relatedSpdxElement", "documentDescribes", "hasFiles", "reference", "snippetFromFile", "fileDependencies":
+		if m.one(8) && name != "documentDescribes" {
+			return m.pick("NONE", "NOASSERTION", "DocumentRef-1:SPDXRef-x")
+		}
+		if m.one(4) || len(m.ids) == 0 {
+			return "SPDXRef-DOCUMENT"
+		}
+		return m.ids[m.IntN(len(m.ids))]
+	case "externalDocumentId":
+		m.next++
+		return fmt.Sprint("DocumentRef-", m.next)
+	case "licenseId":
+		m.next++
+		return fmt.Sprint("LicenseRef-", m.next)
+	case "creators", "annotator", "reviewer":
+		return m.pick("Tool: t-1.0", "Tool: t", "Person: P (p@example.com)", "Organization: O", "Person: ", "someone")
+	}
 	switch {
 	case strings.HasPrefix(pattern, "^[0-9]{4}"), strings.HasPrefix(pattern, `^\d\d\d\d`):
 		return m.pick("2024-02-29T23:59:59Z", "1999-01-01T00:00:00Z", "2026-11-21T10:00:00Z")
@@ -279,6 +303,58 @@ func TestSPDX3Shapes(t *testing.T) {
 	}
 }
 
+// Whatever the schemas of SPDX 2.2 and 2.3 allow is read and written again with all
+// that is in it.
+func TestSPDX2Shapes(t *testing.T) {
+	schema := spdxSchema(t, "2.3.1")
+	for _, version := range []string{"2.2.2", "2.3.1"} {
+		var root map[string]any
+		if err := json.Unmarshal(readSBOM(t, "schemas/spdx/spdx-schema-"+version+".json"), &root); err != nil {
+			t.Fatal(err)
+		}
+		for seed := range *shapeSeeds {
+			m := &maker{Rand: rand.New(rand.NewPCG(seed, 2)), optional: int(10 + seed%80)}
+			properties := root["properties"].(map[string]any)
+			doc := make(map[string]any)
+			for _, name := range slices.Sorted(maps.Keys(properties)) {
+				if name == "relationships" || name == "documentDescribes" || name == "$schema" || name == "SPDXID" || m.one(4) && name != "name" && name != "creationInfo" {
+					continue
+				}
+				doc[name] = m.make(properties[name].(map[string]any), name)
+			}
+			m.optional = 60
+			for _, name := range []string{"relationships", "relationships", "documentDescribes"} { // now that there are identifiers
+				if m.one(2) {
+					doc[name] = m.make(properties[name].(map[string]any), name)
+				}
+			}
+			if doc["name"] == "" {
+				doc["name"] = "d" // a Component has a name, and a document can be one
+			}
+			doc["spdxVersion"], doc["dataLicense"], doc["SPDXID"] = "SPDX-"+version[:3], "CC0-1.0", "SPDXRef-DOCUMENT"
+			doc["documentNamespace"] = m.pick("https://example.com/d", "https://spdx.org/spdxdocs/d-1")
+			doc["externalDocumentRefs"] = []any{map[string]any{
+				"externalDocumentId": "DocumentRef-1", "spdxDocument": "https://example.com/e", "checksum": map[string]any{"algorithm": "SHA1", "checksumValue": ""},
+			}}
+			if p, ok := doc["packages"].([]any); ok { // files that are in the package
+				for _, p := range p {
+					delete(p.(map[string]any), m.pick("hasFiles", "x"))
+				}
+			}
+			data, err := json.Marshal(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if version == "2.3.1" {
+				if err := validate2(schema, data); err != nil {
+					t.Fatalf("seed %d: what is made is not valid: %v\n%s", seed, err, data)
+				}
+			}
+			judgeSPDX(t, fmt.Sprintf("%s: seed %d", version, seed), data, spdx.V23, schema, true)
+		}
+	}
+}
+
 // flat is a graph with the elements that stand within others beside them.
 func flat(t *testing.T, data []byte) []byte {
 	t.Helper()
@@ -354,8 +430,55 @@ func judgeSPDX(t *testing.T, name string, data []byte, version spdx.Version, sch
 	if err != nil {
 		t.Errorf("%s: losses: %v", name, err)
 	}
+	judgeConversions(t, name, d, s, version)
 	if len(bad) > 0 || len(losses) > 0 {
 		t.Errorf("%s: differences %q, losses %v\n%s\n%s", name, bad, losses, data, out)
 	}
 	return d
 }
+
+// judgeConversions says where a Document that was read of a version of SPDX is not
+// written in other formats with all its fields, or Losses does not tell what is lost.
+func judgeConversions(t *testing.T, name string, d *sbom.Document, s sbom.Stamp, version spdx.Version) {
+	t.Helper()
+	if converted++; converted%3 != 0 {
+		return
+	}
+	if all == nil {
+		all = outputs(t)
+	}
+	for _, v := range all {
+		if v.Name == sbom.SPDX && v.Version == string(version) {
+			continue
+		}
+		to := fmt.Sprintf("%s, to %s", name, v)
+		out, err := v.marshal(d, s)
+		if err != nil {
+			t.Errorf("%s: %v", to, err)
+			continue
+		}
+		if err := validate2(v.schema, out); err != nil {
+			t.Errorf("%s: %.1000v", to, err)
+		}
+		back, _, err := v.parse(out)
+		if err != nil {
+			t.Errorf("%s: read back: %v", to, err)
+			continue
+		}
+		if diff := difference("", reflect.ValueOf(*fieldsOf(d)), reflect.ValueOf(*fieldsOf(back))); diff != "" {
+			t.Errorf("%s: %.600s", to, diff)
+		}
+		losses, err := v.losses(d, s)
+		if err != nil {
+			t.Errorf("%s: losses: %v", to, err)
+		}
+		for _, what := range unlike(d, losses) {
+			t.Errorf("%s: %s", to, what)
+		}
+	}
+}
+
+var (
+	converted int
+	all       []output
+)

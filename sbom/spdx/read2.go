@@ -34,6 +34,7 @@ type reader2 struct {
 
 	top       []member // of the document, in canonical form, but for the long arrays
 	describes []string
+	empty     []string // long arrays without elements
 	elements  int
 }
 
@@ -70,8 +71,9 @@ func parse2(data []byte, version string) (*sbom.Document, sbom.Stamp, error) {
 
 // read reads the members of the document.
 func (r *reader2) read(j *strictjson.Reader) error {
-	each := func(f func(raw []byte) error) error {
-		return j.Array(func(int) error {
+	each := func(name string, f func(raw []byte) error) error {
+		before := r.elements
+		err := j.Array(func(int) error {
 			if r.elements++; r.elements > maxElements {
 				return j.Errorf("more than %d elements", maxElements)
 			}
@@ -83,13 +85,17 @@ func (r *reader2) read(j *strictjson.Reader) error {
 			}
 			return err
 		})
+		if r.elements == before {
+			r.empty = append(r.empty, name)
+		}
+		return err
 	}
 	return j.Object(func(name string) error {
 		switch name {
 		case "packages":
-			return each(r.readPackage)
+			return each(name, r.readPackage)
 		case "relationships":
-			return each(func(raw []byte) error {
+			return each(name, func(raw []byte) error {
 				rel := relationRead{raw: canonical(raw)}
 				var err error
 				if rel.relation, err = readRelation(rel.raw); err != nil {
@@ -300,33 +306,44 @@ func (r *reader2) readPackage(raw []byte) error {
 	}
 	c.Ref = ref2(id)
 
-	said, _ := readStatements(comment)
-	c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
-	c.Type = cmp.Or(said.Type, c.Type)
-	if !said.SupportUntil.IsZero() {
-		c.SupportUntil = said.SupportUntil
-	}
-	c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
-	c.CPEs = append(c.CPEs, said.CPEs...)
-	c.References = append(references, said.References...)
-	c.Supplier, c.Producer = cmp.Or(c.Supplier, said.Supplier), cmp.Or(c.Producer, said.Producer)
+	said, text := readStatements(comment)
 	isLocation := location != none && location != noAssertion && location != ""
-	c.Distribution = said.Distribution
-	switch {
-	case c.Distribution != nil && c.Distribution.URL == "" && isLocation && fileName != "":
-		c.Distribution.URL = location
-		c.Distribution.Digests = join(checksums, c.Distribution.Digests)
-		c.Digests = said.Digests
-	default:
-		if isLocation {
-			c.References = append(c.References, sbom.Reference{Type: "distribution", URL: location})
+	with := func(said sbom.Component) *sbom.Component {
+		c := *c
+		c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
+		c.Type = cmp.Or(said.Type, c.Type)
+		if !said.SupportUntil.IsZero() {
+			c.SupportUntil = said.SupportUntil
 		}
-		c.Digests = join(checksums, said.Digests)
+		c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
+		c.CPEs = append(slices.Clone(c.CPEs), said.CPEs...)
+		c.References = append(slices.Clone(references), said.References...)
+		c.Supplier, c.Producer = cmp.Or(c.Supplier, said.Supplier), cmp.Or(c.Producer, said.Producer)
+		c.Distribution = said.Distribution
+		switch {
+		case c.Distribution != nil && c.Distribution.URL == "" && isLocation && fileName != "":
+			c.Distribution.URL = location
+			c.Distribution.Digests = join(checksums, c.Distribution.Digests)
+			c.Digests = said.Digests
+		default:
+			if isLocation {
+				c.References = append(c.References, sbom.Reference{Type: "distribution", URL: location})
+			}
+			c.Digests = join(checksums, said.Digests)
+		}
+		slices.Sort(c.CPEs)
+		sortReferences(c.References)
+		if !sane(&c) {
+			c.Distribution = nil
+		}
+		return &c
 	}
-	slices.Sort(c.CPEs)
-	sortReferences(c.References)
-	if !sane(c) {
-		c.Distribution = nil
+	p.component = with(said)
+	if text != comment && !slices.ContainsFunc([]bool{false, true}, func(main bool) bool {
+		l := place2(p.component, main)
+		return slices.Equal(statements(&l.rest), statements(&said))
+	}) { // what would be written elsewhere is somebody else's text
+		p.component = with(sbom.Component{})
 	}
 	r.packages = append(r.packages, p)
 	return nil
@@ -403,11 +420,6 @@ func (r *reader2) document() error {
 		}
 		return ""
 	}
-	if r.complete {
-		for _, p := range r.packages {
-			p.component.Requirements = sbom.Complete
-		}
-	}
 	for _, rel := range r.relations {
 		for _, f := range rel.facts(main) {
 			c := at(f.to)
@@ -419,6 +431,9 @@ func (r *reader2) document() error {
 			case requires:
 				if from, to := ref(f.from), ref(f.to); from != "" && to != "" && from != to {
 					d.Edges = append(d.Edges, sbom.Edge{From: from, To: to, Kind: f.edge, Target: f.target})
+				}
+				if c := at(f.from); c != nil && r.complete && rel.Type == "DEPENDS_ON" { // else it is NONE that says so
+					c.Requirements = sbom.Complete
 				}
 			case complete:
 				if c := at(f.from); c != nil {
@@ -604,6 +619,9 @@ func (r *reader2) remainder() error {
 			continue
 		}
 		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(i), Value: rel.raw})
+	}
+	for _, name := range r.empty {
+		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("[]")})
 	}
 
 	d.Remainder = rest

@@ -805,7 +805,10 @@ func (r *reader3) component(e *element3, base string) (*sbom.Component, error) {
 // packageOf reads a package in whose comment something is said.
 func (r *reader3) packageOf(e *element3, said sbom.Component) *sbom.Component {
 	c := &said
-	c.Name, c.Description, c.Version, c.Copyright = e.name, e.description, e.version, e.copyright
+	c.Name, c.Description, c.Version = e.name, e.description, e.version
+	if e.copyright != none && e.copyright != noAssertion {
+		c.Copyright = e.copyright
+	}
 	c.Scope = sbom.Unscoped
 	c.Type = cmp.Or(said.Type, typeOf3(e.purpose))
 	if isPURL(e.purl) {

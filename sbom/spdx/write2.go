@@ -195,6 +195,9 @@ func (o *writer2) top(id string) []member {
 	}
 	list = unsay(list, d.Remainder, format2)
 	for _, r := range d.Remainder {
+		if r.Path == "/packages" && len(o.components) > 0 {
+			continue // they were none
+		}
 		if strings.HasPrefix(r.Format, format2) && r.Path != "" && !strings.HasPrefix(r.Path, "/relationships/") {
 			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
 		}
@@ -204,6 +207,7 @@ func (o *writer2) top(id string) []member {
 		o.relationships(func(relation) { some = true })
 	}
 	if some {
+		list = slices.DeleteFunc(list, func(m member) bool { return m.name == "relationships" }) // there were none
 		list = append(list, member{"relationships", nil})
 	}
 	return list
