@@ -319,7 +319,10 @@ func (r *reader2) readPackage(raw []byte) error {
 		c.CPEs = append(slices.Clone(c.CPEs), said.CPEs...)
 		c.References = append(slices.Clone(references), said.References...)
 		c.Supplier, c.Producer = cmp.Or(c.Supplier, said.Supplier), cmp.Or(c.Producer, said.Producer)
-		c.Distribution = said.Distribution
+		if said.Distribution != nil {
+			own := *said.Distribution
+			c.Distribution = &own
+		}
 		switch {
 		case c.Distribution != nil && c.Distribution.URL == "" && isLocation && fileName != "":
 			c.Distribution.URL = location

@@ -163,45 +163,95 @@ func isComment(name string) bool { return name == "comment" || name == "licenseC
 
 // restore puts back into an object in canonical form what leftover has returned.
 func restore(object []byte, rest []sbom.Remainder, family string) []byte {
-	var list []member
-	for _, r := range rest {
-		if !strings.HasPrefix(r.Format, family) || r.Path == "" {
-			continue
-		}
-		if list == nil {
-			list = unsay(members(object), rest, family)
-		}
-		list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
-	}
-	if list == nil {
+	if !slices.ContainsFunc(rest, func(r sbom.Remainder) bool { return strings.HasPrefix(r.Format, family) && r.Path != "" }) {
 		return object
 	}
-	return appendObject(nil, list)
+	return appendObject(nil, putAll(members(object), rest, family))
 }
 
-// unsay returns the members of an object without the elements of their arrays that
-// say something of what those of a Remainder are about.
-func unsay(list []member, rest []sbom.Remainder, family string) []member {
-	for _, r := range rest {
-		path := strings.Split(r.Path, "/")
-		if !strings.HasPrefix(r.Format, family) || len(path) != 3 {
-			continue
+// putAll puts what is of a family of formats into an object. Elements of an array,
+// which stand one behind the other, are put there at once.
+func putAll(list []member, rest []sbom.Remainder, family string) []member {
+	array := func(r sbom.Remainder) string {
+		i := strings.LastIndexByte(r.Path, '/')
+		if _, err := strconv.Atoi(r.Path[i+1:]); err != nil || i <= 0 || !strings.HasPrefix(r.Format, family) {
+			return ""
 		}
-		i := slices.IndexFunc(list, func(m member) bool { return m.name == unescapePointer(path[1]) })
-		if i < 0 || list[i].value == nil || list[i].value[0] != '[' {
-			continue
+		return r.Path[:i]
+	}
+	for len(rest) > 0 {
+		r, n := rest[0], 1
+		if in := array(r); in != "" {
+			for n < len(rest) && array(rest[n]) == in {
+				n++
+			}
+			list = putElements(list, strings.Split(in[1:], "/"), rest[:n])
+		} else if strings.HasPrefix(r.Format, family) && r.Path != "" {
+			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
 		}
-		what := about(canonical(r.Value))
-		array := elements(list[i].value)
-		if at := slices.IndexFunc(array, func(o []byte) bool { return about(o) == what }); at >= 0 && what != "" {
-			list[i].value = appendArray(nil, slices.Delete(array, at, at+1))
-		}
+		rest = rest[n:]
 	}
 	return list
 }
 
+// putElements inserts elements into the array at a path in an object, in place of
+// those that are written of the same.
+func putElements(list []member, path []string, rest []sbom.Remainder) []member {
+	name := unescapePointer(path[0])
+	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
+	if i < 0 {
+		i = len(list)
+		list = append(list, member{name: name})
+	} else {
+		list = slices.Clone(list)
+	}
+	old := list[i].value
+	if len(path) > 1 || old != nil && old[0] == '{' {
+		var inner []member
+		if old != nil && old[0] == '{' {
+			inner = members(old)
+		}
+		if len(path) > 1 {
+			inner = putElements(inner, path[1:], rest)
+		} else { // their numbers are names
+			for _, r := range rest {
+				inner = put(inner, []string{r.Path[strings.LastIndexByte(r.Path, '/')+1:]}, canonical(r.Value))
+			}
+		}
+		list[i].value = appendObject(nil, inner)
+		return list
+	}
+	var written, all [][]byte
+	if old != nil && old[0] == '[' {
+		written = elements(old)
+	}
+	values := make([][]byte, len(rest))
+	same := make(map[string]int)
+	for n, r := range rest {
+		values[n] = canonical(r.Value)
+		same[about(values[n])]++
+	}
+	written = slices.DeleteFunc(written, func(e []byte) bool {
+		what := about(e)
+		if what == "" || same[what] == 0 {
+			return false
+		}
+		same[what]--
+		return true
+	})
+	for n, r := range rest {
+		at, err := strconv.Atoi(r.Path[strings.LastIndexByte(r.Path, '/')+1:])
+		for err == nil && len(written) > 0 && len(all) < at {
+			all, written = append(all, written[0]), written[1:]
+		}
+		all = append(all, values[n])
+	}
+	list[i].value = appendArray(nil, append(all, written...))
+	return list
+}
+
 // put sets the value at a path in an object. What the path leads through is made
-// if it is not there. An element of an array is inserted.
+// if it is not there.
 func put(list []member, path []string, value []byte) []member {
 	name := unescapePointer(path[0])
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
@@ -228,15 +278,6 @@ func put(list []member, path []string, value []byte) []member {
 			value = appendString(nil, text+"\n"+lines)
 		}
 		list[i].value = value
-		return list
-	}
-	n, err := strconv.Atoi(path[1])
-	if err == nil && len(path) == 2 && (old == nil || old[0] == '[') {
-		var array [][]byte
-		if old != nil {
-			array = elements(old)
-		}
-		list[i].value = appendArray(nil, slices.Insert(array, max(0, min(n, len(array))), value))
 		return list
 	}
 	var inner []member

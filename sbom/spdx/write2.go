@@ -193,15 +193,9 @@ func (o *writer2) top(id string) []member {
 			list = append(list, member{"hasExtractedLicensingInfos", appendArray(nil, array)})
 		}
 	}
-	list = unsay(list, d.Remainder, format2)
-	for _, r := range d.Remainder {
-		if r.Path == "/packages" && len(o.components) > 0 {
-			continue // they were none
-		}
-		if strings.HasPrefix(r.Format, format2) && r.Path != "" && !strings.HasPrefix(r.Path, "/relationships/") {
-			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
-		}
-	}
+	list = putAll(list, slices.DeleteFunc(slices.Clone(d.Remainder), func(r sbom.Remainder) bool {
+		return strings.HasPrefix(r.Path, "/relationships/") || r.Path == "/packages" && len(o.components) > 0 // they were none
+	}), format2)
 	some := len(o.rest) > 0 || o.said == nil && !standsForNone(d)
 	if !some {
 		o.relationships(func(relation) { some = true })
