@@ -126,6 +126,9 @@ func TestSPDXReadsWhatItWrites(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: seed %d: %v\n%s", version, seed, err, data)
 			}
+			for _, c := range back.All() {
+				c.Place = ""
+			}
 			if diff := difference("", reflect.ValueOf(*d), reflect.ValueOf(*back)); diff != "" {
 				t.Fatalf("%s: seed %d: %s\n%s", version, seed, diff, data)
 			}

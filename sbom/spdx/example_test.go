@@ -143,7 +143,7 @@ func ExampleParse() {
 	// /licenseConcluded null
 	// /licenseDeclared null
 	// /copyrightText null
-	// /filesAnalyzed true
+	// /filesAnalyzed null
 }
 
 func ExampleLosses() {

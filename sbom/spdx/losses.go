@@ -1,9 +1,8 @@
 package spdx
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -14,9 +13,9 @@ import (
 // no longer agrees with the fields of d. Fields of d are never lost. A signature in
 // the document that d was read from is lost, too.
 //
-// Paths are JSON pointers into the document that d was read from, in which
-// components are counted in the order of [sbom.Document.All], whatever place they
-// had there; a component of SPDX 3 is named by its Ref instead of a number.
+// Paths are JSON pointers into the document that d was read from, by each component's
+// Place. Those of a component without one are as in a document that has the components
+// in the order of [sbom.Document.All], in which one of SPDX 3 is named by its Ref.
 //
 // Losses fails as [Write] does.
 func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
@@ -37,19 +36,25 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	if err != nil {
 		return nil, fmt.Errorf("spdx: internal error: %w", err)
 	}
-	kept := map[string][]sbom.Remainder{"": again.Remainder} // by Ref, that of the document is ""
+	type value struct{ ref, path, value string } // the ref of what is not in a component is ""
+	kept := make(map[value]int)
+	valueOf := func(ref string, r sbom.Remainder) value {
+		return value{ref, anyIndex(r.Path), string(canonical(r.Value))}
+	}
+	for _, r := range again.Remainder {
+		kept[valueOf("", r)]++
+	}
 	for _, c := range again.All() {
-		kept[c.Ref] = c.Remainder
+		for _, r := range c.Remainder {
+			kept[valueOf(c.Ref, r)]++
+		}
 	}
 	add := func(ref, at string, rest []sbom.Remainder) {
 		for _, r := range rest {
 			why := "it is of " + r.Format
 			if strings.HasPrefix(r.Format, family) {
-				i := slices.IndexFunc(kept[ref], func(k sbom.Remainder) bool {
-					return anyIndex(k.Path) == anyIndex(r.Path) && bytes.Equal(canonical(k.Value), canonical(r.Value))
-				})
-				if i >= 0 {
-					kept[ref] = slices.Delete(kept[ref], i, i+1)
+				if v := valueOf(ref, r); kept[v] > 0 {
+					kept[v]--
 					continue
 				}
 				why = "it does not agree with what is known otherwise"
@@ -63,13 +68,14 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	add("", "", d.Remainder)
 	for i, c := range d.All() {
 		for _, r := range c.Remainder {
-			add(c.Ref, placeOf(r.Format, c.Ref, i), []sbom.Remainder{r})
+			add(c.Ref, cmp.Or(c.Place, placeOf(r.Format, c.Ref, i)), []sbom.Remainder{r})
 		}
 	}
 	return losses, nil
 }
 
-// placeOf returns where the component of a number is in a document of a format.
+// placeOf returns where the component of a number is in a document of a format, if
+// nobody knows where it was.
 func placeOf(format, ref string, i int) string {
 	switch {
 	case strings.HasPrefix(format, format2):
@@ -83,8 +89,12 @@ func placeOf(format, ref string, i int) string {
 }
 
 // anyIndex returns a path with a star in place of each number: what is before an
-// element can be elsewhere in another document.
+// element can be elsewhere in another document. What was within another element of a
+// graph is beside it.
 func anyIndex(path string) string {
+	if strings.HasPrefix(path, "/@graph/") {
+		return "/@graph/*"
+	}
 	elements := strings.Split(path, "/")
 	for i, e := range elements {
 		if strings.Trim(e, "0123456789") == "" && e != "" {

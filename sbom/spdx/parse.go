@@ -34,14 +34,16 @@ import (
 // more than 1 GiB or 2,000,000 elements; a version other than these three; a member
 // without the type, or a word that is none of the list, that SPDX 2.3 wants; the lack
 // of a member that SPDX 2.3 wants, or of an identifier, a type, creation information or
-// an end of a relationship in 3.0.1; a malformed time; an identifier that occurs
+// an end of a relationship in 3.0.1; a type that is no class of 3.0.1 by its name in the
+// context, and no IRI as those of others are; a malformed time; an identifier that occurs
 // twice, or is none; in 2.x an end of a relationship that is not in the document, and in
 // 3.0.1 a blank node that is not; a Document that does not pass
 // [sbom.Document.Check].
 //
 // It does not refuse what is harmless and kept: members that SPDX does not have, a
-// version of 2.2 with what 2.3 does not require any more, two relationships of 3.0.1
-// with the same identifier, an empty time of creation, which is the zero Time. It
+// version of 2.2 with what 2.3 does not require any more, a relationship of 3.0.1 that
+// is there twice as it is, a graph without an SpdxDocument or of one element that stands
+// in its place, an empty time of creation, which is the zero Time. It
 // does not look at whether packages of 3.0.1 have members of the types that the model
 // wants, beyond those that it reads, or whether identifiers of elements that are not in the
 // document are somewhere else.

@@ -34,6 +34,7 @@ type reader2 struct {
 
 	top       []member // of the document, in canonical form, but for the long arrays
 	describes []string
+	empty     []string // long arrays without elements
 	elements  int
 }
 
@@ -43,8 +44,6 @@ type package2Read struct {
 	concluded string
 	declared  string
 	comments  string // on the licence
-
-	filesAnalyzed bool // whether there is such a member
 }
 
 type relationRead struct {
@@ -72,8 +71,9 @@ func parse2(data []byte, version string) (*sbom.Document, sbom.Stamp, error) {
 
 // read reads the members of the document.
 func (r *reader2) read(j *strictjson.Reader) error {
-	each := func(f func(raw []byte) error) error {
-		return j.Array(func(int) error {
+	each := func(name string, f func(raw []byte) error) error {
+		before := r.elements
+		err := j.Array(func(int) error {
 			if r.elements++; r.elements > maxElements {
 				return j.Errorf("more than %d elements", maxElements)
 			}
@@ -85,13 +85,17 @@ func (r *reader2) read(j *strictjson.Reader) error {
 			}
 			return err
 		})
+		if r.elements == before {
+			r.empty = append(r.empty, name)
+		}
+		return err
 	}
 	return j.Object(func(name string) error {
 		switch name {
 		case "packages":
-			return each(r.readPackage)
+			return each(name, r.readPackage)
 		case "relationships":
-			return each(func(raw []byte) error {
+			return each(name, func(raw []byte) error {
 				rel := relationRead{raw: canonical(raw)}
 				var err error
 				if rel.relation, err = readRelation(rel.raw); err != nil {
@@ -180,7 +184,7 @@ func (r *reader2) identify(id string) error {
 // readPackage reads a package, but for what other parts of the document say of it.
 func (r *reader2) readPackage(raw []byte) error {
 	raw = canonical(raw)
-	c := &sbom.Component{Type: sbom.Unclassified, Scope: sbom.Unscoped}
+	c := &sbom.Component{Type: sbom.Unclassified, Scope: sbom.Unscoped, Place: "/packages/" + strconv.Itoa(len(r.packages))}
 	p := package2Read{raw: raw, component: c}
 	var id, location, fileName, comment string
 	var checksums []hallmark.Digest
@@ -227,7 +231,7 @@ func (r *reader2) readPackage(raw []byte) error {
 					})
 					ref := sbom.Reference{Type: kind, URL: locator, Comment: comment}
 					switch {
-					case kind == "purl" && c.PURL == "" && strings.HasPrefix(locator, "pkg:"):
+					case kind == "purl" && c.PURL == "" && isPURL(locator):
 						c.PURL = locator
 					case (kind == "cpe23Type" || kind == "cpe22Type") && isCPE2(locator) && !slices.Contains(c.CPEs, locator):
 						c.CPEs = append(c.CPEs, locator)
@@ -238,7 +242,6 @@ func (r *reader2) readPackage(raw []byte) error {
 				})
 			}
 			if j.Kind() != '"' {
-				p.filesAnalyzed = p.filesAnalyzed || name == "filesAnalyzed"
 				return j.Skip()
 			}
 			b, err := j.Text()
@@ -303,33 +306,47 @@ func (r *reader2) readPackage(raw []byte) error {
 	}
 	c.Ref = ref2(id)
 
-	said, _ := readStatements(comment)
-	c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
-	c.Type = cmp.Or(said.Type, c.Type)
-	if !said.SupportUntil.IsZero() {
-		c.SupportUntil = said.SupportUntil
-	}
-	c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
-	c.CPEs = append(c.CPEs, said.CPEs...)
-	c.References = append(references, said.References...)
-	c.Supplier, c.Producer = cmp.Or(c.Supplier, said.Supplier), cmp.Or(c.Producer, said.Producer)
+	said, text := readStatements(comment)
 	isLocation := location != none && location != noAssertion && location != ""
-	c.Distribution = said.Distribution
-	switch {
-	case c.Distribution != nil && c.Distribution.URL == "" && isLocation && fileName != "":
-		c.Distribution.URL = location
-		c.Distribution.Digests = join(checksums, c.Distribution.Digests)
-		c.Digests = said.Digests
-	default:
-		if isLocation {
-			c.References = append(c.References, sbom.Reference{Type: "distribution", URL: location})
+	with := func(said sbom.Component) *sbom.Component {
+		c := *c
+		c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
+		c.Type = cmp.Or(said.Type, c.Type)
+		if !said.SupportUntil.IsZero() {
+			c.SupportUntil = said.SupportUntil
 		}
-		c.Digests = join(checksums, said.Digests)
+		c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
+		c.CPEs = append(slices.Clone(c.CPEs), said.CPEs...)
+		c.References = append(slices.Clone(references), said.References...)
+		c.Supplier, c.Producer = cmp.Or(c.Supplier, said.Supplier), cmp.Or(c.Producer, said.Producer)
+		if said.Distribution != nil {
+			own := *said.Distribution
+			c.Distribution = &own
+		}
+		switch {
+		case c.Distribution != nil && c.Distribution.URL == "" && isLocation && fileName != "":
+			c.Distribution.URL = location
+			c.Distribution.Digests = join(checksums, c.Distribution.Digests)
+			c.Digests = said.Digests
+		default:
+			if isLocation {
+				c.References = append(c.References, sbom.Reference{Type: "distribution", URL: location})
+			}
+			c.Digests = join(checksums, said.Digests)
+		}
+		slices.Sort(c.CPEs)
+		sortReferences(c.References)
+		if !sane(&c) {
+			c.Distribution = nil
+		}
+		return &c
 	}
-	slices.Sort(c.CPEs)
-	sortReferences(c.References)
-	if !sane(c) {
-		c.Distribution = nil
+	p.component = with(said)
+	if text != comment && !slices.ContainsFunc([]bool{false, true}, func(main bool) bool {
+		l := place2(p.component, main)
+		return slices.Equal(statements(&l.rest), statements(&said))
+	}) { // what would be written elsewhere is somebody else's text
+		p.component = with(sbom.Component{})
 	}
 	r.packages = append(r.packages, p)
 	return nil
@@ -406,11 +423,6 @@ func (r *reader2) document() error {
 		}
 		return ""
 	}
-	if r.complete {
-		for _, p := range r.packages {
-			p.component.Requirements = sbom.Complete
-		}
-	}
 	for _, rel := range r.relations {
 		for _, f := range rel.facts(main) {
 			c := at(f.to)
@@ -422,6 +434,9 @@ func (r *reader2) document() error {
 			case requires:
 				if from, to := ref(f.from), ref(f.to); from != "" && to != "" && from != to {
 					d.Edges = append(d.Edges, sbom.Edge{From: from, To: to, Kind: f.edge, Target: f.target})
+				}
+				if c := at(f.from); c != nil && r.complete && rel.Type == "DEPENDS_ON" { // else it is NONE that says so
+					c.Requirements = sbom.Complete
 				}
 			case complete:
 				if c := at(f.from); c != nil {
@@ -450,10 +465,6 @@ func (r *reader2) document() error {
 		b := package2(nil, c, id2(c.Ref) == main)
 		c.Remainder = leftover(r.format, "", p.raw, b)
 		c.Remainder = append(c.Remainder, r.unsaid(p.raw)...)
-		if !p.filesAnalyzed {
-			// It is true where it is not there, clause 7.8.
-			c.Remainder = append(c.Remainder, sbom.Remainder{Format: r.format, Path: "/filesAnalyzed", Value: json.RawMessage("true")})
-		}
 		if id2(c.Ref) == main {
 			d.Main = *c
 		} else {
@@ -467,10 +478,11 @@ func (r *reader2) document() error {
 }
 
 // unsaid returns nulls for the members that a package need not have, and always has
-// where this package writes it: NOASSERTION is not the same as nothing.
+// where this package writes it: NOASSERTION is not the same as nothing, and neither
+// is false (clause 7.8).
 func (r *reader2) unsaid(pack []byte) (rest []sbom.Remainder) {
 	have := members(pack)
-	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText"} {
+	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText", "filesAnalyzed"} {
 		if !slices.ContainsFunc(have, func(m member) bool { return m.name == name }) {
 			rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("null")})
 		}
@@ -610,6 +622,9 @@ func (r *reader2) remainder() error {
 			continue
 		}
 		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(i), Value: rel.raw})
+	}
+	for _, name := range r.empty {
+		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("[]")})
 	}
 
 	d.Remainder = rest

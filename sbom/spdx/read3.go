@@ -22,7 +22,8 @@ type element3 struct {
 	raw  []byte // in canonical form
 	path string // in the document
 	kind string
-	id   string // spdxId, or @id
+	id   string // spdxId, or @id of what is no element
+	node string // @id
 
 	name, comment, description string
 
@@ -33,6 +34,8 @@ type element3 struct {
 	// Of the document and the SBOM.
 	root, sbomTypes []string
 	creation        string
+	info            *element3 // creation information that stands in the element
+	within          bool      // others do, too
 
 	// Of creation information.
 	created   string
@@ -91,6 +94,7 @@ func parse3(data []byte) (*sbom.Document, sbom.Stamp, error) {
 
 func (r *reader3) read(j *strictjson.Reader) error {
 	graph := false
+	var one []member // beside the graph, or of the only element if there is none
 	err := j.Object(func(name string) error {
 		switch name {
 		case "@context":
@@ -102,29 +106,95 @@ func (r *reader3) read(j *strictjson.Reader) error {
 		case "@graph":
 			graph = true
 			return j.Array(func(i int) error {
-				if i >= maxElements {
-					return j.Errorf("more than %d elements", maxElements)
-				}
 				raw, err := j.Raw()
 				if err != nil {
 					return err
 				}
-				e := &element3{raw: canonical(raw), path: "/@graph/" + strconv.Itoa(i)}
-				if err := e.read(); err != nil {
+				if err := r.add(canonical(raw), "/@graph/"+strconv.Itoa(i)); err != nil {
 					return j.Errorf("%v", err)
 				}
-				r.elements = append(r.elements, e)
 				return nil
 			})
 		}
 		raw, err := j.Raw()
-		r.rest = append(r.rest, sbom.Remainder{Format: format301, Path: "/" + escapePointer(name), Value: canonical(raw)})
-		return err
+		if one = append(one, member{name, canonical(raw)}); err != nil {
+			return err
+		}
+		return nil
 	})
-	if err == nil && !graph {
-		return errors.New("no @graph")
+	switch {
+	case err != nil:
+		return err
+	case !graph && !slices.ContainsFunc(one, func(m member) bool { return m.name == "type" || m.name == "@type" }):
+		return errors.New("neither an @graph nor an element")
+	case !graph:
+		return r.add(appendObject(nil, one), "/@graph/0")
 	}
-	return err
+	for _, m := range one {
+		r.rest = append(r.rest, sbom.Remainder{Format: format301, Path: "/" + escapePointer(m.name), Value: m.value})
+	}
+	return nil
+}
+
+// add adds an element in canonical form, and beside it those that stand within it,
+// in place of which it has their identifiers.
+func (r *reader3) add(raw []byte, path string) error {
+	e := &element3{raw: raw, path: path}
+	if err := e.read(); err != nil {
+		return err
+	}
+	if e.within {
+		raw, err := r.takeOut(raw, path, true)
+		if err != nil {
+			return err
+		}
+		e = &element3{raw: raw, path: path}
+		if err := e.read(); err != nil {
+			return err
+		}
+	}
+	if len(r.elements) >= maxElements {
+		return fmt.Errorf("more than %d elements", maxElements)
+	}
+	r.elements = append(r.elements, e)
+	return nil
+}
+
+// takeOut returns a value without the elements in it, which it adds, and with their
+// identifiers instead.
+func (r *reader3) takeOut(value []byte, path string, top bool) ([]byte, error) {
+	switch value[0] {
+	case '[':
+		list := elements(value)
+		for i := range list {
+			var err error
+			if list[i], err = r.takeOut(list[i], path+"/"+strconv.Itoa(i), false); err != nil {
+				return nil, err
+			}
+		}
+		return appendArray(nil, list), nil
+	case '{':
+		list := members(value)
+		var id []byte
+		for i, m := range list {
+			if m.name == "extension" { // whose values can be anything
+				continue
+			}
+			var err error
+			if list[i].value, err = r.takeOut(m.value, path+"/"+escapePointer(m.name), false); err != nil {
+				return nil, err
+			}
+			if m.name == "spdxId" {
+				id = m.value
+			}
+		}
+		value = appendObject(nil, list)
+		if id == nil || top {
+			return value, nil
+		}
+		return id, r.add(value, path)
+	}
+	return value, nil
 }
 
 func (e *element3) read() error {
@@ -135,10 +205,12 @@ func (e *element3) read() error {
 				return err
 			}
 			switch name {
-			case "type", "@type":
+			case "type":
 				return text(&e.kind)
-			case "spdxId", "@id":
+			case "spdxId":
 				return text(&e.id)
+			case "@id":
+				return text(&e.node)
 			case "name":
 				return text(&e.name)
 			case "comment":
@@ -175,8 +247,22 @@ func (e *element3) read() error {
 				e.from, err = link(j)
 				return err
 			case "creationInfo":
-				e.creation, err = link(j)
-				return err
+				if j.Kind() != '{' {
+					e.creation, err = link(j)
+					return err
+				}
+				raw, err := j.Raw()
+				if err != nil {
+					return err
+				}
+				e.creation, e.info = "_:", &element3{raw: raw}
+				if err := e.info.read(); err != nil {
+					return j.Errorf("%v", err)
+				}
+				if e.info.kind != "CreationInfo" {
+					return j.Errorf("type %.100q, want CreationInfo", e.info.kind)
+				}
+				return nil
 			case "suppliedBy":
 				e.supplied, err = link(j)
 				return err
@@ -221,16 +307,25 @@ func (e *element3) read() error {
 		if err != nil {
 			return err
 		}
+		class := classOf3(e.kind)
+		e.within = bytes.Count(e.raw, []byte(`"spdxId":`)) > min(len(e.id), 1)
 		switch {
 		case e.kind == "":
 			return errors.New("no type")
-		case e.id == "" && e.kind != "CreationInfo":
-			return fmt.Errorf("%.100s: no spdxId", e.kind)
-		case isRelationship3(e) && (e.from == "" || len(e.to) == 0 || e.relation == ""):
-			return fmt.Errorf("%.100s: no from, no to or no relationshipType", e.kind)
+		case class == noClass:
+			return fmt.Errorf("type %.100q, want a class of SPDX 3.0.1, or an IRI as the name of another one", e.kind)
 		case e.kind == "CreationInfo" && (e.created == "" || len(e.by) == 0):
 			return errors.New("CreationInfo: no created or no createdBy")
-		case e.kind != "CreationInfo" && e.creation == "":
+		case class != elementOf3:
+			if e.id != "" && class != othersOf3 {
+				return fmt.Errorf("%.100s: an spdxId, which only elements have", e.kind)
+			}
+			e.id = cmp.Or(e.id, e.node)
+		case e.id == "" || e.node != "":
+			return fmt.Errorf("%.100s: no spdxId, or @id beside it", e.kind)
+		case isRelationship3(e) && (e.from == "" || len(e.to) == 0 || e.relation == ""):
+			return fmt.Errorf("%.100s: no from, no to or no relationshipType", e.kind)
+		case e.creation == "":
 			return fmt.Errorf("%.100s: no creationInfo", e.kind)
 		}
 		return nil
@@ -263,6 +358,9 @@ func links(j *strictjson.Reader) (ids []string, err error) {
 }
 
 func (e *element3) readHash(j *strictjson.Reader) error {
+	if j.Kind() == '"' { // it is elsewhere in the graph
+		return j.Skip()
+	}
 	var algorithm, value, comment string
 	err := j.Object(func(name string) (err error) {
 		switch name {
@@ -298,6 +396,9 @@ func (e *element3) readHash(j *strictjson.Reader) error {
 }
 
 func (e *element3) readIdentifier(j *strictjson.Reader) error {
+	if j.Kind() == '"' { // it is elsewhere in the graph
+		return j.Skip()
+	}
 	var kind, id string
 	err := j.Object(func(name string) (err error) {
 		switch name {
@@ -316,7 +417,7 @@ func (e *element3) readIdentifier(j *strictjson.Reader) error {
 			e.cpes = append(e.cpes, id)
 		}
 	case "packageUrl":
-		if e.purl == "" && strings.HasPrefix(id, "pkg:") {
+		if e.purl == "" && isPURL(id) {
 			e.purl = id
 		}
 	case "email":
@@ -328,6 +429,9 @@ func (e *element3) readIdentifier(j *strictjson.Reader) error {
 }
 
 func (e *element3) readReference(j *strictjson.Reader) error {
+	if j.Kind() == '"' { // it is elsewhere in the graph
+		return j.Skip()
+	}
 	var kind, comment string
 	var locators []string
 	err := j.Object(func(name string) (err error) {
@@ -398,8 +502,8 @@ func (r *reader3) check() error {
 		if e.id == "" {
 			continue
 		}
-		if other := r.byID[e.id]; other != nil && isRelationship3(other) && isRelationship3(e) {
-			continue // nothing leads to either
+		if other := r.byID[e.id]; other != nil && isRelationship3(e) && same(other.raw, e.raw) {
+			continue // it says the same twice
 		} else if other != nil {
 			fail("%s: identifier %.200q occurs twice", e.path, e.id)
 		}
@@ -437,7 +541,9 @@ func (r *reader3) base() (string, bool) {
 	return "", false
 }
 
-func isRelationship3(e *element3) bool { return strings.HasSuffix(e.kind, "Relationship") }
+func isRelationship3(e *element3) bool {
+	return strings.HasSuffix(e.kind, "Relationship") && classOf3(e.kind) == elementOf3
+}
 
 func isPackage3(kind string) bool {
 	return kind == "software_Package" || kind == "ai_AIPackage" || kind == "dataset_DatasetPackage"
@@ -466,14 +572,29 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		}
 	}
 	name := "document"
+	about := document // what says what the others are about
+	if about == nil {
+		i := slices.IndexFunc(r.elements, func(e *element3) bool { return e.kind == "software_Sbom" })
+		if i < 0 {
+			i = slices.IndexFunc(r.elements, func(e *element3) bool { return e.kind == "Bom" || e.kind == "Bundle" })
+		}
+		if i < 0 {
+			i = slices.IndexFunc(r.elements, func(e *element3) bool { return e.creation != "" })
+		}
+		if i >= 0 {
+			about = r.elements[i]
+		}
+	}
 	if document != nil {
 		name = cmp.Or(document.name, document.id)
 		said, _, _ := readDocumentStatements(document.comment)
 		d.Unknown, d.Targets, d.Phase = said.Unknown, said.Targets, said.Phase
 		d.Properties = document.properties
-		roots := document.root
-		for _, id := range document.root {
-			if e := r.byID[id]; e != nil && e.kind == "software_Sbom" {
+	}
+	if about != nil {
+		roots := about.root
+		for _, e := range append([]*element3{about}, r.all(about.root)...) {
+			if e.kind == "software_Sbom" {
 				roots = slices.Concat(e.root, roots)
 				if len(e.sbomTypes) == 1 {
 					d.Phase = cmp.Or(d.Phase, phaseOf(e.sbomTypes[0]))
@@ -485,10 +606,10 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 				main = e
 			}
 		}
-		if info := r.byID[document.creation]; info != nil {
+		if info := cmp.Or(about.info, r.byID[about.creation]); info != nil && info.kind == "CreationInfo" {
 			t, err := time.Parse(time.RFC3339, info.created)
 			if err != nil {
-				return fail("%s: created %.100q, want YYYY-MM-DDThh:mm:ssZ", info.path, info.created)
+				return fail("%s: created %.100q, want YYYY-MM-DDThh:mm:ssZ", cmp.Or(info.path, about.path), info.created)
 			}
 			s.Created = t.UTC().Truncate(time.Second)
 			for _, id := range info.by {
@@ -523,6 +644,7 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		if c.Ref, ok = ref(e.id); !ok {
 			return fail("%s: identifier %.200q, want one that begins with https:, http: or urn:", e.path, e.id)
 		}
+		c.Place = e.path
 		components[e.id] = c
 		order = append(order, e)
 	}
@@ -629,8 +751,21 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		l := o.place(c, c == &d.Main)
 		o.pack(c, &l)
 		c.Remainder = leftover(format301, "", at[c.Ref].raw, append(o.b, '}'))
+		if c.PURL != "" && !bytes.Contains(at[c.Ref].raw, []byte(`"software_packageUrl":`)) { // but an external identifier
+			c.Remainder = append(c.Remainder, sbom.Remainder{Format: format301, Path: "/software_packageUrl", Value: json.RawMessage("null")})
+		}
 	}
 	return d, s, nil
+}
+
+// all returns the elements of the identifiers that are in the document.
+func (r *reader3) all(ids []string) (list []*element3) {
+	for _, id := range ids {
+		if e := r.byID[id]; e != nil {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // party returns the person or organization that an agent is.
@@ -652,12 +787,31 @@ func (e *element3) party() (p sbom.Party, ok bool) {
 
 // component reads what a package says of itself.
 func (r *reader3) component(e *element3, base string) (*sbom.Component, error) {
-	said, _ := readStatements(e.comment)
+	said, text := readStatements(e.comment)
+	c := r.packageOf(e, said)
+	if base == "" && text != e.comment {
+		// What would be written elsewhere is somebody else's text.
+		l := (&writer3{d: new(sbom.Document), ids: make(map[string]string)}).place(c, false)
+		if !slices.Equal(statements(&l.rest), statements(&said)) {
+			c = r.packageOf(e, sbom.Component{})
+		}
+	}
+	if c.Name == "" {
+		return nil, errors.New("a package without a name")
+	}
+	return c, nil
+}
+
+// packageOf reads a package in whose comment something is said.
+func (r *reader3) packageOf(e *element3, said sbom.Component) *sbom.Component {
 	c := &said
-	c.Name, c.Description, c.Version, c.Copyright = e.name, e.description, e.version, e.copyright
+	c.Name, c.Description, c.Version = e.name, e.description, e.version
+	if e.copyright != none && e.copyright != noAssertion {
+		c.Copyright = e.copyright
+	}
 	c.Scope = sbom.Unscoped
 	c.Type = cmp.Or(said.Type, typeOf3(e.purpose))
-	if strings.HasPrefix(e.purl, "pkg:") {
+	if isPURL(e.purl) {
 		c.PURL = e.purl
 	}
 	c.Digests = join(e.digests, said.Digests)
@@ -686,10 +840,26 @@ func (r *reader3) component(e *element3, base string) (*sbom.Component, error) {
 	}
 	slices.Sort(c.CPEs)
 	sortReferences(c.References)
-	if c.Name == "" {
-		return nil, errors.New("a package without a name")
+	return c
+}
+
+// remains3 returns what the Remainder of a package says itself.
+func remains3(c *sbom.Component) *element3 {
+	e := new(element3)
+	rest := slices.DeleteFunc(slices.Clone(c.Remainder), func(r sbom.Remainder) bool {
+		return strings.HasPrefix(r.Path, "/extension") || string(r.Value) == "null"
+	})
+	e.raw = restore([]byte(`{"type":"software_Package","spdxId":"urn:","creationInfo":"_:"}`), rest, format3)
+	if e.read() != nil {
+		return new(element3) // it is put back as it is
 	}
-	return c, nil
+	if e.homePage != "" {
+		e.references = append(e.references, sbom.Reference{Type: "website", URL: e.homePage})
+	}
+	if e.location != "" {
+		e.references = append(e.references, sbom.Reference{Type: "distribution", URL: e.location})
+	}
+	return e
 }
 
 // license adds to c what a relationship says of its licence.
@@ -878,6 +1048,10 @@ func newSaid3(rest [][]byte, main string) *said3 {
 		if e.kind == "SpdxDocument" {
 			said.document = e.id
 			d, _, _ := readDocumentStatements(e.comment)
+			d.Authors, d.Properties = nil, nil // they are read elsewhere
+			if sbomType(d.Phase) != "" {
+				d.Phase = ""
+			}
 			said.statements, said.properties = strings.Join(documentStatements(&d), "\n"), e.properties
 		}
 	}

@@ -163,26 +163,40 @@ func isComment(name string) bool { return name == "comment" || name == "licenseC
 
 // restore puts back into an object in canonical form what leftover has returned.
 func restore(object []byte, rest []sbom.Remainder, family string) []byte {
-	var list []member
-	for _, r := range rest {
-		if !strings.HasPrefix(r.Format, family) || r.Path == "" {
-			continue
-		}
-		if list == nil {
-			list = members(object)
-		}
-		list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
-	}
-	if list == nil {
+	if !slices.ContainsFunc(rest, func(r sbom.Remainder) bool { return strings.HasPrefix(r.Format, family) && r.Path != "" }) {
 		return object
 	}
-	return appendObject(nil, list)
+	return appendObject(nil, putAll(members(object), rest, family))
 }
 
-// put sets the value at a path in an object. What the path leads through is made
-// if it is not there. An element of an array is inserted, or replaces what is
-// written of the same.
-func put(list []member, path []string, value []byte) []member {
+// putAll puts what is of a family of formats into an object. Elements of an array,
+// which stand one behind the other, are put there at once.
+func putAll(list []member, rest []sbom.Remainder, family string) []member {
+	array := func(r sbom.Remainder) string {
+		i := strings.LastIndexByte(r.Path, '/')
+		if _, err := strconv.Atoi(r.Path[i+1:]); err != nil || i <= 0 || !strings.HasPrefix(r.Format, family) {
+			return ""
+		}
+		return r.Path[:i]
+	}
+	for len(rest) > 0 {
+		r, n := rest[0], 1
+		if in := array(r); in != "" {
+			for n < len(rest) && array(rest[n]) == in {
+				n++
+			}
+			list = putElements(list, strings.Split(in[1:], "/"), rest[:n])
+		} else if strings.HasPrefix(r.Format, family) && r.Path != "" {
+			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
+		}
+		rest = rest[n:]
+	}
+	return list
+}
+
+// putElements inserts elements into the array at a path in an object, in place of
+// those that are written of the same.
+func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 	name := unescapePointer(path[0])
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
 	if i < 0 {
@@ -192,10 +206,69 @@ func put(list []member, path []string, value []byte) []member {
 		list = slices.Clone(list)
 	}
 	old := list[i].value
+	if len(path) > 1 || old != nil && old[0] == '{' {
+		var inner []member
+		if old != nil && old[0] == '{' {
+			inner = members(old)
+		}
+		if len(path) > 1 {
+			inner = putElements(inner, path[1:], rest)
+		} else { // their numbers are names
+			for _, r := range rest {
+				inner = put(inner, []string{r.Path[strings.LastIndexByte(r.Path, '/')+1:]}, canonical(r.Value))
+			}
+		}
+		list[i].value = appendObject(nil, inner)
+		return list
+	}
+	var written, all [][]byte
+	if old != nil && old[0] == '[' {
+		written = elements(old)
+	}
+	values := make([][]byte, len(rest))
+	same := make(map[string]int)
+	for n, r := range rest {
+		values[n] = canonical(r.Value)
+		same[about(values[n])]++
+	}
+	written = slices.DeleteFunc(written, func(e []byte) bool {
+		what := about(e)
+		if what == "" || same[what] == 0 {
+			return false
+		}
+		same[what]--
+		return true
+	})
+	for n, r := range rest {
+		at, err := strconv.Atoi(r.Path[strings.LastIndexByte(r.Path, '/')+1:])
+		for err == nil && len(written) > 0 && len(all) < at {
+			all, written = append(all, written[0]), written[1:]
+		}
+		all = append(all, values[n])
+	}
+	list[i].value = appendArray(nil, append(all, written...))
+	return list
+}
+
+// put sets the value at a path in an object. What the path leads through is made
+// if it is not there.
+func put(list []member, path []string, value []byte) []member {
+	name := unescapePointer(path[0])
+	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
+	if i < 0 {
+		if string(value) == "null" && isUnsaid(name) {
+			return list
+		}
+		i = len(list)
+		list = append(list, member{name: name})
+	} else {
+		list = slices.Clone(list)
+	}
+	old := list[i].value
 	if len(path) == 1 {
 		if string(value) == "null" && old != nil {
 			// It was not there. If more than nothing is known now, it stays.
-			if string(old) == `"NOASSERTION"` {
+			if string(old) == `"NOASSERTION"` || name == "filesAnalyzed" {
 				list = slices.Delete(list, i, i+1)
 			}
 			return list
@@ -207,24 +280,21 @@ func put(list []member, path []string, value []byte) []member {
 		list[i].value = value
 		return list
 	}
-	n, err := strconv.Atoi(path[1])
-	if err == nil && len(path) == 2 && (old == nil || old[0] == '[') {
-		var array [][]byte
-		if old != nil {
-			array = elements(old)
-		}
-		if at := slices.IndexFunc(array, func(o []byte) bool { return about(o) == about(value) }); at >= 0 && about(value) != "" {
-			array = slices.Delete(array, at, at+1)
-		}
-		list[i].value = appendArray(nil, slices.Insert(array, max(0, min(n, len(array))), value))
-		return list
-	}
 	var inner []member
 	if old != nil && old[0] == '{' {
 		inner = members(old)
 	}
 	list[i].value = appendObject(nil, put(inner, path[1:], value))
 	return list
+}
+
+// isUnsaid reports whether a Remainder has null for a member that was not there.
+func isUnsaid(name string) bool {
+	switch name {
+	case "supplier", "licenseConcluded", "licenseDeclared", "copyrightText", "filesAnalyzed", "software_packageUrl":
+		return true
+	}
+	return false
 }
 
 // about returns what an element of an array is about: the text that no two elements
@@ -239,12 +309,11 @@ func about(element []byte) string {
 		LicenseID                       string // extracted licences
 		HashValue                       string
 		Identifier                      string // external identifiers of SPDX 3
-		Locator                         []string
 	}
 	if json.Unmarshal(element, &e) != nil {
 		return ""
 	}
-	return strings.ToLower(e.Algorithm+e.ChecksumValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID + e.HashValue + e.Identifier + strings.Join(e.Locator, " ")
+	return strings.ToLower(e.Algorithm+e.ChecksumValue+e.HashValue) + e.ReferenceType + e.ReferenceLocator + e.LicenseID + e.Identifier
 }
 
 // escapePointer returns a name as it stands in a JSON pointer (RFC 6901).
@@ -257,10 +326,11 @@ func unescapePointer(name string) string {
 }
 
 // elementsOf returns the elements of an array of a document that are in its
-// Remainder, in their order.
+// Remainder, in their order. Those of a graph may have been within others.
 func elementsOf(rest []sbom.Remainder, family, array string) (list [][]byte) {
 	for _, r := range rest {
-		if strings.HasPrefix(r.Format, family) && strings.HasPrefix(r.Path, array+"/") && !strings.Contains(r.Path[len(array)+1:], "/") {
+		if strings.HasPrefix(r.Format, family) && strings.HasPrefix(r.Path, array+"/") &&
+			(array == "/@graph" || !strings.Contains(r.Path[len(array)+1:], "/")) {
 			list = append(list, canonical(r.Value))
 		}
 	}

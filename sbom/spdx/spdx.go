@@ -174,10 +174,12 @@
 // supplier out of a Document that was read, takes out of the Remainder what names it.
 //
 // So a document that was read is written again with all its values, and with these
-// differences: 2.2 is written as 2.3; packages are sorted; filesAnalyzed is true where
-// it is missing; the tool of the Stamp is a creator. The value null of a Remainder says
-// that a document did not have what would be written: a supplier, a licence or a
-// copyright, where NOASSERTION says that somebody has asked.
+// differences: 2.2 is written as 2.3; packages are sorted; the tool of the Stamp is a
+// creator; in 3.0.1 an element that stands within another one is beside it, and there
+// is an SpdxDocument. The value null of a Remainder says that a document did not have
+// what would be written: a supplier, a licence or a copyright, where NOASSERTION says
+// that somebody has asked; filesAnalyzed, which is true then; a package URL, where an
+// external identifier says it.
 //
 // The specifications are at https://spdx.github.io/spdx-spec/v2.3/ and
 // https://spdx.github.io/spdx-spec/v3.0.1/.
@@ -259,8 +261,9 @@ func MarshalVersion(d *sbom.Document, s sbom.Stamp, v Version) ([]byte, error) {
 //     beyond 9999; so with the end of support;
 //   - a name, a version, a package URL or the path of a distribution holds a
 //     control character, or a package URL a space: fields of SPDX 2.3 are one line
-//     (clauses 6.8, 7.1, 7.3, 7.4 and 7.21), and a locator has no space. Documents
-//     that were read may have such names and versions, and keep them;
+//     (clauses 6.8, 7.1, 7.3, 7.4 and 7.21), and a locator has no space. Components
+//     that were read from a document, which have a Place, may have such names and
+//     versions, and keep them, and so may what stands for a document;
 //   - the tool has a version and no name, or its name is not UTF-8;
 //   - a Remainder of SPDX holds what is not strict JSON;
 //   - v is neither [V23] nor [V301].
@@ -304,7 +307,10 @@ func refuse(d *sbom.Document, s sbom.Stamp) error {
 	remainder("document", d.Remainder)
 	for _, c := range d.All() {
 		remainder(c.Ref, c.Remainder)
-		line(c.Ref, c.Name, c.Version, c.PURL, c.Replaces)
+		line(c.Ref, c.PURL, c.Replaces)
+		if c.Place == "" && (c != &d.Main || !standsForNone(d)) {
+			line(c.Ref, c.Name, c.Version)
+		}
 		if c.Distribution != nil {
 			line(c.Ref, c.Distribution.Path)
 		}

@@ -193,16 +193,15 @@ func (o *writer2) top(id string) []member {
 			list = append(list, member{"hasExtractedLicensingInfos", appendArray(nil, array)})
 		}
 	}
-	for _, r := range d.Remainder {
-		if strings.HasPrefix(r.Format, format2) && r.Path != "" && !strings.HasPrefix(r.Path, "/relationships/") {
-			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
-		}
-	}
+	list = putAll(list, slices.DeleteFunc(slices.Clone(d.Remainder), func(r sbom.Remainder) bool {
+		return strings.HasPrefix(r.Path, "/relationships/") || r.Path == "/packages" && len(o.components) > 0 // they were none
+	}), format2)
 	some := len(o.rest) > 0 || o.said == nil && !standsForNone(d)
 	if !some {
 		o.relationships(func(relation) { some = true })
 	}
 	if some {
+		list = slices.DeleteFunc(list, func(m member) bool { return m.name == "relationships" }) // there were none
 		list = append(list, member{"relationships", nil})
 	}
 	return list
@@ -443,6 +442,10 @@ func isReference2(r sbom.Reference) bool {
 func isCPE2(s string) bool {
 	return (strings.HasPrefix(s, "cpe:2.3:") || strings.HasPrefix(s, "cpe:/")) && isLocator(s)
 }
+
+// isPURL reports whether s can be the PURL of a Component. What else a document has in
+// the place of one is left over.
+func isPURL(s string) bool { return strings.HasPrefix(s, "pkg:") && isLocator(s) }
 
 func isLocator(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) })

@@ -553,7 +553,9 @@ func (o *writer3) pack(c *sbom.Component, l *place3) {
 	o.text("software_copyrightText", c.Copyright)
 	o.text("software_downloadLocation", l.location)
 	o.text("software_homePage", l.homepage)
-	o.text("software_packageUrl", c.PURL)
+	if !l.identified {
+		o.text("software_packageUrl", c.PURL)
+	}
 	o.text("software_packageVersion", c.Version)
 	o.text("software_primaryPurpose", purpose3(c.Type))
 }
@@ -628,6 +630,7 @@ type place3 struct {
 	cpes               []string
 	references         []sbom.Reference
 	file               *file3
+	identified         bool           // whether an external identifier is the PURL, and nothing else
 	rest               sbom.Component // what stands in the comment
 }
 
@@ -685,6 +688,20 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 
 	rest.References, rest.CPEs = nil, nil
 	references := slices.Clone(c.References)
+	if len(c.Remainder) > 0 {
+		remains := remains3(c)
+		for _, said := range remains.references {
+			i := slices.IndexFunc(references, func(r sbom.Reference) bool {
+				return r.Type == said.Type && r.URL == said.URL && r.Comment == said.Comment && len(r.Digests) == 0
+			})
+			if i >= 0 {
+				references = slices.Delete(references, i, i+1)
+			}
+		}
+		l.identified = remains.purl == c.PURL && slices.ContainsFunc(c.Remainder, func(r sbom.Remainder) bool {
+			return strings.HasPrefix(r.Format, format3) && r.Path == "/software_packageUrl" && string(r.Value) == "null"
+		})
+	}
 	sortReferences(references)
 	for _, r := range references {
 		plain := r.Comment == "" && len(r.Digests) == 0
