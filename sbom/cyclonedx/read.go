@@ -125,10 +125,8 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 			d.Remainder = append(d.Remainder, absent(in.format, "/metadata/"+escape(name)))
 		}
 	}
-	w.p = printer{b: w.p.b[:0]}
+	w.p = printer{tree: &tree{piece: 1024}}
 	w.p.open('{')
-	buf := new(bytes.Buffer)
-	w.out = buf
 	if doc.get("compositions") != nil {
 		if err := w.compositions(); err != nil {
 			return nil, sbom.Stamp{}, err
@@ -137,10 +135,7 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 		d.Remainder = append(d.Remainder, absent(in.format, "/compositions"))
 	}
 	w.p.close('}')
-	if err := w.flush(0); err != nil {
-		return nil, sbom.Stamp{}, err
-	}
-	own = mustParse(buf.Bytes())
+	own = w.p.tree.root()
 	own.set("version", node{kind: '0', text: "1"})
 	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", in.minor)))
 	own.set("serialNumber", str(serialOf(data, doc.str("serialNumber"))))
@@ -162,17 +157,17 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 // remainders sets those of some components. It has w for itself, but for what is
 // only read.
 func (in *reader) remainders(of []*sbom.Component, w writer) {
-	w.p, w.properties, w.losses = printer{}, nil, nil
-	var again builder
+	own := tree{piece: 1024}
+	w.p, w.properties, w.losses = printer{tree: &own}, nil, nil
 	for _, c := range of {
 		n := in.refs[c.Ref]
 		if n == nil {
 			continue
 		}
-		w.p = printer{b: w.p.b[:0]}
+		own.reset()
 		w.own(c, false)
-		own := again.next(w.p.b)
-		c.Remainder = difference(nil, in.format, "", n, &own, "components")
+		would := own.root()
+		c.Remainder = difference(nil, in.format, "", n, &would, "components")
 		if n.get("components") != nil && len(n.items("components")) == 0 {
 			c.Remainder = append(c.Remainder, sbom.Remainder{Format: in.format, Path: "/components", Value: []byte("[]")})
 		}
@@ -767,7 +762,7 @@ func readEmbedded(n *node) (f sbom.File, ok bool) {
 
 // isEmbedded reports whether n is what is written of f.
 func isEmbedded(n *node, f sbom.File) bool {
-	w := writer{}
+	w := writer{p: printer{tree: new(tree)}}
 	w.p.open('{')
 	w.p.member("type", "file")
 	w.p.member("name", f.Path)
@@ -777,7 +772,7 @@ func isEmbedded(n *node, f sbom.File) bool {
 		w.printProperties([]sbom.Property{{Name: "hallmark:digest", Value: f.Digest.String()}})
 	}
 	w.p.close('}')
-	own := mustParse(w.p.b)
+	own := w.p.tree.root()
 	return n.equal(&own)
 }
 

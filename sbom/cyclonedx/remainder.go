@@ -197,9 +197,9 @@ func (w *writer) putMetadata() node {
 // it.
 func (w *writer) putComponent(c *sbom.Component) node {
 	outer := w.p
-	w.p = printer{}
+	w.p = printer{tree: new(tree)}
 	w.own(c, false)
-	own := mustParse(w.p.b)
+	own := w.p.tree.root()
 	w.p = outer
 	var rest []sbom.Remainder
 	for _, r := range c.Remainder {

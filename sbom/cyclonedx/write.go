@@ -157,7 +157,7 @@ func (w *writer) document(out io.Writer, serial string) error {
 	}
 	if r, ok := w.members["version"]; !ok || isAbsent(r) && w.minor < 5 || !w.put("version", r) { // 1.4 wants one
 		p.name("version")
-		p.b = append(p.b, '1')
+		p.node(&node{kind: '0', text: "1"})
 	}
 	w.metadata()
 
@@ -241,7 +241,7 @@ func (w *writer) metadata() {
 // metadataOf returns the metadata without the main component.
 func (w *writer) metadataOf() node {
 	outer := w.p
-	w.p = printer{}
+	w.p = printer{tree: new(tree)}
 	p := &w.p
 	p.open('{')
 	if !w.s.Created.IsZero() {
@@ -326,7 +326,7 @@ func (w *writer) metadataOf() node {
 	w.printProperties(properties)
 	w.properties = properties
 	p.close('}')
-	n := mustParse(p.b)
+	n := p.tree.root()
 	w.p = outer
 	return n
 }
@@ -502,7 +502,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 	if c.Scope == sbom.System && !main {
 		if w.minor >= 7 {
 			p.name("isExternal")
-			p.b = append(p.b, "true"...)
+			p.node(&node{kind: 't'})
 		} else {
 			w.moved(w.place(c) + "/isExternal")
 		}
@@ -573,7 +573,7 @@ func (w *writer) evidence(c *sbom.Component) {
 			p.element()
 			p.member("technique", "hash-comparison")
 			p.name("confidence")
-			p.b = append(p.b, '1')
+			p.node(&node{kind: '0', text: "1"})
 			p.member("value", cmp.Or(d.H1(), d.String()))
 			p.close('}')
 		}
@@ -861,11 +861,11 @@ func isAddress(email string) bool { return email == "" || isEmail(email) }
 
 // sameParty reports whether a party is read as it is written.
 func sameParty(p sbom.Party) bool {
-	w := writer{}
+	w := writer{p: printer{tree: new(tree)}}
 	w.p.open('{')
 	w.party("party", p)
 	w.p.close('}')
-	n := mustParse(w.p.b)
+	n := w.p.tree.root()
 	got := readParty(n.get("party"))
 	return got != nil && *got == p
 }
