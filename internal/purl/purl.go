@@ -338,6 +338,9 @@ func digit(c byte) int {
 
 // unescapePath decodes the segments of a path, without those that are discarded.
 func unescapePath(s string, discarded ...string) (string, error) {
+	if !strings.Contains(s, "%") && !strings.Contains("/"+s+"/", "//") && len(discarded) == 1 {
+		return unescape(s) // there are only empty segments to discard, and none is
+	}
 	var segments []string
 	for segment := range strings.SplitSeq(s, "/") {
 		segment, err := unescape(segment)

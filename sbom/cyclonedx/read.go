@@ -55,17 +55,27 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	if n, err := fmt.Sscanf(doc.str("specVersion"), "1.%1d", &minor); n != 1 || err != nil || doc.str("specVersion") != fmt.Sprintf("1.%d", minor) || minor < 2 || minor > 7 {
 		return bad("/specVersion", "%.100q, want one from 1.2 to 1.7", doc.str("specVersion"))
 	}
-	g := newGrammar(minor)
-	if f := g.check(&doc, g.root); f != nil {
-		return bad(f.path, "%s", f.what)
-	}
 	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node, 1+len(doc.items("components"))), d: new(sbom.Document)}
 	return in.read(data, &doc)
 }
 
-// read makes the Document of what the schema allows.
+// read makes the Document of what the schema allows. Until it is known whether the
+// schema does, nothing may depend on that.
 func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, error) {
+	var beside sync.WaitGroup
+	var wrong *fault
+	var serial string
+	var known map[string]sbom.Completeness
+	beside.Go(func() {
+		g := newGrammar(in.minor)
+		if wrong = g.check(doc, g.root); wrong == nil {
+			serial, known = serialOf(data, doc.str("serialNumber")), readCompositions(doc.get("compositions"))
+		}
+	})
 	bad := func(path, format string, a ...any) (*sbom.Document, sbom.Stamp, error) {
+		if beside.Wait(); wrong != nil {
+			path, format, a = cmp.Or(wrong.path, "/"), "%s", []any{wrong.what}
+		}
 		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, fmt.Errorf(format, a...))
 	}
 	if f := in.look(doc, false); f != nil {
@@ -98,7 +108,9 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 	if len(d.Components) == 0 {
 		d.Components = nil
 	}
-	known := readCompositions(doc.get("compositions"))
+	if beside.Wait(); wrong != nil {
+		return bad("", "")
+	}
 	for _, c := range d.All() {
 		c.Requirements = known[c.Ref]
 	}
@@ -111,11 +123,11 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 
 	// What writing it again would not give.
 	w := newWriter(d, said.stamp, in.minor)
-	var all sync.WaitGroup
-	for part := range slices.Chunk(w.components, max(1000, len(w.components)/runtime.GOMAXPROCS(0)+1)) {
-		all.Go(func() { in.remainders(part, *w) })
+	defer beside.Wait()
+	for part := range slices.Chunk(w.components, max(100, len(w.components)/runtime.GOMAXPROCS(0)+1)) {
+		own := *w
+		beside.Go(func() { in.remainders(part, own) })
 	}
-	all.Wait()
 	own := w.metadataOf()
 	if meta != nil {
 		d.Remainder = difference(d.Remainder, in.format, "/metadata", meta, &own, "component")
@@ -138,7 +150,7 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 	own = w.p.tree.root()
 	own.set("version", node{kind: '0', text: "1"})
 	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", in.minor)))
-	own.set("serialNumber", str(serialOf(data, doc.str("serialNumber"))))
+	own.set("serialNumber", str(serial))
 	d.Remainder = difference(d.Remainder, in.format, "", doc, &own, "bomFormat", "specVersion", "metadata", "components", "dependencies")
 	for _, name := range []string{"components", "dependencies"} {
 		if doc.get(name) == nil {
@@ -321,18 +333,23 @@ func (in *reader) edges(doc *node) *fault {
 		most += len(doc.items("dependencies")[i].items("dependsOn"))
 	}
 	in.d.Edges = slices.Grow(in.d.Edges, most)
-	refer := func(ref string) bool { return in.known(ref) || strings.HasPrefix(ref, "urn:cdx:") }
+	refer := func(ref string) (component, ok bool) {
+		n, ok := in.refs[ref]
+		return n != nil, ok || strings.HasPrefix(ref, "urn:cdx:")
+	}
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
 		from := n.str("ref")
-		if !refer(from) {
+		source, ok := refer(from)
+		if !ok {
 			return (&fault{what: fmt.Sprintf("there is no %.100q", from)}).within("ref").within(strconv.Itoa(i))
 		}
 		for j, to := range n.items("dependsOn") {
-			if !refer(to.text) {
+			target, ok := refer(to.text)
+			if !ok {
 				return (&fault{what: fmt.Sprintf("there is no %.100q", to.text)}).within(strconv.Itoa(j)).within("dependsOn").within(strconv.Itoa(i))
 			}
-			if from != to.text && (len(exact) == 0 || !exact[[2]string{from, to.text}]) && in.refs[from] != nil && in.refs[to.text] != nil {
+			if source && target && from != to.text && (len(exact) == 0 || !exact[[2]string{from, to.text}]) {
 				in.d.Edges = append(in.d.Edges, sbom.Edge{From: from, To: to.text})
 			}
 		}
@@ -344,6 +361,8 @@ func (in *reader) edges(doc *node) *fault {
 func (in *reader) dependents(doc *node, w *writer) node {
 	all := node{kind: '['}
 	next := 0
+	var to []string // sorted, as edges are
+	var on []node
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
 		var c *sbom.Component
@@ -353,7 +372,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 			c = in.d.Component(n.str("ref"))
 		}
 		next++
-		var to []string // sorted, as edges are
+		to, on = to[:0], on[:0]
 		if c != nil {
 			for _, e := range w.from(c.Ref) {
 				if linked(c, e) {
@@ -361,7 +380,6 @@ func (in *reader) dependents(doc *node, w *writer) node {
 				}
 			}
 		}
-		var on []node
 		for _, t := range n.items("dependsOn") {
 			if _, ok := slices.BinarySearch(to, t.text); !ok {
 				on = append(on, t)
@@ -369,7 +387,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 		}
 		left := node{kind: '{'}
 		if n.get("dependsOn") != nil && (len(to) == 0 || len(on) > 0) {
-			left.set("dependsOn", node{kind: '[', list: on})
+			left.set("dependsOn", node{kind: '[', list: slices.Clone(on)})
 		}
 		for i, name := range n.names {
 			if name != "ref" && name != "dependsOn" {
