@@ -122,7 +122,12 @@ type tree struct {
 	taken  []string // likewise
 }
 
-func (t *tree) add(n node) { t.begun = append(t.begun, n) }
+func (t *tree) add(n node) {
+	if len(t.begun) == cap(t.begun) {
+		t.begun = slices.Grow(t.begun, max(16, len(t.begun))) // append would copy a long list more often
+	}
+	t.begun = append(t.begun, n)
+}
 
 func (t *tree) open() { t.marks = append(t.marks, [2]int{len(t.begun), len(t.called)}) }
 
@@ -130,7 +135,8 @@ func (t *tree) open() { t.marks = append(t.marks, [2]int{len(t.begun), len(t.cal
 func (t *tree) close(kind byte) {
 	mark := t.marks[len(t.marks)-1]
 	n := node{kind: kind, list: take(&t.nodes, t.begun[mark[0]:], t.piece), names: take(&t.taken, t.called[mark[1]:], t.piece)}
-	t.begun, t.called, t.marks = append(t.begun[:mark[0]], n), t.called[:mark[1]], t.marks[:len(t.marks)-1]
+	t.begun, t.called, t.marks = t.begun[:mark[0]], t.called[:mark[1]], t.marks[:len(t.marks)-1]
+	t.add(n)
 }
 
 // root returns the one value that is not within another one.

@@ -119,7 +119,7 @@ func (w *writer) parentOf(of []string, parents map[string][]string) bool {
 // component after another.
 func (w *writer) from(ref string) []sbom.Edge {
 	i := w.next
-	if i == len(w.edges) || w.edges[i].From != ref || i > 0 && w.edges[i-1].From == ref {
+	if i < len(w.edges) && w.edges[i].From < ref || i > 0 && w.edges[i-1].From >= ref {
 		i, _ = slices.BinarySearchFunc(w.edges, ref, func(e sbom.Edge, ref string) int { return cmp.Compare(e.From, ref) })
 	}
 	n := i
@@ -909,7 +909,12 @@ func isNamespaced(name string) bool {
 }
 
 // gapProperty is the name of the property that tells a Gap.
-func gapProperty(kind sbom.GapKind) string { return "cdx:cisa:" + string(kind) + "-information" }
+func gapProperty(kind sbom.GapKind) string {
+	if kind == sbom.Withheld {
+		return "cdx:cisa:withheld-information"
+	}
+	return "cdx:cisa:unknown-information"
+}
 
 // elementName is the name of an Element in a property: the one that the data field
 // for it has in CISA's minimum elements of 2026, if there is one.
