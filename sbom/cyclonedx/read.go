@@ -137,7 +137,7 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 			d.Remainder = append(d.Remainder, absent(in.format, "/metadata/"+escape(name)))
 		}
 	}
-	w.p = printer{tree: &tree{piece: 1024}}
+	w.p = printer{tree: &tree{begun: make([]node, 0, 16+len(w.components))}}
 	w.p.open('{')
 	if doc.get("compositions") != nil {
 		if err := w.compositions(); err != nil {

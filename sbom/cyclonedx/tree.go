@@ -471,7 +471,7 @@ func (p *printer) node(n *node) {
 // breaks of Unicode are, for those who take JSON for JavaScript.
 func quote(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	b = append(b, '"')
+	b = append(slices.Grow(b, len(s)+2), '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
