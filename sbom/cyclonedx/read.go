@@ -369,7 +369,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 		if next < len(w.components) && w.components[next].Ref == n.str("ref") { // as they are written
 			c = w.components[next]
 		} else {
-			c = in.d.Component(n.str("ref"))
+			c = w.named(n.str("ref"))
 		}
 		next++
 		to, on = to[:0], on[:0]

@@ -115,6 +115,19 @@ func (w *writer) parentOf(of []string, parents map[string][]string) bool {
 	return false
 }
 
+// named returns the component with a ref, or nil. Unlike [sbom.Document.Component] it
+// looks at nothing else of any component.
+func (w *writer) named(ref string) *sbom.Component {
+	if ref == w.d.Main.Ref {
+		return &w.d.Main
+	}
+	i, ok := slices.BinarySearchFunc(w.components[1:], ref, func(c *sbom.Component, ref string) int { return cmp.Compare(c.Ref, ref) })
+	if !ok {
+		return nil
+	}
+	return w.components[1+i]
+}
+
 // from returns the edges from a component. It is quick if it is asked for one
 // component after another.
 func (w *writer) from(ref string) []sbom.Edge {
