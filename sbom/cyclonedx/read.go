@@ -224,10 +224,10 @@ func (in *reader) look(n *node, within bool) *fault {
 			step = n.names[i]
 			switch v := &n.list[i]; {
 			case step == "bom-ref" && v.kind == '"' && v.text != "":
-				if in.known(v.text) && !within {
+				before := len(in.refs)
+				if in.refs[v.text] = nil; len(in.refs) == before && !within {
 					return (&fault{what: fmt.Sprintf("there are two of the ref %.100q", v.text)}).within(step)
 				}
-				in.refs[v.text] = nil
 			case step == "signature" && v.kind == '{':
 				in.signed = true
 			}
