@@ -361,8 +361,6 @@ func (in *reader) edges(doc *node) *fault {
 func (in *reader) dependents(doc *node, w *writer) node {
 	all := node{kind: '['}
 	next := 0
-	var to []string // sorted, as edges are
-	var on []node
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
 		var c *sbom.Component
@@ -372,7 +370,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 			c = w.named(n.str("ref"))
 		}
 		next++
-		to, on = to[:0], on[:0]
+		var to []string // sorted, as edges are
 		if c != nil {
 			for _, e := range w.from(c.Ref) {
 				if linked(c, e) {
@@ -380,6 +378,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 				}
 			}
 		}
+		var on []node
 		for _, t := range n.items("dependsOn") {
 			if _, ok := slices.BinarySearch(to, t.text); !ok {
 				on = append(on, t)
@@ -387,7 +386,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 		}
 		left := node{kind: '{'}
 		if n.get("dependsOn") != nil && (len(to) == 0 || len(on) > 0) {
-			left.set("dependsOn", node{kind: '[', list: slices.Clone(on)})
+			left.set("dependsOn", node{kind: '[', list: on})
 		}
 		for i, name := range n.names {
 			if name != "ref" && name != "dependsOn" {
