@@ -56,7 +56,7 @@ func (g *grammar) rule(line int) *rule {
 	if r := g.read[line]; r != nil {
 		return r
 	}
-	n := mustParse(g.lines[line])
+	n := mustParse([]byte(g.lines[line]))
 	r := &rule{number: line, items: -1, not: -1}
 	g.read[line] = r
 	number := func(n *node) int {

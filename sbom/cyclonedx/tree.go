@@ -38,8 +38,8 @@ func parse(data []byte) (node, error) {
 }
 
 // mustParse reads what is known to be well formed.
-func mustParse(data string) node {
-	n, err := parse([]byte(data))
+func mustParse(data []byte) node {
+	n, err := parse(data)
 	if err != nil {
 		panic(fmt.Sprintf("cyclonedx: internal error: %v", err))
 	}
