@@ -81,7 +81,8 @@ func ParseH1(sum string) (Digest, error) {
 	if !ok {
 		return Digest{}, fmt.Errorf("malformed module sum %.150q: it does not begin with h1: as in go.sum", sum)
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(b64)
+	var memory [64]byte
+	b, err := base64.StdEncoding.Strict().AppendDecode(memory[:0], []byte(b64))
 	// The length, because encoding/base64 passes over line breaks.
 	if err != nil || len(b64) != 44 || len(b) != 32 {
 		return Digest{}, fmt.Errorf("malformed module sum %.150q: want 32 bytes in base64", sum)
@@ -116,11 +117,12 @@ func (d Digest) H1() string {
 	if d.algorithm != "dirHash" {
 		return ""
 	}
-	b, err := hex.DecodeString(d.hex)
+	var memory [64]byte
+	b, err := hex.AppendDecode(memory[:0], []byte(d.hex))
 	if err != nil {
 		panic("hallmark: internal error: digest is not hexadecimal")
 	}
-	return "h1:" + base64.StdEncoding.EncodeToString(b)
+	return string(base64.StdEncoding.AppendEncode([]byte("h1:"), b))
 }
 
 // String returns the form that [ParseDigest] reads, or "" for the zero Digest.

@@ -707,8 +707,12 @@ func (d *Document) Check() error {
 		text(where, c.Packages...)
 		properties(where, c.Properties)
 	}
-	for _, e := range d.Edges {
-		if !known[e.From] || !known[e.To] {
+	from := false // whether the edge's From is known, which is that of several edges as a rule
+	for i, e := range d.Edges {
+		if i == 0 || e.From != d.Edges[i-1].From {
+			from = known[e.From]
+		}
+		if !from || !known[e.To] {
 			fail("edge %s → %s: an end is not in the document", e.From, e.To)
 		}
 		switch e.Kind {

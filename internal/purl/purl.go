@@ -260,7 +260,11 @@ func Golang(path, version string) string {
 // lower returns s with ASCII letters in lower case: what else a script has for
 // case is nothing that the standard speaks of.
 func lower(s string) string {
-	if strings.IndexFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' }) < 0 {
+	upper := 0
+	for upper < len(s) && (s[upper] < 'A' || s[upper] > 'Z') {
+		upper++
+	}
+	if upper == len(s) {
 		return s
 	}
 	b := []byte(s)
@@ -317,8 +321,10 @@ func unescape(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", fmt.Errorf("%.50q is not UTF-8", s)
 	}
-	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) >= 0 {
-		return "", fmt.Errorf("%.50q has a control character", s)
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return "", fmt.Errorf("%.50q has a control character", s)
+		}
 	}
 	return s, nil
 }
@@ -338,6 +344,9 @@ func digit(c byte) int {
 
 // unescapePath decodes the segments of a path, without those that are discarded.
 func unescapePath(s string, discarded ...string) (string, error) {
+	if !strings.Contains(s, "%") && !strings.Contains("/"+s+"/", "//") && len(discarded) == 1 {
+		return unescape(s) // there are only empty segments to discard, and none is
+	}
 	var segments []string
 	for segment := range strings.SplitSeq(s, "/") {
 		segment, err := unescape(segment)

@@ -166,6 +166,9 @@ func readLicenses(n *node, property map[string][]string, texts []sbom.LicenseTex
 		}
 		return ""
 	}
+	if len(property) == 0 && n.get("licenses") == nil && n.get("evidence") == nil {
+		return nil // a text alone says nothing
+	}
 	l := &sbom.Licenses{Unknown: one("hallmark:license:unknown"), Texts: texts}
 
 	for i := range n.get("evidence").items("licenses") {

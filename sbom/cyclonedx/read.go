@@ -55,17 +55,27 @@ func read(data []byte) (*sbom.Document, sbom.Stamp, error) {
 	if n, err := fmt.Sscanf(doc.str("specVersion"), "1.%1d", &minor); n != 1 || err != nil || doc.str("specVersion") != fmt.Sprintf("1.%d", minor) || minor < 2 || minor > 7 {
 		return bad("/specVersion", "%.100q, want one from 1.2 to 1.7", doc.str("specVersion"))
 	}
-	g := newGrammar(minor)
-	if f := g.check(&doc, g.root); f != nil {
-		return bad(f.path, "%s", f.what)
-	}
 	in := reader{minor: minor, format: format(minor), refs: make(map[string]*node, 1+len(doc.items("components"))), d: new(sbom.Document)}
 	return in.read(data, &doc)
 }
 
-// read makes the Document of what the schema allows.
+// read makes the Document of what the schema allows. Until it is known whether the
+// schema does, nothing may depend on that.
 func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, error) {
+	var beside sync.WaitGroup
+	var wrong *fault
+	var serial string
+	var known map[string]sbom.Completeness
+	beside.Go(func() {
+		g := newGrammar(in.minor)
+		if wrong = g.check(doc, g.root); wrong == nil {
+			serial, known = serialOf(data, doc.str("serialNumber")), readCompositions(doc.get("compositions"))
+		}
+	})
 	bad := func(path, format string, a ...any) (*sbom.Document, sbom.Stamp, error) {
+		if beside.Wait(); wrong != nil {
+			path, format, a = cmp.Or(wrong.path, "/"), "%s", []any{wrong.what}
+		}
 		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, fmt.Errorf(format, a...))
 	}
 	if f := in.look(doc, false); f != nil {
@@ -99,7 +109,9 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 	if len(d.Components) == 0 {
 		d.Components = nil
 	}
-	known := readCompositions(doc.get("compositions"))
+	if beside.Wait(); wrong != nil {
+		return bad("", "")
+	}
 	for _, c := range d.All() {
 		c.Requirements = known[c.Ref]
 	}
@@ -112,11 +124,11 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 
 	// What writing it again would not give.
 	w := newWriter(d, said.stamp, in.minor)
-	var all sync.WaitGroup
-	for part := range slices.Chunk(w.components, max(1000, len(w.components)/runtime.GOMAXPROCS(0)+1)) {
-		all.Go(func() { in.remainders(part, *w) })
+	defer beside.Wait()
+	for part := range slices.Chunk(w.components, max(100, len(w.components)/runtime.GOMAXPROCS(0)+1)) {
+		own := *w
+		beside.Go(func() { in.remainders(part, own) })
 	}
-	all.Wait()
 	own := w.metadataOf()
 	if meta != nil {
 		d.Remainder = difference(d.Remainder, in.format, "/metadata", meta, &own, "component")
@@ -126,10 +138,8 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 			d.Remainder = append(d.Remainder, absent(in.format, "/metadata/"+escape(name)))
 		}
 	}
-	w.p = printer{b: w.p.b[:0]}
+	w.p = printer{tree: &tree{begun: make([]node, 0, 16+len(w.components))}}
 	w.p.open('{')
-	buf := new(bytes.Buffer)
-	w.out = buf
 	if doc.get("compositions") != nil {
 		if err := w.compositions(); err != nil {
 			return nil, sbom.Stamp{}, err
@@ -138,13 +148,10 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 		d.Remainder = append(d.Remainder, absent(in.format, "/compositions"))
 	}
 	w.p.close('}')
-	if err := w.flush(0); err != nil {
-		return nil, sbom.Stamp{}, err
-	}
-	own = mustParse(buf.Bytes())
+	own = w.p.tree.root()
 	own.set("version", node{kind: '0', text: "1"})
 	own.set("$schema", str(fmt.Sprintf("http://cyclonedx.org/schema/bom-1.%d.schema.json", in.minor)))
-	own.set("serialNumber", str(serialOf(data, doc.str("serialNumber"))))
+	own.set("serialNumber", str(serial))
 	d.Remainder = difference(d.Remainder, in.format, "", doc, &own, "bomFormat", "specVersion", "metadata", "components", "dependencies")
 	for _, name := range []string{"components", "dependencies"} {
 		if doc.get(name) == nil {
@@ -163,17 +170,17 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 // remainders sets those of some components. It has w for itself, but for what is
 // only read.
 func (in *reader) remainders(of []*sbom.Component, w writer) {
-	w.p, w.properties, w.losses = printer{}, nil, nil
-	var again builder
+	own := tree{piece: 1024}
+	w.p, w.properties, w.losses = printer{tree: &own}, nil, nil
 	for _, c := range of {
 		n := in.refs[c.Ref]
 		if n == nil {
 			continue
 		}
-		w.p = printer{b: w.p.b[:0]}
+		own.reset()
 		w.own(c, false)
-		own := again.next(w.p.b)
-		c.Remainder = difference(nil, in.format, "", n, &own, "components")
+		would := own.root()
+		c.Remainder = difference(nil, in.format, "", n, &would, "components")
 		if n.get("components") != nil && len(n.items("components")) == 0 {
 			c.Remainder = append(c.Remainder, sbom.Remainder{Format: in.format, Path: "/components", Value: []byte("[]")})
 		}
@@ -218,10 +225,10 @@ func (in *reader) look(n *node, within bool) *fault {
 			step = n.names[i]
 			switch v := &n.list[i]; {
 			case step == "bom-ref" && v.kind == '"' && v.text != "":
-				if in.known(v.text) && !within {
+				before := len(in.refs)
+				if in.refs[v.text] = nil; len(in.refs) == before && !within {
 					return (&fault{what: fmt.Sprintf("there are two of the ref %.100q", v.text)}).within(step)
 				}
-				in.refs[v.text] = nil
 			case step == "signature" && v.kind == '{':
 				in.signed = true
 			}
@@ -328,18 +335,23 @@ func (in *reader) edges(doc *node) *fault {
 		most += len(doc.items("dependencies")[i].items("dependsOn"))
 	}
 	in.d.Edges = slices.Grow(in.d.Edges, most)
-	refer := func(ref string) bool { return in.known(ref) || strings.HasPrefix(ref, "urn:cdx:") }
+	refer := func(ref string) (component, ok bool) {
+		n, ok := in.refs[ref]
+		return n != nil, ok || strings.HasPrefix(ref, "urn:cdx:")
+	}
 	for i := range doc.items("dependencies") {
 		n := &doc.items("dependencies")[i]
 		from := n.str("ref")
-		if !refer(from) {
+		source, ok := refer(from)
+		if !ok {
 			return (&fault{what: fmt.Sprintf("there is no %.100q", from)}).within("ref").within(strconv.Itoa(i))
 		}
 		for j, to := range n.items("dependsOn") {
-			if !refer(to.text) {
+			target, ok := refer(to.text)
+			if !ok {
 				return (&fault{what: fmt.Sprintf("there is no %.100q", to.text)}).within(strconv.Itoa(j)).within("dependsOn").within(strconv.Itoa(i))
 			}
-			if from != to.text && (len(exact) == 0 || !exact[[2]string{from, to.text}]) && in.refs[from] != nil && in.refs[to.text] != nil {
+			if source && target && from != to.text && (len(exact) == 0 || !exact[[2]string{from, to.text}]) {
 				in.d.Edges = append(in.d.Edges, sbom.Edge{From: from, To: to.text})
 			}
 		}
@@ -357,7 +369,7 @@ func (in *reader) dependents(doc *node, w *writer) node {
 		if next < len(w.components) && w.components[next].Ref == n.str("ref") { // as they are written
 			c = w.components[next]
 		} else {
-			c = in.d.Component(n.str("ref"))
+			c = w.named(n.str("ref"))
 		}
 		next++
 		var to []string // sorted, as edges are
@@ -769,7 +781,7 @@ func readEmbedded(n *node) (f sbom.File, ok bool) {
 
 // isEmbedded reports whether n is what is written of f.
 func isEmbedded(n *node, f sbom.File) bool {
-	w := writer{}
+	w := writer{p: printer{tree: new(tree)}}
 	w.p.open('{')
 	w.p.member("type", "file")
 	w.p.member("name", f.Path)
@@ -779,7 +791,7 @@ func isEmbedded(n *node, f sbom.File) bool {
 		w.printProperties([]sbom.Property{{Name: "hallmark:digest", Value: f.Digest.String()}})
 	}
 	w.p.close('}')
-	own := mustParse(w.p.b)
+	own := w.p.tree.root()
 	return n.equal(&own)
 }
 

@@ -468,6 +468,43 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
+// Components are read and compared by several goroutines, and the schema is checked
+// by another one: the outcome is one all the same.
+func TestManyComponents(t *testing.T) {
+	data, err := cyclonedx.Marshal(benchmarkDocument(1000), stamp())
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.ReplaceAll(data, []byte(`"scope": "required"`), []byte(`"publisher": "somebody"`))
+	want, _, err := cyclonedx.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range want.All() {
+		if got := len(c.Remainder); i > 0 && got != 2 { // the publisher, and no scope
+			t.Fatalf("%s: %d remainders, want 2", c.Ref, got)
+		}
+	}
+	for range 3 {
+		if got, _, err := cyclonedx.Parse(data); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("read as another document, error %v", err)
+		}
+	}
+	// What the schema does not allow is told before two of one ref.
+	data = bytes.Replace(data, []byte("module000998@v1.2.3\""), []byte("module000997@v1.2.3\""), 1)
+	twice := "malformed CycloneDX document: /components/997/bom-ref: there are two of the ref \"pkg:golang/example.com/some/module000997@v1.2.3\""
+	if _, _, err := cyclonedx.Parse(data); err == nil || err.Error() != twice {
+		t.Errorf("error %v, want %s", err, twice)
+	}
+	data = append(bytes.TrimSuffix(data, []byte("\n}\n")), ",\n  \"version\": \"1\"}"...)
+	data = bytes.Replace(data, []byte("  \"version\": 1,\n"), nil, 1)
+	for range 3 {
+		if _, _, err := cyclonedx.Parse(data); err == nil || !strings.HasPrefix(err.Error(), "malformed CycloneDX document: /version: want an integer") {
+			t.Errorf("error %v, want one of the version", err)
+		}
+	}
+}
+
 // Whatever is read is written in all versions, and what is written is read as the
 // same.
 func FuzzParse(f *testing.F) {

@@ -25,13 +25,14 @@ func difference(to []sbom.Remainder, format, path string, read, own *node, witho
 		if slices.Contains(without, name) {
 			continue
 		}
-		at := path + "/" + escape(name)
 		n, m := &read.list[i], own.get(name)
-		switch {
-		case m != nil && n.equal(m):
-		case m != nil && n.kind == '{' && m.kind == '{':
+		if m != nil && n.equal(m) {
+			continue
+		}
+		at := path + "/" + escape(name)
+		if m != nil && n.kind == '{' && m.kind == '{' {
 			to = difference(to, format, at, n, m)
-		default:
+		} else {
 			to = append(to, sbom.Remainder{Format: format, Path: at, Value: n.compact(nil)})
 		}
 	}
@@ -201,9 +202,9 @@ func (w *writer) putMetadata() node {
 // it.
 func (w *writer) putComponent(c *sbom.Component) node {
 	outer := w.p
-	w.p = printer{}
+	w.p = printer{tree: new(tree)}
 	w.own(c, false)
-	own := mustParse(w.p.b)
+	own := w.p.tree.root()
 	w.p = outer
 	var rest []sbom.Remainder
 	for _, r := range c.Remainder {

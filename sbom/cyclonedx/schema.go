@@ -392,21 +392,31 @@ func firstTwice(list []node) int {
 		}
 		return -1
 	}
-	// Only what has the same name as another one is looked at in full.
+	// Only what has the same name as another one is looked at in full, and none has
+	// if they are in order, as in many documents.
+	name := func(n *node) string {
+		if n.kind != '{' {
+			return n.text
+		}
+		if ref := cmp.Or(n.str("bom-ref"), n.str("ref")); ref != "" {
+			return ref
+		}
+		return n.str("name") + "\n" + n.str("version")
+	}
+	rising := 1
+	for rising < len(list) && name(&list[rising-1]) < name(&list[rising]) {
+		rising++
+	}
+	if rising == len(list) {
+		return -1
+	}
 	first := make(map[string]int, len(list))
 	var seen map[string]bool
 	for i := range list {
 		n := &list[i]
-		key := n.text
-		if n.kind == '{' {
-			key = cmp.Or(n.str("bom-ref"), n.str("ref"))
-			if key == "" {
-				key = n.str("name") + "\n" + n.str("version")
-			}
-		}
-		j, ok := first[key]
+		j, ok := first[name(n)]
 		if !ok {
-			first[key] = i
+			first[name(n)] = i
 			continue
 		}
 		if seen == nil {

@@ -18,138 +18,146 @@ type node struct {
 }
 
 // parse reads a JSON document, as strictly as package strictjson.
-func parse(data []byte) (n node, err error) {
-	if err := strictjson.Read(data, (*strictjson.Reader).Skip); err != nil {
+func parse(data []byte) (node, error) {
+	in := parser{tree: tree{piece: min(1024, 1+len(data)/16)}, text: string(data), r: strictjson.NewReader(data)}
+	in.member = func(name []byte) error {
+		in.called = append(in.called, in.name(name))
+		return in.value()
+	}
+	in.element = func(int) error { return in.value() }
+	if err := in.value(); err != nil {
 		return node{}, err
 	}
-	t := builder{text: string(data), piece: 1024}
-	n = t.value()
-	if t.values > maxValues {
+	if err := in.r.End(); err != nil {
+		return node{}, err
+	}
+	if in.values > maxValues {
 		return node{}, fmt.Errorf("more than %d values", maxValues)
 	}
-	return n, nil
+	return in.root(), nil
 }
 
-// mustParse reads what this package has written itself.
+// mustParse reads what is known to be well formed.
 func mustParse(data []byte) node {
-	t := builder{text: string(data), piece: 16}
-	return t.value()
-}
-
-// next reads another document that this package has written itself. The one
-// before it is lost.
-func (t *builder) next(data []byte) node {
-	if t.first == nil {
-		t.piece = 1024
-		t.first, t.firstNames = make([]node, t.piece), make([]string, t.piece)
-	}
-	t.text, t.pos, t.values, t.nodes, t.names = string(data), 0, 0, t.first, t.firstNames
-	return t.value()
-}
-
-// A builder makes nodes of a document that is known to be well formed. Their texts
-// are parts of it.
-type builder struct {
-	text   string
-	pos    int
-	values int
-	nodes  []node   // what is left of a larger piece of memory
-	names  []string // likewise
-	open   []node   // of the arrays and objects that are open, one after another
-	called []string // likewise, names
-	piece  int      // how many values the memory is for that is asked for at a time
-
-	first      []node // the memory for each document, if there are several
-	firstNames []string
-}
-
-func (t *builder) space() {
-	for t.pos < len(t.text) {
-		switch t.text[t.pos] {
-		case ' ', '\n', '\t', '\r', ',', ':': // where they are, is known
-			t.pos++
-		default:
-			return
-		}
-	}
-}
-
-func (t *builder) value() (n node) {
-	if t.values++; t.values > maxValues {
-		return n
-	}
-	t.space()
-	start := t.pos
-	switch n.kind = t.text[start]; n.kind {
-	case '{', '[':
-		t.pos++
-		mark, names := len(t.open), len(t.called)
-		for t.space(); t.text[t.pos] != n.kind+2 && t.values <= maxValues; t.space() { // ']' and '}'
-			if n.kind == '{' {
-				t.called = append(t.called, t.quoted())
-			}
-			t.open = append(t.open, t.value())
-		}
-		t.pos++
-		n.list = take(&t.nodes, t.open[mark:], t.piece)
-		n.names = take(&t.names, t.called[names:], t.piece)
-		clear(t.open[mark:])
-		t.open, t.called = t.open[:mark], t.called[:names]
-	case '"':
-		n.text = t.quoted()
-	case 't', 'n':
-		t.pos += len("true")
-	case 'f':
-		t.pos += len("false")
-	default:
-		for t.pos < len(t.text) && strings.IndexByte("+-.0123456789eE", t.text[t.pos]) >= 0 {
-			t.pos++
-		}
-		n.kind, n.text = '0', t.text[start:t.pos]
+	n, err := parse(data)
+	if err != nil {
+		panic(fmt.Sprintf("cyclonedx: internal error: %v", err))
 	}
 	return n
 }
 
-// take copies a list into a part of a larger piece of memory.
-func take[E any](from *[]E, list []E, piece int) []E {
+// A parser makes nodes of a document. Their texts are parts of it.
+type parser struct {
+	tree
+	text    string // the document
+	r       *strictjson.Reader
+	values  int
+	names   [256]string // some of those that occurred
+	member  func(name []byte) error
+	element func(i int) error
+}
+
+func (in *parser) value() error {
+	if in.values++; in.values > maxValues {
+		return in.r.Skip() // for what is wrong with it
+	}
+	switch kind := in.r.Kind(); kind {
+	case '{':
+		in.open()
+		if err := in.r.Members(in.member); err != nil {
+			return err
+		}
+		in.close(kind)
+	case '[':
+		in.open()
+		if err := in.r.Array(in.element); err != nil {
+			return err
+		}
+		in.close(kind)
+	case '"':
+		start := in.r.Offset() + 1
+		b, err := in.r.Text()
+		if err != nil {
+			return err
+		}
+		text := in.text[start : in.r.Offset()-1]
+		if len(text) != len(b) { // there is an escape in it, and each of them is longer than what it is for
+			text = string(b)
+		}
+		in.add(str(text))
+	case 't', 'f', 'n':
+		if err := in.r.Skip(); err != nil {
+			return err
+		}
+		in.add(node{kind: kind})
+	default:
+		number, err := in.r.Number()
+		if err != nil {
+			return err
+		}
+		in.add(node{kind: '0', text: string(number)})
+	}
+	return nil
+}
+
+// name returns the name of a member. There are few of them in a document, as a rule.
+func (in *parser) name(b []byte) string {
+	place := &in.names[0]
+	if n := len(b); n > 0 {
+		place = &in.names[byte(n)<<4^b[0]^b[n-1]<<2]
+	}
+	if *place != string(b) {
+		*place = string(b)
+	}
+	return *place
+}
+
+// A tree makes nodes of values that it is given in the order of a document.
+type tree struct {
+	begun  []node   // of the arrays and objects that are open, one after another
+	called []string // likewise, names of members
+	marks  [][2]int // where in begun and called each of these begins
+	piece  int      // how many values the memory is for that is asked for at a time
+	nodes  []node   // such a piece, with what is taken of it
+	taken  []string // likewise
+}
+
+func (t *tree) add(n node) {
+	if len(t.begun) == cap(t.begun) {
+		t.begun = slices.Grow(t.begun, max(16, len(t.begun))) // append would copy a long list more often
+	}
+	t.begun = append(t.begun, n)
+}
+
+func (t *tree) open() { t.marks = append(t.marks, [2]int{len(t.begun), len(t.called)}) }
+
+// close adds what was opened last.
+func (t *tree) close(kind byte) {
+	mark := t.marks[len(t.marks)-1]
+	n := node{kind: kind, list: take(&t.nodes, t.begun[mark[0]:], t.piece), names: take(&t.taken, t.called[mark[1]:], t.piece)}
+	t.begun, t.called, t.marks = t.begun[:mark[0]], t.called[:mark[1]], t.marks[:len(t.marks)-1]
+	t.add(n)
+}
+
+// root returns the one value that is not within another one.
+func (t *tree) root() node { return t.begun[0] }
+
+// reset begins another document. The one before it is lost.
+func (t *tree) reset() {
+	t.begun, t.called, t.marks, t.nodes, t.taken = t.begun[:0], t.called[:0], t.marks[:0], t.nodes[:0], t.taken[:0]
+}
+
+// take copies a list into what is left of a piece of memory, or into another one.
+func take[E any](piece *[]E, list []E, size int) []E {
 	if len(list) == 0 {
 		return nil
 	}
-	if len(*from) < len(list) {
-		*from = make([]E, max(piece, len(list)))
+	if cap(*piece)-len(*piece) < len(list) {
+		*piece = make([]E, 0, max(size, len(list)))
 	}
-	part := (*from)[:len(list):len(list)]
-	*from = (*from)[len(list):]
-	copy(part, list)
-	return part
-}
-
-func (t *builder) quoted() string {
-	start := t.pos + 1
-	end := start
-	for {
-		end += strings.IndexByte(t.text[end:], '"')
-		escape := strings.IndexByte(t.text[start:end], '\\')
-		if escape < 0 {
-			t.pos = end + 1
-			return t.text[start:end]
-		}
-		// The quotation mark may be escaped.
-		slashes := 0
-		for t.text[end-1-slashes] == '\\' {
-			slashes++
-		}
-		if slashes%2 == 0 {
-			break
-		}
-		end++
-	}
-	t.pos = end + 1
-	s, err := strictjson.NewReader([]byte(t.text[start-1 : t.pos])).String()
-	if err != nil {
-		panic(fmt.Sprintf("cyclonedx: internal error: %v", err))
-	}
-	return s
+	start := len(*piece)
+	*piece = append(*piece, list...)
+	return (*piece)[start:len(*piece):len(*piece)]
 }
 
 func str(s string) node { return node{kind: '"', text: s} }
@@ -340,49 +348,73 @@ func (n *node) sort() {
 }
 
 // A printer writes a JSON document with a line for each value, indented by two
-// spaces.
+// spaces, or makes nodes of what it would write.
 type printer struct {
 	b     []byte
 	depth int
-	empty bool // nothing is in what was opened last
+	empty bool  // nothing is in what was opened last
+	tree  *tree // for the nodes, or nil
 }
 
 func (p *printer) line() {
+	if p.tree != nil {
+		return
+	}
 	if !p.empty {
 		p.b = append(p.b, ',')
 	}
 	p.empty = false
-	p.b = append(p.b, '\n')
-	for range p.depth {
+	p.indent()
+}
+
+func (p *printer) indent() {
+	const spaces = "\n                                                                "
+	p.b = append(p.b, spaces[:min(1+2*p.depth, len(spaces))]...)
+	for range p.depth - (len(spaces)-1)/2 {
 		p.b = append(p.b, "  "...)
 	}
 }
 
 // name begins a member of the object that is open.
 func (p *printer) name(name string) {
+	if p.tree != nil {
+		p.tree.called = append(p.tree.called, name)
+		return
+	}
 	p.line()
 	p.b = append(quote(p.b, name), ": "...)
 }
 
 func (p *printer) open(bracket byte) {
+	if p.tree != nil {
+		p.tree.open()
+		return
+	}
 	p.b = append(p.b, bracket)
 	p.depth++
 	p.empty = true
 }
 
 func (p *printer) close(bracket byte) {
+	if p.tree != nil {
+		p.tree.close(bracket - 2) // '[' and '{'
+		return
+	}
 	p.depth--
 	if !p.empty {
-		p.b = append(p.b, '\n')
-		for range p.depth {
-			p.b = append(p.b, "  "...)
-		}
+		p.indent()
 	}
 	p.b = append(p.b, bracket)
 	p.empty = false
 }
 
-func (p *printer) text(s string) { p.b = quote(p.b, s) }
+func (p *printer) text(s string) {
+	if p.tree != nil {
+		p.tree.add(str(s))
+		return
+	}
+	p.b = quote(p.b, s)
+}
 
 // member writes a member that is a string, if it is not empty.
 func (p *printer) member(name, value string) {
@@ -411,6 +443,10 @@ func (p *printer) element() {
 }
 
 func (p *printer) node(n *node) {
+	if p.tree != nil {
+		p.tree.add(*n)
+		return
+	}
 	switch n.kind {
 	case '{':
 		p.open('{')
@@ -435,7 +471,7 @@ func (p *printer) node(n *node) {
 // breaks of Unicode are, for those who take JSON for JavaScript.
 func quote(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	b = append(b, '"')
+	b = append(slices.Grow(b, len(s)+2), '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]

@@ -115,11 +115,24 @@ func (w *writer) parentOf(of []string, parents map[string][]string) bool {
 	return false
 }
 
+// named returns the component with a ref, or nil. Unlike [sbom.Document.Component] it
+// looks at nothing else of any component.
+func (w *writer) named(ref string) *sbom.Component {
+	if ref == w.d.Main.Ref {
+		return &w.d.Main
+	}
+	i, ok := slices.BinarySearchFunc(w.components[1:], ref, func(c *sbom.Component, ref string) int { return cmp.Compare(c.Ref, ref) })
+	if !ok {
+		return nil
+	}
+	return w.components[1+i]
+}
+
 // from returns the edges from a component. It is quick if it is asked for one
 // component after another.
 func (w *writer) from(ref string) []sbom.Edge {
 	i := w.next
-	if i == len(w.edges) || w.edges[i].From != ref || i > 0 && w.edges[i-1].From == ref {
+	if i < len(w.edges) && w.edges[i].From < ref || i > 0 && w.edges[i-1].From >= ref {
 		i, _ = slices.BinarySearchFunc(w.edges, ref, func(e sbom.Edge, ref string) int { return cmp.Compare(e.From, ref) })
 	}
 	n := i
@@ -157,7 +170,7 @@ func (w *writer) document(out io.Writer, serial string) error {
 	}
 	if r, ok := w.members["version"]; !ok || isAbsent(r) && w.minor < 5 || !w.put("version", r) { // 1.4 wants one
 		p.name("version")
-		p.b = append(p.b, '1')
+		p.node(&node{kind: '0', text: "1"})
 	}
 	w.metadata()
 
@@ -241,7 +254,7 @@ func (w *writer) metadata() {
 // metadataOf returns the metadata without the main component.
 func (w *writer) metadataOf() node {
 	outer := w.p
-	w.p = printer{}
+	w.p = printer{tree: new(tree)}
 	p := &w.p
 	p.open('{')
 	if !w.s.Created.IsZero() {
@@ -326,7 +339,7 @@ func (w *writer) metadataOf() node {
 	w.printProperties(properties)
 	w.properties = properties
 	p.close('}')
-	n := mustParse(p.b)
+	n := p.tree.root()
 	w.p = outer
 	return n
 }
@@ -502,7 +515,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 	if c.Scope == sbom.System && !main {
 		if w.minor >= 7 {
 			p.name("isExternal")
-			p.b = append(p.b, "true"...)
+			p.node(&node{kind: 't'})
 		} else {
 			w.moved(w.place(c) + "/isExternal")
 		}
@@ -573,7 +586,7 @@ func (w *writer) evidence(c *sbom.Component) {
 			p.element()
 			p.member("technique", "hash-comparison")
 			p.name("confidence")
-			p.b = append(p.b, '1')
+			p.node(&node{kind: '0', text: "1"})
 			p.member("value", cmp.Or(d.H1(), d.String()))
 			p.close('}')
 		}
@@ -861,11 +874,11 @@ func isAddress(email string) bool { return email == "" || isEmail(email) }
 
 // sameParty reports whether a party is read as it is written.
 func sameParty(p sbom.Party) bool {
-	w := writer{}
+	w := writer{p: printer{tree: new(tree)}}
 	w.p.open('{')
 	w.party("party", p)
 	w.p.close('}')
-	n := mustParse(w.p.b)
+	n := w.p.tree.root()
 	got := readParty(n.get("party"))
 	return got != nil && *got == p
 }
@@ -909,7 +922,12 @@ func isNamespaced(name string) bool {
 }
 
 // gapProperty is the name of the property that tells a Gap.
-func gapProperty(kind sbom.GapKind) string { return "cdx:cisa:" + string(kind) + "-information" }
+func gapProperty(kind sbom.GapKind) string {
+	if kind == sbom.Withheld {
+		return "cdx:cisa:withheld-information"
+	}
+	return "cdx:cisa:unknown-information"
+}
 
 // elementName is the name of an Element in a property: the one that the data field
 // for it has in CISA's minimum elements of 2026, if there is one.
