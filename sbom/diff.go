@@ -109,7 +109,7 @@ func (k ChangeKind) rank() int {
 // Where the version is the same, all is compared; where it is not, digests, files,
 // CPEs and references are left out, since they are of a version. Never compared are
 // Refs, which are names within a Document, and what is of a format and not of
-// the artifact, Remainder and Original.
+// the artifact, Remainder, Place and Original.
 //
 // Diff(b, a) has the same Changes as Diff(a, b), the other way round.
 func Diff(old, new *Document) (Difference, error) {

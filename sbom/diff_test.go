@@ -274,6 +274,7 @@ func TestDiffOfEveryField(t *testing.T) {
 
 		"Ref":       nil,
 		"Remainder": nil,
+		"Place":     nil,
 	}
 	documents := map[string]func(d *sbom.Document){
 		"Main":       func(d *sbom.Document) { d.Main.Description = "d" },

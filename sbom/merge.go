@@ -235,9 +235,11 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 	return m, m.Sort()
 }
 
-// clone returns c with lists of its own, so that they can be sorted.
+// clone returns c with lists of its own, so that they can be sorted, and without its
+// Place, which is not in the result.
 func (c *Component) clone() Component {
 	k := *c
+	k.Place = ""
 	k.CPEs, k.References, k.Gaps = slices.Clone(c.CPEs), slices.Clone(c.References), slices.Clone(c.Gaps)
 	k.Targets, k.Packages = slices.Clone(c.Targets), slices.Clone(c.Packages)
 	k.Embedded, k.Properties = slices.Clone(c.Embedded), slices.Clone(c.Properties)

@@ -196,6 +196,10 @@ type Component struct {
 	// no place in a Component.
 	Remainder []Remainder
 
+	// Place is where the component was in a document that was read: a JSON pointer
+	// (RFC 6901), "/components/3". Empty if it was in none, or in several.
+	Place string
+
 	// Embedded are files of the component that the artifact has in it as they
 	// are, sorted by Path; in Go, those that go:embed names.
 	Embedded []File
@@ -502,7 +506,8 @@ func sortProperties(ps []Property) {
 //     that is not absolute and escaped or that names a user, who might have a
 //     password;
 //   - a party or a reference that says nothing, a Gap of no known element or kind
-//     or two of one element, a remainder whose value is not JSON;
+//     or two of one element, a remainder whose value is not JSON, a place that is
+//     no JSON pointer;
 //   - two components with the same Ref;
 //   - a main component that is not part of the artifact, or not for every Target;
 //   - a package twice, or a file that is embedded twice or without a SHA-256
@@ -673,7 +678,10 @@ func (d *Document) Check() error {
 			}
 		}
 		remainder(where, c.Remainder)
-		text(where, c.Group, c.Description, c.Copyright, c.Support)
+		if c.Place != "" && c.Place[0] != '/' {
+			fail("%s: place %q is no JSON pointer", where, c.Place)
+		}
+		text(where, c.Place, c.Group, c.Description, c.Copyright, c.Support)
 		text(where, c.CPEs...)
 		for i, t := range c.Targets {
 			if !targets[t] || slices.Contains(c.Targets[:i], t) {

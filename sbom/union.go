@@ -75,6 +75,7 @@ func Union(docs map[string]*Document) (*Document, error) {
 		d := docs[name]
 		for _, c := range d.All() {
 			c = new(*c)
+			c.Place = "" // it is in several documents
 			if c.Scope != scopes[c.Ref] {
 				c.Packages, c.Embedded = nil, nil // for another purpose
 			}

@@ -142,6 +142,7 @@ func fieldsOf(d *sbom.Document) *sbom.Document {
 		fields.Components[i].Remainder = nil
 	}
 	for _, c := range fields.All() {
+		c.Place = ""
 		c.Digests, c.References = slices.Clone(c.Digests), slices.Clone(c.References)
 		for i := range c.References {
 			c.References[i].Digests = slices.Clone(c.References[i].Digests)

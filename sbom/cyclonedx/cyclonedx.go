@@ -292,8 +292,9 @@ func Write(w io.Writer, d *sbom.Document, s sbom.Stamp, v Version) error {
 // properties in this version and have a place in another one. Of fields nothing is
 // lost. What is in both is told as often.
 //
-// Paths are those in a document that has the components as d has them, none within
-// another. Signatures are always lost: what is signed is an Original. Losses fails
+// Paths are those in the document that was read, by each component's Place. For one
+// without, they are those in a document that has the components as d has them, none
+// within another. Signatures are always lost: what is signed is an Original. Losses fails
 // as Marshal does, but not for an Original, as it is about writing d without it.
 func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	minor, err := v.minor()

@@ -78,7 +78,7 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 	said := readMetadata(meta)
 	d.Phase, d.Authors, d.Properties, d.Unknown, d.Targets = said.phase, said.authors, said.properties, said.unknown, said.targets
 	if n := meta.get("component"); n != nil {
-		if f := in.component(n, ""); f != nil {
+		if f := in.component(n, "", "/metadata/component"); f != nil {
 			return bad("/metadata/component"+f.path, "%s", f.what)
 		}
 		d.Main, d.Components = d.Components[0], d.Components[1:]
@@ -91,8 +91,9 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 		d.Remainder = append(d.Remainder, absent(in.format, "/metadata/component"))
 	}
 	for i := range doc.items("components") {
-		if f := in.component(&doc.items("components")[i], ""); f != nil {
-			return bad("/components/"+strconv.Itoa(i)+f.path, "%s", f.what)
+		place := "/components/" + strconv.Itoa(i)
+		if f := in.component(&doc.items("components")[i], "", place); f != nil {
+			return bad(place+f.path, "%s", f.what)
 		}
 	}
 	if len(d.Components) == 0 {
@@ -254,8 +255,8 @@ func isUnnamed(c *sbom.Component) bool {
 	return strings.Trim(c.Ref, "'") == "unnamed" && reflect.DeepEqual(*c, u)
 }
 
-// component adds a component and those within it.
-func (in *reader) component(n *node, within string) *fault {
+// component adds the component that is at place and those within it.
+func (in *reader) component(n *node, within, place string) *fault {
 	if len(in.d.Components) == maxComponents {
 		return &fault{what: fmt.Sprintf("more than %d components", maxComponents)}
 	}
@@ -265,6 +266,7 @@ func (in *reader) component(n *node, within string) *fault {
 	in.d.Components = append(in.d.Components, sbom.Component{})
 	c := &in.d.Components[len(in.d.Components)-1] // until there is another one
 	edges := readComponent(c, n, false)
+	c.Place = place
 	if c.Ref == "" {
 		// One that nothing else has, and that is the same each time.
 		name := c.PURL
@@ -296,7 +298,7 @@ func (in *reader) component(n *node, within string) *fault {
 		if slices.ContainsFunc(embedded, func(f sbom.File) bool { return isEmbedded(m, f) }) {
 			continue
 		}
-		if f := in.component(m, ref); f != nil {
+		if f := in.component(m, ref, place+"/components/"+strconv.Itoa(i)); f != nil {
 			return f.within(strconv.Itoa(i)).within("components")
 		}
 	}

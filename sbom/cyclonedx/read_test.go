@@ -34,7 +34,7 @@ func TestParseOwn(t *testing.T) {
 			if err := d.Sort(); err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(got, d) {
+			if !reflect.DeepEqual(unplaced(got), d) {
 				t.Errorf("%s, %s: got\n%s", name, v, toJSON(t, got))
 			}
 			if want := stamp(); s.Tool != want.Tool || !s.Created.Equal(want.Created.Truncate(time.Second)) {
@@ -42,6 +42,14 @@ func TestParseOwn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// unplaced returns d without the places that its components were read from.
+func unplaced(d *sbom.Document) *sbom.Document {
+	for _, c := range d.All() {
+		c.Place = ""
+	}
+	return d
 }
 
 func toJSON(t *testing.T, v any) string {
@@ -213,7 +221,7 @@ func TestRemainder(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, got)
 		}
 	}
-	if got := losses(); !slices.Equal(got, []string{"/components/2/properties"}) {
+	if got := losses(); !slices.Equal(got, []string{"/components/0/properties"}) {
 		t.Errorf("losses %q, want the properties as they were", got)
 	}
 	// A licence that is not what is said now does not come back.
@@ -229,7 +237,7 @@ func TestRemainder(t *testing.T) {
 	if !strings.Contains(got, `"bom-ref":"part"`) || strings.Contains(got, "incomplete") {
 		t.Errorf("compositions are not what is known now:\n%s", got)
 	}
-	if got := losses(); !slices.Equal(got, []string{"/compositions", "/components/2/licenses", "/components/2/properties"}) {
+	if got := losses(); !slices.Equal(got, []string{"/compositions", "/components/0/licenses", "/components/0/properties"}) {
 		t.Errorf("losses %q", got)
 	}
 }

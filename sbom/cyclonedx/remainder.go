@@ -112,8 +112,12 @@ func (w *writer) remain() {
 	}
 }
 
-// place is where a component is, in a document that has them as the Document has.
+// place is where a component was, or if that is not known, where it is in a document
+// that has them as the Document has.
 func (w *writer) place(c *sbom.Component) string {
+	if c.Place != "" {
+		return c.Place
+	}
 	if c == &w.d.Main {
 		return "/metadata/component"
 	}
