@@ -146,6 +146,10 @@
 // behind it if there is another one. A document that does not say what it is about
 // has the main component "unnamed".
 //
+// Of dependencies, the Remainder has each entry that says more than the Edges, with
+// nulls in dependsOn for those that the Edges have. Two entries of one ref are written
+// as one, and one of a ref that nothing has in the version that is written is left out.
+//
 // A document with a signature in it (JSF), anywhere, is its own
 // [sbom.Document.Original]. It is written as those bytes, or not at all: see
 // [Marshal]. Signatures are not verified. To write such a document without its
@@ -171,6 +175,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -308,7 +313,13 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	if err := out.document(io.Discard, uuid.Nil); err != nil {
 		return nil, err
 	}
-	return out.losses, nil
+	// What is left out with all that is in it was tried piece by piece.
+	seen := make(map[sbom.Loss]bool, len(out.losses))
+	return slices.DeleteFunc(out.losses, func(l sbom.Loss) bool {
+		twice := seen[l]
+		seen[l] = true
+		return twice
+	}), nil
 }
 
 // original returns the bytes that were signed, if d and s are still what they say.

@@ -151,9 +151,7 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 			d.Remainder = append(d.Remainder, absent(in.format, "/"+name))
 		}
 	}
-	if n := in.dependents(doc, w); len(n.list) > 0 {
-		d.Remainder = append(d.Remainder, sbom.Remainder{Format: in.format, Path: "/dependencies", Value: n.compact(nil)})
-	}
+	in.dependents(doc, w)
 	if in.signed {
 		d.Original = bytes.Clone(data)
 	}
@@ -347,17 +345,43 @@ func (in *reader) edges(doc *node) *fault {
 	return nil
 }
 
-// dependents returns what dependencies say and w would not write.
-func (in *reader) dependents(doc *node, w *writer) node {
-	all := node{kind: '['}
+// dependents adds to the Remainder what dependencies say and w would not write: each
+// entry at its place, with nulls in dependsOn for those that the Edges have. It adds too
+// of which components they say nothing, although an entry would be written, since it
+// is said to be known that they require nothing.
+func (in *reader) dependents(doc *node, w *writer) {
+	list := doc.items("dependencies")
+	var first map[string]int // the entry of a ref; made if it is needed
+	find := func(ref string) (int, bool) {
+		if first == nil {
+			first = make(map[string]int, len(list))
+			for i := range list {
+				if _, twice := first[list[i].str("ref")]; !twice {
+					first[list[i].str("ref")] = i
+				}
+			}
+		}
+		i, ok := first[ref]
+		return i, ok
+	}
+	added := make(map[int]bool)
+	add := func(i int, left *node) {
+		added[i] = true
+		in.d.Remainder = append(in.d.Remainder, sbom.Remainder{Format: in.format, Path: fmt.Sprintf("/dependencies/%d", i), Value: left.compact(nil)})
+	}
 	next := 0
-	for i := range doc.items("dependencies") {
-		n := &doc.items("dependencies")[i]
+	for i := range list {
+		n := &list[i]
 		var c *sbom.Component
+		twice := false
 		if next < len(w.components) && w.components[next].Ref == n.str("ref") { // as they are written
 			c = w.components[next]
 		} else {
 			c = in.d.Component(n.str("ref"))
+			at, _ := find(n.str("ref"))
+			if twice = at != i; twice && !added[at] {
+				add(at, &node{kind: '{', names: []string{"ref"}, list: []node{*n.get("ref")}}) // that there are two
+			}
 		}
 		next++
 		var to []string // sorted, as edges are
@@ -369,13 +393,16 @@ func (in *reader) dependents(doc *node, w *writer) node {
 			}
 		}
 		var on []node
+		others := false
 		for _, t := range n.items("dependsOn") {
-			if _, ok := slices.BinarySearch(to, t.text); !ok {
-				on = append(on, t)
+			if _, ok := slices.BinarySearch(to, t.text); ok {
+				t = node{kind: 'n'}
 			}
+			others = others || t.kind != 'n'
+			on = append(on, t)
 		}
 		left := node{kind: '{'}
-		if n.get("dependsOn") != nil && (len(to) == 0 || len(on) > 0) {
+		if n.get("dependsOn") != nil && (len(to) == 0 || others) {
 			left.set("dependsOn", node{kind: '[', list: on})
 		}
 		for i, name := range n.names {
@@ -383,12 +410,24 @@ func (in *reader) dependents(doc *node, w *writer) node {
 				left.set(name, n.list[i])
 			}
 		}
-		if len(left.names) > 0 || c == nil || len(to) == 0 && c.Requirements != sbom.Complete {
+		if len(left.names) > 0 || c == nil || twice || len(to) == 0 && c.Requirements != sbom.Complete {
 			left.set("ref", *n.get("ref"))
-			all.list = append(all.list, left)
+			add(i, &left)
 		}
 	}
-	return all
+	next = 0
+	for _, c := range w.components {
+		if next < len(list) && list[next].str("ref") == c.Ref {
+			next++
+			continue
+		}
+		if c.Requirements != sbom.Complete || slices.ContainsFunc(w.from(c.Ref), func(e sbom.Edge) bool { return linked(c, e) }) {
+			continue
+		}
+		if _, ok := find(c.Ref); !ok {
+			in.d.Remainder = append(in.d.Remainder, absent(in.format, "/dependencies/"+escape(c.Ref)))
+		}
+	}
 }
 
 // readCompositions returns of which components it is said that their requirements
