@@ -201,6 +201,7 @@ type reader struct {
 	minor  int
 	format string
 	refs   map[string]*node // of all that has one; the components, and nil for all others
+	names  map[string]int   // the last number behind a name that is a Ref
 	more   []sbom.Edge      // that components have as properties
 	signed bool
 	d      *sbom.Document
@@ -275,8 +276,12 @@ func (in *reader) component(n *node, within, place string) *fault {
 			}
 		}
 		c.Ref = name
-		for i := 2; in.known(c.Ref); i++ {
-			c.Ref = fmt.Sprintf("%s#%d", name, i)
+		for in.known(c.Ref) {
+			if in.names == nil {
+				in.names = make(map[string]int)
+			}
+			in.names[name] = max(2, in.names[name]+1)
+			c.Ref = fmt.Sprintf("%s#%d", name, in.names[name])
 		}
 	}
 	if strings.HasPrefix(c.Ref, "urn:cdx:") {
@@ -290,10 +295,14 @@ func (in *reader) component(n *node, within, place string) *fault {
 	if within != "" {
 		in.more = append(in.more, sbom.Edge{From: within, To: c.Ref, Kind: sbom.Contains})
 	}
-	ref, embedded := c.Ref, c.Embedded
+	ref := c.Ref
+	embedded := make(map[string]sbom.File, len(c.Embedded))
+	for _, f := range c.Embedded {
+		embedded[f.Path] = f
+	}
 	for i := range n.items("components") {
 		m := &n.items("components")[i]
-		if slices.ContainsFunc(embedded, func(f sbom.File) bool { return isEmbedded(m, f) }) {
+		if f, ok := embedded[m.str("name")]; ok && isEmbedded(m, f) {
 			continue
 		}
 		if f := in.component(m, ref, place+"/components/"+strconv.Itoa(i)); f != nil {
@@ -370,6 +379,8 @@ func (in *reader) dependents(doc *node, w *writer) {
 		in.d.Remainder = append(in.d.Remainder, sbom.Remainder{Format: in.format, Path: fmt.Sprintf("/dependencies/%d", i), Value: left.compact(nil)})
 	}
 	next := 0
+	var to []string // what the Edges have, sorted as they are, and
+	var of string   // the ref that has it
 	for i := range list {
 		n := &list[i]
 		var c *sbom.Component
@@ -384,8 +395,11 @@ func (in *reader) dependents(doc *node, w *writer) {
 			}
 		}
 		next++
-		var to []string // sorted, as edges are
-		if c != nil {
+		if c == nil || c.Ref != of {
+			to, of = nil, ""
+		}
+		if c != nil && c.Ref != of {
+			of = c.Ref
 			for _, e := range w.from(c.Ref) {
 				if linked(c, e) {
 					to = append(to, e.To)
@@ -492,11 +506,10 @@ func readMetadata(n *node) (m metadata) {
 	if p := readParty(n.get("manufacturer")); p != nil {
 		m.authors = append(m.authors, *p)
 	}
+	targets := make(map[string]int)
 	target := func(name string) *sbom.Target {
-		for i := range m.targets {
-			if m.targets[i].Name == name {
-				return &m.targets[i]
-			}
+		if i, ok := targets[name]; ok {
+			return &m.targets[i]
 		}
 		return nil
 	}
@@ -516,6 +529,7 @@ func readMetadata(n *node) (m metadata) {
 			}
 		case rest == "target":
 			if target(value) == nil {
+				targets[value] = len(m.targets)
 				m.targets = append(m.targets, sbom.Target{Name: value})
 			}
 		case strings.HasPrefix(rest, "property:"):
@@ -624,9 +638,23 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 	case "excluded":
 		c.Scope = sbom.Build
 	}
+	var digests map[hallmark.Digest]bool // if there are many
 	digest := func(d hallmark.Digest) {
-		if !slices.Contains(c.Digests, d) {
+		if len(c.Digests) < 16 {
+			if !slices.Contains(c.Digests, d) {
+				c.Digests = append(c.Digests, d)
+			}
+			return
+		}
+		if digests == nil {
+			digests = make(map[hallmark.Digest]bool)
+			for _, have := range c.Digests {
+				digests[have] = true
+			}
+		}
+		if !digests[d] {
 			c.Digests = append(c.Digests, d)
+			digests[d] = true
 		}
 	}
 	for _, h := range n.items("hashes") {
@@ -770,9 +798,11 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 			c.References = append(c.References, r)
 		}
 	}
+	paths := make(map[string]bool)
 	for i := range n.items("components") {
-		if f, ok := readEmbedded(&n.items("components")[i]); ok && !slices.ContainsFunc(c.Embedded, func(o sbom.File) bool { return o.Path == f.Path }) {
+		if f, ok := readEmbedded(&n.items("components")[i]); ok && !paths[f.Path] {
 			c.Embedded = append(c.Embedded, f)
+			paths[f.Path] = true
 		}
 	}
 

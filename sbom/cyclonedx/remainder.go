@@ -401,17 +401,24 @@ func replaced(r sbom.Remainder, place string, own *node) []sbom.Loss {
 	if !ok || was.kind != '[' || len(was.list) == 0 || is == nil || is.kind != '[' {
 		return []sbom.Loss{changed(r, place)}
 	}
+	same := make(map[string]bool, len(is.list))
+	named := make(map[string]*node, len(is.list))
+	for i := range is.list {
+		same[string(is.list[i].canonical(nil))] = true
+		named[is.list[i].str("name")] = &is.list[i]
+	}
 	var losses []sbom.Loss
 	for i := range was.list {
 		e := &was.list[i]
-		if slices.ContainsFunc(is.list, func(n node) bool { return n.equal(e) }) {
+		if same[string(e.canonical(nil))] {
 			continue
 		}
 		l := changed(r, place)
 		l.Path += fmt.Sprintf("/%d", i)
-		l.Approximated = slices.ContainsFunc(is.list, func(n node) bool {
-			return n.has(e) || r.Path == "/properties" && e.str("name") != "" && n.str("name") == "hallmark:property:"+e.str("name")
-		})
+		if name := e.str("name"); name != "" {
+			n := named[name]
+			l.Approximated = n != nil && n.has(e) || r.Path == "/properties" && named["hallmark:property:"+name] != nil
+		}
 		losses = append(losses, l)
 	}
 	return losses
