@@ -483,7 +483,7 @@ type metadata struct {
 }
 
 func readMetadata(n *node) (m metadata) {
-	if t, ok := parseTime(n.str("timestamp")); ok {
+	if t, ok := parseTime(n.str("timestamp")); ok && t.UTC().Year() <= 9999 {
 		m.stamp.Created = t.UTC().Truncate(time.Second)
 	}
 	if tools := n.get("tools"); tools != nil {
