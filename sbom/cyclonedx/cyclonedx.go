@@ -144,7 +144,7 @@
 // all to apply. An identifier of a licence is not looked up. A component without
 // a bom-ref gets its package URL or its name and version as the Ref, with a number
 // behind it if there is another one. A document that does not say what it is about
-// has the main component "unnamed".
+// has the main component "unnamed", which is unclassified and has no Place.
 //
 // Of dependencies, the Remainder has each entry that says more than the Edges, with
 // nulls in dependsOn for those that the Edges have. Two entries of one ref are written
@@ -299,7 +299,7 @@ func Write(w io.Writer, d *sbom.Document, s sbom.Stamp, v Version) error {
 //
 // Paths are those in the document that was read, by each component's Place. For one
 // without, they are those in a document that has the components as d has them, none
-// within another. Signatures are always lost: what is signed is an Original. Losses fails
+// within another. NOASSERTION in SPDX is what an empty field says, and no loss. Signatures are always lost: what is signed is an Original. Losses fails
 // as Marshal does, but not for an Original, as it is about writing d without it.
 func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	minor, err := v.minor()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
+	"github.com/hallmark-dev/hallmark/sbom/minimum"
 )
 
 // Long lists take time in proportion to their length: with its square, each of these
@@ -179,5 +180,27 @@ func TestErrorsHavePlaces(t *testing.T) {
 	_, _, err := cyclonedx.Parse(compose("1.6", `"components":[{"type":"library","name":"a"},{"type":"library","name":"b","components":[{"type":"library","name":"c","purl":"pkg:npm/"}]}]`))
 	if err == nil || !strings.Contains(err.Error(), "/components/1/components/0: ") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Of what a document is not about, nothing is said in any format.
+func TestUnnamed(t *testing.T) {
+	d, s, err := cyclonedx.Parse(compose("1.6", `"components":[{"type":"library","name":"a","bom-ref":"unnamed"}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Main.Type != sbom.Unclassified || d.Main.Name != "unnamed" || d.Main.Ref != "unnamed'" || d.Main.Place != "" {
+		t.Errorf("main component %+v", d.Main)
+	}
+	for _, v := range []cyclonedx.Version{cyclonedx.V14, cyclonedx.V15, cyclonedx.V16, cyclonedx.V17} {
+		if data, err := cyclonedx.MarshalVersion(d, s, v); err != nil || bytes.Contains(data, []byte("unnamed'")) || bytes.Contains(data, []byte("metadata")) {
+			t.Errorf("%s: got\n%s, error %v", v, data, err)
+		}
+	}
+	p, _ := minimum.Lookup("ntia-2021")
+	for _, r := range p.Check(minimum.Subject{Document: d, Stamp: s, Format: sbom.Format{Name: sbom.CycloneDX, Version: "1.6"}}).Results {
+		if r.Field.Name == "Component Name" && (r.Missing != 1 || r.Present != 1) {
+			t.Errorf("names: %+v, want the main component's to be missing", r)
+		}
 	}
 }

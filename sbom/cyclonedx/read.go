@@ -245,7 +245,7 @@ func (in *reader) known(ref string) bool {
 
 // unnamed is the main component of a document that does not say what it is about.
 func unnamed() sbom.Component {
-	return sbom.Component{Ref: "unnamed", Type: sbom.Application, Name: "unnamed", Scope: sbom.Runtime}
+	return sbom.Component{Ref: "unnamed", Type: sbom.Unclassified, Name: "unnamed", Scope: sbom.Runtime}
 }
 
 func isUnnamed(c *sbom.Component) bool {
