@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,5 +203,29 @@ func TestUnnamed(t *testing.T) {
 		if r.Field.Name == "Component Name" && (r.Missing != 1 || r.Present != 1) {
 			t.Errorf("names: %+v, want the main component's to be missing", r)
 		}
+	}
+}
+
+// What is malformed and stays aside is a finding.
+func TestFindingsAside(t *testing.T) {
+	find := func(hash, purl, expression string) (all []string) {
+		d, _, err := cyclonedx.Parse(compose("1.6", fmt.Sprintf(`"components":[{"type":"library","name":"a","bom-ref":"a","purl":%q,"licenses":[{"expression":%q}],"hashes":[{"alg":"SHA-256","content":%q}]}]`, purl, expression, hash)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range d.Findings() {
+			if f.Ref == "a" {
+				all = append(all, string(f.Kind))
+			}
+		}
+		return all
+	}
+	if got := find(strings.Repeat("a", 64), "pkg:npm/a", "MIT OR ISC"); len(got) > 0 {
+		t.Errorf("got %q, want nothing", got)
+	}
+	got := find(strings.Repeat("a", 32), "npm/a", "(MIT")
+	slices.Sort(got)
+	if want := []string{"digest-malformed", "license-malformed", "purl-malformed"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
