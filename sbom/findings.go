@@ -1,6 +1,7 @@
 package sbom
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -49,6 +50,13 @@ const (
 
 	// PURLMismatch: a package URL has another name or version than its component.
 	PURLMismatch FindingKind = "purl-mismatch"
+
+	// PURLMalformed, DigestMalformed and LicenseMalformed: a CycloneDX document that was
+	// read has a package URL, a hash of the wrong length for its algorithm or a
+	// licence expression that is none. It is in the Remainder alone.
+	PURLMalformed    FindingKind = "purl-malformed"
+	DigestMalformed  FindingKind = "digest-malformed"
+	LicenseMalformed FindingKind = "license-malformed"
 
 	// PURLTwice: another component has the same package URL, with a version.
 	PURLTwice FindingKind = "purl-twice"
@@ -170,6 +178,11 @@ func (d *Document) Findings() []Finding {
 			add(DigestWeak, "Digests", c.Digests[0].Algorithm(), "no digest withstands collisions")
 		}
 
+		for _, r := range c.Remainder {
+			if strings.HasPrefix(r.Format, CycloneDX+"@") {
+				r.malformed(func(kind FindingKind, field, value, text string) { add(kind, field, value, "%s", text) })
+			}
+		}
 		for _, s := range c.CPEs {
 			if !isCPE(s) {
 				add(CPEMalformed, "CPEs", s, "it is neither a CPE 2.3 formatted string nor a CPE 2.2 URI")
@@ -213,6 +226,44 @@ func (d *Document) Findings() []Finding {
 		}
 	}
 	return list
+}
+
+// malformed tells what of r, which is of a component of a CycloneDX document, is not in
+// a field of a Component since it is malformed.
+func (r Remainder) malformed(add func(kind FindingKind, field, value, text string)) {
+	switch r.Path {
+	case "/purl":
+		var s string
+		if json.Unmarshal(r.Value, &s) == nil {
+			if _, err := purl.Parse(s); err != nil {
+				add(PURLMalformed, "PURL", s, "it is no package URL")
+			}
+		}
+	case "/hashes":
+		var hashes []struct{ Alg, Content string }
+		if json.Unmarshal(r.Value, &hashes) != nil {
+			return
+		}
+		for _, h := range hashes {
+			bits := map[string]int{
+				"MD5": 128, "SHA-1": 160, "SHA-256": 256, "SHA-384": 384, "SHA-512": 512, "SHA3-256": 256, "SHA3-384": 384, "SHA3-512": 512,
+				"BLAKE2b-256": 256, "BLAKE2b-384": 384, "BLAKE2b-512": 512, "Streebog-256": 256, "Streebog-512": 512,
+			}[h.Alg]
+			if bits != 0 && len(h.Content) != bits/4 {
+				add(DigestMalformed, "Digests", h.Alg, fmt.Sprintf("%d hexadecimal digits, want %d", len(h.Content), bits/4))
+			}
+		}
+	case "/licenses":
+		var licenses []struct{ Expression string }
+		if json.Unmarshal(r.Value, &licenses) != nil {
+			return
+		}
+		for _, l := range licenses {
+			if _, err := LicenseIDs(l.Expression); l.Expression != "" && err != nil {
+				add(LicenseMalformed, "Licenses", l.Expression, "it is no licence expression")
+			}
+		}
+	}
 }
 
 // reached returns the Refs of the components to which edges of any kind lead from

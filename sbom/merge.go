@@ -215,11 +215,7 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 		if d.Original != nil {
 			m.Unknown = append(m.Unknown, name+": the document is signed, and its signature is not of this one")
 		}
-		for _, a := range d.Authors {
-			if !slices.Contains(m.Authors, a) {
-				m.Authors = append(m.Authors, a)
-			}
-		}
+		m.Authors = distinct(slices.Concat(m.Authors, d.Authors))
 		for _, r := range d.Remainder {
 			m.Remainder = append(m.Remainder, Remainder{name + ":" + r.Format, r.Path, r.Value})
 		}
@@ -420,8 +416,13 @@ func (c *Component) joined(other *Component) (Component, bool) {
 	j.Embedded = distinct(slices.Concat(j.Embedded, other.Embedded))
 	j.Properties = distinct(slices.Concat(j.Properties, other.Properties))
 	j.References = slices.Clone(j.References)
+	have := make(map[string]bool, len(j.References))
+	for _, r := range j.References {
+		have[fmt.Sprintf("%q", r)] = true
+	}
 	for _, r := range other.References {
-		if !slices.ContainsFunc(j.References, func(have Reference) bool { return reflect.DeepEqual(have, r) }) {
+		if key := fmt.Sprintf("%q", r); !have[key] {
+			have[key] = true
 			j.References = append(j.References, r)
 		}
 	}

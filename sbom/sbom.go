@@ -596,6 +596,9 @@ func (d *Document) Check() error {
 		case c.Ref == "":
 			where = fmt.Sprintf("component %q", c.Name)
 		}
+		if c.Place != "" {
+			where += " at " + c.Place
+		}
 		if c.Ref == "" {
 			fail("%s has no ref", where)
 		} else if known[c.Ref] {

@@ -469,7 +469,7 @@ func leaves(t *testing.T, data []byte) map[string]int {
 		switch v := v.(type) {
 		case map[string]any:
 			for name, m := range v {
-				walk(path+"/"+name, m)
+				walk(path+"/"+strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1"), m)
 			}
 			if len(v) > 0 {
 				return

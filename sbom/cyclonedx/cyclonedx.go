@@ -144,7 +144,11 @@
 // all to apply. An identifier of a licence is not looked up. A component without
 // a bom-ref gets its package URL or its name and version as the Ref, with a number
 // behind it if there is another one. A document that does not say what it is about
-// has the main component "unnamed".
+// has the main component "unnamed", which is unclassified and has no Place.
+//
+// Of dependencies, the Remainder has each entry that says more than the Edges, with
+// nulls in dependsOn for those that the Edges have. Two entries of one ref are written
+// as one, and one of a ref that nothing has in the version that is written is left out.
 //
 // A document with a signature in it (JSF), anywhere, is its own
 // [sbom.Document.Original]. It is written as those bytes, or not at all: see
@@ -171,6 +175,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -294,8 +299,9 @@ func Write(w io.Writer, d *sbom.Document, s sbom.Stamp, v Version) error {
 //
 // Paths are those in the document that was read, by each component's Place. For one
 // without, they are those in a document that has the components as d has them, none
-// within another. Signatures are always lost: what is signed is an Original. Losses fails
-// as Marshal does, but not for an Original, as it is about writing d without it.
+// within another. NOASSERTION in SPDX is what an empty field says, and no loss.
+// Signatures are always lost: what is signed is an Original. Losses fails as Marshal
+// does, but not for an Original, as it is about writing d without it.
 func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	minor, err := v.minor()
 	if err != nil {
@@ -308,7 +314,13 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	if err := out.document(io.Discard, uuid.Nil); err != nil {
 		return nil, err
 	}
-	return out.losses, nil
+	// What is left out with all that is in it was tried piece by piece.
+	seen := make(map[sbom.Loss]bool, len(out.losses))
+	return slices.DeleteFunc(out.losses, func(l sbom.Loss) bool {
+		twice := seen[l]
+		seen[l] = true
+		return twice
+	}), nil
 }
 
 // original returns the bytes that were signed, if d and s are still what they say.

@@ -171,10 +171,16 @@ func readLicenses(n *node, property map[string][]string, texts []sbom.LicenseTex
 	}
 	l := &sbom.Licenses{Unknown: one("hallmark:license:unknown"), Texts: texts}
 
+	known := make(map[string]bool) // texts
+	for _, t := range l.Texts {
+		known[t.ID] = true
+	}
+	files := make(map[string]int) // by path
 	for i := range n.get("evidence").items("licenses") {
 		e := n.get("evidence").items("licenses")[i].get("license")
 		id := e.str("id") + e.str("name")
-		if text := e.get("text"); text != nil && strings.HasPrefix(id, licenseRef) && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+		if text := e.get("text"); text != nil && strings.HasPrefix(id, licenseRef) && !known[id] {
+			known[id] = true
 			l.Texts = append(l.Texts, sbom.LicenseText{ID: id, Text: text.str("content")})
 		}
 		said := make(map[string]string)
@@ -185,9 +191,10 @@ func readLicenses(n *node, property map[string][]string, texts []sbom.LicenseTex
 		if !ok {
 			continue
 		}
-		if i := slices.IndexFunc(l.Files, func(f sbom.LicenseFile) bool { return f.Path == file.Path }); i >= 0 {
+		if i, ok := files[file.Path]; ok {
 			l.Files[i].IDs = append(l.Files[i].IDs, id)
 		} else {
+			files[file.Path] = len(l.Files)
 			l.Files = append(l.Files, file)
 		}
 	}
@@ -221,7 +228,7 @@ func readLicenses(n *node, property map[string][]string, texts []sbom.LicenseTex
 			declared = append(declared, expression)
 		}
 	}
-	l.Declared, l.Concluded = together(l, declared), together(l, concluded)
+	l.Declared, l.Concluded = together(known, declared), together(known, concluded)
 	if d := one("hallmark:license:declared"); d != "" {
 		l.Declared = d
 	}
@@ -247,8 +254,8 @@ func readLicenseFile(kind sbom.LicenseKind, digest, coverage, ids, path string) 
 
 // together returns one expression for several licences, all of which apply as far
 // as is known. It returns "" if one of them is no expression, or if it is not known
-// what it stands for.
-func together(l *sbom.Licenses, expressions []string) string {
+// what it stands for: texts are the IDs of those that are there.
+func together(texts map[string]bool, expressions []string) string {
 	all := slices.Clone(expressions)
 	for i, e := range all {
 		ids, err := sbom.LicenseIDs(e)
@@ -256,7 +263,7 @@ func together(l *sbom.Licenses, expressions []string) string {
 			return ""
 		}
 		for _, id := range ids {
-			if strings.HasPrefix(id, licenseRef) && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+			if strings.HasPrefix(id, licenseRef) && !texts[id] {
 				return ""
 			}
 		}

@@ -158,9 +158,7 @@ func (in *reader) read(data []byte, doc *node) (*sbom.Document, sbom.Stamp, erro
 			d.Remainder = append(d.Remainder, absent(in.format, "/"+name))
 		}
 	}
-	if n := in.dependents(doc, w); len(n.list) > 0 {
-		d.Remainder = append(d.Remainder, sbom.Remainder{Format: in.format, Path: "/dependencies", Value: n.compact(nil)})
-	}
+	in.dependents(doc, w)
 	if in.signed {
 		d.Original = bytes.Clone(data)
 	}
@@ -210,6 +208,7 @@ type reader struct {
 	minor  int
 	format string
 	refs   map[string]*node // of all that has one; the components, and nil for all others
+	names  map[string]int   // the last number behind a name that is a Ref
 	more   []sbom.Edge      // that components have as properties
 	signed bool
 	d      *sbom.Document
@@ -253,7 +252,7 @@ func (in *reader) known(ref string) bool {
 
 // unnamed is the main component of a document that does not say what it is about.
 func unnamed() sbom.Component {
-	return sbom.Component{Ref: "unnamed", Type: sbom.Application, Name: "unnamed", Scope: sbom.Runtime}
+	return sbom.Component{Ref: "unnamed", Type: sbom.Unclassified, Name: "unnamed", Scope: sbom.Runtime}
 }
 
 func isUnnamed(c *sbom.Component) bool {
@@ -284,8 +283,12 @@ func (in *reader) component(n *node, within, place string) *fault {
 			}
 		}
 		c.Ref = name
-		for i := 2; in.known(c.Ref); i++ {
-			c.Ref = fmt.Sprintf("%s#%d", name, i)
+		for in.known(c.Ref) {
+			if in.names == nil {
+				in.names = make(map[string]int)
+			}
+			in.names[name] = max(2, in.names[name]+1)
+			c.Ref = fmt.Sprintf("%s#%d", name, in.names[name])
 		}
 	}
 	if strings.HasPrefix(c.Ref, "urn:cdx:") {
@@ -299,10 +302,14 @@ func (in *reader) component(n *node, within, place string) *fault {
 	if within != "" {
 		in.more = append(in.more, sbom.Edge{From: within, To: c.Ref, Kind: sbom.Contains})
 	}
-	ref, embedded := c.Ref, c.Embedded
+	ref := c.Ref
+	embedded := make(map[string]sbom.File, len(c.Embedded))
+	for _, f := range c.Embedded {
+		embedded[f.Path] = f
+	}
 	for i := range n.items("components") {
 		m := &n.items("components")[i]
-		if slices.ContainsFunc(embedded, func(f sbom.File) bool { return isEmbedded(m, f) }) {
+		if f, ok := embedded[m.str("name")]; ok && isEmbedded(m, f) {
 			continue
 		}
 		if f := in.component(m, ref, place+"/components/"+strconv.Itoa(i)); f != nil {
@@ -359,21 +366,52 @@ func (in *reader) edges(doc *node) *fault {
 	return nil
 }
 
-// dependents returns what dependencies say and w would not write.
-func (in *reader) dependents(doc *node, w *writer) node {
-	all := node{kind: '['}
+// dependents adds to the Remainder what dependencies say and w would not write: each
+// entry at its place, with nulls in dependsOn for those that the Edges have. It adds too
+// of which components they say nothing, although an entry would be written, since it
+// is said to be known that they require nothing.
+func (in *reader) dependents(doc *node, w *writer) {
+	list := doc.items("dependencies")
+	var first map[string]int // the entry of a ref; made if it is needed
+	find := func(ref string) (int, bool) {
+		if first == nil {
+			first = make(map[string]int, len(list))
+			for i := range list {
+				if _, twice := first[list[i].str("ref")]; !twice {
+					first[list[i].str("ref")] = i
+				}
+			}
+		}
+		i, ok := first[ref]
+		return i, ok
+	}
+	added := make(map[int]bool)
+	add := func(i int, left *node) {
+		added[i] = true
+		in.d.Remainder = append(in.d.Remainder, sbom.Remainder{Format: in.format, Path: fmt.Sprintf("/dependencies/%d", i), Value: left.compact(nil)})
+	}
 	next := 0
-	for i := range doc.items("dependencies") {
-		n := &doc.items("dependencies")[i]
+	var to []string // what the Edges have, sorted as they are, and
+	var of string   // the ref that has it
+	for i := range list {
+		n := &list[i]
 		var c *sbom.Component
+		twice := false
 		if next < len(w.components) && w.components[next].Ref == n.str("ref") { // as they are written
 			c = w.components[next]
 		} else {
 			c = w.named(n.str("ref"))
+			at, _ := find(n.str("ref"))
+			if twice = at != i; twice && !added[at] {
+				add(at, &node{kind: '{', names: []string{"ref"}, list: []node{*n.get("ref")}}) // that there are two
+			}
 		}
 		next++
-		var to []string // sorted, as edges are
-		if c != nil {
+		if c == nil || c.Ref != of {
+			to, of = nil, ""
+		}
+		if c != nil && c.Ref != of {
+			of = c.Ref
 			for _, e := range w.from(c.Ref) {
 				if linked(c, e) {
 					to = append(to, e.To)
@@ -381,13 +419,16 @@ func (in *reader) dependents(doc *node, w *writer) node {
 			}
 		}
 		var on []node
+		others := false
 		for _, t := range n.items("dependsOn") {
-			if _, ok := slices.BinarySearch(to, t.text); !ok {
-				on = append(on, t)
+			if _, ok := slices.BinarySearch(to, t.text); ok {
+				t = node{kind: 'n'}
 			}
+			others = others || t.kind != 'n'
+			on = append(on, t)
 		}
 		left := node{kind: '{'}
-		if n.get("dependsOn") != nil && (len(to) == 0 || len(on) > 0) {
+		if n.get("dependsOn") != nil && (len(to) == 0 || others) {
 			left.set("dependsOn", node{kind: '[', list: on})
 		}
 		for i, name := range n.names {
@@ -395,12 +436,24 @@ func (in *reader) dependents(doc *node, w *writer) node {
 				left.set(name, n.list[i])
 			}
 		}
-		if len(left.names) > 0 || c == nil || len(to) == 0 && c.Requirements != sbom.Complete {
+		if len(left.names) > 0 || c == nil || twice || len(to) == 0 && c.Requirements != sbom.Complete {
 			left.set("ref", *n.get("ref"))
-			all.list = append(all.list, left)
+			add(i, &left)
 		}
 	}
-	return all
+	next = 0
+	for _, c := range w.components {
+		if next < len(list) && list[next].str("ref") == c.Ref {
+			next++
+			continue
+		}
+		if c.Requirements != sbom.Complete || slices.ContainsFunc(w.from(c.Ref), func(e sbom.Edge) bool { return linked(c, e) }) {
+			continue
+		}
+		if _, ok := find(c.Ref); !ok {
+			in.d.Remainder = append(in.d.Remainder, absent(in.format, "/dependencies/"+escape(c.Ref)))
+		}
+	}
 }
 
 // readCompositions returns of which components it is said that their requirements
@@ -442,7 +495,7 @@ type metadata struct {
 }
 
 func readMetadata(n *node) (m metadata) {
-	if t, ok := parseTime(n.str("timestamp")); ok {
+	if t, ok := parseTime(n.str("timestamp")); ok && t.UTC().Year() <= 9999 {
 		m.stamp.Created = t.UTC().Truncate(time.Second)
 	}
 	if tools := n.get("tools"); tools != nil {
@@ -465,11 +518,10 @@ func readMetadata(n *node) (m metadata) {
 	if p := readParty(n.get("manufacturer")); p != nil {
 		m.authors = append(m.authors, *p)
 	}
+	targets := make(map[string]int)
 	target := func(name string) *sbom.Target {
-		for i := range m.targets {
-			if m.targets[i].Name == name {
-				return &m.targets[i]
-			}
+		if i, ok := targets[name]; ok {
+			return &m.targets[i]
 		}
 		return nil
 	}
@@ -489,6 +541,7 @@ func readMetadata(n *node) (m metadata) {
 			}
 		case rest == "target":
 			if target(value) == nil {
+				targets[value] = len(m.targets)
 				m.targets = append(m.targets, sbom.Target{Name: value})
 			}
 		case strings.HasPrefix(rest, "property:"):
@@ -597,9 +650,23 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 	case "excluded":
 		c.Scope = sbom.Build
 	}
+	var digests map[hallmark.Digest]bool // if there are many
 	digest := func(d hallmark.Digest) {
-		if !slices.Contains(c.Digests, d) {
+		if len(c.Digests) < 16 {
+			if !slices.Contains(c.Digests, d) {
+				c.Digests = append(c.Digests, d)
+			}
+			return
+		}
+		if digests == nil {
+			digests = make(map[hallmark.Digest]bool)
+			for _, have := range c.Digests {
+				digests[have] = true
+			}
+		}
+		if !digests[d] {
 			c.Digests = append(c.Digests, d)
+			digests[d] = true
 		}
 	}
 	for _, h := range n.items("hashes") {
@@ -743,9 +810,11 @@ func readComponent(c *sbom.Component, n *node, main bool) (edges []sbom.Edge) {
 			c.References = append(c.References, r)
 		}
 	}
+	paths := make(map[string]bool)
 	for i := range n.items("components") {
-		if f, ok := readEmbedded(&n.items("components")[i]); ok && !slices.ContainsFunc(c.Embedded, func(o sbom.File) bool { return o.Path == f.Path }) {
+		if f, ok := readEmbedded(&n.items("components")[i]); ok && !paths[f.Path] {
 			c.Embedded = append(c.Embedded, f)
+			paths[f.Path] = true
 		}
 	}
 

@@ -1,12 +1,14 @@
 package cyclonedx
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/hallmark-dev/hallmark/internal/uuid"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
@@ -53,7 +55,7 @@ func isAbsent(r sbom.Remainder) bool { return string(r.Value) == "null" }
 
 // remain sorts the Document's Remainder by what writes it.
 func (w *writer) remain() {
-	w.members, w.extra = make(map[string]sbom.Remainder), make(map[string]*node)
+	w.members, w.extra, w.unlisted = make(map[string]sbom.Remainder), make(map[string]*extra), make(map[string]bool)
 	for _, r := range w.d.Remainder {
 		name := unescape(strings.TrimPrefix(r.Path, "/"))
 		switch {
@@ -65,10 +67,12 @@ func (w *writer) remain() {
 		case strings.HasPrefix(r.Path, "/metadata/"):
 			r.Path = strings.TrimPrefix(r.Path, "/metadata")
 			w.meta = append(w.meta, r)
+		case strings.HasPrefix(r.Path, "/dependencies/") && isAbsent(r):
+			w.unlisted[unescape(strings.TrimPrefix(r.Path, "/dependencies/"))] = true
+		case strings.HasPrefix(r.Path, "/dependencies/"):
+			w.dependent(r)
 		case r.Path == "" || strings.Count(r.Path, "/") > 1:
 			w.losses = append(w.losses, sbom.Loss{Path: r.Path, Why: "there is no such place to put it"})
-		case name == "dependencies" && !isAbsent(r):
-			w.dependents(r)
 		default:
 			w.members[name] = r
 		}
@@ -106,11 +110,21 @@ func (w *writer) remain() {
 			w.touched[e.From], w.touched[e.To] = true, true
 		}
 	}
-	for _, n := range w.extra {
-		for _, to := range n.items("dependsOn") {
+	for _, e := range w.extra {
+		for _, to := range e.on {
 			w.touched[to.text] = true
 		}
 	}
+	w.undangle()
+}
+
+// An extra is an entry of dependencies that is put back.
+type extra struct {
+	path string
+	node node     // without dependsOn
+	on   []node   // dependsOn, if there is any
+	at   []string // where each of these was
+	list bool     // there was a dependsOn
 }
 
 // place is where a component was, or if that is not known, where it is in a document
@@ -134,19 +148,143 @@ func changed(r sbom.Remainder, place string) sbom.Loss {
 	return sbom.Loss{Path: place + r.Path, Why: "what is known now is not what it says, or this version does not allow it"}
 }
 
-// dependents reads the entries of dependencies that are put back.
-func (w *writer) dependents(r sbom.Remainder) {
+// dependent reads an entry of dependencies that is put back.
+func (w *writer) dependent(r sbom.Remainder) {
 	n, ok := value(r)
-	if ok {
-		n, ok = w.g.fit(&n, w.g.rule(w.g.root.properties["dependencies"]), r.Path, &w.losses)
+	e := &extra{path: r.Path}
+	if ok && n.kind == '{' {
+		for i, t := range n.items("dependsOn") {
+			if t.kind != 'n' {
+				e.on, e.at = append(e.on, t), append(e.at, fmt.Sprintf("%s/dependsOn/%d", r.Path, i))
+			}
+		}
+		if e.list = n.get("dependsOn") != nil; e.list {
+			n.set("dependsOn", node{kind: '[', list: e.on})
+		}
+		n, ok = w.g.fit(&n, w.g.rule(w.g.rule(w.g.root.properties["dependencies"]).items), r.Path, &w.losses)
 	}
-	if !ok {
+	ref := n.str("ref")
+	if !ok || ref == "" {
 		w.losses = append(w.losses, changed(r, ""))
 		return
 	}
-	for i := range n.list {
-		w.extra[n.list[i].str("ref")] = &n.list[i]
+	n.drop("dependsOn")
+	e.node = n
+	before := w.extra[ref]
+	if before == nil {
+		w.extra[ref] = e
+		return
 	}
+	before.on, before.at, before.list = append(before.on, e.on...), append(before.at, e.at...), before.list || e.list
+	for i, name := range n.names {
+		if before.node.get(name) == nil {
+			before.node.set(name, n.list[i])
+		} else if name != "ref" {
+			w.losses = append(w.losses, sbom.Loss{Path: r.Path + "/" + escape(name), Why: "there is another entry of the same ref"})
+		}
+	}
+	w.losses = append(w.losses, sbom.Loss{Path: r.Path, Why: "it is in one entry with what else has the ref", Approximated: true})
+}
+
+// undangle takes out of the entries of dependencies that are put back what nothing in
+// this version has the ref of, as what is not a component may be left out.
+func (w *writer) undangle() {
+	known := make(map[string]bool)
+	for _, c := range w.components {
+		known[c.Ref] = true
+	}
+	missing := make(map[string]bool)
+	want := func(ref string) {
+		if !known[ref] && !strings.HasPrefix(ref, "urn:cdx:") {
+			missing[ref] = true
+		}
+	}
+	for ref, e := range w.extra {
+		want(ref)
+		for _, list := range [][]node{e.on, e.node.items("provides")} {
+			for _, t := range list {
+				want(t.text)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return
+	}
+	// What else has a ref is seen when all is written.
+	probe := *w
+	probe.extra, probe.losses, probe.before, probe.p, probe.properties = nil, nil, 0, printer{}, nil
+	if err := probe.document(refs{missing, new([]byte)}, uuid.Nil); err != nil {
+		return // it is the same error when it is written
+	}
+	gone := func(at string) {
+		w.losses = append(w.losses, sbom.Loss{Path: at, Why: "nothing in this version has the ref"})
+	}
+	for _, ref := range sortedNames(w.extra) {
+		e := w.extra[ref]
+		if missing[ref] {
+			gone(e.path)
+			delete(w.extra, ref)
+			continue
+		}
+		some, told := len(e.on) > 0, len(w.losses)
+		var on []node
+		var at []string
+		for i, t := range e.on {
+			if missing[t.text] {
+				gone(e.at[i])
+			} else {
+				on, at = append(on, t), append(at, e.at[i])
+			}
+		}
+		if len(on) == 0 && some {
+			e.list = false // that nothing is required is not what it says
+		}
+		e.on, e.at = on, at
+		var provides []node
+		for i, t := range e.node.items("provides") {
+			if missing[t.text] {
+				gone(fmt.Sprintf("%s/provides/%d", e.path, i))
+			} else {
+				provides = append(provides, t)
+			}
+		}
+		if len(provides) > 0 {
+			e.node.set("provides", node{kind: '[', list: provides})
+		} else if len(e.node.items("provides")) > 0 {
+			e.node.drop("provides")
+		}
+		if len(on) == 0 && some && len(e.node.names) == 1 {
+			delete(w.extra, ref)
+			if len(w.from(ref)) == 0 {
+				w.losses = w.losses[:told]
+				gone(e.path)
+			}
+		}
+	}
+}
+
+// refs takes from the refs that are missing those that what is written to it has. A
+// printer writes each member on a line of its own.
+type refs struct {
+	missing map[string]bool
+	rest    *[]byte // of a line that has not ended
+}
+
+func (r refs) Write(p []byte) (int, error) {
+	*r.rest = append(*r.rest, p...)
+	for {
+		line, rest, ok := bytes.Cut(*r.rest, []byte("\n"))
+		if !ok {
+			break
+		}
+		if ref, ok := bytes.CutPrefix(bytes.TrimLeft(line, " "), []byte(`"bom-ref": `)); ok {
+			n := mustParse(bytes.TrimSuffix(ref, []byte(",")))
+			delete(r.missing, n.text)
+		}
+		*r.rest = rest
+	}
+	*r.rest = append([]byte(nil), *r.rest...)
+	return len(p), nil
 }
 
 // put writes a member of the document as it was read, and reports whether this
@@ -250,8 +388,39 @@ func (w *writer) restore(own node, rest []sbom.Remainder, rule *rule, place stri
 			own = n
 			w.losses = append(w.losses, losses...)
 		case !isAbsent(r):
-			w.losses = append(w.losses, changed(r, place))
+			w.losses = append(w.losses, replaced(r, place, &own)...)
 		}
 	}
 	return own
+}
+
+// replaced returns what is lost of a value that own has otherwise: of a list, the
+// elements that own has not, too.
+func replaced(r sbom.Remainder, place string, own *node) []sbom.Loss {
+	was, ok := value(r)
+	is := own.at(r.Path)
+	if !ok || was.kind != '[' || len(was.list) == 0 || is == nil || is.kind != '[' {
+		return []sbom.Loss{changed(r, place)}
+	}
+	same := make(map[string]bool, len(is.list))
+	named := make(map[string]*node, len(is.list))
+	for i := range is.list {
+		same[string(is.list[i].canonical(nil))] = true
+		named[is.list[i].str("name")] = &is.list[i]
+	}
+	var losses []sbom.Loss
+	for i := range was.list {
+		e := &was.list[i]
+		if same[string(e.canonical(nil))] {
+			continue
+		}
+		l := changed(r, place)
+		l.Path += fmt.Sprintf("/%d", i)
+		if name := e.str("name"); name != "" {
+			n := named[name]
+			l.Approximated = n != nil && n.has(e) || r.Path == "/properties" && named["hallmark:property:"+name] != nil
+		}
+		losses = append(losses, l)
+	}
+	return losses
 }

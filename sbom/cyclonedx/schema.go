@@ -183,8 +183,11 @@ func (g *grammar) check(n *node, r *rule) *fault {
 			return wrong("%.100q is not of the format %s", n.text, r.format)
 		}
 		if r.minLength > 0 || r.maxLength > 0 {
-			if l := utf8.RuneCountInString(n.text); l < r.minLength || r.maxLength > 0 && l > r.maxLength {
-				return wrong("%d characters, want %d to %d", l, r.minLength, r.maxLength)
+			switch l := utf8.RuneCountInString(n.text); {
+			case l < r.minLength:
+				return wrong("%d characters, want at least %d", l, r.minLength)
+			case r.maxLength > 0 && l > r.maxLength:
+				return wrong("%d characters, want at most %d", l, r.maxLength)
 			}
 		}
 	case '0':
@@ -477,7 +480,7 @@ func (g *grammar) fit(n *node, r *rule, path string, losses *[]sbom.Loss) (node,
 				lose(at, "this version does not have the member", false)
 			default:
 				out.names = append(out.names, name)
-				out.list = append(out.list, n.list[i].clone())
+				out.list = append(out.list, unsigned(&n.list[i], at, losses))
 			}
 		}
 	case '[':
@@ -489,7 +492,7 @@ func (g *grammar) fit(n *node, r *rule, path string, losses *[]sbom.Loss) (node,
 				item = r.tuple[i]
 			}
 			if item < 0 {
-				out.list = append(out.list, n.list[i].clone())
+				out.list = append(out.list, unsigned(&n.list[i], at, losses))
 				continue
 			}
 			before := len(*losses)
@@ -542,6 +545,25 @@ func (g *grammar) fit(n *node, r *rule, path string, losses *[]sbom.Loss) (node,
 		return node{}, false
 	}
 	return out, g.check(&out, r) == nil
+}
+
+// unsigned returns a copy of what is at path without signatures.
+func unsigned(n *node, path string, losses *[]sbom.Loss) node {
+	c := *n
+	c.names, c.list = slices.Clone(n.names), nil
+	for i := range n.list {
+		step := strconv.Itoa(i)
+		if n.kind == '{' {
+			step = escape(n.names[i])
+			if step == "signature" && n.list[i].kind == '{' {
+				*losses = append(*losses, sbom.Loss{Path: path + "/" + step, Why: "the signature is not of this document"})
+				c.names = slices.DeleteFunc(c.names, func(name string) bool { return name == step })
+				continue
+			}
+		}
+		c.list = append(c.list, unsigned(&n.list[i], path+"/"+step, losses))
+	}
+	return c
 }
 
 // weight is how much is lost.

@@ -282,6 +282,27 @@ func (n *node) put(pointer string, value node) bool {
 	return false
 }
 
+// at returns the value at a JSON pointer through objects, or nil.
+func (n *node) at(pointer string) *node {
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		n = n.get(unescape(step))
+	}
+	return n
+}
+
+// has reports whether n has all members of m, which is an object, as m has them.
+func (n *node) has(m *node) bool {
+	if m.kind != '{' {
+		return false
+	}
+	for i, name := range m.names {
+		if o := n.get(name); o == nil || !o.equal(&m.list[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 func escape(step string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(step, "~", "~0"), "/", "~1")
 }

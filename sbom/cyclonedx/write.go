@@ -34,8 +34,11 @@ type writer struct {
 	// What the Document's Remainder has for the members of a document.
 	meta    []sbom.Remainder          // below /metadata
 	members map[string]sbom.Remainder // others
-	extra   map[string]*node          // of dependencies, by ref
+	extra   map[string]*extra         // of dependencies, by ref
 	raw     bool                      // the compositions are those that were read
+
+	// Refs of which dependencies had no entry, although nothing is known to be missing.
+	unlisted map[string]bool
 
 	out        io.Writer
 	p          printer
@@ -721,32 +724,39 @@ func (w *writer) printProperties(properties []sbom.Property) {
 func (w *writer) dependencies() error {
 	p := &w.p
 	open := false
-	entry := func(ref string, to []string, more *node) error {
+	entry := func(ref string, to []string, more *extra) error {
 		if !open {
 			p.list("dependencies")
 			open = true
 		}
 		p.element()
 		p.member("ref", ref)
-		if extra := more.items("dependsOn"); len(extra) > 0 || len(to) > 0 || more.get("dependsOn") != nil {
+		if len(to) > 0 || more != nil && more.list {
 			p.list("dependsOn")
 			for _, t := range to {
 				p.line()
 				p.text(t)
 			}
-			for _, t := range extra {
-				if !slices.Contains(to, t.text) {
-					p.line()
-					p.text(t.text)
+			if more != nil {
+				seen := make(map[string]bool, len(to)+len(more.on))
+				for _, t := range to {
+					seen[t] = true
+				}
+				for _, t := range more.on {
+					if !seen[t.text] {
+						p.line()
+						p.text(t.text)
+					}
+					seen[t.text] = true
 				}
 			}
 			p.close(']')
 		}
 		if more != nil {
-			for i, name := range more.names {
-				if name != "ref" && name != "dependsOn" {
+			for i, name := range more.node.names {
+				if name != "ref" {
 					p.name(name)
-					p.node(&more.list[i])
+					p.node(&more.node.list[i])
 				}
 			}
 		}
@@ -771,7 +781,7 @@ func (w *writer) dependencies() error {
 		}
 		more := w.extra[c.Ref]
 		delete(left, c.Ref)
-		if len(to) > 0 || c.Requirements == sbom.Complete || more != nil {
+		if len(to) > 0 || c.Requirements == sbom.Complete && !w.unlisted[c.Ref] || more != nil {
 			if err := entry(c.Ref, to, more); err != nil {
 				return err
 			}

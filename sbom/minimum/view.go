@@ -474,7 +474,12 @@ func producerContact(_ *view, c *sbom.Component) (Status, string) {
 	return Missing, "neither an email address nor a URL of " + detail
 }
 
-func name(_ *view, c *sbom.Component) (Status, string) { return value(c.Name) }
+func name(v *view, c *sbom.Component) (Status, string) {
+	if c == &v.Document.Main && v.family == cyclonedx && string(v.remainder(v.Document.Remainder, "/metadata/component")) == "null" && c.Place == "" && c.Name == "unnamed" {
+		return Missing, "the document does not say what it is about"
+	}
+	return value(c.Name)
+}
 
 func version(_ *view, c *sbom.Component) (Status, string) {
 	if status, text := value(c.Version); status != Missing {
