@@ -162,8 +162,21 @@ func AppendString(b []byte, s string) ([]byte, error) {
 
 func appendQuoted[T []byte | string](b []byte, s T) []byte {
 	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; c {
+	start := 0 // of what is not appended yet
+	for i := 0; i < len(s); i++ {
+		for len(s)-i >= 8 && plain(word(s[i:i+8])) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		start = i + 1
+		switch c {
 		case '"', '\\':
 			b = append(b, '\\', c)
 		case '\b':
@@ -177,12 +190,15 @@ func appendQuoted[T []byte | string](b []byte, s T) []byte {
 		case '\t':
 			b = append(b, `\t`...)
 		default:
-			if c < ' ' {
-				b = fmt.Appendf(b, `\u%04x`, c)
-			} else {
-				b = append(b, c)
-			}
+			b = fmt.Appendf(b, `\u%04x`, c)
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[start:]...), '"')
+}
+
+// word returns eight bytes as [plain] wants them.
+func word[T []byte | string](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

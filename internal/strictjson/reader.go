@@ -111,6 +111,9 @@ func (r *Reader) Path() string {
 	return string(b)
 }
 
+// Offset returns how many bytes of the document were read.
+func (r *Reader) Offset() int { return r.pos }
+
 // Errorf returns an [*Error] at the Reader's position.
 func (r *Reader) Errorf(format string, a ...any) error {
 	return &Error{r.Path(), r.pos, fmt.Sprintf(format, a...)}
@@ -208,6 +211,10 @@ func (r *Reader) object(member func(name []byte) error) error {
 	r.names, r.members = r.names[:mark], outside
 	return nil
 }
+
+// Members is [Reader.Object] for a name that may be a part of the document and
+// must not be changed.
+func (r *Reader) Members(member func(name []byte) error) error { return r.object(member) }
 
 // Array reads an array. It calls element for each element with its index;
 // element must read the value, by any method of r.
