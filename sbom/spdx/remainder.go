@@ -279,13 +279,9 @@ func appendIndented(b, value []byte, depth int) []byte {
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; c {
 		case '"':
-			start := i
-			for i++; value[i] != '"'; i++ {
-				if value[i] == '\\' {
-					i++
-				}
-			}
-			b = append(b, value[start:i+1]...)
+			n := stringLen(value[i:])
+			b = append(b, value[i:i+n]...)
+			i += n - 1
 		case '{', '[':
 			b = append(b, c)
 			if value[i+1] == c+2 { // the bracket that closes it
@@ -309,6 +305,20 @@ func appendIndented(b, value []byte, depth int) []byte {
 		}
 	}
 	return b
+}
+
+// stringLen returns the length of the string that b begins with.
+func stringLen(b []byte) int {
+	for n := 1; ; {
+		n += bytes.IndexByte(b[n:], '"') + 1
+		slashes := 0
+		for b[n-2-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 { // else the quotation mark is escaped
+			return n
+		}
+	}
 }
 
 // A sink writes to w in large pieces and remembers the first error.

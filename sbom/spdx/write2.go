@@ -408,9 +408,7 @@ func place2(c *sbom.Component, main bool) (l place) {
 	}
 
 	rest.References, rest.CPEs = nil, nil
-	references := slices.Clone(c.References)
-	sortReferences(references)
-	for _, r := range references {
+	for _, r := range sorted(c.References, compareReferences) {
 		plain := r.Comment == "" && len(r.Digests) == 0 && r.URL != noAssertion && r.URL != none
 		switch {
 		case plain && r.Type == "distribution" && c.Distribution == nil && l.location == "":
@@ -423,7 +421,7 @@ func place2(c *sbom.Component, main bool) (l place) {
 			rest.References = append(rest.References, r)
 		}
 	}
-	for _, cpe := range slices.Sorted(slices.Values(c.CPEs)) {
+	for _, cpe := range sorted(c.CPEs, cmp.Compare) {
 		if isCPE2(cpe) {
 			l.cpes = append(l.cpes, cpe)
 		} else {
@@ -818,9 +816,7 @@ func isLinked(e sbom.Edge, scopes map[string]sbom.Scope) bool {
 }
 
 func sortedEdges(all []sbom.Edge) []sbom.Edge {
-	if !slices.IsSortedFunc(all, compareEdges) {
-		all = slices.SortedFunc(slices.Values(all), compareEdges)
-	}
+	all = sorted(all, compareEdges)
 	for i := 1; i < len(all); i++ {
 		if all[i] == all[i-1] {
 			return slices.Compact(slices.Clone(all))

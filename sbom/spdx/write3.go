@@ -242,7 +242,7 @@ func isFileHash3(d hallmark.Digest) bool {
 }
 
 func (o *writer3) properties(ps []sbom.Property) {
-	for i, p := range slices.SortedFunc(slices.Values(ps), compareProperties) {
+	for i, p := range sorted(ps, compareProperties) {
 		if i == 0 {
 			o.b = append(o.b, `,"extension":[{"type":"extension_CdxPropertiesExtension","extension_cdxProperty":[`...)
 		} else {
@@ -444,7 +444,7 @@ func (o *writer3) component(c *sbom.Component) {
 			build := o.base + "Build"
 			o.element("build_Build", build)
 			o.text("build_buildType", buildType)
-			for i, p := range slices.SortedFunc(slices.Values(o.d.Properties), compareProperties) {
+			for i, p := range sorted(o.d.Properties, compareProperties) {
 				if i == 0 {
 					o.b = append(o.b, `,"build_parameter":[`...)
 				} else {
@@ -461,7 +461,7 @@ func (o *writer3) component(c *sbom.Component) {
 		}
 	}
 	var embedded []string
-	for i, f := range sortedFiles(c.Embedded) {
+	for i, f := range sorted(c.Embedded, compareFiles) {
 		file := o.base + "File-" + strconv.Itoa(i+1) + "-" + local
 		embedded = append(embedded, file)
 		o.element("software_File", file)
@@ -652,9 +652,7 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 	}
 
 	rest.References, rest.CPEs = nil, nil
-	references := slices.Clone(c.References)
-	sortReferences(references)
-	for _, r := range references {
+	for _, r := range sorted(c.References, compareReferences) {
 		plain := r.Comment == "" && len(r.Digests) == 0
 		switch {
 		case r.Comment == "" && r.Type == "distribution" && c.Distribution == nil && l.location == "" &&
@@ -671,7 +669,7 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 			rest.References = append(rest.References, r)
 		}
 	}
-	for _, cpe := range slices.Sorted(slices.Values(c.CPEs)) {
+	for _, cpe := range sorted(c.CPEs, cmp.Compare) {
 		if isCPE2(cpe) {
 			l.cpes = append(l.cpes, cpe)
 		} else {
