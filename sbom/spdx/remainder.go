@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -326,6 +328,8 @@ type sink struct {
 	w   io.Writer
 	b   []byte
 	err error
+
+	parts, scratch [][]byte // of each, one for a processor
 }
 
 const piece = 1 << 16
@@ -339,4 +343,30 @@ func (s *sink) flush(all bool) {
 		_, s.err = s.w.Write(s.b)
 	}
 	s.b = s.b[:0]
+}
+
+// each writes n elements that do not depend on one another, in their order. They are
+// made on all processors, by appending to b; scratch is theirs to use again and again.
+func (s *sink) each(n int, element func(b []byte, i int, scratch *[]byte) []byte) {
+	const part = 64
+	if s.parts == nil {
+		s.parts, s.scratch = make([][]byte, runtime.GOMAXPROCS(0)), make([][]byte, runtime.GOMAXPROCS(0))
+	}
+	for i := 0; i < n; i += part * len(s.parts) {
+		var all sync.WaitGroup
+		for p := range s.parts {
+			all.Go(func() {
+				b := s.parts[p][:0]
+				for k := i + p*part; k < min(i+(p+1)*part, n); k++ {
+					b = element(b, k, &s.scratch[p])
+				}
+				s.parts[p] = b
+			})
+		}
+		all.Wait()
+		for _, b := range s.parts {
+			s.b = append(s.b, b...)
+			s.flush(false)
+		}
+	}
 }

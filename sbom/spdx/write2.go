@@ -119,38 +119,41 @@ func (o *writer2) document(w io.Writer, id string) error {
 			out.b = appendIndented(out.b, m.value, 1)
 			continue
 		}
-		first := true
-		write := func(element []byte) {
-			if !first {
-				out.b = append(out.b, ',')
+		open := byte('[')
+		write := func(n int, element func(b []byte, i int) []byte) {
+			out.each(n, func(b []byte, i int, scratch *[]byte) []byte {
+				separator := byte(',')
+				if i == 0 {
+					separator = open
+				}
+				*scratch = element((*scratch)[:0], i)
+				return appendIndented(append(append(b, separator), "\n    "...), *scratch, 2)
+			})
+			if n > 0 {
+				open = ','
 			}
-			first = false
-			out.b = append(out.b, "\n    "...)
-			out.b = appendIndented(out.b, element, 2)
-			out.flush(false)
 		}
-		out.b = append(out.b, '[')
 		switch m.name {
 		case "packages":
-			var b []byte
-			for _, c := range o.components {
-				b = package2(b[:0], c, c == &o.d.Main)
-				write(restore(b, c.Remainder, format2))
-			}
-		case "relationships":
-			var b []byte
-			o.relationships(func(r relation) {
-				b = r.appendJSON(b[:0])
-				write(b)
+			write(len(o.components), func(b []byte, i int) []byte {
+				c := o.components[i]
+				return restore(package2(b, c, c == &o.d.Main), c.Remainder, format2)
 			})
-			for _, r := range o.rest {
-				write(r)
+		case "relationships":
+			some := make([]relation, 0, 4096)
+			flush := func() {
+				write(len(some), func(b []byte, i int) []byte { return some[i].appendJSON(b) })
+				some = some[:0]
 			}
+			o.relationships(func(r relation) {
+				if some = append(some, r); len(some) == cap(some) {
+					flush()
+				}
+			})
+			flush()
+			write(len(o.rest), func(b []byte, i int) []byte { return append(b, o.rest[i]...) })
 		}
-		if !first {
-			out.b = append(out.b, "\n  "...)
-		}
-		out.b = append(out.b, ']')
+		out.b = append(out.b, "\n  ]"...)
 	}
 	out.b = append(out.b, "\n}\n"...)
 	out.flush(true)
@@ -894,9 +897,10 @@ func isEncodedID2(id string) bool {
 
 // idString returns s in the characters of an SPDX identifier, clause 7.2. The
 // package comment says how.
-func idString(s string) string {
+func idString(s string) string { return string(appendID(make([]byte, 0, 256), s)) }
+
+func appendID(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+len(s)/2)
 	for i := range len(s) {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.':
@@ -905,7 +909,7 @@ func idString(s string) string {
 			b = append(b, '-', hex[c>>4], hex[c&0xf])
 		}
 	}
-	return string(b)
+	return b
 }
 
 // decodeID is the inverse of idString. It reports whether s is what idString

@@ -54,7 +54,6 @@ type writer3 struct {
 	components []*sbom.Component
 	scopes     map[string]sbom.Scope
 	edges      []sbom.Edge
-	ids        map[string]string // of components, by their Refs
 	out        *sink
 
 	rest [][]byte // elements of the Remainder
@@ -74,7 +73,7 @@ type writer3 struct {
 func newWriter3(d *sbom.Document, s sbom.Stamp, id string) *writer3 {
 	o := &writer3{
 		d: d, s: s, base: namespace + id + "#", components: d.All(), scopes: scopesOf(d), edges: sortedEdges(d.Edges),
-		ids: make(map[string]string, len(d.Components)+1), parties: make(map[sbom.Party]string), licences: make(map[string]string), texts: make(map[string]bool), creationID: creationID, first: true,
+		parties: make(map[sbom.Party]string), licences: make(map[string]string), texts: make(map[string]bool), creationID: creationID, first: true,
 	}
 	if standsForNone(d) {
 		o.components = o.components[1:]
@@ -103,12 +102,7 @@ func (o *writer3) id(ref string) string {
 	case isIRI3(ref):
 		return ref
 	}
-	id, ok := o.ids[ref]
-	if !ok {
-		id = o.base + "Package-" + idString(ref)
-		o.ids[ref] = id
-	}
-	return id
+	return string(appendID(append(append(make([]byte, 0, 256), o.base...), "Package-"...), ref))
 }
 
 // isIRI3 reports whether a Ref is an identifier in SPDX 3 as it is: that of an
