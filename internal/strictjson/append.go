@@ -81,7 +81,7 @@ func Append(b []byte, v any) ([]byte, error) {
 	}
 	r := NewReader(buf.Bytes())
 	r.noReplacement = true
-	if b, err = r.appendTo(b); err != nil {
+	if b, err = r.Append(b); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -109,7 +109,7 @@ func appendMap[V any](b []byte, m map[string]V) ([]byte, error) {
 // anew and its members and numbers as they are.
 func appendRaw(b, raw []byte) ([]byte, error) {
 	err := Read(raw, func(r *Reader) (err error) {
-		b, err = r.appendTo(b)
+		b, err = r.Append(b)
 		return err
 	})
 	if err != nil {
@@ -118,7 +118,8 @@ func appendRaw(b, raw []byte) ([]byte, error) {
 	return b, nil
 }
 
-func (r *Reader) appendTo(b []byte) ([]byte, error) {
+// Append reads a value of any kind and appends it, as the function [Append] does.
+func (r *Reader) Append(b []byte) ([]byte, error) {
 	switch r.Kind() {
 	case '{':
 		b = append(b, '{')
@@ -129,7 +130,7 @@ func (r *Reader) appendTo(b []byte) ([]byte, error) {
 			}
 			first = false
 			b = append(appendQuoted(b, name), ':')
-			b, err = r.appendTo(b)
+			b, err = r.Append(b)
 			return err
 		})
 		return append(b, '}'), err
@@ -139,7 +140,7 @@ func (r *Reader) appendTo(b []byte) ([]byte, error) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b, err = r.appendTo(b)
+			b, err = r.Append(b)
 			return err
 		})
 		return append(b, ']'), err

@@ -2,6 +2,7 @@ package spdx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"runtime"
@@ -157,6 +158,18 @@ func same(a, b []byte) bool {
 		return slices.EqualFunc(elements(a), elements(b), same)
 	}
 	return false
+}
+
+// inRanges calls do for ranges that together are the numbers below n, several at a
+// time, and returns the error of the first range that has one.
+func inRanges(n int, do func(from, to int) error) error {
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = do(i*n/len(errs), (i+1)*n/len(errs)) })
+	}
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 // isComment reports whether a member is one that statements stand in, behind what

@@ -17,6 +17,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/internal/uuid"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
@@ -70,10 +71,15 @@ func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {
 	o.rest = elementsOf(d.Remainder, format2, "/relationships")
 	if slices.ContainsFunc(d.Remainder, func(r sbom.Remainder) bool { return strings.HasPrefix(r.Format, format2) }) {
 		o.said = make(map[fact]bool)
-		main := o.id(d.Main.Ref)
+		main, text := o.id(d.Main.Ref), make(map[string]string)
 		for _, raw := range o.rest {
-			if r, err := readRelation(raw); err == nil {
-				for _, f := range r.facts(main) {
+			var r relationRead
+			err := strictjson.Read(raw, func(j *strictjson.Reader) (err error) {
+				r, err = readRelation(j, text)
+				return err
+			})
+			if err == nil {
+				for _, f := range r.facts(nil, main) {
 					o.said[f] = true
 				}
 			}
@@ -712,9 +718,12 @@ const (
 	incomplete                     // it may
 )
 
-// facts returns what r says, if main is what the document is about.
-func (r relation) facts(main string) []fact {
-	edges := func(from, to string, usual sbom.EdgeKind, comment string) (facts []fact) {
+// facts appends what r says, if main is what the document is about.
+func (r relation) facts(facts []fact, main string) []fact {
+	edges := func(from, to string, usual sbom.EdgeKind, comment string) []fact {
+		if comment == "" {
+			return append(facts, fact{kind: requires, from: from, to: to, edge: usual})
+		}
 		for _, e := range readEdgeComment(comment, usual) {
 			facts = append(facts, fact{kind: requires, from: from, to: to, edge: e.Kind, target: e.Target})
 		}
@@ -722,9 +731,9 @@ func (r relation) facts(main string) []fact {
 	}
 	scope := func(whole, part string, s sbom.Scope) []fact {
 		if whole != main || part == main {
-			return nil
+			return facts
 		}
-		return []fact{{kind: scoped, to: part, scope: s}}
+		return append(facts, fact{kind: scoped, to: part, scope: s})
 	}
 	// What main contains is in the artifact, unless the comment says that it is
 	// about a part of a component.
@@ -737,25 +746,25 @@ func (r relation) facts(main string) []fact {
 		case whole == main:
 			return scope(whole, part, sbom.Runtime)
 		case whole == documentID:
-			return nil
+			return facts
 		}
 		return edges(whole, part, sbom.Contains, "")
 	}
 	switch r.Type {
 	case "DESCRIBES":
 		if r.From == documentID {
-			return []fact{{kind: describes, to: r.To}}
+			return append(facts, fact{kind: describes, to: r.To})
 		}
 	case "DESCRIBED_BY":
 		if r.To == documentID {
-			return []fact{{kind: describes, to: r.From}}
+			return append(facts, fact{kind: describes, to: r.From})
 		}
 	case "DEPENDS_ON":
 		switch r.To {
 		case none:
-			return []fact{{kind: complete, from: r.From}}
+			return append(facts, fact{kind: complete, from: r.From})
 		case noAssertion:
-			return []fact{{kind: incomplete, from: r.From}}
+			return append(facts, fact{kind: incomplete, from: r.From})
 		}
 		return edges(r.From, r.To, sbom.Linked, r.Comment)
 	case "DEPENDENCY_OF", "RUNTIME_DEPENDENCY_OF":
@@ -771,7 +780,8 @@ func (r relation) facts(main string) []fact {
 		case r.Comment == onlyTests:
 			return scope(r.To, r.From, sbom.TestOnly)
 		case r.Comment == "":
-			return append(scope(r.To, r.From, sbom.TestOnly), edges(r.To, r.From, sbom.ForTests, "")...)
+			facts = scope(r.To, r.From, sbom.TestOnly)
+			return edges(r.To, r.From, sbom.ForTests, "")
 		}
 		return edges(r.To, r.From, sbom.ForTests, r.Comment)
 	case "CONTAINS":
@@ -794,7 +804,7 @@ func (r relation) facts(main string) []fact {
 			return edges(r.From, r.To, sbom.Declared, strings.TrimPrefix(targets, "\n"))
 		}
 	}
-	return nil
+	return facts
 }
 
 // scopesOf returns the scopes of components by their Refs.
