@@ -1,6 +1,7 @@
 package spdx
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -685,7 +686,7 @@ func (r *reader2) remainder() error {
 			written[rel.relation]--
 			continue
 		}
-		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(same+i), Value: canonical(rel.raw)})
+		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(same+i), Value: bytes.Clone(canonical(rel.raw))})
 	}
 	again()
 
@@ -703,6 +704,6 @@ func (r *reader2) remainder() error {
 			return nil
 		}
 	}
-	d.Remainder = append(d.Remainder, sbom.Remainder{Format: r.format, Path: "/documentNamespace", Value: json.RawMessage(r.top[i].value)})
+	d.Remainder = append(d.Remainder, sbom.Remainder{Format: r.format, Path: "/documentNamespace", Value: bytes.Clone(r.top[i].value)})
 	return nil
 }

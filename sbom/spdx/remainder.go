@@ -68,13 +68,35 @@ func appendArray(b []byte, list [][]byte) []byte {
 	return append(b, ']')
 }
 
-// canonical returns a value in canonical form.
+// canonical returns a value in canonical form: the value itself if that is in it.
 func canonical(value []byte) []byte {
+	if isCanonical(value) {
+		return value
+	}
 	b, err := strictjson.Append(make([]byte, 0, len(value)), json.RawMessage(value))
 	if err != nil {
 		panic("spdx: internal error: " + err.Error())
 	}
 	return b
+}
+
+// isCanonical reports whether a value is in canonical form. It may say that one is
+// not which has a backslash in a string.
+func isCanonical(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case ' ', '\t', '\n', '\r':
+			return false
+		case '"':
+			n := stringLen(value[i:])
+			text := value[i : i+n]
+			if bytes.IndexByte(text, '\\') >= 0 && (bytes.Contains(text, []byte(`\u`)) || bytes.Contains(text, []byte(`\/`))) {
+				return false
+			}
+			i += n - 1
+		}
+	}
+	return true
 }
 
 // appendString appends a string that is known to be UTF-8.

@@ -37,14 +37,17 @@ const (
 
 // write3 writes d as SPDX 3.0.1: once to learn its UUID, and once with it.
 func write3(w io.Writer, d *sbom.Document, s sbom.Stamp) error {
-	h := uuid.New(V301.PredicateType())
-	if err := newWriter3(d, s, uuid.Nil).document(h); err != nil {
-		return fmt.Errorf("spdx: %w", err)
-	}
-	if err := newWriter3(d, s, h.String()).document(w); err != nil {
+	if err := newWriter3(d, s, uuid3(d, s)).document(w); err != nil {
 		return fmt.Errorf("spdx: %w", err)
 	}
 	return nil
+}
+
+// uuid3 returns the UUID of the document that d is in SPDX 3.0.1.
+func uuid3(d *sbom.Document, s sbom.Stamp) string {
+	h := uuid.New(V301.PredicateType())
+	newWriter3(d, s, uuid.Nil).document(h) // which does not fail
+	return h.String()
 }
 
 type writer3 struct {
