@@ -1,6 +1,10 @@
 package spdx_test
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -61,6 +65,46 @@ func TestParseRefuses(t *testing.T) {
 		d, _, err := spdx.Parse([]byte(test.document[:i] + test.new + test.document[i+len(test.old):]))
 		if err == nil || d != nil || !strings.HasPrefix(err.Error(), "malformed SPDX document: ") || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s instead of %s: error %v, want one with %q", test.new, test.old, err, test.want)
+		}
+	}
+}
+
+// The bytes of a document are the caller's: what was read does not change with them.
+func TestParseKeepsNoBytes(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.spdx.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	for _, name := range files {
+		own, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, s, err := spdx.Parse(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []spdx.Version{spdx.V23, spdx.V301} {
+			data, err := spdx.MarshalVersion(d, s, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// What is somebody else's is kept in Remainders.
+			data = bytes.ReplaceAll(data, []byte("https://spdx.org/spdxdocs/"), []byte("https://example.com/"))
+			data = bytes.ReplaceAll(data, []byte("DEPENDS_ON"), []byte("AMENDS"))
+			data = bytes.ReplaceAll(data, []byte("\"CONTAINS\""), []byte("\"COPY_OF\",\"other\":{}"))
+			want, stamp, err := spdx.Parse(bytes.Clone(data))
+			if err != nil {
+				t.Fatalf("%s %s: %v", name, v, err)
+			}
+			got, _, _ := spdx.Parse(data)
+			clear(data)
+			if !reflect.DeepEqual(got, want) || len(got.Remainder) == 0 {
+				t.Errorf("%s %s: %d values that have no place, and not the same ones after a change of the bytes", name, v, len(got.Remainder))
+			}
+			if _, err := spdx.MarshalVersion(got, stamp, v); err != nil {
+				t.Errorf("%s %s: %v", name, v, err)
+			}
 		}
 	}
 }

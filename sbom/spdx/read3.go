@@ -634,6 +634,9 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		targets[t.Name] = true
 	}
 	d.Edges = slices.DeleteFunc(d.Edges, func(e sbom.Edge) bool { return e.Target != "" && !targets[e.Target] })
+	if others := len(order); main == nil || others > 1 {
+		d.Components = slices.Grow(d.Components, others)
+	}
 	for _, e := range order {
 		c := components[e.id]
 		c.Targets = slices.DeleteFunc(c.Targets, func(t string) bool { return !targets[t] })
