@@ -81,7 +81,7 @@ func Append(b []byte, v any) ([]byte, error) {
 	}
 	r := NewReader(buf.Bytes())
 	r.noReplacement = true
-	if b, err = r.appendTo(b); err != nil {
+	if b, err = r.Append(b); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -109,7 +109,7 @@ func appendMap[V any](b []byte, m map[string]V) ([]byte, error) {
 // anew and its members and numbers as they are.
 func appendRaw(b, raw []byte) ([]byte, error) {
 	err := Read(raw, func(r *Reader) (err error) {
-		b, err = r.appendTo(b)
+		b, err = r.Append(b)
 		return err
 	})
 	if err != nil {
@@ -118,7 +118,8 @@ func appendRaw(b, raw []byte) ([]byte, error) {
 	return b, nil
 }
 
-func (r *Reader) appendTo(b []byte) ([]byte, error) {
+// Append reads a value of any kind and appends it, as the function [Append] does.
+func (r *Reader) Append(b []byte) ([]byte, error) {
 	switch r.Kind() {
 	case '{':
 		b = append(b, '{')
@@ -129,7 +130,7 @@ func (r *Reader) appendTo(b []byte) ([]byte, error) {
 			}
 			first = false
 			b = append(appendQuoted(b, name), ':')
-			b, err = r.appendTo(b)
+			b, err = r.Append(b)
 			return err
 		})
 		return append(b, '}'), err
@@ -139,7 +140,7 @@ func (r *Reader) appendTo(b []byte) ([]byte, error) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b, err = r.appendTo(b)
+			b, err = r.Append(b)
 			return err
 		})
 		return append(b, ']'), err
@@ -162,8 +163,21 @@ func AppendString(b []byte, s string) ([]byte, error) {
 
 func appendQuoted[T []byte | string](b []byte, s T) []byte {
 	b = append(b, '"')
-	for i := range len(s) {
-		switch c := s[i]; c {
+	start := 0 // of what is not appended yet
+	for i := 0; i < len(s); i++ {
+		for len(s)-i >= 8 && plain(word(s[i:i+8])) {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		start = i + 1
+		switch c {
 		case '"', '\\':
 			b = append(b, '\\', c)
 		case '\b':
@@ -177,12 +191,15 @@ func appendQuoted[T []byte | string](b []byte, s T) []byte {
 		case '\t':
 			b = append(b, `\t`...)
 		default:
-			if c < ' ' {
-				b = fmt.Appendf(b, `\u%04x`, c)
-			} else {
-				b = append(b, c)
-			}
+			b = fmt.Appendf(b, `\u%04x`, c)
 		}
 	}
-	return append(b, '"')
+	return append(append(b, s[start:]...), '"')
+}
+
+// word returns eight bytes as [plain] wants them.
+func word[T []byte | string](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }

@@ -66,7 +66,12 @@ type step struct {
 }
 
 // NewReader returns a Reader of data, which must not change while it is used.
-func NewReader(data []byte) *Reader { return &Reader{data: data} }
+func NewReader(data []byte) *Reader {
+	return &Reader{data: data, path: make([]step, 0, 8), names: make([][]byte, 0, manyMembers)}
+}
+
+// Reset makes r what [NewReader] returns of data, in the memory that it has.
+func (r *Reader) Reset(data []byte) { *r = Reader{data: data, path: r.path[:0], names: r.names[:0]} }
 
 // Read reads all of data with read, which must read exactly one value.
 func Read(data []byte, read func(*Reader) error) error {

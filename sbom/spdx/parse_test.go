@@ -1,6 +1,11 @@
 package spdx_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -157,5 +162,50 @@ func TestLossesHavePlaces(t *testing.T) {
 	want := []string{"/documentNamespace", "/name", "/packages/0/downloadLocation", "/packages/0/summary", "/packages/1/downloadLocation", "/packages/1/sourceInfo", "/relationships/1"}
 	if !slices.Equal(got, want) {
 		t.Errorf("losses at %q, want %q", got, want)
+	}
+}
+
+// The bytes of a document are the caller's: what was read does not change with them.
+func TestParseKeepsNoBytes(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.spdx.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	for _, name := range files {
+		own, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, s, err := spdx.Parse(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range []spdx.Version{spdx.V23, spdx.V301} {
+			data, err := spdx.MarshalVersion(d, s, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, data); err != nil {
+				t.Fatal(err)
+			}
+			data = compact.Bytes() // so that values need not be made anew
+			// What is somebody else's is kept in Remainders.
+			data = bytes.ReplaceAll(data, []byte("https://spdx.org/spdxdocs/"), []byte("https://example.com/"))
+			data = bytes.ReplaceAll(data, []byte("DEPENDS_ON"), []byte("AMENDS"))
+			data = bytes.ReplaceAll(data, []byte("\"CONTAINS\""), []byte("\"COPY_OF\",\"other\":{}"))
+			want, stamp, err := spdx.Parse(bytes.Clone(data))
+			if err != nil {
+				t.Fatalf("%s %s: %v", name, v, err)
+			}
+			got, _, _ := spdx.Parse(data)
+			clear(data)
+			if !reflect.DeepEqual(got, want) || len(got.Remainder) == 0 {
+				t.Errorf("%s %s: %d values that have no place, and not the same ones after a change of the bytes", name, v, len(got.Remainder))
+			}
+			if _, err := spdx.MarshalVersion(got, stamp, v); err != nil {
+				t.Errorf("%s %s: %v", name, v, err)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package spdx
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 // A reader2 reads a document of SPDX 2.2 or 2.3.
 type reader2 struct {
+	data   []byte
 	format string // that of Remainders
 	d      *sbom.Document
 	s      sbom.Stamp
@@ -39,26 +41,30 @@ type reader2 struct {
 }
 
 type package2Read struct {
-	raw       []byte // in canonical form
-	component *sbom.Component
-	concluded string
-	declared  string
-	comments  string // on the licence
+	id    string
+	place string
+	raw   []byte // as it stands in the document
 }
 
 type relationRead struct {
-	raw []byte
 	relation
+	raw   []byte // as it stands in the document
+	plain bool   // whether it has no other members, and all have something in them
 }
 
 func parse2(data []byte, version string) (*sbom.Document, sbom.Stamp, error) {
 	r := &reader2{
-		format: "spdx-json@" + version, d: new(sbom.Document), ids: make(map[string]bool),
+		data: data, format: "spdx-json@" + version, d: new(sbom.Document), ids: make(map[string]bool),
 		documents: make(map[string]bool), texts: make(map[string]string),
 	}
-	err := strictjson.Read(data, func(j *strictjson.Reader) error { return checkShape2(j, "document") })
-	if err == nil {
-		err = strictjson.Read(data, r.read)
+	shape := make(chan error, 1)
+	go func() {
+		shape <- strictjson.Read(data, func(j *strictjson.Reader) error { return checkShape2(j, "document") })
+	}()
+	err := strictjson.Read(data, r.read)
+	// What is not of the right shape may have been misread.
+	if fault := <-shape; fault != nil {
+		err = fault
 	}
 	if err == nil {
 		err = r.document()
@@ -69,40 +75,56 @@ func parse2(data []byte, version string) (*sbom.Document, sbom.Stamp, error) {
 	return r.d, r.s, nil
 }
 
-// read reads the members of the document.
+// read reads the members of the document, but of packages their identifiers alone.
 func (r *reader2) read(j *strictjson.Reader) error {
-	each := func(name string, f func(raw []byte) error) error {
+	each := func(name string, read func() error) error {
 		before := r.elements
 		err := j.Array(func(int) error {
 			if r.elements++; r.elements > maxElements {
 				return j.Errorf("more than %d elements", maxElements)
 			}
-			raw, err := j.Raw()
-			if err == nil {
-				if err := f(raw); err != nil {
-					return j.Errorf("%v", err)
-				}
-			}
-			return err
+			return read()
 		})
 		if r.elements == before {
 			r.empty = append(r.empty, name)
 		}
 		return err
 	}
+	var id string
+	identifier := func(name []byte) *string {
+		if string(name) == "SPDXID" {
+			return &id
+		}
+		return nil
+	}
+	text := make(map[string]string) // what relationships say, each text once
 	return j.Object(func(name string) error {
 		switch name {
 		case "packages":
-			return each(name, r.readPackage)
-		case "relationships":
-			return each(name, func(raw []byte) error {
-				rel := relationRead{raw: canonical(raw)}
-				var err error
-				if rel.relation, err = readRelation(rel.raw); err != nil {
+			return each(name, func() error {
+				id = ""
+				j.Kind() // goes to the first byte of the value
+				start := j.Offset()
+				if err := texts(j, identifier); err != nil {
 					return err
 				}
-				r.relations = append(r.relations, rel)
+				if !isID2(id) {
+					return j.Errorf("identifier %.200q, want SPDXRef- and letters, digits, full stops, hyphens or underscores", id)
+				}
+				r.packages = append(r.packages, package2Read{id, "/packages/" + strconv.Itoa(len(r.packages)), r.data[start:j.Offset()]})
+				if err := r.identify(id); err != nil {
+					return j.Errorf("%v", err)
+				}
 				return nil
+			})
+		case "relationships":
+			return each(name, func() error {
+				j.Kind()
+				start := j.Offset()
+				rel, err := readRelation(j, text)
+				rel.raw = r.data[start:j.Offset()]
+				r.relations = append(r.relations, rel)
+				return err
 			})
 		}
 		raw, err := j.Raw()
@@ -113,6 +135,9 @@ func (r *reader2) read(j *strictjson.Reader) error {
 		r.top = append(r.top, member{name, value})
 		switch name {
 		case "files", "snippets":
+			if value[0] != '[' {
+				return j.Errorf("want an array")
+			}
 			for i, e := range elements(value) {
 				if r.elements++; r.elements > maxElements {
 					return j.Errorf("more than %d elements", maxElements)
@@ -151,25 +176,49 @@ func (r *reader2) read(j *strictjson.Reader) error {
 	})
 }
 
-func readRelation(raw []byte) (rel relation, err error) {
-	err = strictjson.Read(raw, func(j *strictjson.Reader) error {
-		return j.Object(func(name string) (err error) {
-			switch name {
-			case "spdxElementId":
-				rel.From, err = j.String()
-			case "relatedSpdxElement":
-				rel.To, err = j.String()
-			case "relationshipType":
-				rel.Type, err = j.String()
-			case "comment":
-				rel.Comment, err = j.String()
-			default:
-				err = j.Skip()
-			}
-			return err
-		})
+// readRelation reads a relationship, with texts that are in text already, or are
+// then.
+func readRelation(j *strictjson.Reader, text map[string]string) (rel relationRead, err error) {
+	rel.plain = true
+	err = j.Members(func(name []byte) error {
+		var to *string
+		switch string(name) {
+		case "spdxElementId":
+			to = &rel.From
+		case "relatedSpdxElement":
+			to = &rel.To
+		case "relationshipType":
+			to = &rel.Type
+		case "comment":
+			to = &rel.Comment
+		default:
+			rel.plain = false
+			return j.Skip()
+		}
+		b, err := j.Text()
+		known, ok := text[string(b)]
+		if !ok {
+			known = string(b)
+			text[known] = known
+		}
+		*to = known
+		rel.plain = rel.plain && known != ""
+		return err
 	})
 	return rel, err
+}
+
+// texts reads an object, and sets what field returns for the name of a member to the
+// text that the member is. Members for which it returns nil are passed over.
+func texts(j *strictjson.Reader, field func(name []byte) *string) error {
+	return j.Members(func(name []byte) (err error) {
+		to := field(name)
+		if to == nil {
+			return j.Skip()
+		}
+		*to, err = j.String()
+		return err
+	})
 }
 
 // identify remembers an identifier of an element.
@@ -181,134 +230,136 @@ func (r *reader2) identify(id string) error {
 	return nil
 }
 
-// readPackage reads a package, but for what other parts of the document say of it.
-func (r *reader2) readPackage(raw []byte) error {
-	raw = canonical(raw)
-	c := &sbom.Component{Type: sbom.Unclassified, Scope: sbom.Unscoped, Place: "/packages/" + strconv.Itoa(len(r.packages))}
-	p := package2Read{raw: raw, component: c}
-	var id, location, fileName, comment string
+// A packageReader reads one package after another.
+type packageReader struct {
+	*reader2
+	main    string          // the identifier of the main one, or of the document
+	targets map[string]bool // of the document
+	j       strictjson.Reader
+
+	raw, written []byte // in canonical form, used again and again
+}
+
+// readPackage reads a package, but for what relationships say of it.
+func (r *packageReader) readPackage(p package2Read, c *sbom.Component) error {
+	*c = sbom.Component{Ref: ref2(p.id), Type: sbom.Unclassified, Scope: sbom.Unscoped, Place: p.place}
+	var location, fileName, comment string
+	var terms licences2
 	var checksums []hallmark.Digest
 	var references []sbom.Reference
-	err := strictjson.Read(raw, func(j *strictjson.Reader) error {
-		return j.Object(func(name string) error {
-			switch name {
-			case "checksums":
-				return j.Array(func(int) error {
-					var algorithm, value string
-					err := j.Object(func(name string) (err error) {
-						switch name {
-						case "algorithm":
-							algorithm, err = j.String()
-						case "checksumValue":
-							value, err = j.String()
-						default:
-							err = j.Skip()
-						}
-						return err
-					})
-					if d, bad := digestOf2(algorithm, strings.ToLower(value)); bad == nil && !slices.Contains(checksums, d) {
-						checksums = append(checksums, d)
+	// The members that a package need not have, and always has where this package
+	// writes it.
+	unsaid, has := []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText", "filesAnalyzed"}, 0
+	r.j.Reset(p.raw)
+	j := &r.j
+	err := j.Members(func(name []byte) error {
+		switch string(name) {
+		case "checksums":
+			return j.Array(func(int) error {
+				var algorithm, value string
+				err := texts(j, func(name []byte) *string {
+					switch string(name) {
+					case "algorithm":
+						return &algorithm
+					case "checksumValue":
+						return &value
 					}
-					return err
+					return nil
 				})
-			case "externalRefs":
-				return j.Array(func(int) error {
-					var category, kind, locator, comment string
-					err := j.Object(func(name string) (err error) {
-						switch name {
-						case "referenceCategory":
-							category, err = j.String()
-						case "referenceType":
-							kind, err = j.String()
-						case "referenceLocator":
-							locator, err = j.String()
-						case "comment":
-							comment, err = j.String()
-						default:
-							err = j.Skip()
-						}
-						return err
-					})
-					ref := sbom.Reference{Type: kind, URL: locator, Comment: comment}
-					switch {
-					case kind == "purl" && c.PURL == "" && isPURL(locator):
-						c.PURL = locator
-					case (kind == "cpe23Type" || kind == "cpe22Type") && isCPE2(locator) && !slices.Contains(c.CPEs, locator):
-						c.CPEs = append(c.CPEs, locator)
-					case category == "OTHER" && isReference2(ref):
-						references = append(references, ref)
-					}
-					return err
-				})
-			}
-			if j.Kind() != '"' {
-				return j.Skip()
-			}
-			b, err := j.Text()
-			if err != nil {
+				if d, bad := digestOf2(algorithm, strings.ToLower(value)); bad == nil && !slices.Contains(checksums, d) {
+					checksums = append(checksums, d)
+				}
 				return err
-			}
-			switch name {
-			case "SPDXID":
-				id = string(b)
-			case "name":
-				c.Name = string(b)
-			case "versionInfo":
-				c.Version = string(b)
-			case "packageFileName":
-				fileName = string(b)
-			case "downloadLocation":
-				location = string(b)
-			case "supplier", "originator":
-				if party, ok := parseParty2(string(b)); ok && party2(&party) == string(b) {
-					if name == "supplier" {
-						c.Supplier = &party
-					} else {
-						c.Producer = &party
+			})
+		case "externalRefs":
+			return j.Array(func(int) error {
+				var category, kind, locator, comment string
+				err := texts(j, func(name []byte) *string {
+					switch string(name) {
+					case "referenceCategory":
+						return &category
+					case "referenceType":
+						return &kind
+					case "referenceLocator":
+						return &locator
+					case "comment":
+						return &comment
 					}
+					return nil
+				})
+				ref := sbom.Reference{Type: kind, URL: locator, Comment: comment}
+				switch {
+				case kind == "purl" && c.PURL == "" && isPURL(locator):
+					c.PURL = locator
+				case (kind == "cpe23Type" || kind == "cpe22Type") && isCPE2(locator) && !slices.Contains(c.CPEs, locator):
+					c.CPEs = append(c.CPEs, locator)
+				case category == "OTHER" && isReference2(ref):
+					references = append(references, ref)
 				}
-			case "homepage":
-				if s := string(b); s != "" && s != none && s != noAssertion {
-					references = append(references, sbom.Reference{Type: "website", URL: s})
-				}
-			case "licenseConcluded":
-				p.concluded = string(b)
-			case "licenseDeclared":
-				p.declared = string(b)
-			case "licenseComments":
-				p.comments = string(b)
-			case "copyrightText":
-				if s := string(b); s != none && s != noAssertion {
-					c.Copyright = s
-				}
-			case "description":
-				c.Description = string(b)
-			case "comment":
-				comment = string(b)
-			case "primaryPackagePurpose":
-				c.Type = typeOf2(string(b))
-			case "validUntilDate":
-				if t, err := time.Parse(time.RFC3339, string(b)); err == nil {
-					c.SupportUntil = t.UTC()
+				return err
+			})
+		}
+		if i := slices.Index(unsaid, string(name)); i >= 0 {
+			has |= 1 << i
+		}
+		if j.Kind() != '"' {
+			return j.Skip()
+		}
+		b, err := j.Text()
+		if err != nil {
+			return err
+		}
+		switch string(name) {
+		case "name":
+			c.Name = string(b)
+		case "versionInfo":
+			c.Version = string(b)
+		case "packageFileName":
+			fileName = string(b)
+		case "downloadLocation":
+			location = string(b)
+		case "supplier", "originator":
+			if party, ok := parseParty2(string(b)); ok && party2(&party) == string(b) {
+				if string(name) == "supplier" {
+					c.Supplier = &party
+				} else {
+					c.Producer = &party
 				}
 			}
-			return nil
-		})
+		case "homepage":
+			if s := string(b); s != "" && s != none && s != noAssertion {
+				references = append(references, sbom.Reference{Type: "website", URL: s})
+			}
+		case "licenseConcluded":
+			terms.concluded = string(b)
+		case "licenseDeclared":
+			terms.declared = string(b)
+		case "licenseComments":
+			terms.comments = string(b)
+		case "copyrightText":
+			if s := string(b); s != none && s != noAssertion {
+				c.Copyright = s
+			}
+		case "description":
+			c.Description = string(b)
+		case "comment":
+			comment = string(b)
+		case "primaryPackagePurpose":
+			c.Type = typeOf2(string(b))
+		case "validUntilDate":
+			if t, err := time.Parse(time.RFC3339, string(b)); err == nil {
+				c.SupportUntil = t.UTC()
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	if !isID2(id) {
-		return fmt.Errorf("identifier %.200q, want SPDXRef- and letters, digits, full stops, hyphens or underscores", id)
-	}
-	if err := r.identify(id); err != nil {
-		return err
-	}
-	c.Ref = ref2(id)
 
 	said, text := readStatements(comment)
 	isLocation := location != none && location != noAssertion && location != ""
-	with := func(said sbom.Component) *sbom.Component {
+	with := func(said sbom.Component) sbom.Component {
 		c := *c
 		c.Verification, c.Replaces, c.Group, c.Support = said.Verification, said.Replaces, said.Group, said.Support
 		c.Type = cmp.Or(said.Type, c.Type)
@@ -316,8 +367,8 @@ func (r *reader2) readPackage(raw []byte) error {
 			c.SupportUntil = said.SupportUntil
 		}
 		c.Gaps, c.Targets, c.Packages, c.Embedded, c.Properties = said.Gaps, said.Targets, said.Packages, said.Embedded, said.Properties
-		c.CPEs = append(slices.Clone(c.CPEs), said.CPEs...)
-		c.References = append(slices.Clone(references), said.References...)
+		c.CPEs = append(slices.Clip(c.CPEs), said.CPEs...)
+		c.References = append(slices.Clip(references), said.References...)
 		c.Supplier, c.Producer = cmp.Or(c.Supplier, said.Supplier), cmp.Or(c.Producer, said.Producer)
 		if said.Distribution != nil {
 			own := *said.Distribution
@@ -336,19 +387,35 @@ func (r *reader2) readPackage(raw []byte) error {
 		}
 		slices.Sort(c.CPEs)
 		sortReferences(c.References)
-		if !sane(&c) {
+		if c.Distribution != nil && !sane(&c) {
 			c.Distribution = nil
 		}
-		return &c
+		return c
 	}
-	p.component = with(said)
-	if text != comment && !slices.ContainsFunc([]bool{false, true}, func(main bool) bool {
-		l := place2(p.component, main)
-		return slices.Equal(statements(&l.rest), statements(&said))
-	}) { // what would be written elsewhere is somebody else's text
-		p.component = with(sbom.Component{})
+	whole := with(said)
+	if text != comment {
+		l := place2(&whole, p.id == r.main)
+		if !slices.Equal(statements(&l.rest), statements(&said)) { // what would be written elsewhere is somebody else's text
+			whole = with(sbom.Component{})
+		}
 	}
-	r.packages = append(r.packages, p)
+	*c = whole
+	c.Targets = slices.DeleteFunc(c.Targets, func(t string) bool { return !r.targets[t] })
+	r.licences(c, terms)
+
+	// What is not written again. NOASSERTION is not the same as nothing, and neither
+	// is false (clause 7.8).
+	r.j.Reset(p.raw)
+	if r.raw, err = r.j.Append(r.raw[:0]); err != nil {
+		return err
+	}
+	r.written = package2(r.written[:0], c, p.id == r.main)
+	c.Remainder = leftover(r.format, "", r.raw, r.written)
+	for i, name := range unsaid {
+		if has&(1<<i) == 0 {
+			c.Remainder = append(c.Remainder, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("null")})
+		}
+	}
 	return nil
 }
 
@@ -361,9 +428,10 @@ func (r *reader2) document() error {
 		}
 	}
 	d := r.d
+	components := make([]sbom.Component, len(r.packages))
 	byID := make(map[string]*sbom.Component, len(r.packages))
-	for _, p := range r.packages {
-		byID[id2(p.component.Ref)] = p.component
+	for i, p := range r.packages {
+		byID[p.id] = &components[i]
 	}
 	exists := func(id string) bool {
 		if document, element, ok := strings.Cut(id, ":"); ok {
@@ -393,8 +461,10 @@ func (r *reader2) document() error {
 
 	// What the document is about: the first package that it describes.
 	described := r.describes
+	var facts []fact // used again and again
 	for _, rel := range r.relations {
-		for _, f := range rel.facts(documentID) {
+		facts = rel.facts(facts[:0], documentID)
+		for _, f := range facts {
 			if f.kind == describes {
 				described = append(described, f.to)
 			}
@@ -403,6 +473,23 @@ func (r *reader2) document() error {
 	main := documentID
 	if i := slices.IndexFunc(described, func(id string) bool { return byID[id] != nil }); i >= 0 {
 		main = described[i]
+	}
+
+	targets := make(map[string]bool)
+	for _, t := range d.Targets {
+		targets[t.Name] = true
+	}
+	err := inRanges(len(components), func(from, to int) error {
+		p := &packageReader{reader2: r, main: main, targets: targets}
+		for i := from; i < to; i++ {
+			if err := p.readPackage(r.packages[i], &components[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 
 	at := func(id string) *sbom.Component { return byID[id] }
@@ -424,7 +511,8 @@ func (r *reader2) document() error {
 		return ""
 	}
 	for _, rel := range r.relations {
-		for _, f := range rel.facts(main) {
+		facts = rel.facts(facts[:0], main)
+		for _, f := range facts {
 			c := at(f.to)
 			switch f.kind {
 			case scoped:
@@ -446,48 +534,27 @@ func (r *reader2) document() error {
 		}
 	}
 	for _, rel := range r.relations {
-		for _, f := range rel.facts(main) {
+		facts = rel.facts(facts[:0], main)
+		for _, f := range facts {
 			if c := at(f.from); c != nil && f.kind == incomplete {
 				c.Requirements = sbom.Unknown
 			}
 		}
 	}
 
-	targets := make(map[string]bool)
-	for _, t := range d.Targets {
-		targets[t.Name] = true
-	}
 	d.Edges = slices.DeleteFunc(d.Edges, func(e sbom.Edge) bool { return e.Target != "" && !targets[e.Target] })
-	for _, p := range r.packages {
-		c := p.component
-		c.Targets = slices.DeleteFunc(c.Targets, func(t string) bool { return !targets[t] })
-		r.licences(p)
-		b := package2(nil, c, id2(c.Ref) == main)
-		c.Remainder = leftover(r.format, "", p.raw, b)
-		c.Remainder = append(c.Remainder, r.unsaid(p.raw)...)
-		if id2(c.Ref) == main {
-			d.Main = *c
-		} else {
-			d.Components = append(d.Components, *c)
-		}
+	d.Components = components
+	if i := slices.IndexFunc(r.packages, func(p package2Read) bool { return p.id == main }); i >= 0 {
+		d.Main = components[i]
+		d.Components = slices.Delete(components, i, i+1)
+	}
+	if len(d.Components) == 0 {
+		d.Components = nil
 	}
 	if err := d.Sort(); err != nil {
 		return err
 	}
 	return r.remainder()
-}
-
-// unsaid returns nulls for the members that a package need not have, and always has
-// where this package writes it: NOASSERTION is not the same as nothing, and neither
-// is false (clause 7.8).
-func (r *reader2) unsaid(pack []byte) (rest []sbom.Remainder) {
-	have := members(pack)
-	for _, name := range []string{"supplier", "licenseConcluded", "licenseDeclared", "copyrightText", "filesAnalyzed"} {
-		if !slices.ContainsFunc(have, func(m member) bool { return m.name == name }) {
-			rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("null")})
-		}
-	}
-	return rest
 }
 
 // header reads what the document says of itself.
@@ -558,13 +625,15 @@ func splitTool(s string) sbom.Tool {
 	return sbom.Tool{Name: s}
 }
 
-// licences sets the licences of the component of p.
-func (r *reader2) licences(p package2Read) {
-	l, _ := readLicenseStatements(p.comments)
+// A licences2 is what a package says of its licence.
+type licences2 struct{ declared, concluded, comments string }
+
+// licences sets the licences of c.
+func (r *reader2) licences(c *sbom.Component, said licences2) {
+	l, _ := readLicenseStatements(said.comments)
 	for i, t := range l.Texts {
 		l.Texts[i].Text = r.texts[t.ID]
 	}
-	c := p.component
 	try := func(l sbom.Licenses) bool {
 		for _, id := range licenseRefs(&l) {
 			text, ok := r.texts[id]
@@ -590,7 +659,7 @@ func (r *reader2) licences(p package2Read) {
 		}
 		return s
 	}
-	l.Declared, l.Concluded = expression(p.declared), expression(p.concluded)
+	l.Declared, l.Concluded = expression(said.declared), expression(said.concluded)
 	if l.Declared == "" && l.Concluded == "" && l.Unknown == "" {
 		return
 	}
@@ -613,28 +682,40 @@ func (r *reader2) remainder() error {
 			rest = append(rest, l)
 		}
 	}
-	d.Remainder = rest
+	again := func() { // as what is left over makes it
+		if len(rest) > len(d.Remainder) {
+			d.Remainder = rest
+			o = newWriter2(d, r.s)
+		}
+	}
+	again()
+	same := 0 // so many are written, and in the order in which they were read
 	written := make(map[relation]int)
-	newWriter2(d, r.s).relationships(func(rel relation) { written[rel]++ })
-	for i, rel := range r.relations {
-		if written[rel.relation] > 0 && same(rel.appendJSON(nil), rel.raw) {
+	o.relationships(func(rel relation) {
+		if len(written) == 0 && same < len(r.relations) && r.relations[same].plain && r.relations[same].relation == rel {
+			same++
+			return
+		}
+		written[rel]++
+	})
+	for i, rel := range r.relations[same:] {
+		if rel.plain && written[rel.relation] > 0 {
 			written[rel.relation]--
 			continue
 		}
-		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(i), Value: rel.raw})
+		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/relationships/" + strconv.Itoa(same+i), Value: bytes.Clone(canonical(rel.raw))})
 	}
 	for _, name := range r.empty {
 		rest = append(rest, sbom.Remainder{Format: r.format, Path: "/" + name, Value: json.RawMessage("[]")})
 	}
+	again()
 
-	d.Remainder = rest
 	i := slices.IndexFunc(r.top, func(m member) bool { return m.name == "documentNamespace" })
 	if i < 0 {
 		return nil
 	}
 	if strings.HasPrefix(string(r.top[i].value), `"`+namespace) {
 		h := uuid.New(PredicateType)
-		o = newWriter2(d, r.s)
 		if err := o.document(h, uuid.Nil); err != nil {
 			return err
 		}
@@ -643,6 +724,6 @@ func (r *reader2) remainder() error {
 			return nil
 		}
 	}
-	d.Remainder = append(d.Remainder, sbom.Remainder{Format: r.format, Path: "/documentNamespace", Value: json.RawMessage(r.top[i].value)})
+	d.Remainder = append(d.Remainder, sbom.Remainder{Format: r.format, Path: "/documentNamespace", Value: bytes.Clone(r.top[i].value)})
 	return nil
 }

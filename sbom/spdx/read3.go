@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,11 +79,8 @@ func parse3(data []byte) (*sbom.Document, sbom.Stamp, error) {
 
 	// A document that is written as this package writes it has nothing left over.
 	if base, ok := r.base(); ok {
-		if d, s, err := r.document(base); err == nil && refuse(d, s) == nil {
-			var again bytes.Buffer
-			if write3(&again, d, s) == nil && bytes.Equal(canonical(again.Bytes()), canonical(data)) {
-				return d, s, nil
-			}
+		if d, s, err := r.document(base); err == nil && refuse(d, s) == nil && isWritten3(data, d, s, base) {
+			return d, s, nil
 		}
 	}
 	d, s, err := r.document("")
@@ -90,6 +88,39 @@ func parse3(data []byte) (*sbom.Document, sbom.Stamp, error) {
 		return nil, sbom.Stamp{}, err
 	}
 	return d, s, nil
+}
+
+// isWritten3 reports whether data is, but for white space, what write3 writes of d and
+// s, if identifiers in it begin with base.
+func isWritten3(data []byte, d *sbom.Document, s sbom.Stamp, base string) bool {
+	id := strings.TrimSuffix(strings.TrimPrefix(base, namespace), "#")
+	own := make(chan bool, 1)
+	go func() { own <- uuid3(d, s) == id }()
+	is := func(data []byte) bool {
+		rest := comparison(data)
+		return newWriter3(d, s, id).document(&rest) == nil && len(rest) == 0
+	}
+	same := is(data) || is(canonical(data))
+	return <-own && same
+}
+
+// A comparison fails to write anything but its bytes. It need not have line breaks that
+// are written.
+type comparison []byte
+
+func (c *comparison) Write(p []byte) (int, error) {
+	for line := range bytes.Lines(p) {
+		text := bytes.TrimSuffix(line, []byte("\n"))
+		rest, same := bytes.CutPrefix(*c, text)
+		if !same {
+			return 0, errors.New("not the same")
+		}
+		if len(text) < len(line) {
+			rest = bytes.TrimPrefix(rest, []byte("\n"))
+		}
+		*c = rest
+	}
+	return len(p), nil
 }
 
 func (r *reader3) read(j *strictjson.Reader) error {
@@ -199,12 +230,12 @@ func (r *reader3) takeOut(value []byte, path string, top bool) ([]byte, error) {
 
 func (e *element3) read() error {
 	return strictjson.Read(e.raw, func(j *strictjson.Reader) error {
-		err := j.Object(func(name string) (err error) {
+		err := j.Members(func(name []byte) (err error) {
 			text := func(to *string) error {
 				*to, err = j.String()
 				return err
 			}
-			switch name {
+			switch string(name) {
 			case "type":
 				return text(&e.kind)
 			case "spdxId":
@@ -295,7 +326,7 @@ func (e *element3) read() error {
 				return j.Array(func(int) error { return e.readReference(j) })
 			case "extension", "simplelicensing_customIdToUri":
 				raw, err := j.Raw()
-				if err == nil && name == "extension" {
+				if err == nil && string(name) == "extension" {
 					e.readProperties(raw)
 				} else if err == nil {
 					e.readCustom(raw)
@@ -362,18 +393,16 @@ func (e *element3) readHash(j *strictjson.Reader) error {
 		return j.Skip()
 	}
 	var algorithm, value, comment string
-	err := j.Object(func(name string) (err error) {
-		switch name {
+	err := texts(j, func(name []byte) *string {
+		switch string(name) {
 		case "algorithm":
-			algorithm, err = j.String()
+			return &algorithm
 		case "hashValue":
-			value, err = j.String()
+			return &value
 		case "comment":
-			comment, err = j.String()
-		default:
-			err = j.Skip()
+			return &comment
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
@@ -400,16 +429,14 @@ func (e *element3) readIdentifier(j *strictjson.Reader) error {
 		return j.Skip()
 	}
 	var kind, id string
-	err := j.Object(func(name string) (err error) {
-		switch name {
+	err := texts(j, func(name []byte) *string {
+		switch string(name) {
 		case "externalIdentifierType":
-			kind, err = j.String()
+			return &kind
 		case "identifier":
-			id, err = j.String()
-		default:
-			err = j.Skip()
+			return &id
 		}
-		return err
+		return nil
 	})
 	switch kind {
 	case "cpe22", "cpe23":
@@ -519,14 +546,26 @@ func (r *reader3) check() error {
 		fail("%d elements are of the type SpdxDocument, want one", documents)
 	}
 	for _, e := range r.elements {
-		ids := slices.Concat([]string{e.creation, e.supplied, e.from}, e.to, e.by, e.using, e.originated, e.root)
-		for _, id := range ids {
+		for id := range e.links() {
 			if strings.HasPrefix(id, "_:") && id != "_:" && r.byID[id] == nil {
 				fail("%s: %.200q is not in the document", e.path, id)
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// links yields the identifiers that e has of other elements.
+func (e *element3) links() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, ids := range [...][]string{{e.creation, e.supplied, e.from}, e.to, e.by, e.using, e.originated, e.root} {
+			for _, id := range ids {
+				if !yield(id) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // base returns what identifiers of the document begin with, if this package may
@@ -660,11 +699,13 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 			components[mainID] = &d.Main
 		}
 	}
+	var facts []fact // used again and again
 	for _, e := range r.elements {
 		if !isRelationship3(e) {
 			continue
 		}
-		for _, f := range e.facts(mainID) {
+		facts = e.facts(facts[:0], mainID)
+		for _, f := range facts {
 			switch f.kind {
 			case scoped:
 				if c := components[f.to]; c != nil && f.to != mainID && c.Scope == sbom.Unscoped {
@@ -702,7 +743,8 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		}
 	}
 	for _, e := range r.elements { // where it is not complete, it is not
-		for _, f := range e.facts(mainID) {
+		facts = e.facts(facts[:0], mainID)
+		for _, f := range facts {
 			if c := components[f.from]; c != nil && f.kind == incomplete {
 				c.Requirements = sbom.Unknown
 			}
@@ -714,6 +756,9 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		targets[t.Name] = true
 	}
 	d.Edges = slices.DeleteFunc(d.Edges, func(e sbom.Edge) bool { return e.Target != "" && !targets[e.Target] })
+	if others := len(order); main == nil || others > 1 {
+		d.Components = slices.Grow(d.Components, others)
+	}
 	for _, e := range order {
 		c := components[e.id]
 		c.Targets = slices.DeleteFunc(c.Targets, func(t string) bool { return !targets[t] })
@@ -729,6 +774,9 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 			if !isPackage3(e.kind) {
 				d.Remainder = append(d.Remainder, sbom.Remainder{Format: format301, Path: e.path, Value: e.raw})
 			}
+		}
+		for i, rest := range d.Remainder {
+			d.Remainder[i].Value = bytes.Clone(rest.Value) // the document is the caller's
 		}
 	}
 	if err := d.Sort(); err != nil {
@@ -791,7 +839,7 @@ func (r *reader3) component(e *element3, base string) (*sbom.Component, error) {
 	c := r.packageOf(e, said)
 	if base == "" && text != e.comment {
 		// What would be written elsewhere is somebody else's text.
-		l := (&writer3{d: new(sbom.Document), ids: make(map[string]string)}).place(c, false)
+		l := (&writer3{d: new(sbom.Document)}).place(c, false)
 		if !slices.Equal(statements(&l.rest), statements(&said)) {
 			c = r.packageOf(e, sbom.Component{})
 		}
@@ -945,12 +993,12 @@ func distribute(c *sbom.Component, p, f *element3, own bool) {
 	}
 }
 
-// facts returns what a relationship says, if main is what the document is about.
-func (e *element3) facts(main string) (facts []fact) {
+// facts appends what a relationship says, if main is what the document is about.
+func (e *element3) facts(facts []fact, main string) []fact {
 	comment, target := e.comment, ""
 	if i := strings.LastIndex("\n"+comment, "\nfor "); i >= 0 && e.relation != "hasDeclaredLicense" {
 		if !unquote(&target, comment[i+len("for "):]) {
-			return nil
+			return facts
 		}
 		comment = strings.TrimSuffix(comment[:i], "\n")
 	}
@@ -1063,7 +1111,7 @@ func newSaid3(rest [][]byte, main string) *said3 {
 			continue
 		}
 		said.relations[e.from+" "+e.relation] = true
-		for _, f := range e.facts(main) {
+		for _, f := range e.facts(nil, main) {
 			said.edges[f] = true
 		}
 		if e.relation == "hasDistributionArtifact" {

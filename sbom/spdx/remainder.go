@@ -2,11 +2,14 @@ package spdx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -65,13 +68,35 @@ func appendArray(b []byte, list [][]byte) []byte {
 	return append(b, ']')
 }
 
-// canonical returns a value in canonical form.
+// canonical returns a value in canonical form: the value itself if that is in it.
 func canonical(value []byte) []byte {
+	if isCanonical(value) {
+		return value
+	}
 	b, err := strictjson.Append(make([]byte, 0, len(value)), json.RawMessage(value))
 	if err != nil {
 		panic("spdx: internal error: " + err.Error())
 	}
 	return b
+}
+
+// isCanonical reports whether a value is in canonical form. It may say that one is
+// not which has a backslash in a string.
+func isCanonical(value []byte) bool {
+	for i := 0; i < len(value); i++ {
+		switch value[i] {
+		case ' ', '\t', '\n', '\r':
+			return false
+		case '"':
+			n := stringLen(value[i:])
+			text := value[i : i+n]
+			if bytes.IndexByte(text, '\\') >= 0 && (bytes.Contains(text, []byte(`\u`)) || bytes.Contains(text, []byte(`\/`))) {
+				return false
+			}
+			i += n - 1
+		}
+	}
+	return true
 }
 
 // appendString appends a string that is known to be UTF-8.
@@ -155,6 +180,18 @@ func same(a, b []byte) bool {
 		return slices.EqualFunc(elements(a), elements(b), same)
 	}
 	return false
+}
+
+// inRanges calls do for ranges that together are the numbers below n, several at a
+// time, and returns the error of the first range that has one.
+func inRanges(n int, do func(from, to int) error) error {
+	errs := make([]error, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = do(i*n/len(errs), (i+1)*n/len(errs)) })
+	}
+	all.Wait()
+	return cmp.Or(errs...)
 }
 
 // isComment reports whether a member is one that statements stand in, behind what
@@ -349,13 +386,9 @@ func appendIndented(b, value []byte, depth int) []byte {
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; c {
 		case '"':
-			start := i
-			for i++; value[i] != '"'; i++ {
-				if value[i] == '\\' {
-					i++
-				}
-			}
-			b = append(b, value[start:i+1]...)
+			n := stringLen(value[i:])
+			b = append(b, value[i:i+n]...)
+			i += n - 1
 		case '{', '[':
 			b = append(b, c)
 			if value[i+1] == c+2 { // the bracket that closes it
@@ -381,11 +414,27 @@ func appendIndented(b, value []byte, depth int) []byte {
 	return b
 }
 
+// stringLen returns the length of the string that b begins with.
+func stringLen(b []byte) int {
+	for n := 1; ; {
+		n += bytes.IndexByte(b[n:], '"') + 1
+		slashes := 0
+		for b[n-2-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 { // else the quotation mark is escaped
+			return n
+		}
+	}
+}
+
 // A sink writes to w in large pieces and remembers the first error.
 type sink struct {
 	w   io.Writer
 	b   []byte
 	err error
+
+	parts, scratch [][]byte // of each, one for a processor
 }
 
 const piece = 1 << 16
@@ -399,4 +448,30 @@ func (s *sink) flush(all bool) {
 		_, s.err = s.w.Write(s.b)
 	}
 	s.b = s.b[:0]
+}
+
+// each writes n elements that do not depend on one another, in their order. They are
+// made on all processors, by appending to b; scratch is theirs to use again and again.
+func (s *sink) each(n int, element func(b []byte, i int, scratch *[]byte) []byte) {
+	const part = 64
+	if s.parts == nil {
+		s.parts, s.scratch = make([][]byte, runtime.GOMAXPROCS(0)), make([][]byte, runtime.GOMAXPROCS(0))
+	}
+	for i := 0; i < n; i += part * len(s.parts) {
+		var all sync.WaitGroup
+		for p := range s.parts {
+			all.Go(func() {
+				b := s.parts[p][:0]
+				for k := i + p*part; k < min(i+(p+1)*part, n); k++ {
+					b = element(b, k, &s.scratch[p])
+				}
+				s.parts[p] = b
+			})
+		}
+		all.Wait()
+		for _, b := range s.parts {
+			s.b = append(s.b, b...)
+			s.flush(false)
+		}
+	}
 }

@@ -53,12 +53,10 @@ func statements(c *sbom.Component) (lines []string) {
 	if c.Producer != nil {
 		say("producer", literal(c.Producer))
 	}
-	for _, s := range slices.Sorted(slices.Values(c.CPEs)) {
+	for _, s := range sorted(c.CPEs, cmp.Compare) {
 		say("cpe", quote(s, ""))
 	}
-	references := slices.Clone(c.References)
-	sortReferences(references)
-	for _, r := range references {
+	for _, r := range sorted(c.References, compareReferences) {
 		say("reference", literal(r))
 	}
 	if c.Support != "" {
@@ -67,16 +65,16 @@ func statements(c *sbom.Component) (lines []string) {
 	if c.SupportUntil.Nanosecond() != 0 { // fields are to the second
 		say("supported", "until "+c.SupportUntil.UTC().Format(time.RFC3339Nano))
 	}
-	for _, g := range sortedGaps(c.Gaps) {
+	for _, g := range sorted(c.Gaps, compareGaps) {
 		say("gap", string(g.Element)+" "+string(g.Kind))
 	}
-	for _, t := range slices.Sorted(slices.Values(c.Targets)) {
+	for _, t := range sorted(c.Targets, cmp.Compare) {
 		say("target", quote(t, ""))
 	}
-	for _, path := range slices.Sorted(slices.Values(c.Packages)) {
+	for _, path := range sorted(c.Packages, cmp.Compare) {
 		say("package", quote(path, ""))
 	}
-	for _, f := range sortedFiles(c.Embedded) {
+	for _, f := range sorted(c.Embedded, compareFiles) {
 		say("embedded", f.Digest.String()+" "+quote(f.Path, ""))
 	}
 	return appendProperties(lines, "", c.Properties)
@@ -322,8 +320,10 @@ func readStatements(comment string) (c sbom.Component, text string) {
 	if comment == "" {
 		return c, ""
 	}
+	var probe sbom.Component
 	text, lines := split(comment, func(line string) bool {
-		return state(new(sbom.Component), line) || strings.HasPrefix(line, "distributed ")
+		probe = sbom.Component{}
+		return state(&probe, line) || strings.HasPrefix(line, "distributed ")
 	})
 	for _, line := range lines {
 		if !state(&c, line) {
@@ -396,22 +396,29 @@ func readDocumentStatements(comment string) (d sbom.Document, complete bool, tex
 	return d, complete, text
 }
 
-func sortReferences(rs []sbom.Reference) {
-	slices.SortStableFunc(rs, func(a, b sbom.Reference) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment),
-			slices.CompareFunc(a.Digests, b.Digests, func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) }))
-	})
+// sorted returns a list in the order of compare: the list itself if it is in it,
+// else a copy.
+func sorted[T any](list []T, compare func(a, b T) int) []T {
+	if slices.IsSortedFunc(list, compare) {
+		return list
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, compare)
+	return list
 }
 
-func sortedGaps(gs []sbom.Gap) []sbom.Gap {
-	return slices.SortedFunc(slices.Values(gs), func(a, b sbom.Gap) int {
-		return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Kind, b.Kind))
-	})
+func compareReferences(a, b sbom.Reference) int {
+	return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.URL, b.URL), cmp.Compare(a.Comment, b.Comment),
+		slices.CompareFunc(a.Digests, b.Digests, func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) }))
 }
 
-func sortedFiles(fs []sbom.File) []sbom.File {
-	return slices.SortedFunc(slices.Values(fs), func(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) })
+func sortReferences(rs []sbom.Reference) { slices.SortStableFunc(rs, compareReferences) }
+
+func compareGaps(a, b sbom.Gap) int {
+	return cmp.Or(cmp.Compare(a.Element, b.Element), cmp.Compare(a.Kind, b.Kind))
 }
+
+func compareFiles(a, b sbom.File) int { return cmp.Compare(a.Path, b.Path) }
 
 // appendProperties appends a line for each property, sorted, that begins with
 // prefix.

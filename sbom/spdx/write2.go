@@ -17,6 +17,7 @@ import (
 	"github.com/spdx/tools-golang/spdx/v2/v2_3"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/internal/uuid"
 	"github.com/hallmark-dev/hallmark/sbom"
 )
@@ -70,10 +71,15 @@ func newWriter2(d *sbom.Document, s sbom.Stamp) *writer2 {
 	o.rest = elementsOf(d.Remainder, format2, "/relationships")
 	if slices.ContainsFunc(d.Remainder, func(r sbom.Remainder) bool { return strings.HasPrefix(r.Format, format2) }) {
 		o.said = make(map[fact]bool)
-		main := o.id(d.Main.Ref)
+		main, text := o.id(d.Main.Ref), make(map[string]string)
 		for _, raw := range o.rest {
-			if r, err := readRelation(raw); err == nil {
-				for _, f := range r.facts(main) {
+			var r relationRead
+			err := strictjson.Read(raw, func(j *strictjson.Reader) (err error) {
+				r, err = readRelation(j, text)
+				return err
+			})
+			if err == nil {
+				for _, f := range r.facts(nil, main) {
 					o.said[f] = true
 				}
 			}
@@ -119,38 +125,41 @@ func (o *writer2) document(w io.Writer, id string) error {
 			out.b = appendIndented(out.b, m.value, 1)
 			continue
 		}
-		first := true
-		write := func(element []byte) {
-			if !first {
-				out.b = append(out.b, ',')
+		open := byte('[')
+		write := func(n int, element func(b []byte, i int) []byte) {
+			out.each(n, func(b []byte, i int, scratch *[]byte) []byte {
+				separator := byte(',')
+				if i == 0 {
+					separator = open
+				}
+				*scratch = element((*scratch)[:0], i)
+				return appendIndented(append(append(b, separator), "\n    "...), *scratch, 2)
+			})
+			if n > 0 {
+				open = ','
 			}
-			first = false
-			out.b = append(out.b, "\n    "...)
-			out.b = appendIndented(out.b, element, 2)
-			out.flush(false)
 		}
-		out.b = append(out.b, '[')
 		switch m.name {
 		case "packages":
-			var b []byte
-			for _, c := range o.components {
-				b = package2(b[:0], c, c == &o.d.Main)
-				write(restore(b, c.Remainder, format2))
-			}
-		case "relationships":
-			var b []byte
-			o.relationships(func(r relation) {
-				b = r.appendJSON(b[:0])
-				write(b)
+			write(len(o.components), func(b []byte, i int) []byte {
+				c := o.components[i]
+				return restore(package2(b, c, c == &o.d.Main), c.Remainder, format2)
 			})
-			for _, r := range o.rest {
-				write(r)
+		case "relationships":
+			some := make([]relation, 0, 4096)
+			flush := func() {
+				write(len(some), func(b []byte, i int) []byte { return some[i].appendJSON(b) })
+				some = some[:0]
 			}
+			o.relationships(func(r relation) {
+				if some = append(some, r); len(some) == cap(some) {
+					flush()
+				}
+			})
+			flush()
+			write(len(o.rest), func(b []byte, i int) []byte { return append(b, o.rest[i]...) })
 		}
-		if !first {
-			out.b = append(out.b, "\n  "...)
-		}
-		out.b = append(out.b, ']')
+		out.b = append(out.b, "\n  ]"...)
 	}
 	out.b = append(out.b, "\n}\n"...)
 	out.flush(true)
@@ -407,9 +416,7 @@ func place2(c *sbom.Component, main bool) (l place) {
 	}
 
 	rest.References, rest.CPEs = nil, nil
-	references := slices.Clone(c.References)
-	sortReferences(references)
-	for _, r := range references {
+	for _, r := range sorted(c.References, compareReferences) {
 		plain := r.Comment == "" && len(r.Digests) == 0 && r.URL != noAssertion && r.URL != none
 		switch {
 		case plain && r.Type == "distribution" && c.Distribution == nil && l.location == "":
@@ -422,7 +429,7 @@ func place2(c *sbom.Component, main bool) (l place) {
 			rest.References = append(rest.References, r)
 		}
 	}
-	for _, cpe := range slices.Sorted(slices.Values(c.CPEs)) {
+	for _, cpe := range sorted(c.CPEs, cmp.Compare) {
 		if isCPE2(cpe) {
 			l.cpes = append(l.cpes, cpe)
 		} else {
@@ -714,9 +721,12 @@ const (
 	incomplete                     // it may
 )
 
-// facts returns what r says, if main is what the document is about.
-func (r relation) facts(main string) []fact {
-	edges := func(from, to string, usual sbom.EdgeKind, comment string) (facts []fact) {
+// facts appends what r says, if main is what the document is about.
+func (r relation) facts(facts []fact, main string) []fact {
+	edges := func(from, to string, usual sbom.EdgeKind, comment string) []fact {
+		if comment == "" {
+			return append(facts, fact{kind: requires, from: from, to: to, edge: usual})
+		}
 		for _, e := range readEdgeComment(comment, usual) {
 			facts = append(facts, fact{kind: requires, from: from, to: to, edge: e.Kind, target: e.Target})
 		}
@@ -724,9 +734,9 @@ func (r relation) facts(main string) []fact {
 	}
 	scope := func(whole, part string, s sbom.Scope) []fact {
 		if whole != main || part == main {
-			return nil
+			return facts
 		}
-		return []fact{{kind: scoped, to: part, scope: s}}
+		return append(facts, fact{kind: scoped, to: part, scope: s})
 	}
 	// What main contains is in the artifact, unless the comment says that it is
 	// about a part of a component.
@@ -739,25 +749,25 @@ func (r relation) facts(main string) []fact {
 		case whole == main:
 			return scope(whole, part, sbom.Runtime)
 		case whole == documentID:
-			return nil
+			return facts
 		}
 		return edges(whole, part, sbom.Contains, "")
 	}
 	switch r.Type {
 	case "DESCRIBES":
 		if r.From == documentID {
-			return []fact{{kind: describes, to: r.To}}
+			return append(facts, fact{kind: describes, to: r.To})
 		}
 	case "DESCRIBED_BY":
 		if r.To == documentID {
-			return []fact{{kind: describes, to: r.From}}
+			return append(facts, fact{kind: describes, to: r.From})
 		}
 	case "DEPENDS_ON":
 		switch r.To {
 		case none:
-			return []fact{{kind: complete, from: r.From}}
+			return append(facts, fact{kind: complete, from: r.From})
 		case noAssertion:
-			return []fact{{kind: incomplete, from: r.From}}
+			return append(facts, fact{kind: incomplete, from: r.From})
 		}
 		return edges(r.From, r.To, sbom.Linked, r.Comment)
 	case "DEPENDENCY_OF", "RUNTIME_DEPENDENCY_OF":
@@ -773,7 +783,8 @@ func (r relation) facts(main string) []fact {
 		case r.Comment == onlyTests:
 			return scope(r.To, r.From, sbom.TestOnly)
 		case r.Comment == "":
-			return append(scope(r.To, r.From, sbom.TestOnly), edges(r.To, r.From, sbom.ForTests, "")...)
+			facts = scope(r.To, r.From, sbom.TestOnly)
+			return edges(r.To, r.From, sbom.ForTests, "")
 		}
 		return edges(r.To, r.From, sbom.ForTests, r.Comment)
 	case "CONTAINS":
@@ -796,7 +807,7 @@ func (r relation) facts(main string) []fact {
 			return edges(r.From, r.To, sbom.Declared, strings.TrimPrefix(targets, "\n"))
 		}
 	}
-	return nil
+	return facts
 }
 
 // scopesOf returns the scopes of components by their Refs.
@@ -821,9 +832,7 @@ func isLinked(e sbom.Edge, scopes map[string]sbom.Scope) bool {
 }
 
 func sortedEdges(all []sbom.Edge) []sbom.Edge {
-	if !slices.IsSortedFunc(all, compareEdges) {
-		all = slices.SortedFunc(slices.Values(all), compareEdges)
-	}
+	all = sorted(all, compareEdges)
 	for i := 1; i < len(all); i++ {
 		if all[i] == all[i-1] {
 			return slices.Compact(slices.Clone(all))
@@ -901,9 +910,10 @@ func isEncodedID2(id string) bool {
 
 // idString returns s in the characters of an SPDX identifier, clause 7.2. The
 // package comment says how.
-func idString(s string) string {
+func idString(s string) string { return string(appendID(make([]byte, 0, 256), s)) }
+
+func appendID(b []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(s)+len(s)/2)
 	for i := range len(s) {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.':
@@ -912,7 +922,7 @@ func idString(s string) string {
 			b = append(b, '-', hex[c>>4], hex[c&0xf])
 		}
 	}
-	return string(b)
+	return b
 }
 
 // decodeID is the inverse of idString. It reports whether s is what idString

@@ -37,14 +37,17 @@ const (
 
 // write3 writes d as SPDX 3.0.1: once to learn its UUID, and once with it.
 func write3(w io.Writer, d *sbom.Document, s sbom.Stamp) error {
-	h := uuid.New(V301.PredicateType())
-	if err := newWriter3(d, s, uuid.Nil).document(h); err != nil {
-		return fmt.Errorf("spdx: %w", err)
-	}
-	if err := newWriter3(d, s, h.String()).document(w); err != nil {
+	if err := newWriter3(d, s, uuid3(d, s)).document(w); err != nil {
 		return fmt.Errorf("spdx: %w", err)
 	}
 	return nil
+}
+
+// uuid3 returns the UUID of the document that d is in SPDX 3.0.1.
+func uuid3(d *sbom.Document, s sbom.Stamp) string {
+	h := uuid.New(V301.PredicateType())
+	newWriter3(d, s, uuid.Nil).document(h) // which does not fail
+	return h.String()
 }
 
 type writer3 struct {
@@ -54,7 +57,6 @@ type writer3 struct {
 	components []*sbom.Component
 	scopes     map[string]sbom.Scope
 	edges      []sbom.Edge
-	ids        map[string]string // of components, by their Refs
 	out        *sink
 
 	rest [][]byte // elements of the Remainder
@@ -74,7 +76,7 @@ type writer3 struct {
 func newWriter3(d *sbom.Document, s sbom.Stamp, id string) *writer3 {
 	o := &writer3{
 		d: d, s: s, base: namespace + id + "#", components: d.All(), scopes: scopesOf(d), edges: sortedEdges(d.Edges),
-		ids: make(map[string]string, len(d.Components)+1), parties: make(map[sbom.Party]string), licences: make(map[string]string), texts: make(map[string]bool), creationID: creationID, first: true,
+		parties: make(map[sbom.Party]string), licences: make(map[string]string), texts: make(map[string]bool), creationID: creationID, first: true,
 	}
 	if standsForNone(d) {
 		o.components = o.components[1:]
@@ -103,12 +105,7 @@ func (o *writer3) id(ref string) string {
 	case isIRI3(ref):
 		return ref
 	}
-	id, ok := o.ids[ref]
-	if !ok {
-		id = o.base + "Package-" + idString(ref)
-		o.ids[ref] = id
-	}
-	return id
+	return string(appendID(append(append(make([]byte, 0, 256), o.base...), "Package-"...), ref))
 }
 
 // isIRI3 reports whether a Ref is an identifier in SPDX 3 as it is: that of an
@@ -242,7 +239,7 @@ func isFileHash3(d hallmark.Digest) bool {
 }
 
 func (o *writer3) properties(ps []sbom.Property) {
-	for i, p := range slices.SortedFunc(slices.Values(ps), compareProperties) {
+	for i, p := range sorted(ps, compareProperties) {
 		if i == 0 {
 			o.b = append(o.b, `,"extension":[{"type":"extension_CdxPropertiesExtension","extension_cdxProperty":[`...)
 		} else {
@@ -447,7 +444,7 @@ func (o *writer3) component(c *sbom.Component) {
 			build := o.base + "Build"
 			o.element("build_Build", build)
 			o.text("build_buildType", buildType)
-			for i, p := range slices.SortedFunc(slices.Values(o.d.Properties), compareProperties) {
+			for i, p := range sorted(o.d.Properties, compareProperties) {
 				if i == 0 {
 					o.b = append(o.b, `,"build_parameter":[`...)
 				} else {
@@ -464,7 +461,7 @@ func (o *writer3) component(c *sbom.Component) {
 		}
 	}
 	var embedded []string
-	for i, f := range sortedFiles(c.Embedded) {
+	for i, f := range sorted(c.Embedded, compareFiles) {
 		file := o.base + "File-" + strconv.Itoa(i+1) + "-" + local
 		embedded = append(embedded, file)
 		o.element("software_File", file)
@@ -720,7 +717,7 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 			rest.References = append(rest.References, r)
 		}
 	}
-	for _, cpe := range slices.Sorted(slices.Values(c.CPEs)) {
+	for _, cpe := range sorted(c.CPEs, cmp.Compare) {
 		if isCPE2(cpe) {
 			l.cpes = append(l.cpes, cpe)
 		} else {
