@@ -38,6 +38,7 @@ func TestPlace(t *testing.T) {
 	if len(m.Components) == 1 && len(m.Components[0].References) != 3 {
 		t.Errorf("references %v, want three", m.Components[0].References)
 	}
+	docs["y"].Components[0].References = docs["x"].Components[0].References
 	u, err := sbom.Union(docs)
 	none("union", u, err)
 	if docs["x"].Main.Place == "" || docs["x"].Components[0].Place == "" {

@@ -27,8 +27,9 @@ import (
 // [Document.Check] or is a union itself, if they are not about the same main
 // component or from the same phase, or if components with the same Ref differ in
 // what does not depend on a target: type, name, version, PURL, digests, what they
-// replace, licences, the digest of an embedded file. The main component is an
-// application if it is one for any target.
+// replace, licences, the digest of an embedded file, and what is told of them. So is
+// a document that has what no field has (a Remainder or an Original): [Merge] keeps
+// it. The main component is an application if it is one for any target.
 func Union(docs map[string]*Document) (*Document, error) {
 	var errs []error
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("sbom: union: "+format, a...)) }
@@ -45,6 +46,17 @@ func Union(docs map[string]*Document) (*Document, error) {
 		}
 		if len(d.Targets) > 0 {
 			fail("target %s: its document is a union itself", name)
+		}
+		if len(d.Remainder) > 0 || d.Original != nil {
+			fail("target %s: its document has what no field has: Merge keeps it", name)
+		}
+		for _, c := range d.All() {
+			if len(c.Remainder) > 0 {
+				fail("target %s: %s has what no field has: Merge keeps it", name, c.Ref)
+			}
+		}
+		if !slices.Equal(d.Authors, first.Authors) {
+			fail("authors %v for %s, %v for %s", first.Authors, names[0], d.Authors, name)
 		}
 		if d.Phase != first.Phase {
 			fail("phase %q for %s, %q for %s", first.Phase, names[0], d.Phase, name)
@@ -65,7 +77,7 @@ func Union(docs map[string]*Document) (*Document, error) {
 			}
 		}
 	}
-	u := &Document{Phase: first.Phase}
+	u := &Document{Phase: first.Phase, Authors: slices.Clone(first.Authors)}
 	components := make(map[string]*Component)
 	in := make(map[string]map[string]Scope) // of a Ref, by target
 	edges := make(map[Edge][]string)
@@ -168,6 +180,15 @@ func (c *Component) join(other *Component) error {
 	same("what it replaces", c.Replaces, other.Replaces)
 	if !reflect.DeepEqual(c.Licenses, other.Licenses) {
 		errs = append(errs, errors.New("other licences"))
+	}
+	told := func(c *Component) Component {
+		return Component{
+			Group: c.Group, Description: c.Description, Supplier: c.Supplier, Producer: c.Producer, Copyright: c.Copyright,
+			CPEs: c.CPEs, References: c.References, Support: c.Support, SupportUntil: c.SupportUntil, Gaps: c.Gaps,
+		}
+	}
+	if !reflect.DeepEqual(told(c), told(other)) {
+		errs = append(errs, errors.New("something else is told (group, description, supplier, producer, copyright, CPEs, references, support or gaps)"))
 	}
 	if other.Requirements != Complete {
 		c.Requirements = other.Requirements

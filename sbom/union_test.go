@@ -101,6 +101,17 @@ func TestUnionRefuses(t *testing.T) {
 		{"digests", func(d *sbom.Document) { d.Components[0].Digests = []hallmark.Digest{digest(3)} }, "sbom: union: a: digests [], and [sha256:03"},
 		{"replaces", func(d *sbom.Document) { d.Components[0].Replaces = "pkg:x/y" }, "sbom: union: a: what it replaces , and pkg:x/y for two"},
 		{"licences", func(d *sbom.Document) { d.Components[0].Licenses = &sbom.Licenses{Unknown: "x"} }, "sbom: union: a: other licences for two"},
+		{"supplier", func(d *sbom.Document) { d.Components[0].Supplier = &sbom.Party{Name: "x"} }, "sbom: union: a: something else is told"},
+		{"references", func(d *sbom.Document) {
+			d.Components[0].References = []sbom.Reference{{Type: "website", URL: "https://example.com"}}
+		}, "sbom: union: a: something else is told"},
+		{"authors", func(d *sbom.Document) { d.Authors = []sbom.Party{{Name: "x"}} }, "sbom: union: authors [] for one"},
+		{"a remainder", func(d *sbom.Document) {
+			d.Remainder = []sbom.Remainder{{Format: "cyclonedx-json@1.6", Path: "/x", Value: []byte("1")}}
+		}, "sbom: union: target two: its document has what no field has"},
+		{"a component's remainder", func(d *sbom.Document) {
+			d.Components[0].Remainder = []sbom.Remainder{{Format: "cyclonedx-json@1.6", Path: "/x", Value: []byte("1")}}
+		}, "sbom: union: target two: a has what no field has"},
 		{"embedded", func(d *sbom.Document) {
 			d.Components[1].Embedded = []sbom.File{{Path: "f", Digest: digest(2)}}
 		}, "sbom: union: b: embedded file f sha256:01"},
