@@ -239,8 +239,8 @@ func (ps *problems) add(s Severity, path, format string, a ...any) {
 }
 
 // Validate returns everything that is wrong with s, in the order of its
-// members: of the statement, of its subjects, and, if it is SLSA Build
-// provenance, of its predicate. Other predicates are checked only for being a
+// members: of the statement, of its subjects, and of its predicate if it is of
+// a type that this package writes. Other predicates are checked only for being a
 // JSON object.
 func (s *Statement) Validate() []Problem {
 	var ps problems
@@ -276,6 +276,7 @@ func (s *Statement) Validate() []Problem {
 		if s.PredicateType == PredicateType {
 			ps.add(Error, "$.predicate", "provenance without a predicate")
 		}
+		s.validatePredicate(&ps)
 		return ps
 	}
 	err := strictjson.Read(s.Predicate, func(r *strictjson.Reader) error {
@@ -296,6 +297,7 @@ func (s *Statement) Validate() []Problem {
 		}
 		b.validate(&ps)
 	}
+	s.validatePredicate(&ps)
 	return ps
 }
 

@@ -1,0 +1,364 @@
+package provenance
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/strictjson"
+)
+
+// A predicate is the value of one of the predicate types that this package
+// knows beside SLSA Build provenance.
+type predicate interface {
+	// object is what there is to read and to write in a statement of a
+	// predicate type. Its members point into the predicate.
+	object(predicateType string) object
+
+	// validate reports what is wrong with the predicate as the one of s.
+	validate(ps *problems, s *Statement)
+}
+
+// newPredicate returns an empty predicate of a type that this package writes,
+// or nil.
+func newPredicate(predicateType string) predicate {
+	switch predicateType {
+	case VSAType:
+		return new(VSA)
+	case TestResultType:
+		return new(TestResult)
+	case VulnsType:
+		return new(Vulns)
+	case SCAIType:
+		return new(SCAI)
+	case ReleaseType:
+		return new(Release)
+	case LinkType:
+		return new(Link)
+	case ReferenceType:
+		return new(Reference)
+	case SVRType:
+		return new(SVR)
+	}
+	return nil
+}
+
+// validatePredicate reports what is wrong with the predicate of s, if its type
+// is one of those that this package writes.
+func (s *Statement) validatePredicate(ps *problems) {
+	if isSBOM(s.PredicateType) {
+		validateSBOM(ps, s)
+		return
+	}
+	p := newPredicate(s.PredicateType)
+	if p == nil {
+		return
+	}
+	if s.Predicate == nil {
+		ps.add(Error, "$.predicate", "missing")
+		return
+	}
+	if err := strictjson.Read(s.Predicate, p.object(s.PredicateType).read); err != nil {
+		ps.add(Error, "$.predicate", "%v", err)
+		return
+	}
+	p.validate(ps, s)
+}
+
+// parse reads the predicate of s into p, which is what the types are called.
+func parse(s *Statement, p predicate, what string, types ...string) error {
+	if !slices.Contains(types, s.PredicateType) {
+		return fmt.Errorf("provenance: predicate type %.200q, want %q", s.PredicateType, types[0])
+	}
+	if s.Predicate == nil {
+		return fmt.Errorf("malformed %s: no predicate", what)
+	}
+	if err := strictjson.Read(s.Predicate, p.object(s.PredicateType).read); err != nil {
+		return fmt.Errorf("malformed %s: %w", what, err)
+	}
+	return nil
+}
+
+// write returns p as JSON.
+func write(p predicate, predicateType string) (json.RawMessage, error) {
+	b, err := p.object(predicateType).append(nil)
+	if err != nil {
+		return nil, fmt.Errorf("provenance: predicate: %w", err)
+	}
+	return b, nil
+}
+
+// state returns the Statement that p is what is said of subjects.
+func state(p predicate, predicateType string, subjects []hallmark.Artifact) (*Statement, error) {
+	b, err := write(p, predicateType)
+	if err != nil {
+		return nil, err
+	}
+	return New(predicateType, b, subjects...)
+}
+
+// An object is a JSON object as it is read into and written from a value of Go:
+// the members that are known, in the order in which they are written, and the
+// others.
+type object struct {
+	members []member
+	extra   *map[string]any
+}
+
+// A member is one that is known of an object.
+type member struct {
+	name   string
+	also   []string // other names that it has where it is read
+	set    bool     // it is written
+	read   func(r *strictjson.Reader) error
+	append func(b []byte) ([]byte, error)
+}
+
+// read reads o. A null is as good as no member; a name that differs from a
+// known one in case only is an error; members that are not known are kept.
+func (o object) read(r *strictjson.Reader) error {
+	seen := make([]bool, len(o.members))
+	return r.Object(func(name string) error {
+		for i, m := range o.members {
+			if name != m.name && !slices.Contains(m.also, name) {
+				if strings.EqualFold(name, m.name) {
+					return r.Errorf("want %q", m.name)
+				}
+				continue
+			}
+			if r.Null() {
+				return nil
+			}
+			if seen[i] {
+				return r.Errorf("a second %s", m.name)
+			}
+			seen[i] = true
+			return m.read(r)
+		}
+		v, err := r.Value()
+		if err != nil {
+			return err
+		}
+		if *o.extra == nil {
+			*o.extra = make(map[string]any)
+		}
+		(*o.extra)[name] = v
+		return nil
+	})
+}
+
+// append appends o: the known members in their order, then the others by name.
+func (o object) append(b []byte) ([]byte, error) {
+	sep := byte('{')
+	var err error
+	for _, m := range o.members {
+		for name := range *o.extra {
+			if strings.EqualFold(name, m.name) || slices.Contains(m.also, name) {
+				return nil, fmt.Errorf("extra member %.100q is read as %q", name, m.name)
+			}
+		}
+		if !m.set {
+			continue
+		}
+		b = append(append(append(b, sep, '"'), m.name...), '"', ':')
+		if b, err = m.append(b); err != nil {
+			return nil, fmt.Errorf("%s: %w", m.name, err)
+		}
+		sep = ','
+	}
+	if len(*o.extra) > 0 {
+		more, err := strictjson.Append(nil, *o.extra)
+		if err != nil {
+			return nil, err
+		}
+		return append(append(b, sep), more[1:]...), nil
+	}
+	if sep == '{' {
+		b = append(b, '{')
+	}
+	return append(b, '}'), nil
+}
+
+// or returns m with other names under which it is read.
+func (m member) or(names ...string) member {
+	m.also = names
+	return m
+}
+
+// always returns m as one that is written even if it is empty.
+func (m member) always() member {
+	m.set = true
+	return m
+}
+
+// plain is a member whose value strictjson writes.
+func plain(name string, set bool, v any, read func(r *strictjson.Reader) error) member {
+	return member{name: name, set: set, read: read, append: func(b []byte) ([]byte, error) {
+		return strictjson.Append(b, v)
+	}}
+}
+
+// text is a string, which is not written if it is empty.
+func text[S ~string](name string, v *S) member {
+	return plain(name, *v != "", string(*v), func(r *strictjson.Reader) error {
+		s, err := r.String()
+		*v = S(s)
+		return err
+	})
+}
+
+// texts is a list of strings, which is not written if it is nil.
+func texts(name string, v *[]string) member {
+	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
+		*v = []string{}
+		return r.Array(func(int) error {
+			s, err := r.String()
+			*v = append(*v, s)
+			return err
+		})
+	})
+}
+
+// textMap is an object of strings, which is not written if it is nil.
+func textMap(name string, v *map[string]string) member {
+	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
+		*v = make(map[string]string)
+		return r.Object(func(key string) (err error) {
+			(*v)[key], err = r.String()
+			return err
+		})
+	})
+}
+
+// values is an object of JSON values, which is not written if it is nil.
+func values(name string, v *map[string]any) member {
+	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
+		*v = make(map[string]any)
+		return r.Object(func(key string) (err error) {
+			(*v)[key], err = r.Value()
+			return err
+		})
+	})
+}
+
+// timestamp is a time, which is not written if it is zero.
+func timestamp(name string, v *time.Time) member {
+	return plain(name, !v.IsZero(), v.UTC().Format(time.RFC3339Nano), func(r *strictjson.Reader) (err error) {
+		*v, err = readTime(r)
+		return err
+	})
+}
+
+// resource is a resource, which is always written.
+func resource(name string, v *ResourceDescriptor) member {
+	return member{
+		name: name, set: true,
+		read: func(r *strictjson.Reader) (err error) {
+			*v, err = readDescriptor(r)
+			return err
+		},
+		append: func(b []byte) ([]byte, error) { return v.append(b) },
+	}
+}
+
+// descriptor is a resource, which is not written if it is nil.
+func descriptor(name string, v **ResourceDescriptor) member {
+	return member{
+		name: name, set: *v != nil,
+		read: func(r *strictjson.Reader) error {
+			d, err := readDescriptor(r)
+			*v = &d
+			return err
+		},
+		append: func(b []byte) ([]byte, error) { return (*v).append(b) },
+	}
+}
+
+// descriptors is a set of resources, written in their order. It is not written
+// if it is nil.
+func descriptors(name string, v *[]ResourceDescriptor) member {
+	return member{
+		name: name, set: *v != nil,
+		read: func(r *strictjson.Reader) (err error) {
+			if *v, err = readDescriptors(r, MaxDependencies); *v == nil {
+				*v = []ResourceDescriptor{}
+			}
+			return err
+		},
+		append: func(b []byte) ([]byte, error) {
+			return appendList(b, sorted(*v), func(b []byte, d *ResourceDescriptor) ([]byte, error) { return d.append(b) })
+		},
+	}
+}
+
+// nested is an object. It is not written if set is false.
+func nested(name string, set bool, o object) member {
+	return member{name: name, set: set, read: o.read, append: o.append}
+}
+
+// list is a list of objects in their order, which is not written if it is nil.
+func list[T any](name string, v *[]T, of func(*T) object) member {
+	return member{
+		name: name, set: *v != nil,
+		read: func(r *strictjson.Reader) error {
+			*v = []T{}
+			return r.Array(func(i int) error {
+				if i == MaxDependencies {
+					return r.Errorf("more than %d elements", MaxDependencies)
+				}
+				var e T
+				err := of(&e).read(r)
+				*v = append(*v, e)
+				return err
+			})
+		},
+		append: func(b []byte) ([]byte, error) {
+			return appendList(b, *v, func(b []byte, e *T) ([]byte, error) { return of(e).append(b) })
+		},
+	}
+}
+
+func appendList[T any](b []byte, list []T, element func([]byte, *T) ([]byte, error)) ([]byte, error) {
+	b = append(b, '[')
+	for i := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = element(b, &list[i]); err != nil {
+			return nil, fmt.Errorf("[%d]: %w", i, err)
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// An Agent is who did what a predicate tells of: a verifier, an attester.
+type Agent struct {
+	// ID is the URI of the agent.
+	ID string
+
+	// Version has versions of the agent's parts, by their names.
+	Version map[string]string
+
+	// Extra are members that this package does not know.
+	Extra map[string]any
+}
+
+func (a *Agent) object(more ...member) object {
+	return object{append([]member{
+		text("id", &a.ID),
+		textMap("version", &a.Version),
+	}, more...), &a.Extra}
+}
+
+// A Result is the outcome of a verification or a test.
+type Result string
+
+const (
+	Passed Result = "PASSED"
+	Warned Result = "WARNED" // of tests only: none failed
+	Failed Result = "FAILED"
+)
