@@ -608,10 +608,11 @@ func TestVSALevel(t *testing.T) {
 
 func TestSourceStatement(t *testing.T) {
 	good := func() (*provenance.VSA, provenance.Revision) {
-		return &provenance.VSA{
+		v := &provenance.VSA{
 			Verifier: provenance.Agent{ID: "a:b"}, ResourceURI: "git+https://example.com/r", Policy: provenance.ResourceDescriptor{URI: "a:b"},
 			Result: provenance.Passed, VerifiedLevels: []string{"SLSA_SOURCE_LEVEL_3"},
-		}, provenance.Revision{
+		}
+		return v, provenance.Revision{
 			Commit: digest(t, "gitCommit:"+commitA), Digests: []hallmark.Digest{digest(t, "gitTree:"+commitB)},
 			URI: "https://example.com/c", Refs: []string{"refs/tags/v1", "refs/heads/main"},
 		}
