@@ -345,3 +345,104 @@ func ExampleSVR_Statement() {
 	// Output:
 	// {"verifier":{"id":"https://example.com/gate/v2","policies":[]},"timeCreated":"2026-01-02T12:00:00Z","properties":["SLSA_BUILD_LEVEL_3","EXAMPLE_SCANNED"]}
 }
+
+func ExampleStatement_DefinitionDigest() {
+	run := func(id string) *provenance.Statement {
+		build := provenance.Local(checkout())
+		build.Invocation = id
+		s, err := build.Statement(artifact())
+		if err != nil {
+			log.Fatal(err)
+		}
+		return s
+	}
+	first, err := run("run-1").DefinitionDigest()
+	if err != nil {
+		log.Fatal(err)
+	}
+	second, err := run("run-2").DefinitionDigest()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(first == second)
+	// Output:
+	// true
+}
+
+func ExampleEquivalent() {
+	build := func(flags ...any) *provenance.Statement {
+		b := provenance.Local(checkout())
+		b.External["flags"] = flags
+		s, err := b.Statement(artifact())
+		if err != nil {
+			log.Fatal(err)
+		}
+		return s
+	}
+	differences, err := provenance.Equivalent(build("-trimpath", "-ldflags=-s"), build("-trimpath", "-ldflags=-s -w"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, d := range differences {
+		fmt.Println(d)
+	}
+	// Output:
+	// $.predicate.buildDefinition.externalParameters.flags[1]: "-ldflags=-s", then "-ldflags=-s -w"
+}
+
+func ExampleBuild_Level() {
+	level, why := provenance.Local(checkout()).Level()
+	fmt.Println(level)
+	for _, reason := range why {
+		fmt.Println(reason)
+	}
+	// Output:
+	// 1
+	// the run is shown by nothing
+	// the builder is what the program that made the provenance says
+	// the repository, the ref and the commit are taken from the checkout, which a step of the build could have changed
+	// it was built on somebody's own machine
+}
+
+func ExampleBuild_Explain() {
+	fmt.Print(provenance.Local(checkout()).Explain())
+	// Output:
+	// SLSA Build provenance, as the build itself was observed.
+	//
+	// The checkout shows it, which a step of the build could have changed:
+	//   repository  https://github.com/octocat/hello
+	//   ref         refs/tags/v1.2.3
+	//   commit      gitCommit:283bf967fa3c591925dd25e6a6e8e781542117bf
+	//
+	// The program that made the provenance says so:
+	//   builder     https://hallmark-dev.github.io/builders/local/v1
+	//   build type  https://hallmark-dev.github.io/buildtypes/local/v1
+	//
+	// This evidence can defend SLSA Build level 1. What is in the way of level 2:
+	//   the run is shown by nothing
+	//   the builder is what the program that made the provenance says
+	//   the repository, the ref and the commit are taken from the checkout, which a step of the build could have changed
+	//   it was built on somebody's own machine
+}
+
+func ExampleStatement_Explain() {
+	s, err := provenance.Local(checkout()).Statement(artifact())
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(s.Explain())
+	// Output:
+	// SLSA Build provenance for one artifact:
+	//   hello  sha256:315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3
+	// Whoever has it can check that it has this digest.
+	//
+	// All else is the word of whoever signed it, or of nobody if nobody did:
+	//   builder     https://hallmark-dev.github.io/builders/local/v1
+	//   repository  https://github.com/octocat/hello
+	//   ref         refs/tags/v1.2.3
+	//   commit      gitCommit:283bf967fa3c591925dd25e6a6e8e781542117bf
+	//   build type  https://hallmark-dev.github.io/buildtypes/local/v1
+	//
+	// By itself it shows SLSA Build level 1: that there is provenance. It has the level of its
+	// builder if whoever signed it may speak for that builder, which a policy decides.
+}
