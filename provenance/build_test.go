@@ -99,8 +99,8 @@ func TestParseBuildRefuses(t *testing.T) {
 	}
 
 	s := parse(t, statement(build(nil)))
-	s.PredicateType = "https://slsa.dev/provenance/v0.2"
-	want := `provenance: predicate type "https://slsa.dev/provenance/v0.2", want "https://slsa.dev/provenance/v1"`
+	s.PredicateType = "https://slsa.dev/provenance/v1.0"
+	want := `provenance: predicate type "https://slsa.dev/provenance/v1.0", want "https://slsa.dev/provenance/v1"`
 	if _, err := provenance.ParseBuild(s); err == nil || err.Error() != want {
 		t.Errorf("another predicate type: error %v", err)
 	}
@@ -125,14 +125,37 @@ func TestParseBuildAccepts(t *testing.T) {
 		{
 			"unknown members",
 			`{"x":{},"buildDefinition":{"example_x":1,"buildType":"t"},"runDetails":{"example_x":1,"builder":{"example_x":1,"id":"b"},"metadata":{"example_x":1,"startedOn":null}}}`,
-			provenance.Build{Type: "t", Builder: "b"},
+			provenance.Build{Type: "t", Builder: "b", Extensions: map[string]provenance.Extensions{
+				"":                    {"x": json.RawMessage(`{}`)},
+				"buildDefinition":     {"example_x": json.RawMessage(`1`)},
+				"runDetails":          {"example_x": json.RawMessage(`1`)},
+				"runDetails.builder":  {"example_x": json.RawMessage(`1`)},
+				"runDetails.metadata": {"example_x": json.RawMessage(`1`)},
+			}},
 		},
 		{
 			"another zone",
 			`{"runDetails":{"metadata":{"startedOn":"2026-01-02T04:04:05+01:00","finishedOn":"2026-01-02T03:04:05.000000000Z"}}}`,
-			provenance.Build{Started: at, Finished: at},
+			provenance.Build{Started: at, Finished: at, Notes: notes(provenance.Warning, "$.predicate.runDetails.metadata.startedOn", "2026-01-02T04:04:05+01:00 is not in UTC, with a Z at its end")},
 		},
-		{"the old name of the invocation", `{"runDetails":{"metadata":{"invocationID":"1"}}}`, provenance.Build{Invocation: "1"}},
+		{
+			"the old name of the invocation", `{"runDetails":{"metadata":{"invocationID":"1"}}}`,
+			provenance.Build{Invocation: "1", Notes: notes(provenance.Note, "$.predicate.runDetails.metadata.invocationID", "read as invocationId")},
+		},
+		{
+			"empty byproducts", `{"runDetails":{"byproducts":[{},{"uri":"a:b"},{"name":"","digest":{},"annotations":null}]}}`,
+			provenance.Build{Byproducts: []provenance.ResourceDescriptor{{URI: "a:b"}}, Notes: append(
+				notes(provenance.Warning, "$.predicate.runDetails.byproducts[0]", "an empty resource, left out"),
+				notes(provenance.Warning, "$.predicate.runDetails.byproducts[2]", "an empty resource, left out")...,
+			)},
+		},
+		{
+			"the two names of one algorithm", `{"buildDefinition":{"resolvedDependencies":[{"digest":{"dirHash1":"` + shaA + `"}},{"digest":{"dirHash":"` + shaB + `"}}]}}`,
+			provenance.Build{
+				Dependencies: []provenance.ResourceDescriptor{{Digest: provenance.DigestSet{"dirHash": shaA}}, {Digest: provenance.DigestSet{"dirHash": shaB}}},
+				Notes:        notes(provenance.Note, "$.predicate.buildDefinition.resolvedDependencies[0].digest.dirHash1", "read as dirHash"),
+			},
+		},
 		{"version", `{"runDetails":{"builder":{"version":{"go":"1.26"}}}}`, provenance.Build{BuilderVersion: map[string]string{"go": "1.26"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -361,4 +384,8 @@ func TestSourceOfStrings(t *testing.T) {
 	if s, parameter := b.Source(); parameter != "source" || s.URI() != "git+https://example.com/a@refs/heads/main" {
 		t.Errorf("got %q by %q", s.URI(), parameter)
 	}
+}
+
+func notes(severity provenance.Severity, path, text string) []provenance.Problem {
+	return []provenance.Problem{{Path: path, Severity: severity, Text: text}}
 }

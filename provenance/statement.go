@@ -10,8 +10,9 @@
 //
 // A [Build] is the predicate of SLSA Build provenance, version 1: the build
 // type, the parameters, the source and the other inputs, and the builder that
-// turned them into the artifacts. Any other predicate, an SBOM for instance,
-// becomes a Statement through [New].
+// turned them into the artifacts. [ParseBuild] reads versions 0.2 and 0.1 into
+// it too, and [Convert] turns them into version 1, and tells what is lost. Any
+// other predicate, an SBOM for instance, becomes a Statement through [New].
 //
 // Builds are observed by the packages below this one: provenance/github in a
 // job of GitHub Actions, provenance/git in a checkout on somebody's machine;
@@ -30,8 +31,9 @@
 // order of the specification, maps in byte order, subjects by name and digest,
 // no white space, numbers with the digits that they were given with, nothing
 // escaped but what must be. It refuses to write what [Statement.Validate] finds
-// an error in. [Parse] is strict about JSON and lenient about content, because
-// readers must ignore members that they do not know.
+// an error in, and what [Parse] does not read. [Parse] is strict about JSON and
+// lenient about content, because readers must ignore members that they do not
+// know. [Lint] names the mistakes that programs in use make.
 //
 // https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 package provenance
@@ -41,21 +43,27 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 )
 
-// MediaType is the payload type of a Statement in an envelope.
-const MediaType = "application/vnd.in-toto+json"
-
-// StatementType is the _type of the statements that this package writes and
-// reads.
+// StatementType is the _type of the statements that this package writes.
 const StatementType = "https://in-toto.io/Statement/v1"
+
+// StatementTypeV01 is the older _type that this package also reads.
+//
+// https://github.com/in-toto/attestation/blob/v0.1.0/spec/README.md
+const StatementTypeV01 = "https://in-toto.io/Statement/v0.1"
 
 // A Statement is a predicate about artifacts.
 type Statement struct {
+	// Type is StatementTypeV01 if the statement was read as such. It is empty
+	// for version 1, which is what Marshal writes in any case.
+	Type string
+
 	// Subjects are the artifacts. They are matched by digest alone.
 	Subjects []ResourceDescriptor
 
@@ -86,9 +94,10 @@ func New(predicateType string, predicate any, subjects ...hallmark.Artifact) (*S
 	return s, nil
 }
 
-// Marshal returns s as JSON. The same Statement gives the same bytes, in
-// whatever order its subjects are. It fails if [Statement.Validate] finds an
-// error.
+// Marshal returns s as JSON, a statement of version 1. The same Statement gives
+// the same bytes, in whatever order its subjects are. It fails if
+// [Statement.Validate] finds an error in s, or in what is read of the bytes
+// again: nothing is handed out to be signed that this package would refuse.
 func (s *Statement) Marshal() ([]byte, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -124,6 +133,14 @@ func (s *Statement) Marshal() ([]byte, error) {
 	if len(b) > MaxStatementSize {
 		return nil, fmt.Errorf("provenance: statement of %d bytes, at most %d can be read", len(b), MaxStatementSize)
 	}
+	// What is nested in a value, or too deep, shows only here.
+	again, err := Parse(b)
+	if err == nil {
+		err = again.check()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("provenance: what would be written is refused: %w", err)
+	}
 	return b, nil
 }
 
@@ -142,11 +159,12 @@ func (s *Statement) check() error {
 //
 // A member that occurs twice, a name in another case, bytes that are not
 // UTF-8, data after the end, and a member of the wrong JSON type are errors, as
-// is another _type than [StatementType], a missing predicateType, or a subject
-// list that is missing or empty. What is wrong inside of a subject, such as a
-// digest that is too short, is left to [Statement.Validate] and to those who
-// match digests: it identifies nothing. Members that in-toto does not know are
-// ignored, at every level.
+// is another _type than [StatementType] and [StatementTypeV01], a missing
+// predicateType, or a subject list that is missing or empty. What is wrong
+// inside of a subject, such as a digest that is too short, is left to
+// [Statement.Validate] and to those who match digests: it identifies nothing.
+// Members of the statement that in-toto does not know are ignored; those of a
+// resource are its Extensions. The predicate is kept as it is.
 func Parse(payload []byte) (*Statement, error) {
 	if len(payload) > MaxStatementSize {
 		return nil, fmt.Errorf("malformed statement: %d bytes, at most %d are read", len(payload), MaxStatementSize)
@@ -159,7 +177,7 @@ func Parse(payload []byte) (*Statement, error) {
 			case "_type":
 				typ, err = r.String()
 			case "subject":
-				s.Subjects, err = readDescriptors(r, MaxSubjects)
+				s.Subjects, err = readDescriptors(r, MaxSubjects, nil)
 			case "predicateType":
 				s.PredicateType, err = r.String()
 			case "predicate":
@@ -179,8 +197,12 @@ func Parse(payload []byte) (*Statement, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("malformed statement: %w", err)
+	case typ == StatementTypeV01:
+		s.Type = typ
 	case typ != StatementType:
-		return nil, fmt.Errorf("malformed statement: _type %.200q, want %q", typ, StatementType)
+		return nil, fmt.Errorf("malformed statement: _type %.200q, want %q or %q", typ, StatementType, StatementTypeV01)
+	}
+	switch {
 	case len(s.Subjects) == 0:
 		return nil, errors.New("malformed statement: no subject")
 	case s.PredicateType == "":
@@ -202,6 +224,25 @@ func skip(r *strictjson.Reader, name string, known ...string) error {
 	return r.Skip()
 }
 
+// extension reads, as skip, the value of a member that is none of known, and
+// keeps it in to, which it returns.
+func extension(r *strictjson.Reader, to Extensions, name string, known ...string) (Extensions, error) {
+	for _, k := range known {
+		if strings.EqualFold(name, k) {
+			return to, r.Errorf("want %q", k)
+		}
+	}
+	raw, err := r.Raw()
+	if err != nil {
+		return to, err
+	}
+	if to == nil {
+		to = make(Extensions)
+	}
+	to[name], err = strictjson.Append(nil, raw)
+	return to, err
+}
+
 // A Severity says what a [Problem] means for those who read the statement.
 type Severity int
 
@@ -213,11 +254,18 @@ const (
 	// Warning is something that the specification advises against, or that
 	// this package does not know.
 	Warning
+
+	// Note is something that is in order, or that loses nothing, and that is
+	// read otherwise than it is written.
+	Note
 )
 
 func (s Severity) String() string {
-	if s == Warning {
+	switch s {
+	case Warning:
 		return "warning"
+	case Note:
+		return "note"
 	}
 	return "error"
 }
@@ -231,6 +279,16 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Path + ": " + p.Text }
 
+// member returns the path of a member of the object at a path. A name that
+// could be read as several is quoted, as in the errors of a reader.
+func member(at, name string) string {
+	name = name[:min(len(name), 100)]
+	if q := strconv.Quote(name); name == "" || len(q) != len(name)+2 || strings.ContainsAny(name, ".[") {
+		return at + "." + q
+	}
+	return at + "." + name
+}
+
 // problems collects Problems.
 type problems []Problem
 
@@ -239,9 +297,9 @@ func (ps *problems) add(s Severity, path, format string, a ...any) {
 }
 
 // Validate returns everything that is wrong with s, in the order of its
-// members: of the statement, of its subjects, and, if it is SLSA Build
-// provenance, of its predicate. Other predicates are checked only for being a
-// JSON object.
+// members: of the statement, of its subjects, and of its predicate if this
+// package knows the type. Other predicates are checked only for being a JSON
+// object.
 func (s *Statement) Validate() []Problem {
 	var ps problems
 	switch n := len(s.Subjects); {
@@ -259,6 +317,9 @@ func (s *Statement) Validate() []Problem {
 		} else {
 			names[d.Name] = i
 		}
+		if d.Name == "" && s.Type == StatementTypeV01 {
+			ps.add(Warning, at+".name", "missing, which only later versions allow")
+		}
 		if first, ok := uris[d.URI]; ok && d.URI != "" {
 			ps.add(Warning, at+".uri", "%q is also the uri of subject %d", d.URI, first)
 		} else {
@@ -272,31 +333,29 @@ func (s *Statement) Validate() []Problem {
 		d.validate(&ps, at)
 	}
 	checkURI(&ps, "$.predicateType", s.PredicateType)
-	if s.Predicate == nil {
-		if s.PredicateType == PredicateType {
-			ps.add(Error, "$.predicate", "provenance without a predicate")
-		}
-		return ps
-	}
-	err := strictjson.Read(s.Predicate, func(r *strictjson.Reader) error {
-		if r.Kind() != '{' {
-			return r.Errorf("not an object")
-		}
-		return r.Skip()
-	})
-	if err != nil {
-		ps.add(Error, "$.predicate", "%v", err)
-		return ps
-	}
-	if s.PredicateType == PredicateType {
-		b, err := ParseBuild(s)
+	if s.Predicate != nil {
+		err := strictjson.Read(s.Predicate, func(r *strictjson.Reader) error {
+			if r.Kind() != '{' {
+				return r.Errorf("not an object")
+			}
+			return r.Skip()
+		})
 		if err != nil {
 			ps.add(Error, "$.predicate", "%v", err)
 			return ps
 		}
-		b.validate(&ps)
 	}
+	s.validatePredicate(&ps)
 	return ps
+}
+
+// validatePredicate reports what is wrong with the predicate, which is a JSON
+// object or missing, by the rules of its type.
+func (s *Statement) validatePredicate(ps *problems) {
+	switch s.PredicateType {
+	case PredicateType, PredicateTypeV02, PredicateTypeV01:
+		s.validateBuild(ps)
+	}
 }
 
 // checkURI reports a URI that is not absolute, or whose scheme or authority is
@@ -314,7 +373,11 @@ func checkURI(ps *problems, path, uri string) {
 	case strings.ContainsFunc(uri, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`"<>\^{|}`+"`", c) }):
 		ps.add(Error, path, "%.200q has a character that no URI has", uri)
 		return
-	case scheme != strings.ToLower(scheme):
+	case strings.ContainsFunc(uri, func(c rune) bool { return c > 0x7f }) || !isEscaped(uri):
+		// Refs of git are in URIs as they are, and can have both.
+		ps.add(Warning, path, "%.200q has characters that ought to be escaped", uri)
+	}
+	if scheme != strings.ToLower(scheme) {
 		ps.add(Error, path, "the scheme of %.200q is not in lower case", uri)
 	}
 	if authority, ok := strings.CutPrefix(rest, "//"); ok {
@@ -331,4 +394,14 @@ func checkURI(ps *problems, path, uri string) {
 func isScheme(s string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	return s != "" && strings.IndexByte(letters, s[0]) >= 0 && strings.Trim(s, letters+"0123456789+-.") == ""
+}
+
+// isEscaped reports whether two hexadecimal digits follow every percent sign.
+func isEscaped(uri string) bool {
+	for _, part := range strings.Split(uri, "%")[1:] {
+		if len(part) < 2 || strings.Trim(part[:2], "0123456789abcdefABCDEF") != "" {
+			return false
+		}
+	}
+	return true
 }

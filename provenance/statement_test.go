@@ -215,6 +215,7 @@ func TestValidate(t *testing.T) {
 		}},
 		{"finished before it started", slsa(map[string]string{"run": `"metadata":{"startedOn":"2026-01-02T03:04:05Z","finishedOn":"2026-01-02T04:04:04+01:00"}`}), []string{
 			"error " + run + ".metadata.finishedOn: 2026-01-02T03:04:04Z is before startedOn",
+			"warning " + run + ".metadata.finishedOn: 2026-01-02T04:04:04+01:00 is not in UTC, with a Z at its end",
 		}},
 		{"empty byproduct", slsa(map[string]string{"run": `"byproducts":[{}]`}), []string{
 			"error " + run + ".byproducts[0]: a resource needs a uri, a digest or content",
@@ -281,7 +282,7 @@ func TestParseRefuses(t *testing.T) {
 		{"number out of range", all(typ, subjects, predicateType, `"predicate":{"x":1e999}`), "number out of range"},
 
 		{"no type", all(subjects, predicateType), `malformed statement: _type "", want "https://in-toto.io/Statement/v1"`},
-		{"another type", all(`"_type":"https://in-toto.io/Statement/v0.1"`, subjects, predicateType), `malformed statement: _type "https://in-toto.io/Statement/v0.1", want`},
+		{"another type", all(`"_type":"https://in-toto.io/Statement/v0.2"`, subjects, predicateType), `malformed statement: _type "https://in-toto.io/Statement/v0.2", want "https://in-toto.io/Statement/v1" or "https://in-toto.io/Statement/v0.1"`},
 		{"type in another case", all(`"_type":"https://in-toto.io/statement/v1"`, subjects, predicateType), "malformed statement: _type"},
 		{"type that is no string", all(`"_type":1`, subjects, predicateType), "$._type (byte 9): want a string, got a number"},
 		{"no subject", all(typ, predicateType), "malformed statement: no subject"},
@@ -309,6 +310,7 @@ func TestParseRefuses(t *testing.T) {
 
 		{"name that is no string", subject(`[{"name":null}]`), "$.subject[0].name (byte 62): want a string, got null"},
 		{"digest that is a string", subject(`[{"digest":"` + shaA + `"}]`), "$.subject[0].digest (byte 64): want an object, got a string"},
+		{"two digests by one algorithm", subject(`[{"digest":{"dirHash":"` + shaA + `","dirHash1":"` + shaB + `"}}]`), "$.subject[0].digest.dirHash1 (byte 219): two digests dirHash, "},
 		{"digest that is a number", subject(`[{"digest":{"sha256":1}}]`), "$.subject[0].digest.sha256 (byte 74): want a string, got a number"},
 		{"content that is no base64", subject(`[{"content":"?"}]`), "$.subject[0].content (byte 68): malformed base64"},
 		{"content without padding", subject(`[{"content":"YQ"}]`), "malformed base64"},
@@ -343,9 +345,16 @@ func TestParseAccepts(t *testing.T) {
 			"unknown members",
 			`{"x":{"_type":1},"_type":"https://in-toto.io/Statement/v1","subject":[{"x":[],"name":"app","digest":{"md5":"short"}}],"predicateType":"p","predicate_type":"q","predicate":{"b":1,"a":2}}`,
 			provenance.Statement{
-				Subjects:      []provenance.ResourceDescriptor{{Name: "app", Digest: provenance.DigestSet{"md5": "short"}}},
+				Subjects: []provenance.ResourceDescriptor{{
+					Name: "app", Digest: provenance.DigestSet{"md5": "short"}, Extensions: provenance.Extensions{"x": json.RawMessage("[]")},
+				}},
 				PredicateType: "p", Predicate: json.RawMessage(`{"b":1,"a":2}`),
 			},
+		},
+		{
+			"version 0.1",
+			`{"_type":"https://in-toto.io/Statement/v0.1","subject":[{}],"predicateType":"p"}`,
+			provenance.Statement{Type: provenance.StatementTypeV01, Subjects: []provenance.ResourceDescriptor{{}}, PredicateType: "p"},
 		},
 		{
 			"nulls",
