@@ -414,6 +414,9 @@ func sorted(ds []ResourceDescriptor) []ResourceDescriptor {
 // s, because the old build type does not describe the parameters in their new
 // places.
 func ParseBuild(s *Statement) (*Build, error) {
+	if s.Predicate == nil {
+		return nil, errors.New("malformed provenance: no predicate")
+	}
 	switch s.PredicateType {
 	case PredicateTypeV02, PredicateTypeV01:
 		o, err := parseOld(s)

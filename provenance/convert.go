@@ -1,6 +1,7 @@
 package provenance
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -34,6 +35,9 @@ func (l Loss) String() string { return l.Path + ": " + l.Why }
 func Convert(s *Statement) (*Statement, []Loss, error) {
 	if s.PredicateType != PredicateTypeV02 && s.PredicateType != PredicateTypeV01 {
 		return nil, nil, fmt.Errorf("provenance: predicate type %.200q, want %q or %q", s.PredicateType, PredicateTypeV02, PredicateTypeV01)
+	}
+	if s.Predicate == nil {
+		return nil, nil, errors.New("malformed provenance: no predicate")
 	}
 	o, err := parseOld(s)
 	if err != nil {

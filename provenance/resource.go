@@ -216,8 +216,7 @@ func mistaken(name string, known ...string) string {
 	return ""
 }
 
-// A noter takes notes of what is read otherwise than it is written; nil takes
-// none.
+// A noter takes notes of what is read otherwise than it is written.
 type noter func(severity Severity, path, format string, a ...any)
 
 func readDescriptors(r *strictjson.Reader, limit int, note noter) ([]ResourceDescriptor, error) {
@@ -259,7 +258,7 @@ func readDigests(r *strictjson.Reader, note noter) (DigestSet, error) {
 		if other, ok := set[name]; ok && other != hex {
 			return r.Errorf("two digests %s, %.100q and %.100q", name, other, hex)
 		}
-		if name != algorithm && note != nil {
+		if name != algorithm {
 			note(Note, r.Path(), "read as %s", name)
 		}
 		set[name] = hex

@@ -72,6 +72,10 @@ type Statement struct {
 
 	// Predicate is a JSON object, or nil if there is none.
 	Predicate json.RawMessage
+
+	// Notes say what [Parse] read otherwise than it is written, outside of the
+	// predicate: each is a Note if nothing is lost by it, or a Warning.
+	Notes []Problem
 }
 
 // New returns a Statement about subjects. predicate is a [json.RawMessage] with
@@ -163,21 +167,25 @@ func (s *Statement) check() error {
 // predicateType, or a subject list that is missing or empty. What is wrong
 // inside of a subject, such as a digest that is too short, is left to
 // [Statement.Validate] and to those who match digests: it identifies nothing.
-// Members of the statement that in-toto does not know are ignored; those of a
-// resource are its Extensions. The predicate is kept as it is.
+// Members of the statement that in-toto does not know are ignored, but for
+// "type" if there is no _type, because the official Go types take it for that;
+// those of a resource are its Extensions. The predicate is kept as it is.
 func Parse(payload []byte) (*Statement, error) {
 	if len(payload) > MaxStatementSize {
 		return nil, fmt.Errorf("malformed statement: %d bytes, at most %d are read", len(payload), MaxStatementSize)
 	}
 	var s Statement
-	var typ string
+	var typ, alias string
+	note := func(severity Severity, path, format string, a ...any) {
+		s.Notes = append(s.Notes, Problem{path, severity, fmt.Sprintf(format, a...)})
+	}
 	err := strictjson.Read(payload, func(r *strictjson.Reader) error {
 		return r.Object(func(name string) (err error) {
 			switch name {
 			case "_type":
 				typ, err = r.String()
 			case "subject":
-				s.Subjects, err = readDescriptors(r, MaxSubjects, nil)
+				s.Subjects, err = readDescriptors(r, MaxSubjects, note)
 			case "predicateType":
 				s.PredicateType, err = r.String()
 			case "predicate":
@@ -188,12 +196,21 @@ func Parse(payload []byte) (*Statement, error) {
 					return r.Errorf("the predicate is not an object")
 				}
 				s.Predicate, err = r.Raw()
+			case "type":
+				if r.Kind() != '"' {
+					return r.Skip()
+				}
+				alias, err = r.String()
 			default:
 				err = skip(r, name, "_type", "subject", "predicateType", "predicate")
 			}
 			return err
 		})
 	})
+	if typ == "" && alias != "" {
+		typ = alias
+		note(Warning, "$.type", "read as _type, which is missing")
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("malformed statement: %w", err)
@@ -346,7 +363,7 @@ func (s *Statement) Validate() []Problem {
 		}
 	}
 	s.validatePredicate(&ps)
-	return ps
+	return append(ps, s.Notes...)
 }
 
 // validatePredicate reports what is wrong with the predicate, which is a JSON
@@ -360,33 +377,43 @@ func (s *Statement) validatePredicate(ps *problems) {
 
 // checkURI reports a URI that is not absolute, or whose scheme or authority is
 // not in lower case, in which case two spellings would be one URI (RFC 3986
-// section 6.2.2.1).
+// section 6.2.2.1). User information is one thing that no URI here needs, but
+// for the "git" of an SSH URL: it can be a password, and is not shown.
 func checkURI(ps *problems, path, uri string) {
 	scheme, rest, ok := strings.Cut(uri, ":")
+	authority, _ := strings.CutPrefix(rest, "//")
+	if i := strings.IndexAny(authority, "/?#"); i >= 0 {
+		authority = authority[:i]
+	}
+	if !strings.HasPrefix(rest, "//") {
+		authority = ""
+	}
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 && authority[:i] != "git" {
+		uri = scheme + "://…@" + rest[len("//")+i+1:]
+		ps.add(Error, path, "%.200q has user information, which can be a secret", uri)
+	}
 	switch {
 	case uri == "":
 		ps.add(Error, path, "missing")
 		return
 	case !ok || rest == "" || !isScheme(scheme):
+		if i := strings.LastIndexByte(scheme, '@'); i >= 0 && scheme[:i] != "git" && !strings.Contains(scheme, "/") {
+			uri = "…@" + uri[i+1:]
+		}
 		ps.add(Error, path, "%.200q is not an absolute URI", uri)
 		return
-	case strings.ContainsFunc(uri, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`"<>\^{|}`+"`", c) }):
+	case strings.ContainsFunc(rest, func(c rune) bool { return c <= ' ' || c == 0x7f || strings.ContainsRune(`"<>\^{|}`+"`", c) }):
 		ps.add(Error, path, "%.200q has a character that no URI has", uri)
 		return
-	case strings.ContainsFunc(uri, func(c rune) bool { return c > 0x7f }) || !isEscaped(uri):
+	case strings.ContainsFunc(rest, func(c rune) bool { return c > 0x7f }) || !isEscaped(rest):
 		// Refs of git are in URIs as they are, and can have both.
 		ps.add(Warning, path, "%.200q has characters that ought to be escaped", uri)
 	}
 	if scheme != strings.ToLower(scheme) {
 		ps.add(Error, path, "the scheme of %.200q is not in lower case", uri)
 	}
-	if authority, ok := strings.CutPrefix(rest, "//"); ok {
-		if i := strings.IndexAny(authority, "/?#"); i >= 0 {
-			authority = authority[:i]
-		}
-		if authority != strings.ToLower(authority) {
-			ps.add(Error, path, "the authority of %.200q is not in lower case", uri)
-		}
+	if authority != strings.ToLower(authority) {
+		ps.add(Error, path, "the authority of %.200q is not in lower case", uri)
 	}
 }
 

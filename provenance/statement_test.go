@@ -357,6 +357,22 @@ func TestParseAccepts(t *testing.T) {
 			provenance.Statement{Type: provenance.StatementTypeV01, Subjects: []provenance.ResourceDescriptor{{}}, PredicateType: "p"},
 		},
 		{
+			"the name that the official Go types know too",
+			`{"type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"dirHash1":"` + shaA + `"}}],"predicateType":"p"}`,
+			provenance.Statement{
+				Subjects: []provenance.ResourceDescriptor{{Digest: provenance.DigestSet{"dirHash": shaA}}}, PredicateType: "p",
+				Notes: append(
+					notes(provenance.Note, "$.subject[0].digest.dirHash1", "read as dirHash"),
+					notes(provenance.Warning, "$.type", "read as _type, which is missing")...,
+				),
+			},
+		},
+		{
+			"both names",
+			`{"type":["x"],"_type":"https://in-toto.io/Statement/v1","subject":[{}],"predicateType":"p"}`,
+			provenance.Statement{Subjects: []provenance.ResourceDescriptor{{}}, PredicateType: "p"},
+		},
+		{
 			"nulls",
 			`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":null,"annotations":null}],"predicateType":"p","predicate":null}`,
 			provenance.Statement{Subjects: []provenance.ResourceDescriptor{{}}, PredicateType: "p"},

@@ -548,8 +548,14 @@ func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artif
 	if err != nil {
 		return nil, nil, err
 	}
+	// Leniency is for those who only look.
 	if st.Type != "" {
 		return nil, nil, fmt.Errorf("malformed statement: _type %q, want %q", st.Type, provenance.StatementType)
+	}
+	for _, n := range st.Notes {
+		if n.Severity != provenance.Note {
+			return nil, nil, fmt.Errorf("malformed statement: %s", n)
+		}
 	}
 	typed := Check{rule, "", Passed, quote(st.PredicateType), quote(predicateType), i}
 	if st.PredicateType != predicateType {
