@@ -389,3 +389,48 @@ func TestSourceOfStrings(t *testing.T) {
 func notes(severity provenance.Severity, path, text string) []provenance.Problem {
 	return []provenance.Problem{{Path: path, Severity: severity, Text: text}}
 }
+
+// Nothing of a build is lost when it is written again, whatever its producer
+// added to it.
+func TestBuildExtensions(t *testing.T) {
+	const resource = `{"name":"n","uri":"a:b","digest":{"sha256":"` + shaA + `"},"content":"eA==","downloadLocation":"a:c","mediaType":"x/y","annotations":{"a":[9007199254740993,1.0]},"acme_a":{"z":1,"a":1e2},"acme_b":null}`
+	const predicate = `{"buildDefinition":{"buildType":"a:b","externalParameters":{"a":1.0},"internalParameters":{"b":null},"resolvedDependencies":[` + resource + `],"acme_d":[{"z":1,"a":2}]},` +
+		`"runDetails":{"builder":{"id":"a:b","builderDependencies":[` + resource + `],"version":{"x":"1"},"acme_e":"<"},` +
+		`"metadata":{"invocationId":"1","startedOn":"2026-01-02T03:04:05Z","finishedOn":"2026-01-02T03:04:05.5Z","acme_f":9007199254740993},"byproducts":[` + resource + `],"acme_g":false},` +
+		`"acme_h":{},"acme_i":1}`
+	b, err := provenance.ParseBuild(parse(t, statement(predicate)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Statement(app(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(s.Predicate) != predicate {
+		t.Errorf("got  %s\nwant %s", s.Predicate, predicate)
+	}
+	b.Extensions = map[string]provenance.Extensions{"runDetails.metadata": {"acme_x": json.RawMessage(" 1 ")}}
+	b.Invocation, b.Started, b.Finished = "", time.Time{}, time.Time{}
+	if s, err = b.Statement(app(t)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(s.Predicate), `"metadata":{"acme_x":1},"byproducts"`) {
+		t.Errorf("metadata of an extension alone: %s", s.Predicate)
+	}
+
+	for name, c := range map[string]struct {
+		extensions map[string]provenance.Extensions
+		want       string
+	}{
+		"no object": {map[string]provenance.Extensions{"buildDefinition.externalParameters": {"x": nil}}, `provenance: extensions of "buildDefinition.externalParameters", which is no object of a predicate`},
+		"a member":  {map[string]provenance.Extensions{"runDetails": {"builder": json.RawMessage(`{}`)}}, `member "builder" occurs twice`},
+		"no JSON":   {map[string]provenance.Extensions{"": {"acme_x": json.RawMessage(`x`)}}, `provenance: extension "acme_x": `},
+		"nothing":   {map[string]provenance.Extensions{"": {"acme_x": nil}}, `provenance: extension "acme_x": `},
+		"not UTF-8": {map[string]provenance.Extensions{"": {"\xff": json.RawMessage(`1`)}}, "is not UTF-8"},
+	} {
+		b.Extensions = c.extensions
+		if _, err := b.Statement(app(t)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
