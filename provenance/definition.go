@@ -253,7 +253,7 @@ func (ds *differences) compare(path string, a, b any) {
 		for _, name := range slices.Sorted(maps.Keys(names)) {
 			va, inA := x[name]
 			vb, inB := y[name]
-			at := path + "." + plainName(name)
+			at := member(path, name)
 			if isResources(at) { // none is an empty list
 				if !inA {
 					va = []any{}
@@ -360,15 +360,6 @@ func (ds *differences) add(path string, inA bool, a any, inB bool, b any) {
 	if x, y := text(inA, a), text(inB, b); x != y {
 		*ds = append(*ds, Difference{path, x, y})
 	}
-}
-
-// plainName returns the name of a member for a path: as it is, or quoted if it
-// could be taken for more than one.
-func plainName(name string) string {
-	if q := strconv.Quote(name); len(q) != len(name)+2 || name == "" || strings.ContainsAny(name, ".[] ") {
-		return q
-	}
-	return name
 }
 
 // shorten returns at most n bytes of s, quoted if it has more than it shows: a

@@ -134,7 +134,7 @@ func (s *Statement) facts() (what string, list []Fact) {
 		return "A bill of materials", fs.list
 	}
 	p := newPredicate(s.PredicateType)
-	if p != nil && strictjson.Read(s.Predicate, p.object(s.PredicateType).read) != nil {
+	if p != nil && strictjson.Read(s.Predicate, p.shape(s.PredicateType).read) != nil {
 		return "An unreadable statement of type " + s.PredicateType, nil
 	}
 	switch p := p.(type) {
@@ -250,7 +250,7 @@ func (fs *facts) resources(path string, ds []ResourceDescriptor) {
 // tree adds the values of an object of parameters, but for those to skip.
 func (fs *facts) tree(path string, m map[string]any, skip func(path string) bool) {
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		at := path + "." + plainName(name)
+		at := member(path, name)
 		switch v := m[name].(type) {
 		case map[string]any:
 			fs.tree(at, v, skip)

@@ -32,8 +32,8 @@ type Link struct {
 	// environment variables do not belong here but one by one.
 	Environment map[string]any
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseLink returns the Link in s, whose predicate type must be [LinkType].
@@ -51,14 +51,14 @@ func (l *Link) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 	return state(l, LinkType, subjects)
 }
 
-func (l *Link) object(string) object {
-	return object{[]member{
+func (l *Link) shape(string) shape {
+	return shape{[]field{
 		text("name", &l.Name),
 		texts("command", &l.Command),
 		descriptors("materials", &l.Materials),
 		values("byproducts", &l.Byproducts),
 		values("environment", &l.Environment),
-	}, &l.Extra}
+	}, &l.Extensions}
 }
 
 func (l *Link) validate(ps *problems, s *Statement) {

@@ -3,8 +3,8 @@ package provenance
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -14,9 +14,9 @@ import (
 // A predicate is the value of one of the predicate types that this package
 // knows beside SLSA Build provenance.
 type predicate interface {
-	// object is what there is to read and to write in a statement of a
+	// shape is what there is to read and to write in a statement of a
 	// predicate type. Its members point into the predicate.
-	object(predicateType string) object
+	shape(predicateType string) shape
 
 	// validate reports what is wrong with the predicate as the one of s.
 	validate(ps *problems, s *Statement)
@@ -46,9 +46,9 @@ func newPredicate(predicateType string) predicate {
 	return nil
 }
 
-// validatePredicate reports what is wrong with the predicate of s, if its type
+// validateOther reports what is wrong with the predicate of s, if its type
 // is one of those that this package writes.
-func (s *Statement) validatePredicate(ps *problems) {
+func (s *Statement) validateOther(ps *problems) {
 	if isSBOM(s.PredicateType) {
 		validateSBOM(ps, s)
 		return
@@ -61,11 +61,12 @@ func (s *Statement) validatePredicate(ps *problems) {
 		ps.add(Error, "$.predicate", "missing")
 		return
 	}
-	if err := strictjson.Read(s.Predicate, p.object(s.PredicateType).read); err != nil {
+	if err := strictjson.Read(s.Predicate, p.shape(s.PredicateType).read); err != nil {
 		ps.add(Error, "$.predicate", "%v", err)
 		return
 	}
 	p.validate(ps, s)
+	p.shape(s.PredicateType).validate(ps, "$.predicate")
 }
 
 // parse reads the predicate of s into p, which is what the types are called.
@@ -76,7 +77,7 @@ func parse(s *Statement, p predicate, what string, types ...string) error {
 	if s.Predicate == nil {
 		return fmt.Errorf("malformed %s: no predicate", what)
 	}
-	if err := strictjson.Read(s.Predicate, p.object(s.PredicateType).read); err != nil {
+	if err := strictjson.Read(s.Predicate, p.shape(s.PredicateType).read); err != nil {
 		return fmt.Errorf("malformed %s: %w", what, err)
 	}
 	return nil
@@ -84,7 +85,7 @@ func parse(s *Statement, p predicate, what string, types ...string) error {
 
 // write returns p as JSON.
 func write(p predicate, predicateType string) (json.RawMessage, error) {
-	b, err := p.object(predicateType).append(nil)
+	b, err := p.shape(predicateType).append(nil)
 	if err != nil {
 		return nil, fmt.Errorf("provenance: predicate: %w", err)
 	}
@@ -100,109 +101,117 @@ func state(p predicate, predicateType string, subjects []hallmark.Artifact) (*St
 	return New(predicateType, b, subjects...)
 }
 
-// An object is a JSON object as it is read into and written from a value of Go:
-// the members that are known, in the order in which they are written, and the
+// A shape is that of a JSON object as it is read into and written from a value of
+// Go: the members that are known, in the order in which they are written, and the
 // others.
-type object struct {
-	members []member
-	extra   *map[string]any
+type shape struct {
+	fields     []field
+	extensions *Extensions
 }
 
-// A member is one that is known of an object.
-type member struct {
-	name   string
-	also   []string // other names that it has where it is read
-	set    bool     // it is written
-	read   func(r *strictjson.Reader) error
-	append func(b []byte) ([]byte, error)
+// A field is a member that is known of an object.
+type field struct {
+	name     string
+	also     []string // other names that it has where it is read
+	set      bool     // it is written
+	read     func(r *strictjson.Reader) error
+	append   func(b []byte) ([]byte, error)
+	validate func(ps *problems, at string) // the extensions in it; nil if it has none
 }
 
 // read reads o. A null is as good as no member; a name that differs from a
 // known one in case only is an error; members that are not known are kept.
-func (o object) read(r *strictjson.Reader) error {
-	seen := make([]bool, len(o.members))
-	return r.Object(func(name string) error {
-		for i, m := range o.members {
-			if name != m.name && !slices.Contains(m.also, name) {
-				if strings.EqualFold(name, m.name) {
-					return r.Errorf("want %q", m.name)
-				}
+func (o shape) read(r *strictjson.Reader) error {
+	names := o.names()
+	seen := make([]bool, len(names))
+	return r.Object(func(name string) (err error) {
+		for i, f := range o.fields {
+			if name != f.name && !slices.Contains(f.also, name) {
 				continue
 			}
 			if r.Null() {
 				return nil
 			}
 			if seen[i] {
-				return r.Errorf("a second %s", m.name)
+				return r.Errorf("a second %s", f.name)
 			}
 			seen[i] = true
-			return m.read(r)
+			return f.read(r)
 		}
-		v, err := r.Value()
-		if err != nil {
-			return err
-		}
-		if *o.extra == nil {
-			*o.extra = make(map[string]any)
-		}
-		(*o.extra)[name] = v
-		return nil
+		*o.extensions, err = extension(r, *o.extensions, name, names...)
+		return err
 	})
 }
 
 // append appends o: the known members in their order, then the others by name.
-func (o object) append(b []byte) ([]byte, error) {
+func (o shape) append(b []byte) ([]byte, error) {
+	for _, name := range slices.Sorted(maps.Keys(*o.extensions)) {
+		if known := mistaken(name, o.names()...); known != "" {
+			return nil, fmt.Errorf("extension %.100q: some readers take it for %s", name, known)
+		}
+	}
 	sep := byte('{')
 	var err error
-	for _, m := range o.members {
-		for name := range *o.extra {
-			if strings.EqualFold(name, m.name) || slices.Contains(m.also, name) {
-				return nil, fmt.Errorf("extra member %.100q is read as %q", name, m.name)
-			}
-		}
-		if !m.set {
+	for _, f := range o.fields {
+		if !f.set {
 			continue
 		}
-		b = append(append(append(b, sep, '"'), m.name...), '"', ':')
-		if b, err = m.append(b); err != nil {
-			return nil, fmt.Errorf("%s: %w", m.name, err)
+		b = append(append(append(b, sep, '"'), f.name...), '"', ':')
+		if b, err = f.append(b); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
 		}
 		sep = ','
 	}
-	if len(*o.extra) > 0 {
-		more, err := strictjson.Append(nil, *o.extra)
-		if err != nil {
-			return nil, err
-		}
-		return append(append(b, sep), more[1:]...), nil
-	}
-	if sep == '{' {
+	if sep == '{' && len(*o.extensions) == 0 {
 		b = append(b, '{')
+	}
+	if b, err = o.extensions.append(b, sep); err != nil {
+		return nil, err
 	}
 	return append(b, '}'), nil
 }
 
-// or returns m with other names under which it is read.
-func (m member) or(names ...string) member {
-	m.also = names
-	return m
+// validate reports what is wrong with the extensions of o and of the objects in
+// it.
+func (o shape) validate(ps *problems, at string) {
+	o.extensions.validate(ps, at, o.names()...)
+	for _, f := range o.fields {
+		if f.validate != nil {
+			f.validate(ps, at+"."+f.name)
+		}
+	}
 }
 
-// always returns m as one that is written even if it is empty.
-func (m member) always() member {
-	m.set = true
-	return m
+// names returns the names of the members that are known.
+func (o shape) names() []string {
+	names := make([]string, len(o.fields))
+	for i, f := range o.fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// or returns f with other names under which it is read.
+func (f field) or(names ...string) field {
+	f.also = names
+	return f
+}
+
+// always returns f as one that is written even if it is empty.
+func (f field) always() field {
+	f.set = true
+	return f
 }
 
 // plain is a member whose value strictjson writes.
-func plain(name string, set bool, v any, read func(r *strictjson.Reader) error) member {
-	return member{name: name, set: set, read: read, append: func(b []byte) ([]byte, error) {
+func plain(name string, set bool, v any, read func(r *strictjson.Reader) error) field {
+	return field{name: name, set: set, read: read, append: func(b []byte) ([]byte, error) {
 		return strictjson.Append(b, v)
 	}}
 }
 
 // text is a string, which is not written if it is empty.
-func text[S ~string](name string, v *S) member {
+func text[S ~string](name string, v *S) field {
 	return plain(name, *v != "", string(*v), func(r *strictjson.Reader) error {
 		s, err := r.String()
 		*v = S(s)
@@ -211,7 +220,7 @@ func text[S ~string](name string, v *S) member {
 }
 
 // texts is a list of strings, which is not written if it is nil.
-func texts(name string, v *[]string) member {
+func texts(name string, v *[]string) field {
 	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
 		*v = []string{}
 		return r.Array(func(int) error {
@@ -223,7 +232,7 @@ func texts(name string, v *[]string) member {
 }
 
 // textMap is an object of strings, which is not written if it is nil.
-func textMap(name string, v *map[string]string) member {
+func textMap(name string, v *map[string]string) field {
 	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
 		*v = make(map[string]string)
 		return r.Object(func(key string) (err error) {
@@ -234,7 +243,7 @@ func textMap(name string, v *map[string]string) member {
 }
 
 // values is an object of JSON values, which is not written if it is nil.
-func values(name string, v *map[string]any) member {
+func values(name string, v *map[string]any) field {
 	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
 		*v = make(map[string]any)
 		return r.Object(func(key string) (err error) {
@@ -245,19 +254,30 @@ func values(name string, v *map[string]any) member {
 }
 
 // timestamp is a time, which is not written if it is zero.
-func timestamp(name string, v *time.Time) member {
-	return plain(name, !v.IsZero(), v.UTC().Format(time.RFC3339Nano), func(r *strictjson.Reader) (err error) {
-		*v, err = readTime(r)
-		return err
+func timestamp(name string, v *time.Time) field {
+	return plain(name, !v.IsZero(), v.UTC().Format(time.RFC3339Nano), func(r *strictjson.Reader) error {
+		s, err := r.String()
+		if err != nil {
+			return err
+		}
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			return r.Errorf("malformed time %.40q, want RFC 3339", s)
+		}
+		*v = t.UTC()
+		return nil
 	})
 }
 
+// unnoted is a noter for predicates that have no place for notes.
+func unnoted(Severity, string, string, ...any) {}
+
 // resource is a resource, which is always written.
-func resource(name string, v *ResourceDescriptor) member {
-	return member{
+func resource(name string, v *ResourceDescriptor) field {
+	return field{
 		name: name, set: true,
 		read: func(r *strictjson.Reader) (err error) {
-			*v, err = readDescriptor(r)
+			*v, err = readDescriptor(r, unnoted)
 			return err
 		},
 		append: func(b []byte) ([]byte, error) { return v.append(b) },
@@ -265,11 +285,11 @@ func resource(name string, v *ResourceDescriptor) member {
 }
 
 // descriptor is a resource, which is not written if it is nil.
-func descriptor(name string, v **ResourceDescriptor) member {
-	return member{
+func descriptor(name string, v **ResourceDescriptor) field {
+	return field{
 		name: name, set: *v != nil,
 		read: func(r *strictjson.Reader) error {
-			d, err := readDescriptor(r)
+			d, err := readDescriptor(r, unnoted)
 			*v = &d
 			return err
 		},
@@ -279,11 +299,11 @@ func descriptor(name string, v **ResourceDescriptor) member {
 
 // descriptors is a set of resources, written in their order. It is not written
 // if it is nil.
-func descriptors(name string, v *[]ResourceDescriptor) member {
-	return member{
+func descriptors(name string, v *[]ResourceDescriptor) field {
+	return field{
 		name: name, set: *v != nil,
 		read: func(r *strictjson.Reader) (err error) {
-			if *v, err = readDescriptors(r, MaxDependencies); *v == nil {
+			if *v, err = readDescriptors(r, MaxDependencies, unnoted); *v == nil {
 				*v = []ResourceDescriptor{}
 			}
 			return err
@@ -295,13 +315,13 @@ func descriptors(name string, v *[]ResourceDescriptor) member {
 }
 
 // nested is an object. It is not written if set is false.
-func nested(name string, set bool, o object) member {
-	return member{name: name, set: set, read: o.read, append: o.append}
+func nested(name string, set bool, o shape) field {
+	return field{name: name, set: set, read: o.read, append: o.append, validate: o.validate}
 }
 
 // list is a list of objects in their order, which is not written if it is nil.
-func list[T any](name string, v *[]T, of func(*T) object) member {
-	return member{
+func list[T any](name string, v *[]T, of func(*T) shape) field {
+	return field{
 		name: name, set: *v != nil,
 		read: func(r *strictjson.Reader) error {
 			*v = []T{}
@@ -317,6 +337,11 @@ func list[T any](name string, v *[]T, of func(*T) object) member {
 		},
 		append: func(b []byte) ([]byte, error) {
 			return appendList(b, *v, func(b []byte, e *T) ([]byte, error) { return of(e).append(b) })
+		},
+		validate: func(ps *problems, at string) {
+			for i := range *v {
+				of(&(*v)[i]).validate(ps, fmt.Sprintf("%s[%d]", at, i))
+			}
 		},
 	}
 }
@@ -343,15 +368,15 @@ type Agent struct {
 	// Version has versions of the agent's parts, by their names.
 	Version map[string]string
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
-func (a *Agent) object(more ...member) object {
-	return object{append([]member{
+func (a *Agent) shape(more ...field) shape {
+	return shape{append([]field{
 		text("id", &a.ID),
 		textMap("version", &a.Version),
-	}, more...), &a.Extra}
+	}, more...), &a.Extensions}
 }
 
 // A Result is the outcome of a verification or a test.

@@ -258,6 +258,14 @@ func TestValidatePredicates(t *testing.T) {
 			`warning $.predicate.properties[2]: "A" occurs twice`,
 		}},
 
+		// Members beside, wherever they are.
+		{"extensions", provenance.VulnsType, anApp, vulns(scannerA + `,"x_a":1,"result":[{"id":"1","severity":[],"x":1,"x_b":{}}]`), []string{
+			"warning $.predicate.scanner.result[0].x: neither a member that SLSA and in-toto name nor an extension, vendor_field",
+		}},
+		{"members in snake case", provenance.VSAType, anApp, vsa(`"verified_levels":[],"verifiedLevels":["X"]`), []string{
+			"error $.predicate.verified_levels: some readers take it for verifiedLevels",
+		}},
+
 		// SBOMs.
 		{"CycloneDX", provenance.CycloneDXType, anApp, `{"bomFormat":"CycloneDX","specVersion":"1.6"}`, nil},
 		{"CycloneDX of a version", provenance.CycloneDXType + "/v1.4", anApp, `{"bomFormat":"CycloneDX","specVersion":"1.4"}`, nil},
@@ -411,7 +419,7 @@ func TestPredicatesOfOldVersions(t *testing.T) {
 		},
 		{
 			"VSA 1 with the names of 0.2", provenance.VSAType, `{` + old + `,"resource_uri":"a:b","verification_result":"PASSED","verifiedLevels":["OWN"]}`, "",
-			"malformed statement: $.predicate.resourceUri: missing\n" + `malformed statement: $.predicate.verificationResult: "", want PASSED or FAILED`,
+			`provenance: predicate: extension "resource_uri": some readers take it for resourceUri`,
 		},
 		{
 			"VSA with counts in strings", provenance.VSAType,
@@ -498,8 +506,8 @@ func TestCosignVulns(t *testing.T) {
 		if v.Scanner.Vulnerabilities != nil || !reflect.DeepEqual(v.Scanner.Report, want) || v.Scanner.URI != "a:b" {
 			t.Errorf("scanner %+v", v.Scanner)
 		}
-		if want := map[string]any{"invocation": map[string]any{"builder.id": "x"}}; !reflect.DeepEqual(v.Extra, want) {
-			t.Errorf("extra %v, want %v", v.Extra, want)
+		if want := (provenance.Extensions{"invocation": json.RawMessage(`{"builder.id":"x"}`)}); !reflect.DeepEqual(v.Extensions, want) {
+			t.Errorf("extensions %s, want %s", v.Extensions, want)
 		}
 	}
 }
@@ -529,14 +537,17 @@ func TestPredicatesOfOtherTypes(t *testing.T) {
 }
 
 // A member beside must not be read as one that this package knows.
-func TestExtraIsExtra(t *testing.T) {
-	for _, c := range []struct{ name, want string }{
-		{"purl", `provenance: predicate: extra member "purl" is read as "purl"`},
-		{"packageid", `provenance: predicate: extra member "packageid" is read as "packageId"`},
-		{"releaseId", ""},
-		{"\xff", `provenance: predicate: string "\xff" is not UTF-8`},
+func TestExtensionsAreOthers(t *testing.T) {
+	for _, c := range []struct{ name, value, want string }{
+		{"x_a", "1", ""},
+		{"purl", "1", `provenance: predicate: extension "purl": some readers take it for purl`},
+		{"packageid", "1", `provenance: predicate: extension "packageid": some readers take it for packageId`},
+		{"package_id", "1", `provenance: predicate: extension "package_id": some readers take it for packageId`},
+		{"releaseId", "1", ""}, // of version 0.1, and unknown to this one
+		{"x_\xff", "1", `provenance: predicate: string "x_\xff" is not UTF-8`},
+		{"x_a", "{", `provenance: predicate: extension "x_a": $ (byte 1): want a member name, got the end`},
 	} {
-		r := &provenance.Release{PURL: "pkg:golang/a@v1", Extra: map[string]any{c.name: "x"}}
+		r := &provenance.Release{PURL: "pkg:golang/a@v1", Extensions: provenance.Extensions{c.name: json.RawMessage(c.value)}}
 		_, err := r.Statement(app(t))
 		got := ""
 		if err != nil {
@@ -554,15 +565,15 @@ func TestPredicatesAreDeterministic(t *testing.T) {
 	var want string
 	for i := range 1000 {
 		r.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-		extra, levels := make(map[string]any), make(map[string]int64)
+		extensions, levels := make(provenance.Extensions), make(map[string]int64)
 		var inputs []provenance.ResourceDescriptor
 		for _, n := range names {
-			extra["x_"+n] = n
+			extensions["x_"+n] = json.RawMessage(`"` + n + `"`)
 			levels[n] = 1
 			inputs = append(inputs, provenance.ResourceDescriptor{URI: "a:" + n, Digest: provenance.DigestSet{"sha256": shaA}})
 		}
 		v := &provenance.VSA{
-			Verifier: provenance.Agent{ID: "a:b", Extra: extra}, ResourceURI: "a:b", Policy: provenance.ResourceDescriptor{URI: "a:b"}, Extra: extra,
+			Verifier: provenance.Agent{ID: "a:b", Extensions: extensions}, ResourceURI: "a:b", Policy: provenance.ResourceDescriptor{URI: "a:b"}, Extensions: extensions,
 			InputAttestations: inputs, Result: provenance.Passed, VerifiedLevels: []string{"X"}, DependencyLevels: levels,
 			TimeVerified: time.Date(2026, 1, 2, 4, 4, 5, 0, time.FixedZone("", 3600*(i%3))),
 		}

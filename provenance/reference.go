@@ -21,8 +21,8 @@ type Reference struct {
 	// and should have a digest.
 	References []ResourceDescriptor
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseReference returns the Reference in s, whose predicate type must be
@@ -41,11 +41,11 @@ func (v *Reference) Statement(subjects ...hallmark.Artifact) (*Statement, error)
 	return state(v, ReferenceType, subjects)
 }
 
-func (v *Reference) object(string) object {
-	return object{[]member{
-		nested("attester", true, v.Attester.object()),
+func (v *Reference) shape(string) shape {
+	return shape{[]field{
+		nested("attester", true, v.Attester.shape()),
 		descriptors("references", &v.References),
-	}, &v.Extra}
+	}, &v.Extensions}
 }
 
 func (v *Reference) validate(ps *problems, _ *Statement) {

@@ -27,8 +27,8 @@ type Release struct {
 	// called; empty if there is none.
 	PackageID string
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseRelease returns the Release in s, whose predicate type must be
@@ -47,12 +47,12 @@ func (v *Release) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 	return state(v, ReleaseType, subjects)
 }
 
-func (v *Release) object(predicateType string) object {
+func (v *Release) shape(predicateType string) shape {
 	id := text("packageId", &v.PackageID)
 	if predicateType == ReleaseTypeV01 {
 		id = id.or("releaseId")
 	}
-	return object{[]member{text("purl", &v.PURL), id}, &v.Extra}
+	return shape{[]field{text("purl", &v.PURL), id}, &v.Extensions}
 }
 
 func (v *Release) validate(ps *problems, s *Statement) {

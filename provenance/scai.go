@@ -25,8 +25,8 @@ type SCAI struct {
 	// Producer is what made the subjects; nil if not told.
 	Producer *ResourceDescriptor
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // An Assertion is one attribute of a [SCAI].
@@ -44,8 +44,8 @@ type Assertion struct {
 	// Evidence is what shows it; nil if there is only the producer's word.
 	Evidence *ResourceDescriptor
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseSCAI returns the SCAI in s, whose predicate type must be [SCAIType] or
@@ -64,18 +64,18 @@ func (c *SCAI) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 	return state(c, SCAIType, subjects)
 }
 
-func (c *SCAI) object(string) object {
-	return object{[]member{
-		list("attributes", &c.Attributes, func(a *Assertion) object {
-			return object{[]member{
+func (c *SCAI) shape(string) shape {
+	return shape{[]field{
+		list("attributes", &c.Attributes, func(a *Assertion) shape {
+			return shape{[]field{
 				text("attribute", &a.Attribute),
 				descriptor("target", &a.Target),
 				values("conditions", &a.Conditions),
 				descriptor("evidence", &a.Evidence),
-			}, &a.Extra}
+			}, &a.Extensions}
 		}),
 		descriptor("producer", &c.Producer),
-	}, &c.Extra}
+	}, &c.Extensions}
 }
 
 func (c *SCAI) validate(ps *problems, _ *Statement) {

@@ -33,8 +33,8 @@ type SVR struct {
 	// the verifier's own.
 	Properties []string
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseSVR returns the SVR in s, whose predicate type must be [SVRType] or
@@ -53,12 +53,12 @@ func (v *SVR) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 	return state(v, SVRType, subjects)
 }
 
-func (v *SVR) object(string) object {
-	return object{[]member{
-		nested("verifier", true, v.Verifier.object(descriptors("policies", &v.Policies).always())),
+func (v *SVR) shape(string) shape {
+	return shape{[]field{
+		nested("verifier", true, v.Verifier.shape(descriptors("policies", &v.Policies).always())),
 		timestamp("timeCreated", &v.TimeCreated),
 		texts("properties", &v.Properties).always(),
-	}, &v.Extra}
+	}, &v.Extensions}
 }
 
 func (v *SVR) validate(ps *problems, _ *Statement) {

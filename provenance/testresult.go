@@ -28,8 +28,8 @@ type TestResult struct {
 	// them; it need not be in any.
 	Passed, Warned, Failed []string
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseTestResult returns the TestResult in s, whose predicate type must be
@@ -48,15 +48,15 @@ func (t *TestResult) Statement(subjects ...hallmark.Artifact) (*Statement, error
 	return state(t, TestResultType, subjects)
 }
 
-func (t *TestResult) object(string) object {
-	return object{[]member{
+func (t *TestResult) shape(string) shape {
+	return shape{[]field{
 		text("result", &t.Result),
 		descriptors("configuration", &t.Configuration),
 		text("url", &t.URL),
 		texts("passedTests", &t.Passed),
 		texts("warnedTests", &t.Warned),
 		texts("failedTests", &t.Failed),
-	}, &t.Extra}
+	}, &t.Extensions}
 }
 
 func (t *TestResult) validate(ps *problems, _ *Statement) {

@@ -85,8 +85,8 @@ type VSA struct {
 	// unspecified 1.x.
 	SLSAVersion string
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseVSA returns the VSA in s, whose predicate type must be [VSAType],
@@ -148,9 +148,9 @@ func slsaLevel(s string) (track string, level int, ok bool) {
 	return track, level, true
 }
 
-func (v *VSA) object(predicateType string) object {
-	members := []member{
-		nested("verifier", true, v.Verifier.object()),
+func (v *VSA) shape(predicateType string) shape {
+	fields := []field{
+		nested("verifier", true, v.Verifier.shape()),
 		timestamp("timeVerified", &v.TimeVerified),
 		text("resourceUri", &v.ResourceURI),
 		resource("policy", &v.Policy),
@@ -165,11 +165,11 @@ func (v *VSA) object(predicateType string) object {
 			"", "time_verified", "resource_uri", "", "input_attestations", "verification_result", "policy_level", "dependency_levels",
 		} {
 			if name != "" {
-				members[i] = members[i].or(name)
+				fields[i] = fields[i].or(name)
 			}
 		}
-		levels := members[6].read
-		members[6].read = func(r *strictjson.Reader) error {
+		levels := fields[6].read
+		fields[6].read = func(r *strictjson.Reader) error {
 			if r.Kind() != '"' {
 				return levels(r)
 			}
@@ -178,11 +178,11 @@ func (v *VSA) object(predicateType string) object {
 			return err
 		}
 	}
-	return object{members, &v.Extra}
+	return shape{fields, &v.Extensions}
 }
 
 // counts is an object of numbers, which is not written if it is nil.
-func counts(name string, v *map[string]int64) member {
+func counts(name string, v *map[string]int64) field {
 	m := make(map[string]any, len(*v))
 	for key, n := range *v {
 		m[key] = n
@@ -266,9 +266,10 @@ func (v *VSA) validate(ps *problems, s *Statement) {
 		ps.add(Warning, at+".inputAttestations", "%s needs the provenance of two builders", BuildReproduced)
 	}
 	for _, l := range slices.Sorted(maps.Keys(v.DependencyLevels)) {
-		checkLevel(ps, at+".dependencyLevels."+l, l)
+		at := member(at+".dependencyLevels", l)
+		checkLevel(ps, at, l)
 		if n := v.DependencyLevels[l]; n < 0 {
-			ps.add(Error, at+".dependencyLevels."+l, "%d is no count", n)
+			ps.add(Error, at, "%d is no count", n)
 		}
 	}
 	if v.SLSAVersion != "" {

@@ -26,8 +26,8 @@ type Vulns struct {
 	Scanner  Scanner
 	Metadata ScanMetadata
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // A Scanner is what scanned, with what it knew and what it found.
@@ -50,8 +50,8 @@ type Scanner struct {
 	// be written.
 	Report map[string]any
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // A VulnsDB is a database of known vulnerabilities.
@@ -59,7 +59,7 @@ type VulnsDB struct {
 	URI        string // of its source; empty if not known
 	Version    string // empty if not known
 	LastUpdate time.Time
-	Extra      map[string]any
+	Extensions Extensions
 }
 
 // A Vulnerability is one that was found.
@@ -73,21 +73,21 @@ type Vulnerability struct {
 	// Annotations are what the scanner says beside; JSON values.
 	Annotations []map[string]any
 
-	// Extra are members that this package does not know.
-	Extra map[string]any
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // A Rating is how bad a vulnerability is by one method.
 type Rating struct {
-	Method string // "cvss_score"
-	Score  string // "5.2"
-	Extra  map[string]any
+	Method     string // "cvss_score"
+	Score      string // "5.2"
+	Extensions Extensions
 }
 
 // ScanMetadata is when a scan ran.
 type ScanMetadata struct {
 	Started, Finished time.Time
-	Extra             map[string]any
+	Extensions        Extensions
 }
 
 // ParseVulns returns the Vulns in s, whose predicate type must be [VulnsType],
@@ -95,7 +95,7 @@ type ScanMetadata struct {
 //
 // Version 0.1 is read in the forms that it is in use: as its text, its example
 // and its protocol buffer have it. Cosign's has members of its own, which are in
-// Extra, and must have one scanner.
+// Extensions, and must have one scanner.
 func ParseVulns(s *Statement) (*Vulns, error) {
 	v := new(Vulns)
 	if err := parse(s, v, "vulnerability scan", VulnsType, VulnsTypeV01, CosignVulnsType); err != nil {
@@ -113,12 +113,12 @@ func (v *Vulns) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 	return state(v, VulnsType, subjects)
 }
 
-func (v *Vulns) object(predicateType string) object {
-	scanner := nested("scanner", true, v.Scanner.object(predicateType))
-	metadata := nested("metadata", true, object{[]member{
+func (v *Vulns) shape(predicateType string) shape {
+	scanner := nested("scanner", true, v.Scanner.shape(predicateType))
+	metadata := nested("metadata", true, shape{[]field{
 		timestamp("scanStartedOn", &v.Metadata.Started),
 		timestamp("scanFinishedOn", &v.Metadata.Finished),
-	}, &v.Metadata.Extra})
+	}, &v.Metadata.Extensions})
 	switch predicateType {
 	case VulnsTypeV01:
 		metadata = metadata.or("scanMetadata")
@@ -137,16 +137,16 @@ func (v *Vulns) object(predicateType string) object {
 			})
 		}
 	}
-	return object{[]member{scanner, metadata}, &v.Extra}
+	return shape{[]field{scanner, metadata}, &v.Extensions}
 }
 
-func (s *Scanner) object(predicateType string) object {
-	vulnerability := func(v *Vulnerability) object { return v.object(predicateType) }
-	db := nested("db", s.DB.URI != "" || s.DB.Version != "" || !s.DB.LastUpdate.IsZero() || s.DB.Extra != nil, object{[]member{
+func (s *Scanner) shape(predicateType string) shape {
+	vulnerability := func(v *Vulnerability) shape { return v.shape(predicateType) }
+	db := nested("db", s.DB.URI != "" || s.DB.Version != "" || !s.DB.LastUpdate.IsZero() || s.DB.Extensions != nil, shape{[]field{
 		text("uri", &s.DB.URI),
 		text("version", &s.DB.Version),
 		timestamp("lastUpdate", &s.DB.LastUpdate),
-	}, &s.DB.Extra})
+	}, &s.DB.Extensions})
 	result := list("result", &s.Vulnerabilities, vulnerability)
 	switch predicateType {
 	case VulnsTypeV01:
@@ -156,24 +156,24 @@ func (s *Scanner) object(predicateType string) object {
 			if r.Kind() != '{' {
 				return found(r)
 			}
-			return object{[]member{list("vulnerabilities", &s.Vulnerabilities, vulnerability)}, &s.Extra}.read(r)
+			return shape{[]field{list("vulnerabilities", &s.Vulnerabilities, vulnerability)}, &s.Extensions}.read(r)
 		}
 	case CosignVulnsType:
 		result.read = values("result", &s.Report).read
 	}
-	return object{[]member{
+	return shape{[]field{
 		text("uri", &s.URI),
 		text("version", &s.Version),
 		db,
 		result,
-	}, &s.Extra}
+	}, &s.Extensions}
 }
 
-func (v *Vulnerability) object(predicateType string) object {
-	o := object{[]member{
+func (v *Vulnerability) shape(predicateType string) shape {
+	o := shape{[]field{
 		text("id", &v.ID),
-		list("severity", &v.Severity, func(s *Rating) object {
-			return object{[]member{text("method", &s.Method), text("score", &s.Score)}, &s.Extra}
+		list("severity", &v.Severity, func(s *Rating) shape {
+			return shape{[]field{text("method", &s.Method), text("score", &s.Score)}, &s.Extensions}
 		}),
 		{
 			name: "annotations", set: v.Annotations != nil,
@@ -184,18 +184,18 @@ func (v *Vulnerability) object(predicateType string) object {
 				})
 			},
 		},
-	}, &v.Extra}
+	}, &v.Extensions}
 	if predicateType == VulnsTypeV01 {
 		// Its text puts these members into an object, its example does not. There
 		// is one or the other.
-		id := o.members[0].read
-		o.members[0].read = func(r *strictjson.Reader) error {
+		id := o.fields[0].read
+		o.fields[0].read = func(r *strictjson.Reader) error {
 			if v.ID != "" {
 				return r.Errorf("a second id")
 			}
 			return id(r)
 		}
-		o.members = append(o.members, member{name: "vulnerability", read: o.read})
+		o.fields = append(o.fields, field{name: "vulnerability", read: o.read})
 	}
 	return o
 }

@@ -60,6 +60,9 @@ func FromProto(p *v1.Statement) (*provenance.Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.Type != "" {
+		return nil, fmt.Errorf("malformed statement: _type %q, want %q", s.Type, provenance.StatementType)
+	}
 	if s.Predicate != nil {
 		// What protojson wrote has white space that nobody may rely on.
 		if s.Predicate, err = strictjson.Append(nil, s.Predicate); err != nil {
