@@ -25,18 +25,27 @@ import (
 //	{"buildDefinition":{"buildType":…,"externalParameters":…,"internalParameters":…,"resolvedDependencies":[…]},
 //	 "predicateType":"https://slsa.dev/provenance/v1","subject":[…]}
 //
-// Members that are empty are left out. Subjects and dependencies come in the
+// An old version is digested in the form of version 1: see [Convert]. Members
+// that are empty are left out. Subjects and dependencies come in the
 // byte order of their JSON and have the members name, uri, digest and content;
 // other ones tell where a resource was had or how it was known, but for the
 // annotations modified and base of a source that is not a commit's. Nothing of
 // runDetails is in it: it tells of one run.
 //
 // A build type can put parameters of one run beside those of the build. These
-// are left out: of https://buildkite.github.io/slsa-buildtypes/job/v1 the
-// external job and step.id and the internal buildkite.build_id and
-// buildkite.build_number; of the build types of this module, below
-// https://hallmark-dev.github.io/buildtypes/, the internal gitlab.job_id,
-// gitlab.pipeline_id, gitlab.runner_id and ci.run_number.
+// are left out, wherever they are in a build of the type:
+//
+//   - of https://buildkite.github.io/slsa-buildtypes/job/v1 the external job and
+//     step.id, and the internal buildkite.build_id and buildkite.build_number;
+//   - of https://cloud.google.com/build/gcb-buildtypes/google-worker/v1 the
+//     internal systemSubstitutions.BUILD_ID;
+//   - of the types that begin with https://github.com/slsa-framework/slsa-github-generator
+//     or https://github.com/npm/, in lower and in upper case, the internal
+//     github_run_id, github_run_number, github_run_attempt, github_event_payload,
+//     github_actor, github_actor_id, github_triggering_actor_id and runner_name;
+//   - of those of this module, which begin with
+//     https://hallmark-dev.github.io/buildtypes/, the internal gitlab.job_id,
+//     gitlab.pipeline_id, gitlab.runner_id and ci.run_number.
 func (s *Statement) DefinitionDigest() (hallmark.Digest, error) {
 	d, _, err := s.definition()
 	if err != nil {
@@ -53,7 +62,7 @@ func (s *Statement) DefinitionDigest() (hallmark.Digest, error) {
 // A Difference is one place in which two builds differ.
 type Difference struct {
 	Path string // as "$.predicate.buildDefinition.externalParameters.source.ref"
-	A, B string // the values as JSON; empty if there is none
+	A, B string // the values as JSON, URLs without user information; empty if there is none
 }
 
 func (d Difference) String() string {
@@ -63,7 +72,7 @@ func (d Difference) String() string {
 		}
 		return shorten(s, 200)
 	}
-	return d.Path + ": " + value(d.A) + ", then " + value(d.B)
+	return shorten(d.Path, 500) + ": " + value(d.A) + ", then " + value(d.B)
 }
 
 // recipeName is the byproduct with the flags of a Go build, as
@@ -141,21 +150,24 @@ func (s *Statement) definition() (definition map[string]any, recipes []any, err 
 
 // perRun returns the parameters of a build type that are new in each run.
 func perRun(buildType string) []string {
+	const external, internal = "externalParameters.", "internalParameters."
 	switch {
 	case buildType == "https://buildkite.github.io/slsa-buildtypes/job/v1":
-		return []string{
-			"externalParameters.job",
-			"externalParameters.step.id",
-			"internalParameters.buildkite.build_id",
-			"internalParameters.buildkite.build_number",
+		return []string{external + "job", external + "step.id", internal + "buildkite.build_id", internal + "buildkite.build_number"}
+	case buildType == "https://cloud.google.com/build/gcb-buildtypes/google-worker/v1":
+		return []string{internal + "systemSubstitutions.BUILD_ID"}
+	case strings.HasPrefix(buildType, "https://github.com/slsa-framework/slsa-github-generator"),
+		strings.HasPrefix(buildType, "https://github.com/npm/"):
+		var paths []string
+		for _, name := range []string{
+			"github_run_id", "github_run_number", "github_run_attempt", "github_event_payload",
+			"github_actor", "github_actor_id", "github_triggering_actor_id", "runner_name",
+		} {
+			paths = append(paths, internal+name, internal+strings.ToUpper(name))
 		}
+		return paths
 	case strings.HasPrefix(buildType, "https://hallmark-dev.github.io/buildtypes/"):
-		return []string{
-			"internalParameters.gitlab.job_id",
-			"internalParameters.gitlab.pipeline_id",
-			"internalParameters.gitlab.runner_id",
-			"internalParameters.ci.run_number",
-		}
+		return []string{internal + "gitlab.job_id", internal + "gitlab.pipeline_id", internal + "gitlab.runner_id", internal + "ci.run_number"}
 	}
 	return nil
 }
@@ -358,13 +370,15 @@ func (ds *differences) add(path string, inA bool, a any, inB bool, b any) {
 		return string(j)
 	}
 	if x, y := text(inA, a), text(inB, b); x != y {
-		*ds = append(*ds, Difference{path, x, y})
+		*ds = append(*ds, Difference{hideUsers(path), hideUsers(x), hideUsers(y)})
 	}
 }
 
-// shorten returns at most n bytes of s, quoted if it has more than it shows: a
-// line break, a control character.
+// shorten returns at most n bytes of s, without user information in URLs, which
+// can be a secret, and quoted if it has what does not show: a line break, a
+// control character.
 func shorten(s string, n int) string {
+	s = hideUsers(s)
 	if len(s) > n {
 		s = strings.ToValidUTF8(s[:n], "") + "…"
 	}
@@ -372,4 +386,27 @@ func shorten(s string, n int) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// hideUsers returns s with an ellipsis in place of the user information of all
+// URLs in it, but for "git", which is no secret.
+func hideUsers(s string) string {
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(s, "://")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteString("://")
+		end := strings.IndexAny(after, "/?#\"\\ \n")
+		if end < 0 {
+			end = len(after)
+		}
+		if at := strings.LastIndexByte(after[:end], '@'); at >= 0 && after[:at] != "git" {
+			b.WriteString("…")
+			after = after[at:]
+		}
+		s = after
+	}
 }

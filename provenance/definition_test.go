@@ -18,7 +18,7 @@ func goBuild(replace ...string) string {
 		`"externalParameters":{"source":{"repository":"https://example.com/r","ref":"refs/heads/main"},"flags":["-trimpath","-ldflags=-s"]},` +
 		`"internalParameters":{"event":"push"},"resolvedDependencies":[` +
 		`{"uri":"git+https://example.com/r@refs/heads/main","digest":{"gitCommit":"` + commitA + `"},"annotations":{"commitFrom":"caller"}},` +
-		`{"uri":"pkg:golang/a@v1","digest":{"dirHash":"` + shaA + `"},"downloadLocation":"https://proxy.example.com/a"},` +
+		`{"uri":"pkg:golang/a@v1","digest":{"dirHash":"` + shaA + `"},"downloadLocation":"https://one.example.com/a"},` +
 		`{"uri":"pkg:golang/b@v1"}]},` +
 		`"runDetails":{"builder":{"id":"https://example.com/builder","version":{"go":"1.26.8"}},` +
 		`"metadata":{"invocationId":"run-1","startedOn":"2026-01-02T03:04:05Z","finishedOn":"2026-01-02T03:04:06Z"},` +
@@ -38,6 +38,9 @@ func TestEquivalent(t *testing.T) {
 			`"externalParameters":{"a":1},"internalParameters":{"gitlab":{"project_id":"1","pipeline_id":"1","runner_id":"1","job_id":"1"},"ci":{"run_number":"1"}}},` +
 			`"runDetails":{"builder":{"id":"a:b"}}}`)
 	}
+	typed := func(buildType, internal string) string {
+		return `{"buildDefinition":{"buildType":"` + buildType + `","externalParameters":{"a":1},"internalParameters":` + internal + `},"runDetails":{"builder":{"id":"a:b"}}}`
+	}
 	for _, c := range []struct {
 		name, a, b string // predicates
 		want       []string
@@ -46,9 +49,9 @@ func TestEquivalent(t *testing.T) {
 		{"another run", goBuild(), goBuild("run-1", "run-2", "2026-01-02T03", "2026-01-03T03"), nil},
 		{"another builder", goBuild(), goBuild("https://example.com/builder", "https://example.com/rebuilder", `"go":"1.26.8"`, `"x":"1"`), nil},
 		{"another log", goBuild(), goBuild(`{"name":"log","digest":{"sha256":"`+shaA, `{"name":"log","digest":{"sha256":"`+shaB), nil},
-		{"another proxy", goBuild(), goBuild("proxy.example.com", "mirror.example.com"), nil},
+		{"another proxy", goBuild(), goBuild("one.example.com", "two.example.com"), nil},
 		{"another witness of the commit", goBuild(), goBuild(`,"annotations":{"commitFrom":"caller"}`, ""), nil},
-		{"another order", goBuild(), goBuild(`{"uri":"pkg:golang/b@v1"}`, `{"uri":"pkg:golang/a@v1","digest":{"dirHash":"`+shaA+`"}}`, `{"uri":"pkg:golang/a@v1","digest":{"dirHash":"`+shaA+`"},"downloadLocation":"https://proxy.example.com/a"}`, `{"uri":"pkg:golang/b@v1"}`), nil},
+		{"another order", goBuild(), goBuild(`{"uri":"pkg:golang/b@v1"}`, `{"uri":"pkg:golang/a@v1","digest":{"dirHash":"`+shaA+`"}}`, `{"uri":"pkg:golang/a@v1","digest":{"dirHash":"`+shaA+`"},"downloadLocation":"https://one.example.com/a"}`, `{"uri":"pkg:golang/b@v1"}`), nil},
 		{"a linker flag", goBuild(), goBuild("-ldflags=-s", "-ldflags=-s -w"), []string{
 			definition + `externalParameters.flags[1]: "-ldflags=-s", then "-ldflags=-s -w"`,
 		}},
@@ -98,6 +101,14 @@ func TestEquivalent(t *testing.T) {
 		{"another pipeline at Buildkite", bk(), bk(`"pipeline_id":"1"`, `"pipeline_id":"2"`), []string{
 			definition + `internalParameters.buildkite.pipeline_id: "1", then "2"`,
 		}},
+		{"another run at Google", typed("https://cloud.google.com/build/gcb-buildtypes/google-worker/v1", `{"systemSubstitutions":{"BUILD_ID":"1"}}`), typed("https://cloud.google.com/build/gcb-buildtypes/google-worker/v1", `{"systemSubstitutions":{"BUILD_ID":"2"}}`), nil},
+		{"another commit at Google", typed("https://cloud.google.com/build/gcb-buildtypes/google-worker/v1", `{"systemSubstitutions":{"BUILD_ID":"1","COMMIT_SHA":"1"}}`), typed("https://cloud.google.com/build/gcb-buildtypes/google-worker/v1", `{"systemSubstitutions":{"BUILD_ID":"2","COMMIT_SHA":"2"}}`), []string{
+			definition + `internalParameters.systemSubstitutions.COMMIT_SHA: "1", then "2"`,
+		}},
+		{"another run of the generator", typed("https://github.com/slsa-framework/slsa-github-generator/generic@v1", `{"github_run_id":"1","GITHUB_EVENT_PAYLOAD":{"x":1},"github_ref":"1"}`), typed("https://github.com/slsa-framework/slsa-github-generator/generic@v1", `{"github_run_id":"2","github_ref":"2"}`), []string{
+			definition + `internalParameters.github_ref: "1", then "2"`,
+		}},
+		{"another run of npm", typed("https://github.com/npm/cli/gha/v2", `{"GITHUB_RUN_ATTEMPT":"1","RUNNER_NAME":"a"}`), typed("https://github.com/npm/cli/gha/v2", `{"GITHUB_RUN_ATTEMPT":"2","RUNNER_NAME":"b"}`), nil},
 		{"another run in a type of ours", ours(), ours(`"pipeline_id":"1"`, `"pipeline_id":"2"`, `"runner_id":"1"`, `"runner_id":"2"`, `"job_id":"1"`, `"job_id":"2"`, `"run_number":"1"`, `"run_number":"2"`), nil},
 		{"another project in a type of ours", ours(), ours(`"project_id":"1"`, `"project_id":"2"`), []string{
 			definition + `internalParameters.gitlab.project_id: "1", then "2"`,
@@ -235,4 +246,25 @@ func FuzzEquivalent(f *testing.F) {
 			t.Fatalf("%s\n%s\ndifferences %v", da, db, ds)
 		}
 	})
+}
+
+// The same build has the same digest in the words of an older version.
+func TestDefinitionDigestOfOldVersions(t *testing.T) {
+	old := func(run, time string) *provenance.Statement {
+		return stated(t, provenance.PredicateTypeV02, anApp, `{"builder":{"id":"https://example.com/builder"},"buildType":"https://github.com/slsa-framework/slsa-github-generator/go@v1",`+
+			`"invocation":{"configSource":{"uri":"git+https://example.com/r@refs/heads/main","digest":{"sha1":"`+commitA+`"},"entryPoint":"x.yml"},"parameters":{},"environment":{"github_run_id":"`+run+`","github_ref":"refs/heads/main"}},`+
+			`"metadata":{"buildInvocationID":"`+run+`","buildStartedOn":"`+time+`"},"materials":[{"uri":"git+https://example.com/r@refs/heads/main","digest":{"sha1":"`+commitA+`"}}]}`)
+	}
+	a, b := old("1", "2026-01-02T03:04:05Z"), old("2", "2026-01-03T03:04:05Z")
+	ds, err := provenance.Equivalent(a, b)
+	if err != nil || ds != nil || definitionDigest(t, a) != definitionDigest(t, b) {
+		t.Errorf("differences %v, error %v", ds, err)
+	}
+	converted, _, err := provenance.Convert(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ds, err := provenance.Equivalent(a, converted); err != nil || ds != nil {
+		t.Errorf("converted: differences %v, error %v", ds, err)
+	}
 }

@@ -39,7 +39,7 @@ type Explanation struct {
 // A Fact is one thing that is told.
 type Fact struct {
 	Path     string   // what it is, "builder" or "external.workflow.path"
-	Value    string   // JSON if it is no string
+	Value    string   // JSON if it is no string; URLs without user information
 	Evidence Evidence // NoEvidence if it is only said
 }
 
@@ -229,7 +229,7 @@ type facts struct {
 // add adds a fact, unless it is empty.
 func (fs *facts) add(path, value string) {
 	if value != "" {
-		fs.list = append(fs.list, Fact{path, value, fs.evidence[path]})
+		fs.list = append(fs.list, Fact{path, hideUsers(value), fs.evidence[path]})
 	}
 }
 

@@ -186,6 +186,36 @@ func TestExplainIsPrintable(t *testing.T) {
 	}
 }
 
+// A secret in a URL is not told on, wherever it comes from.
+func TestExplainHidesSecrets(t *testing.T) {
+	const url = "https://user:secret@example.com/r"
+	b := claimed()
+	b.Builder = url
+	b.Invocation = "ssh://git@example.com/r?a=b@c"
+	b.External["list"] = []any{"a " + url, "b git+https://secret@example.com"}
+	s, err := claimed().Statement(app(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Subjects[0].Name = url
+	s.Predicate = []byte(strings.ReplaceAll(string(s.Predicate), "https://example.com/r", url))
+	ds, err := provenance.Equivalent(parse(t, statement(goBuild())), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{b.Explain().String(), s.Explain().String(), fmt.Sprint(b.Explain().Facts, s.Explain().Facts), fmt.Sprint(ds)} {
+		if strings.Contains(strings.ReplaceAll(text, "can be a secret", ""), "secret") {
+			t.Errorf("secret in\n%s", text)
+		}
+		if !strings.Contains(text, "…@example.com") {
+			t.Errorf("no URL in\n%s", text)
+		}
+	}
+	if text := b.Explain().String(); !strings.Contains(text, "  ssh://git@example.com/r?a=b@c\n") {
+		t.Errorf("got %s", text)
+	}
+}
+
 // FuzzExplain: whatever a statement says, an explanation of it is text on lines.
 func FuzzExplain(f *testing.F) {
 	for typ, predicate := range fullPredicates() {

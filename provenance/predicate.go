@@ -383,7 +383,7 @@ func (a *Agent) shape(more ...field) shape {
 type Result string
 
 const (
-	Passed Result = "PASSED"
+	Passed Result = "PASSED" // nothing failed or warned
 	Warned Result = "WARNED" // of tests only: none failed
-	Failed Result = "FAILED"
+	Failed Result = "FAILED" // something failed
 )

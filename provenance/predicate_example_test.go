@@ -280,8 +280,13 @@ func ExampleRelease_Statement() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	read, err := provenance.ParseRelease(s)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(s.PredicateType)
 	fmt.Printf("%s\n", s.Predicate)
+	fmt.Println(read.PURL)
 
 	release.PURL = "pkg:golang/example.com/hello"
 	_, err = release.Statement(artifact())
@@ -289,6 +294,7 @@ func ExampleRelease_Statement() {
 	// Output:
 	// https://in-toto.io/attestation/release/v0.2
 	// {"purl":"pkg:golang/example.com/hello@v1.2.3"}
+	// pkg:golang/example.com/hello@v1.2.3
 	// malformed statement: $.predicate.purl: "pkg:golang/example.com/hello" has no version
 }
 
@@ -326,9 +332,15 @@ func ExampleReference_Statement() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	read, err := provenance.ParseReference(s)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Printf("%s\n", s.Predicate)
+	fmt.Println(read.References[0].DownloadLocation)
 	// Output:
 	// {"attester":{"id":"https://example.com/builder"},"references":[{"digest":{"sha256":"60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"},"downloadLocation":"https://example.com/hello.spdx.json","mediaType":"application/spdx+json"}]}
+	// https://example.com/hello.spdx.json
 }
 
 func ExampleSVR_Statement() {
@@ -341,9 +353,15 @@ func ExampleSVR_Statement() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	read, err := provenance.ParseSVR(s)
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Printf("%s\n", s.Predicate)
+	fmt.Println(read.Properties)
 	// Output:
 	// {"verifier":{"id":"https://example.com/gate/v2","policies":[]},"timeCreated":"2026-01-02T12:00:00Z","properties":["SLSA_BUILD_LEVEL_3","EXAMPLE_SCANNED"]}
+	// [SLSA_BUILD_LEVEL_3 EXAMPLE_SCANNED]
 }
 
 func ExampleStatement_DefinitionDigest() {

@@ -23,8 +23,8 @@ const (
 //
 // https://github.com/in-toto/attestation/blob/main/spec/predicates/vulns_02.md
 type Vulns struct {
-	Scanner  Scanner
-	Metadata ScanMetadata
+	Scanner  Scanner      // what scanned, and what it found
+	Metadata ScanMetadata // when it did
 
 	// Extensions are members that this package does not know.
 	Extensions Extensions
@@ -86,8 +86,11 @@ type Rating struct {
 
 // ScanMetadata is when a scan ran.
 type ScanMetadata struct {
+	// Started and Finished are the times of the scan.
 	Started, Finished time.Time
-	Extensions        Extensions
+
+	// Extensions are members that this package does not know.
+	Extensions Extensions
 }
 
 // ParseVulns returns the Vulns in s, whose predicate type must be [VulnsType],
