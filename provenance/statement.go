@@ -11,8 +11,12 @@
 // A [Build] is the predicate of SLSA Build provenance, version 1: the build
 // type, the parameters, the source and the other inputs, and the builder that
 // turned them into the artifacts. [ParseBuild] reads versions 0.2 and 0.1 into
-// it too, and [Convert] turns them into version 1, and tells what is lost. Any
-// other predicate, an SBOM for instance, becomes a Statement through [New].
+// it too, and [Convert] turns them into version 1, and tells what is lost.
+//
+// The other steps of a pipeline have predicates of their own: [SBOM],
+// [TestResult], [Vulns], [SCAI], [Link], [Release], [Reference], and those of a
+// verifier, [VSA] and [SVR]. Each is read from a Statement and makes one. Any
+// other predicate becomes a Statement through [New].
 //
 // Builds are observed by the packages below this one: provenance/github in a
 // job of GitHub Actions, provenance/git in a checkout on somebody's machine;
@@ -34,6 +38,9 @@
 // an error in, and what [Parse] does not read. [Parse] is strict about JSON and
 // lenient about content, because readers must ignore members that they do not
 // know. [Lint] names the mistakes that programs in use make.
+//
+// [Equivalent] says in what two builds differ that should be one, and
+// [Statement.Explain] in words what a statement tells and who stands for it.
 //
 // https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
 package provenance

@@ -149,36 +149,31 @@ func slsaLevel(s string) (track string, level int, ok bool) {
 }
 
 func (v *VSA) shape(predicateType string) shape {
-	fields := []field{
-		nested("verifier", true, v.Verifier.shape()),
-		timestamp("timeVerified", &v.TimeVerified),
-		text("resourceUri", &v.ResourceURI),
-		resource("policy", &v.Policy),
-		descriptors("inputAttestations", &v.InputAttestations),
-		text("verificationResult", &v.Result),
-		texts("verifiedLevels", &v.VerifiedLevels),
-		counts("dependencyLevels", &v.DependencyLevels),
-		text("slsaVersion", &v.SLSAVersion),
-	}
-	if predicateType == VSATypeV01 || predicateType == VSATypeV02 {
-		for i, name := range []string{
-			"", "time_verified", "resource_uri", "", "input_attestations", "verification_result", "policy_level", "dependency_levels",
-		} {
-			if name != "" {
-				fields[i] = fields[i].or(name)
-			}
-		}
-		levels := fields[6].read
-		fields[6].read = func(r *strictjson.Reader) error {
+	levels := texts("verifiedLevels", &v.VerifiedLevels)
+	snake := func(f field, _ string) field { return f }
+	if predicateType != VSAType {
+		snake = func(f field, name string) field { return f.or(name) }
+		list := levels.read
+		levels.read = func(r *strictjson.Reader) error {
 			if r.Kind() != '"' {
-				return levels(r)
+				return list(r)
 			}
 			level, err := r.String()
 			v.VerifiedLevels = []string{level}
 			return err
 		}
 	}
-	return shape{fields, &v.Extensions}
+	return shape{[]field{
+		nested("verifier", true, v.Verifier.shape()),
+		snake(timestamp("timeVerified", &v.TimeVerified), "time_verified"),
+		snake(text("resourceUri", &v.ResourceURI), "resource_uri"),
+		resource("policy", &v.Policy),
+		snake(descriptors("inputAttestations", &v.InputAttestations), "input_attestations"),
+		snake(text("verificationResult", &v.Result), "verification_result"),
+		snake(levels, "policy_level"),
+		snake(counts("dependencyLevels", &v.DependencyLevels), "dependency_levels"),
+		text("slsaVersion", &v.SLSAVersion),
+	}, &v.Extensions}
 }
 
 // counts is an object of numbers, which is not written if it is nil.
