@@ -184,6 +184,7 @@ func Parse(payload []byte) (*Statement, error) {
 	}
 	var s Statement
 	var typ, alias string
+	typed := false
 	note := func(severity Severity, path, format string, a ...any) {
 		s.Notes = append(s.Notes, Problem{path, severity, fmt.Sprintf(format, a...)})
 	}
@@ -191,6 +192,7 @@ func Parse(payload []byte) (*Statement, error) {
 		return r.Object(func(name string) (err error) {
 			switch name {
 			case "_type":
+				typed = true
 				typ, err = r.String()
 			case "subject":
 				s.Subjects, err = readDescriptors(r, MaxSubjects, note)
@@ -215,7 +217,7 @@ func Parse(payload []byte) (*Statement, error) {
 			return err
 		})
 	})
-	if typ == "" && alias != "" {
+	if !typed && alias != "" {
 		typ = alias
 		note(Warning, "$.type", "read as _type, which is missing")
 	}

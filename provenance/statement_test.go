@@ -368,6 +368,7 @@ func TestParseRefuses(t *testing.T) {
 		{"number out of range", all(typ, subjects, predicateType, `"predicate":{"x":1e999}`), "number out of range"},
 
 		{"no type", all(subjects, predicateType), `malformed statement: _type "", want "https://in-toto.io/Statement/v1"`},
+		{"empty type beside another name for it", all(`"_type":""`, `"type":"https://in-toto.io/Statement/v1"`, subjects, predicateType), `malformed statement: _type "", want`},
 		{"another type", all(`"_type":"https://in-toto.io/Statement/v0.2"`, subjects, predicateType), `malformed statement: _type "https://in-toto.io/Statement/v0.2", want "https://in-toto.io/Statement/v1" or "https://in-toto.io/Statement/v0.1"`},
 		{"type in another case", all(`"_type":"https://in-toto.io/statement/v1"`, subjects, predicateType), "malformed statement: _type"},
 		{"type that is no string", all(`"_type":1`, subjects, predicateType), "$._type (byte 9): want a string, got a number"},
