@@ -583,6 +583,9 @@ func (b *Build) readTime(r *strictjson.Reader) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, r.Errorf("malformed time %.40q, want RFC 3339", s)
 	}
+	if t.IsZero() {
+		b.note(Warning, r.Path(), "the zero time, read as none")
+	}
 	if !strings.HasSuffix(s, "Z") {
 		b.note(Warning, r.Path(), "%s is not in UTC, with a Z at its end", s)
 	}

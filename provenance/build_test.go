@@ -156,6 +156,10 @@ func TestParseBuildAccepts(t *testing.T) {
 				Notes:        notes(provenance.Note, "$.predicate.buildDefinition.resolvedDependencies[0].digest.dirHash1", "read as dirHash"),
 			},
 		},
+		{
+			"the zero time", `{"runDetails":{"metadata":{"startedOn":"0001-01-01T00:00:00Z"}}}`,
+			provenance.Build{Notes: notes(provenance.Warning, "$.predicate.runDetails.metadata.startedOn", "the zero time, read as none")},
+		},
 		{"version", `{"runDetails":{"builder":{"version":{"go":"1.26"}}}}`, provenance.Build{BuilderVersion: map[string]string{"go": "1.26"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -56,10 +56,16 @@ func parseOld(s *Statement) (*oldBuild, error) {
 	}
 
 	if o.material != "" {
-		if i, err := strconv.Atoi(o.material); err == nil && 0 <= i && i < len(o.materials) {
-			o.config.URI = o.materials[i].URI
+		const path = "$.recipe.definedInMaterial"
+		i, err := strconv.Atoi(o.material)
+		if err != nil || i < 0 || i >= len(o.materials) {
+			o.lose(path, "no material has this index")
 		} else {
-			o.lose("$.recipe.definedInMaterial", "no material has this index")
+			o.config.URI = o.materials[i].URI
+			others := slices.Delete(slices.Clone(o.materials), i, i+1)
+			if o.config.URI == "" || slices.ContainsFunc(others, func(d ResourceDescriptor) bool { return d.URI == o.config.URI }) {
+				o.lose(path, "the material has no uri of its own")
+			}
 		}
 	}
 	o.parameter("source", o.config.URI)
@@ -291,9 +297,9 @@ func (o *oldBuild) readMetadata(r *strictjson.Reader) error {
 			}
 			o.Invocation, err = readOptional(r)
 		case "buildStartedOn":
-			o.Started, err = o.readTime(r)
+			o.Started, err = o.readOldTime(r)
 		case "buildFinishedOn":
-			o.Finished, err = o.readTime(r)
+			o.Finished, err = o.readOldTime(r)
 		case "completeness", "reproducible":
 			err = o.drop(r, "version 1 leaves it to the builder's id")
 		default:
@@ -301,6 +307,16 @@ func (o *oldBuild) readMetadata(r *strictjson.Reader) error {
 		}
 		return err
 	})
+}
+
+// readOldTime reads a time, and loses the one that a Build has no place for.
+func (o *oldBuild) readOldTime(r *strictjson.Reader) (time.Time, error) {
+	null := r.Kind() == 'n'
+	t, err := o.readTime(r)
+	if err == nil && !null && t.IsZero() {
+		o.lose(r.Path(), "the zero time, which means none")
+	}
+	return t, err
 }
 
 // readOptional reads a string or null: "Optional fields MAY be unset or null".

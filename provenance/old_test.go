@@ -92,6 +92,20 @@ func TestConvert(t *testing.T) {
 			`{"buildDefinition":{"buildType":"","externalParameters":{"source":"a:b"},"resolvedDependencies":[{"uri":"a:b"}]},` + tail, nil,
 		},
 		{
+			"index of a material without a uri", "0.1", `{"recipe":{"definedInMaterial":0},"materials":[{"digest":{"sha1":"1"}}]}`,
+			head + `"resolvedDependencies":[{"digest":{"sha1":"1"}}]},` + tail,
+			[]string{"$.predicate.recipe.definedInMaterial: the material has no uri of its own"},
+		},
+		{
+			"index of one of two with a uri", "0.1", `{"recipe":{"definedInMaterial":1},"materials":[{"uri":"a:b","digest":{"sha1":"1"}},{"uri":"a:b","digest":{"sha1":"2"}}]}`,
+			`{"buildDefinition":{"buildType":"","externalParameters":{"source":"a:b"},"resolvedDependencies":[{"uri":"a:b","digest":{"sha1":"1"}},{"uri":"a:b","digest":{"sha1":"2"}}]},` + tail,
+			[]string{"$.predicate.recipe.definedInMaterial: the material has no uri of its own"},
+		},
+		{
+			"the zero time", "0.2", `{"metadata":{"buildStartedOn":"0001-01-01T00:00:00Z","buildFinishedOn":null}}`, `{"buildDefinition":{"buildType":"","externalParameters":{}},` + tail,
+			[]string{"$.predicate.metadata.buildStartedOn: the zero time, which means none"},
+		},
+		{
 			"index of none", "0.1", `{"recipe":{"definedInMaterial":1},"materials":[{"uri":"a:b"}]}`,
 			head + `"resolvedDependencies":[{"uri":"a:b"}]},` + tail,
 			[]string{"$.predicate.recipe.definedInMaterial: no material has this index"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -78,7 +79,7 @@ func algorithmName(algorithm string) string {
 func (s DigestSet) key() string {
 	var k string
 	for _, algorithm := range slices.Sorted(maps.Keys(s)) {
-		k += algorithm + ":" + s[algorithm] + " "
+		k += algorithmName(algorithm) + ":" + s[algorithm] + " "
 	}
 	return k
 }
@@ -150,9 +151,14 @@ func (d *ResourceDescriptor) append(b []byte) ([]byte, error) {
 		member("uri", d.URI)
 	}
 	if len(d.Digest) > 0 {
-		set := make(map[string]string, len(d.Digest))
-		for algorithm, hex := range d.Digest {
-			set[algorithmName(algorithm)] = hex
+		set := map[string]string(d.Digest)
+		if hex, ok := set["dirHash1"]; ok {
+			if other, ok := set["dirHash"]; ok && other != hex {
+				return nil, errors.New("another digest dirHash1 than dirHash")
+			}
+			set = maps.Clone(set)
+			delete(set, "dirHash1")
+			set["dirHash"] = hex
 		}
 		member("digest", set)
 	}

@@ -106,13 +106,29 @@ func New(predicateType string, predicate any, subjects ...hallmark.Artifact) (*S
 }
 
 // Marshal returns s as JSON, a statement of version 1. The same Statement gives
-// the same bytes, in whatever order its subjects are. It fails if
-// [Statement.Validate] finds an error in s, or in what is read of the bytes
-// again: nothing is handed out to be signed that this package would refuse.
+// the same bytes, in whatever order its subjects are. It fails if [Parse] does
+// not read the bytes, or [Statement.Validate] finds an error in what it reads:
+// nothing is handed out to be signed that this package would refuse.
 func (s *Statement) Marshal() ([]byte, error) {
-	if err := s.check(); err != nil {
-		return nil, err
+	b, err := s.marshal()
+	if err == nil {
+		var again *Statement
+		if again, err = Parse(b); err == nil {
+			err = again.check()
+		}
+		if err == nil {
+			return b, nil
+		}
+		err = fmt.Errorf("provenance: what would be written is refused: %w", err)
 	}
+	// The same in the order of s, if it does not show in the bytes alone.
+	if e := s.check(); e != nil {
+		return nil, e
+	}
+	return nil, err
+}
+
+func (s *Statement) marshal() ([]byte, error) {
 	subjects := sortedBy(s.Subjects, func(a, b *ResourceDescriptor) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
 			return c
@@ -143,14 +159,6 @@ func (s *Statement) Marshal() ([]byte, error) {
 	b = append(b, '}')
 	if len(b) > MaxStatementSize {
 		return nil, fmt.Errorf("provenance: statement of %d bytes, at most %d can be read", len(b), MaxStatementSize)
-	}
-	// What is nested in a value, or too deep, shows only here.
-	again, err := Parse(b)
-	if err == nil {
-		err = again.check()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("provenance: what would be written is refused: %w", err)
 	}
 	return b, nil
 }
@@ -183,6 +191,7 @@ func Parse(payload []byte) (*Statement, error) {
 	}
 	var s Statement
 	var typ, alias string
+	typed := false
 	note := func(severity Severity, path, format string, a ...any) {
 		s.Notes = append(s.Notes, Problem{path, severity, fmt.Sprintf(format, a...)})
 	}
@@ -190,6 +199,7 @@ func Parse(payload []byte) (*Statement, error) {
 		return r.Object(func(name string) (err error) {
 			switch name {
 			case "_type":
+				typed = true
 				typ, err = r.String()
 			case "subject":
 				s.Subjects, err = readDescriptors(r, MaxSubjects, note)
@@ -214,7 +224,7 @@ func Parse(payload []byte) (*Statement, error) {
 			return err
 		})
 	})
-	if typ == "" && alias != "" {
+	if !typed && alias != "" {
 		typ = alias
 		note(Warning, "$.type", "read as _type, which is missing")
 	}

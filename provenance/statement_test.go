@@ -368,6 +368,7 @@ func TestParseRefuses(t *testing.T) {
 		{"number out of range", all(typ, subjects, predicateType, `"predicate":{"x":1e999}`), "number out of range"},
 
 		{"no type", all(subjects, predicateType), `malformed statement: _type "", want "https://in-toto.io/Statement/v1"`},
+		{"empty type beside another name for it", all(`"_type":""`, `"type":"https://in-toto.io/Statement/v1"`, subjects, predicateType), `malformed statement: _type "", want`},
 		{"another type", all(`"_type":"https://in-toto.io/Statement/v0.2"`, subjects, predicateType), `malformed statement: _type "https://in-toto.io/Statement/v0.2", want "https://in-toto.io/Statement/v1" or "https://in-toto.io/Statement/v0.1"`},
 		{"type in another case", all(`"_type":"https://in-toto.io/statement/v1"`, subjects, predicateType), "malformed statement: _type"},
 		{"type that is no string", all(`"_type":1`, subjects, predicateType), "$._type (byte 9): want a string, got a number"},
@@ -574,6 +575,15 @@ func full(t testing.TB, r *rand.Rand) (*provenance.Build, []hallmark.Artifact) {
 		}
 		return m
 	}
+	extensions := func() provenance.Extensions {
+		ns := slices.Clone(names)
+		shuffle(len(ns), func(i, j int) { ns[i], ns[j] = ns[j], ns[i] })
+		e := make(provenance.Extensions)
+		for _, n := range ns {
+			e["acme_"+n] = json.RawMessage(`{ "z" : 1.0, "a" : [ "` + n + `" ] }`)
+		}
+		return e
+	}
 	list := func() []provenance.ResourceDescriptor {
 		ds := []provenance.ResourceDescriptor{
 			{URI: "pkg:golang/a@v1.0.0", Digest: provenance.DigestSet{"dirHash": shaA}},
@@ -583,7 +593,9 @@ func full(t testing.TB, r *rand.Rand) (*provenance.Build, []hallmark.Artifact) {
 			{URI: "pkg:golang/a@v1.0.0", Name: "a"},
 			{Name: "b", Content: []byte("b\n"), MediaType: "text/plain"},
 			{Name: "c", Digest: provenance.DigestSet{"sha512": strings.Repeat("0", 128), "sha256": shaA}, DownloadLocation: "https://example.com/c"},
-			{URI: "git+https://example.com/r@refs/heads/main", Digest: provenance.DigestSet{"gitCommit": commitA}, Annotations: object()},
+			{URI: "git+https://example.com/r@refs/heads/main", Digest: provenance.DigestSet{"gitCommit": commitA}, Annotations: object(), Extensions: extensions()},
+			{URI: "a:a", Digest: provenance.DigestSet{"dirHash1": shaA}},
+			{URI: "a:a", Digest: provenance.DigestSet{"dirHash": shaB}},
 		}
 		shuffle(len(ds), func(i, j int) { ds[i], ds[j] = ds[j], ds[i] })
 		return ds
@@ -604,6 +616,9 @@ func full(t testing.TB, r *rand.Rand) (*provenance.Build, []hallmark.Artifact) {
 		Started:             time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)),
 		Finished:            time.Date(2026, 1, 2, 2, 4, 5, 60, time.UTC),
 		Byproducts:          list(),
+		Extensions: map[string]provenance.Extensions{
+			"": extensions(), "buildDefinition": extensions(), "runDetails": extensions(), "runDetails.builder": extensions(), "runDetails.metadata": extensions(),
+		},
 	}
 	var subjects []hallmark.Artifact
 	for i, n := range append(names, "", "") {

@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -509,4 +512,62 @@ func TestLintCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("%d mistakes", len(found))
+}
+
+// The bytes of a statement are the same from programs that were built with
+// different flags, whatever the number of threads.
+func TestSameBytesFromAnyBinary(t *testing.T) {
+	var in bytes.Buffer
+	statements := 0
+	add := func(payload []byte) {
+		if err := json.Compact(&in, payload); err != nil {
+			t.Fatal(err)
+		}
+		in.WriteByte('\n')
+		statements++
+	}
+	all := emitted(t, someCommit)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		payload, err := all[name].Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(payload)
+	}
+	if os.Getenv("HALLMARK_CORPUS") != "" {
+		for _, a := range attestations(t, func(string, string) bool { return true }) {
+			if _, err := provenance.Parse(a.payload); err == nil {
+				add(a.payload)
+			}
+		}
+	}
+
+	var want []byte
+	for i, flags := range [][]string{nil, {"-trimpath"}, {"-ldflags=-s -w", "-gcflags=-N -l"}} {
+		program := filepath.Join(t.TempDir(), "emit")
+		build := exec.Command("go", append(append([]string{"build", "-buildvcs=false", "-o", program}, flags...), "./testdata/emit")...)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", flags, err, out)
+		}
+		for _, threads := range []string{"1", "4"} {
+			run := exec.Command(program)
+			run.Env = append(os.Environ(), "GOMAXPROCS="+threads)
+			run.Stdin = bytes.NewReader(in.Bytes())
+			run.Stderr = os.Stderr
+			got, err := run.Output()
+			if err != nil {
+				t.Fatalf("%v: %v", flags, err)
+			}
+			if i == 0 && want == nil {
+				want = got
+			}
+			if !bytes.Equal(got, want) {
+				t.Errorf("%v, %s threads: other bytes", flags, threads)
+			}
+		}
+	}
+	if lines := bytes.Count(want, []byte("\n")); lines < 2*len(all) {
+		t.Errorf("%d lines", lines)
+	}
+	t.Logf("%d statements, %d bytes written of them", statements, len(want))
 }

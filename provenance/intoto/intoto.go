@@ -23,7 +23,8 @@ import (
 )
 
 // ToProto returns s as a protocol buffer. It fails if [provenance.Statement]'s
-// Marshal does, and if an annotation or the predicate has an integer beyond 2⁵³,
+// Marshal does, if a subject has Extensions, which the official types have no
+// place for, and if an annotation or the predicate has an integer beyond 2⁵³,
 // where a protocol buffer rounds: the error names it. Numbers with a fraction or
 // an exponent become the nearest floating point numbers.
 func ToProto(s *provenance.Statement) (*v1.Statement, error) {
