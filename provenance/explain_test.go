@@ -89,6 +89,11 @@ func TestExplainPredicates(t *testing.T) {
 			provenance.SCAIType, `{"attributes":[{"attribute":"A","evidence":` + anEntry + `},{"attribute":"B"}]}`, "A report of attributes",
 			"  attribute  A, evidence c\n  attribute  B, without evidence\n",
 		},
+		{
+			provenance.CosignVulnsType, `{"scanner":{"uri":"a:b","result":{}}}`, "A vulnerability scan",
+			"  found    not told\n  scanner  a:b\n",
+		},
+		{provenance.VSATypeV02, `{"verification_result":"PASSED","policy_level":"SLSA_LEVEL_3"}`, "A verification summary", "  result  PASSED\n  levels  SLSA_LEVEL_3\n"},
 		{provenance.ReleaseType, `{"purl":"pkg:golang/a@v1"}`, "A record of a release", "  package  pkg:golang/a@v1\n"},
 		{
 			provenance.LinkType, `{"name":"build","command":["go","build"],"materials":[` + anEntry + `]}`, "A record of a step",

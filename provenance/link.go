@@ -48,8 +48,10 @@ func ParseLink(s *Statement) (*Link, error) {
 // Statement returns the Statement that the step made subjects, which must all
 // have names. It fails if [Statement.Validate] finds an error in it.
 func (l *Link) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(l, LinkType, subjects)
+	return state(l, subjects)
 }
+
+func (*Link) predicateType() string { return LinkType }
 
 func (l *Link) shape(string) shape {
 	return shape{[]field{

@@ -14,6 +14,9 @@ import (
 // A predicate is the value of one of the predicate types that this package
 // knows beside SLSA Build provenance.
 type predicate interface {
+	// predicateType is the type that the predicate is written with.
+	predicateType() string
+
 	// shape is what there is to read and to write in a statement of a
 	// predicate type. Its members point into the predicate.
 	shape(predicateType string) shape
@@ -22,32 +25,33 @@ type predicate interface {
 	validate(ps *problems, s *Statement)
 }
 
-// newPredicate returns an empty predicate of a type that this package writes,
-// or nil.
+// newPredicate returns an empty predicate for a type that this package reads, or
+// nil.
 func newPredicate(predicateType string) predicate {
 	switch predicateType {
-	case VSAType:
+	case VSAType, VSATypeV02, VSATypeV01:
 		return new(VSA)
 	case TestResultType:
 		return new(TestResult)
-	case VulnsType:
+	case VulnsType, VulnsTypeV01, CosignVulnsType:
 		return new(Vulns)
-	case SCAIType:
+	case SCAIType, SCAITypeV02:
 		return new(SCAI)
-	case ReleaseType:
+	case ReleaseType, ReleaseTypeV01:
 		return new(Release)
 	case LinkType:
 		return new(Link)
 	case ReferenceType:
 		return new(Reference)
-	case SVRType:
+	case SVRType, SVRTypeV01:
 		return new(SVR)
 	}
 	return nil
 }
 
-// validateOther reports what is wrong with the predicate of s, if its type
-// is one of those that this package writes.
+// validateOther reports what is wrong with the predicate of s, if its type is
+// known and not that of SLSA Build provenance. The rules are those of the types
+// that this package writes; others need only be such as can be read.
 func (s *Statement) validateOther(ps *problems) {
 	if isSBOM(s.PredicateType) {
 		validateSBOM(ps, s)
@@ -61,15 +65,19 @@ func (s *Statement) validateOther(ps *problems) {
 		ps.add(Error, "$.predicate", "missing")
 		return
 	}
-	if err := strictjson.Read(s.Predicate, p.shape(s.PredicateType).read); err != nil {
+	shape := p.shape(s.PredicateType)
+	if err := strictjson.Read(s.Predicate, shape.read); err != nil {
 		ps.add(Error, "$.predicate", "%v", err)
 		return
 	}
-	p.validate(ps, s)
-	p.shape(s.PredicateType).validate(ps, "$.predicate")
+	if s.PredicateType == p.predicateType() {
+		p.validate(ps, s)
+		shape.validate(ps, "$.predicate")
+	}
 }
 
-// parse reads the predicate of s into p, which is what the types are called.
+// parse reads the predicate of s into p, which is called what and read from the
+// types, the first of which it is written with.
 func parse(s *Statement, p predicate, what string, types ...string) error {
 	if !slices.Contains(types, s.PredicateType) {
 		return fmt.Errorf("provenance: predicate type %.200q, want %q", s.PredicateType, types[0])
@@ -84,8 +92,8 @@ func parse(s *Statement, p predicate, what string, types ...string) error {
 }
 
 // write returns p as JSON.
-func write(p predicate, predicateType string) (json.RawMessage, error) {
-	b, err := p.shape(predicateType).append(nil)
+func write(p predicate) (json.RawMessage, error) {
+	b, err := p.shape(p.predicateType()).append(nil)
 	if err != nil {
 		return nil, fmt.Errorf("provenance: predicate: %w", err)
 	}
@@ -93,12 +101,12 @@ func write(p predicate, predicateType string) (json.RawMessage, error) {
 }
 
 // state returns the Statement that p is what is said of subjects.
-func state(p predicate, predicateType string, subjects []hallmark.Artifact) (*Statement, error) {
-	b, err := write(p, predicateType)
+func state(p predicate, subjects []hallmark.Artifact) (*Statement, error) {
+	b, err := write(p)
 	if err != nil {
 		return nil, err
 	}
-	return New(predicateType, b, subjects...)
+	return New(p.predicateType(), b, subjects...)
 }
 
 // A shape is that of a JSON object as it is read into and written from a value of

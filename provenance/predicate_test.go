@@ -258,6 +258,14 @@ func TestValidatePredicates(t *testing.T) {
 			`warning $.predicate.properties[2]: "A" occurs twice`,
 		}},
 
+		// Older versions, which need only be such as can be read.
+		{"an old summary", provenance.VSATypeV01, anApp, `{"policy_level":"SLSA_LEVEL_3"}`, nil},
+		{"an old summary of another shape", provenance.VSATypeV02, anApp, `{"policy_level":3}`, []string{
+			"error $.predicate: $.policy_level (byte 16): want an array, got a number",
+		}},
+		{"cosign's scan", provenance.CosignVulnsType, anApp, `{"scanner":{"result":{}}}`, nil},
+		{"no old attributes", provenance.SCAITypeV02, anApp, `null`, []string{"error $.predicate: missing"}},
+
 		// Members beside, wherever they are.
 		{"extensions", provenance.VulnsType, anApp, vulns(scannerA + `,"x_a":1,"result":[{"id":"1","severity":[],"x":1,"x_b":{}}]`), []string{
 			"warning $.predicate.scanner.result[0].x: neither a member that SLSA and in-toto name nor an extension, vendor_field",

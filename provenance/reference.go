@@ -38,8 +38,10 @@ func ParseReference(s *Statement) (*Reference, error) {
 // Statement returns the Statement that the documents are about subjects. It
 // fails if [Statement.Validate] finds an error in it.
 func (v *Reference) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(v, ReferenceType, subjects)
+	return state(v, subjects)
 }
+
+func (*Reference) predicateType() string { return ReferenceType }
 
 func (v *Reference) shape(string) shape {
 	return shape{[]field{

@@ -44,8 +44,10 @@ func ParseRelease(s *Statement) (*Release, error) {
 // Statement returns the Statement that the release is made of subjects. It fails
 // if [Statement.Validate] finds an error in it.
 func (v *Release) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(v, ReleaseType, subjects)
+	return state(v, subjects)
 }
+
+func (*Release) predicateType() string { return ReleaseType }
 
 func (v *Release) shape(predicateType string) shape {
 	id := text("packageId", &v.PackageID)

@@ -61,8 +61,10 @@ func ParseSCAI(s *Statement) (*SCAI, error) {
 // Statement returns the Statement that subjects have the attributes. It fails if
 // [Statement.Validate] finds an error in it.
 func (c *SCAI) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(c, SCAIType, subjects)
+	return state(c, subjects)
 }
+
+func (*SCAI) predicateType() string { return SCAIType }
 
 func (c *SCAI) shape(string) shape {
 	return shape{[]field{

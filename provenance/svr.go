@@ -50,8 +50,10 @@ func ParseSVR(s *Statement) (*SVR, error) {
 // Statement returns the Statement that subjects have the properties. It fails if
 // [Statement.Validate] finds an error in it.
 func (v *SVR) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(v, SVRType, subjects)
+	return state(v, subjects)
 }
+
+func (*SVR) predicateType() string { return SVRType }
 
 func (v *SVR) shape(string) shape {
 	return shape{[]field{

@@ -45,8 +45,10 @@ func ParseTestResult(s *Statement) (*TestResult, error) {
 // Statement returns the Statement that t came out of testing subjects. It fails
 // if [Statement.Validate] finds an error in it.
 func (t *TestResult) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(t, TestResultType, subjects)
+	return state(t, subjects)
 }
+
+func (*TestResult) predicateType() string { return TestResultType }
 
 func (t *TestResult) shape(string) shape {
 	return shape{[]field{

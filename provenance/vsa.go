@@ -107,7 +107,7 @@ func ParseVSA(s *Statement) (*VSA, error) {
 // Statement returns the Statement that v was verified of subjects. It fails if
 // [Statement.Validate] finds an error in it.
 func (v *VSA) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
-	return state(v, VSAType, subjects)
+	return state(v, subjects)
 }
 
 // Level returns the level of a track, [BuildTrack] or [SourceTrack]. ok is false
@@ -147,6 +147,8 @@ func slsaLevel(s string) (track string, level int, ok bool) {
 	}
 	return track, level, true
 }
+
+func (*VSA) predicateType() string { return VSAType }
 
 func (v *VSA) shape(predicateType string) shape {
 	levels := texts("verifiedLevels", &v.VerifiedLevels)
@@ -338,7 +340,7 @@ func (v *VSA) SourceStatement(r Revision) (*Statement, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	b, err := write(v, VSAType)
+	b, err := write(v)
 	if err != nil {
 		return nil, err
 	}

@@ -113,8 +113,10 @@ func (v *Vulns) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 	if v.Scanner.Report != nil {
 		return nil, errors.New("provenance: a report in the scanner's own format is no list of vulnerabilities")
 	}
-	return state(v, VulnsType, subjects)
+	return state(v, subjects)
 }
+
+func (*Vulns) predicateType() string { return VulnsType }
 
 func (v *Vulns) shape(predicateType string) shape {
 	scanner := nested("scanner", true, v.Scanner.shape(predicateType))
