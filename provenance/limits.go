@@ -13,6 +13,12 @@ const (
 	// of vulnerabilities or attributes.
 	MaxDependencies = 100_000
 
+	// MaxTests is the number of tests in one list of a test result.
+	MaxTests = 1_000_000
+
+	// MaxLevels is the number of levels or properties of a verification.
+	MaxLevels = 1_000
+
 	// MaxDigests is the number of digests of one resource.
 	MaxDigests = 32
 )

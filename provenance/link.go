@@ -56,7 +56,7 @@ func (*Link) predicateType() string { return LinkType }
 func (l *Link) shape(string) shape {
 	return shape{[]field{
 		text("name", &l.Name),
-		texts("command", &l.Command),
+		texts("command", &l.Command, MaxDependencies),
 		descriptors("materials", &l.Materials),
 		values("byproducts", &l.Byproducts),
 		values("environment", &l.Environment),

@@ -227,11 +227,14 @@ func text[S ~string](name string, v *S) field {
 	})
 }
 
-// texts is a list of strings, which is not written if it is nil.
-func texts(name string, v *[]string) field {
+// texts is a list of at most limit strings, which is not written if it is nil.
+func texts(name string, v *[]string, limit int) field {
 	return plain(name, *v != nil, *v, func(r *strictjson.Reader) error {
 		*v = []string{}
-		return r.Array(func(int) error {
+		return r.Array(func(i int) error {
+			if i == limit {
+				return r.Errorf("more than %d strings", limit)
+			}
 			s, err := r.String()
 			*v = append(*v, s)
 			return err

@@ -694,20 +694,37 @@ func TestSourceStatement(t *testing.T) {
 }
 
 func TestPredicateBounds(t *testing.T) {
-	many := strings.TrimSuffix(strings.Repeat("{},", provenance.MaxDependencies+1), ",")
-	for typ, predicate := range map[string]string{
-		provenance.VulnsType:      `{"scanner":{"result":[` + many + `]}}`,
-		provenance.SCAIType:       `{"attributes":[` + many + `]}`,
-		provenance.TestResultType: `{"configuration":[` + many + `]}`,
+	list := func(element string, n int) string {
+		return `[` + strings.TrimSuffix(strings.Repeat(element+",", n), ",") + `]`
+	}
+	var levels []string
+	for i := range provenance.MaxLevels + 1 {
+		levels = append(levels, fmt.Sprintf(`"L%d":1`, i))
+	}
+	for _, c := range []struct{ typ, predicate, want string }{
+		{provenance.VulnsType, `{"scanner":{"result":` + list("{}", provenance.MaxDependencies+1) + `}}`, "more than 100000 elements"},
+		{provenance.SCAIType, `{"attributes":` + list("{}", provenance.MaxDependencies+1) + `}`, "more than 100000 elements"},
+		{provenance.TestResultType, `{"configuration":` + list("{}", provenance.MaxDependencies+1) + `}`, "more than 100000 resources"},
+		{provenance.TestResultType, `{"failedTests":` + list(`""`, provenance.MaxTests+1) + `}`, "more than 1000000 strings"},
+		{provenance.VSAType, `{"verifiedLevels":` + list(`""`, provenance.MaxLevels+1) + `}`, "more than 1000 strings"},
+		{provenance.VSAType, `{"dependencyLevels":{` + strings.Join(levels, ",") + `}}`, "more than 1000 levels"},
+		{provenance.SVRType, `{"properties":` + list(`""`, provenance.MaxLevels+1) + `}`, "more than 1000 strings"},
+		{provenance.LinkType, `{"command":` + list(`""`, provenance.MaxDependencies+1) + `}`, "more than 100000 strings"},
 	} {
-		_, err := restate(stated(t, typ, anApp, predicate), app(t))
-		if err == nil || !strings.Contains(err.Error(), "more than 100000 ") {
-			t.Errorf("%s: error %v", typ, err)
+		s := &provenance.Statement{PredicateType: c.typ, Predicate: json.RawMessage(c.predicate)}
+		if _, err := restate(s, app(t)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %s", c.typ, err, c.want)
 		}
 	}
+
+	// What is not read is not written.
 	v := &provenance.Vulns{}
 	v.Scanner.Vulnerabilities = make([]provenance.Vulnerability, provenance.MaxDependencies+1)
 	if _, err := v.Statement(app(t)); err == nil || !strings.Contains(err.Error(), "more than 100000 elements") {
+		t.Errorf("error %v", err)
+	}
+	r := &provenance.SVR{Properties: make([]string, provenance.MaxLevels+1)}
+	if _, err := r.Statement(app(t)); err == nil || !strings.Contains(err.Error(), "more than 1000 strings") {
 		t.Errorf("error %v", err)
 	}
 }

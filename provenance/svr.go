@@ -59,7 +59,7 @@ func (v *SVR) shape(string) shape {
 	return shape{[]field{
 		nested("verifier", true, v.Verifier.shape(descriptors("policies", &v.Policies).always())),
 		timestamp("timeCreated", &v.TimeCreated),
-		texts("properties", &v.Properties).always(),
+		texts("properties", &v.Properties, MaxLevels).always(),
 	}, &v.Extensions}
 }
 

@@ -55,9 +55,9 @@ func (t *TestResult) shape(string) shape {
 		text("result", &t.Result),
 		descriptors("configuration", &t.Configuration),
 		text("url", &t.URL),
-		texts("passedTests", &t.Passed),
-		texts("warnedTests", &t.Warned),
-		texts("failedTests", &t.Failed),
+		texts("passedTests", &t.Passed, MaxTests),
+		texts("warnedTests", &t.Warned, MaxTests),
+		texts("failedTests", &t.Failed, MaxTests),
 	}, &t.Extensions}
 }
 

@@ -151,7 +151,7 @@ func slsaLevel(s string) (track string, level int, ok bool) {
 func (*VSA) predicateType() string { return VSAType }
 
 func (v *VSA) shape(predicateType string) shape {
-	levels := texts("verifiedLevels", &v.VerifiedLevels)
+	levels := texts("verifiedLevels", &v.VerifiedLevels, MaxLevels)
 	snake := func(f field, _ string) field { return f }
 	if predicateType != VSAType {
 		snake = func(f field, name string) field { return f.or(name) }
@@ -187,6 +187,9 @@ func counts(name string, v *map[string]int64) field {
 	return plain(name, *v != nil, m, func(r *strictjson.Reader) error {
 		*v = make(map[string]int64)
 		return r.Object(func(key string) error {
+			if len(*v) == MaxLevels {
+				return r.Errorf("more than %d levels", MaxLevels)
+			}
 			var digits string
 			if r.Kind() == '"' {
 				s, err := r.String()
