@@ -232,3 +232,29 @@ func ExampleIsPayloadType() {
 	// true
 	// false
 }
+
+func ExampleRepositoryURL() {
+	for _, remote := range []string{
+		"git@github.com:octocat/hello.git",
+		"https://octocat:secret@github.com/octocat/hello.git",
+		"ssh://git@git.example.com:2222/octocat/hello",
+		"/srv/git/hello.git",
+	} {
+		fmt.Printf("%q\n", provenance.RepositoryURL(remote))
+	}
+	// Output:
+	// "https://github.com/octocat/hello"
+	// "https://github.com/octocat/hello"
+	// "https://git.example.com/octocat/hello"
+	// ""
+}
+
+func ExampleModuleRepository() {
+	for _, path := range []string{"github.com/octocat/hello/v2", "example.com/hello/v2", "hello"} {
+		fmt.Printf("%q\n", provenance.ModuleRepository(path))
+	}
+	// Output:
+	// "https://github.com/octocat/hello"
+	// "https://example.com/hello"
+	// ""
+}
