@@ -25,15 +25,16 @@ import (
 //	{"buildDefinition":{"buildType":…,"externalParameters":…,"internalParameters":…,"resolvedDependencies":[…]},
 //	 "predicateType":"https://slsa.dev/provenance/v1","subject":[…]}
 //
-// An old version is digested in the form of version 1: see [Convert]. Members
-// that are empty are left out. Subjects and dependencies come in the
-// byte order of their JSON and have the members name, uri, digest and content;
-// other ones tell where a resource was had or how it was known, but for the
-// annotations modified and base of a source that is not a commit's. Nothing of
+// The build definition has its extensions too, and an old version is digested in
+// the form of version 1: see [Convert]. Members that are empty are left out.
+// Subjects and dependencies come in the byte order of their JSON. They have the
+// members name, uri, digest, content and annotations: where a resource was had,
+// its media type, and the annotations that tell how a source is known,
+// repositoryFrom and commitFrom, do not say which resource it is. Nothing of
 // runDetails is in it: it tells of one run.
 //
 // A build type can put parameters of one run beside those of the build. These
-// are left out, wherever they are in a build of the type:
+// are left out:
 //
 //   - of https://buildkite.github.io/slsa-buildtypes/job/v1 the external job and
 //     step.id, and the internal buildkite.build_id and buildkite.build_number;
@@ -130,6 +131,11 @@ func (s *Statement) definition() (definition map[string]any, recipes []any, err 
 			return nil, nil, err
 		}
 	}
+	for name, raw := range b.Extensions["buildDefinition"] {
+		if build[name], err = strictjson.Value(raw); err != nil {
+			return nil, nil, fmt.Errorf("provenance: definition: extension %.100q: %w", name, err)
+		}
+	}
 	subjects, err := resources(s.Subjects)
 	if err != nil {
 		return nil, nil, err
@@ -213,12 +219,9 @@ func canonical(d *ResourceDescriptor) map[string]any {
 	if d.Content != nil {
 		m["content"] = d.Content
 	}
-	annotations := make(map[string]any)
-	for _, name := range []string{annotationModified, annotationBase} {
-		if v, ok := d.Annotations[name]; ok {
-			annotations[name] = v
-		}
-	}
+	annotations := maps.Clone(d.Annotations)
+	delete(annotations, annotationRepositoryFrom)
+	delete(annotations, annotationCommitFrom)
 	if len(annotations) > 0 {
 		m["annotations"] = annotations
 	}

@@ -81,6 +81,9 @@ func TestEquivalent(t *testing.T) {
 		{"modified files", goBuild(), goBuild(`"commitFrom":"caller"`, `"modified":true`), []string{
 			definition + `resolvedDependencies["git+https://example.com/r@refs/heads/main"].annotations: nothing, then {"modified":true}`,
 		}},
+		{"deleted files", goBuild(`"commitFrom":"caller"`, `"modified":true,"deleted":["a"]`), goBuild(`"commitFrom":"caller"`, `"modified":true,"deleted":["a","b"]`), []string{
+			definition + `resolvedDependencies["git+https://example.com/r@refs/heads/main"].annotations.deleted[1]: nothing, then "b"`,
+		}},
 		{"a digest more", goBuild(), goBuild(`{"uri":"pkg:golang/b@v1"}`, `{"uri":"pkg:golang/b@v1","digest":{"dirHash":"`+shaB+`"}}`), []string{
 			definition + `resolvedDependencies["pkg:golang/b@v1"].digest: nothing, then {"dirHash":"` + shaB + `"}`,
 		}},
@@ -92,6 +95,10 @@ func TestEquivalent(t *testing.T) {
 			definition + `internalParameters."x.y": nothing, then null`,
 			definition + `resolvedDependencies["a:b"]: nothing, then {"uri":"a:b"}`,
 		}},
+		{"an extension", goBuild(), goBuild(`"internalParameters":{`, `"acme_x":[1.0],"internalParameters":{`), []string{
+			definition + `acme_x: nothing, then [1.0]`,
+		}},
+		{"an extension of the run", goBuild(), goBuild(`"metadata":{`, `"acme_x":1,"metadata":{`), nil},
 		{"event", goBuild(), goBuild(`"push"`, `"release"`), []string{definition + `internalParameters.event: "push", then "release"`}},
 		{"a value of another type", goBuild(), goBuild(`"push"`, `["push"]`, `"ref":"refs/heads/main"`, `"ref":{}`), []string{
 			definition + `externalParameters.source.ref: "refs/heads/main", then {}`,
@@ -151,7 +158,7 @@ func TestEquivalent(t *testing.T) {
 	// Subjects are a part of it.
 	a, b := base(), base()
 	b.Subjects[0].Digest = provenance.DigestSet{"sha256": shaB}
-	b.Subjects[0].Annotations = map[string]any{"x": 1}
+	b.Subjects[0].MediaType = "x/y"
 	ds, err := provenance.Equivalent(a, b)
 	if want := `[$.subject["app"].digest.sha256: "` + shaA + `", then "` + shaB + `"]`; err != nil || fmt.Sprint(ds) != want {
 		t.Errorf("got %v, %v, want %s", ds, err, want)

@@ -23,6 +23,9 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
+	"github.com/hallmark-dev/hallmark/sbom/spdx"
 )
 
 // A stater is a predicate of package provenance.
@@ -177,6 +180,50 @@ func TestPredicateCorpus(t *testing.T) {
 		}
 	}
 	t.Logf("predicates: %v", count)
+}
+
+// Every document that the SBOM packages write is a predicate, of the type that
+// its format and version call for, and is not changed by that.
+func TestSBOMPredicates(t *testing.T) {
+	doc := &sbom.Document{
+		Main:  sbom.Component{Ref: "pkg:golang/example.com/app", Type: sbom.Application, Name: "example.com/app", PURL: "pkg:golang/example.com/app", Scope: sbom.Runtime},
+		Phase: sbom.PostBuild,
+	}
+	stamp := sbom.Stamp{Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	cdx := func(v cyclonedx.Version) ([]byte, error) { return cyclonedx.MarshalVersion(doc, stamp, v) }
+	spdxAs := func(v spdx.Version) ([]byte, error) { return spdx.MarshalVersion(doc, stamp, v) }
+	for _, c := range []struct {
+		format, version, typ string
+		marshal              func() ([]byte, error)
+	}{
+		{"CycloneDX", "1.4", "https://cyclonedx.org/bom", func() ([]byte, error) { return cdx(cyclonedx.V14) }},
+		{"CycloneDX", "1.5", "https://cyclonedx.org/bom", func() ([]byte, error) { return cdx(cyclonedx.V15) }},
+		{"CycloneDX", "1.6", "https://cyclonedx.org/bom", func() ([]byte, error) { return cdx(cyclonedx.V16) }},
+		{"CycloneDX", "1.7", "https://cyclonedx.org/bom", func() ([]byte, error) { return cdx(cyclonedx.V17) }},
+		{"SPDX", "2.3", "https://spdx.dev/Document/v2.3", func() ([]byte, error) { return spdxAs(spdx.V23) }},
+		{"SPDX", "3.0.1", "https://spdx.dev/Document/v3", func() ([]byte, error) { return spdxAs(spdx.V301) }},
+	} {
+		document, err := c.marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bom, err := provenance.NewSBOM(document)
+		if err != nil {
+			t.Errorf("%s %s: %v", c.format, c.version, err)
+			continue
+		}
+		s, err := bom.Statement(someArtifact(t))
+		if err != nil {
+			t.Errorf("%s %s: %v", c.format, c.version, err)
+			continue
+		}
+		if bom.Format != c.format || bom.Version != c.version || s.PredicateType != c.typ {
+			t.Errorf("%s %s of type %s, want %s %s of type %s", bom.Format, bom.Version, s.PredicateType, c.format, c.version, c.typ)
+		}
+		if !slices.Equal(tokens(t, s.Predicate), tokens(t, document)) {
+			t.Errorf("%s %s: %s\nwant %s", c.format, c.version, s.Predicate, document)
+		}
+	}
 }
 
 // jsonValue returns the value of a document with its numbers as they are
