@@ -3,12 +3,17 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/provenance/github"
+	"github.com/hallmark-dev/hallmark/provenance/gobuild"
 )
 
 // Every provenance in the corpus has a definition, whatever its version: it is
@@ -98,4 +103,53 @@ func TestDefinitionCorpus(t *testing.T) {
 		t.Errorf("%d builds, %d with a source, want 130 and 15", builds, sources)
 	}
 	t.Logf("%d builds, %d with a source, %d definitions", builds, sources, len(digests))
+}
+
+// Two runs of a workflow have one definition, and a linker flag is one
+// difference, even where the platform's build type has no place for it.
+func TestDefinitionOfRuns(t *testing.T) {
+	run := func(id string, flags ...string) *provenance.Statement {
+		claims := githubClaims(someCommit)
+		claims.Values = maps.Clone(claims.Values)
+		claims.Values["run_id"] = id
+		b, err := github.Observe(githubEnvironment, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := &debug.BuildInfo{GoVersion: "go1.26.8", Path: "github.com/octocat/hello"}
+		if err := gobuild.Attach(b, info, gobuild.Recipe{Flags: flags}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := b.Statement(someArtifact(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first, second := run("1", "-trimpath", "-ldflags=-s"), run("2", "-trimpath", "-ldflags=-s")
+	if string(first.Predicate) == string(second.Predicate) {
+		t.Fatal("both are the same run")
+	}
+	ds, err := provenance.Equivalent(first, second)
+	if err != nil || ds != nil {
+		t.Errorf("two runs differ: %v, %v", ds, err)
+	}
+	a, err := first.DefinitionDigest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := second.DefinitionDigest(); err != nil || a != b {
+		t.Errorf("digests %s and %s, %v", a, b, err)
+	}
+
+	ds, err = provenance.Equivalent(first, run("3", "-trimpath", "-ldflags=-s -w"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []provenance.Difference{{
+		Path: `$.predicate.runDetails.byproducts["` + gobuild.RecipeName + `"].content.flags[1]`, A: `"-ldflags=-s"`, B: `"-ldflags=-s -w"`,
+	}}
+	if !slices.Equal(ds, want) {
+		t.Errorf("got %v, want %v", ds, want)
+	}
 }
