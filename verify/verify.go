@@ -164,7 +164,7 @@ type Rule string
 const (
 	RuleSignature   Rule = "signature"    // somebody whom the policy names signed
 	RulePayloadType Rule = "payload-type" // what was signed is a statement
-	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance
+	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance, version 1
 	RuleSubject     Rule = "subject"      // the statement is about the artifact
 	RuleBuilder     Rule = "builder"      // it names the builder that its signer may speak for
 	RuleBuildType   Rule = "build-type"

@@ -327,7 +327,7 @@ func TestConvertCorpus(t *testing.T) {
 			}
 			// In an event's payload or a pipeline's steps one value is as
 			// another.
-			if n++; n > 150 && n%17 != 0 {
+			if n++; n > 80 && n%29 != 0 {
 				return
 			}
 			values++
@@ -374,7 +374,7 @@ func TestConvertCorpus(t *testing.T) {
 			}
 		})
 		for _, l := range losses {
-			if !seen[l.Path] && !strings.HasSuffix(l.Path, ".definedInMaterial") && n <= 150 {
+			if !seen[l.Path] && !strings.HasSuffix(l.Path, ".definedInMaterial") && n <= 80 {
 				t.Errorf("%s: a loss of what is not there: %s", a.file, l)
 			}
 		}
