@@ -269,6 +269,7 @@ func (r *Result) Statements() []*provenance.Statement {
 		c := *s
 		c.Predicate = bytes.Clone(s.Predicate)
 		c.Subjects = slices.Clone(s.Subjects)
+		c.Notes = slices.Clone(s.Notes)
 		for i := range c.Subjects {
 			d := &c.Subjects[i]
 			d.Digest = maps.Clone(d.Digest)
