@@ -140,6 +140,16 @@ func TestLint(t *testing.T) {
 		{"a whole statement as the predicate", v1(v1(build(nil))), []string{"error $.predicate: a whole statement instead of its predicate"}},
 		{"an envelope", `{"payload":"e30=","payloadType":"application/vnd.in-toto+json","signatures":[]}`, []string{"error $: an envelope, not the statement in it"}},
 
+		{"reproducible, and not complete", old("0.2", `{"builder":{"id":"a:b"},"metadata":{"completeness":{"parameters":true,"environment":false,"materials":true},"reproducible":true}}`), nil},
+		{"complete, and not reproducible", old("0.2", `{"builder":{"id":"a:b"},"metadata":{"completeness":{"parameters":true,"environment":true,"materials":true}}}`), nil},
+		{"an empty time", v1(build(map[string]string{"run": `"metadata":{"startedOn":{},"finishedOn":{"nanos":1}}`})), []string{
+			"error $.predicate.runDetails.metadata.startedOn: an object, want RFC 3339" + protobuf,
+			"error $.predicate.runDetails.metadata.finishedOn: an object, want RFC 3339" + protobuf,
+		}},
+		{"both spellings", v1(`{"build_definition":{"build_type":"x"},"buildDefinition":{},"runDetails":{"builder":{"id":"a:b"}}}`), []string{
+			"error $.predicate.build_definition: want buildDefinition" + protobuf,
+		}},
+
 		// Types.
 		{"a slash too many", typed("https://slsa.dev/provenance/v1/"), []string{`error $.predicateType: "https://slsa.dev/provenance/v1/", want "https://slsa.dev/provenance/v1"`}},
 		{"http", typed("http://slsa.dev/provenance/v1"), []string{`error $.predicateType: "http://slsa.dev/provenance/v1", want "https://slsa.dev/provenance/v1"`}},

@@ -165,7 +165,8 @@ func TestValidate(t *testing.T) {
 		}},
 
 		{"extension", subject(good + `,"acme_x":1`), nil},
-		{"extension without a vendor", subject(good + `,"x":1,"_x":1,"x_":1,"a.b":1`), []string{
+		{"extension without a vendor", subject(good + `,"x":1,"_x":1,"x_":1,"a.b":1,"":1`), []string{
+			`warning $.subject[1]."": neither a member that SLSA and in-toto name nor an extension, vendor_field`,
 			`warning $.subject[1]._x: neither a member that SLSA and in-toto name nor an extension, vendor_field`,
 			`warning $.subject[1]."a.b": neither a member that SLSA and in-toto name nor an extension, vendor_field`,
 			`warning $.subject[1].x: neither a member that SLSA and in-toto name nor an extension, vendor_field`,
@@ -299,6 +300,11 @@ func TestValidate(t *testing.T) {
 			`error $.predicate.materials[1].digest.sha256: malformed digest "sha256:1": 1 digits, want [64]`,
 			"note $.predicate: read as version 1, by the migration table of SLSA",
 			`warning $.predicate.buildType: "make" does not describe the parameters of version 1`,
+		}},
+		{"the other name of the invocation in version 0.2", old("0.2", `{"builder":{"id":"a:b"},"buildType":"a:b","metadata":{"buildInvocationID":"1"}}`), []string{
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+			"note $.predicate.metadata.buildInvocationID: read as buildInvocationId",
+			`warning $.predicate.buildType: "a:b" does not describe the parameters of version 1`,
 		}},
 		{"version 0.2 that cannot be read", old("0.2", `{"builder":[]}`), []string{
 			"error $.predicate: malformed provenance: $.builder (byte 11): want an object, got an array",

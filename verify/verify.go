@@ -164,7 +164,7 @@ type Rule string
 const (
 	RuleSignature   Rule = "signature"    // somebody whom the policy names signed
 	RulePayloadType Rule = "payload-type" // what was signed is a statement
-	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance
+	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance, version 1
 	RuleSubject     Rule = "subject"      // the statement is about the artifact
 	RuleBuilder     Rule = "builder"      // it names the builder that its signer may speak for
 	RuleBuildType   Rule = "build-type"
@@ -269,6 +269,7 @@ func (r *Result) Statements() []*provenance.Statement {
 		c := *s
 		c.Predicate = bytes.Clone(s.Predicate)
 		c.Subjects = slices.Clone(s.Subjects)
+		c.Notes = slices.Clone(s.Notes)
 		for i := range c.Subjects {
 			d := &c.Subjects[i]
 			d.Digest = maps.Clone(d.Digest)
