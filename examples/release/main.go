@@ -121,7 +121,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if r.source != "" {
-		url := git.RepositoryURL(r.source)
+		url := provenance.RepositoryURL(r.source)
 		if url == "" {
 			return fmt.Errorf("-source %s: want the URL of a repository", r.source)
 		}
@@ -233,7 +233,7 @@ func (r *release) make(ctx context.Context, signer sign.SignerVerifier) (names [
 	}
 	expected = source.Repository
 	if expected == "" {
-		expected = git.ModuleRepository(commands[0].module)
+		expected = provenance.ModuleRepository(commands[0].module)
 	}
 	if expected == "" {
 		expected = "https://" + commands[0].module

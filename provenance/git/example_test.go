@@ -144,32 +144,6 @@ func ExampleCheckout_Source() {
 	// known by module path
 }
 
-func ExampleRepositoryURL() {
-	for _, remote := range []string{
-		"git@github.com:octocat/hello.git",
-		"https://octocat:secret@github.com/octocat/hello.git",
-		"ssh://git@git.example.com:2222/octocat/hello",
-		"/srv/git/hello.git",
-	} {
-		fmt.Printf("%q\n", git.RepositoryURL(remote))
-	}
-	// Output:
-	// "https://github.com/octocat/hello"
-	// "https://github.com/octocat/hello"
-	// "https://git.example.com/octocat/hello"
-	// ""
-}
-
-func ExampleModuleRepository() {
-	for _, path := range []string{"github.com/octocat/hello/v2", "example.com/hello/v2", "hello"} {
-		fmt.Printf("%q\n", git.ModuleRepository(path))
-	}
-	// Output:
-	// "https://github.com/octocat/hello"
-	// "https://example.com/hello"
-	// ""
-}
-
 func ExampleCheckout_Untracked() {
 	dir := clone()
 	defer os.RemoveAll(dir)

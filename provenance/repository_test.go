@@ -1,22 +1,12 @@
-package git_test
+package provenance_test
 
 import (
 	"net/url"
 	"strings"
 	"testing"
 
-	"github.com/hallmark-dev/hallmark"
-	"github.com/hallmark-dev/hallmark/provenance/git"
+	"github.com/hallmark-dev/hallmark/provenance"
 )
-
-func app(t *testing.T) hallmark.Artifact {
-	t.Helper()
-	ds, err := hallmark.Hash(strings.NewReader("app"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return hallmark.Artifact{Name: "app", Digests: ds}
-}
 
 func TestRepositoryURL(t *testing.T) {
 	for _, c := range []struct{ remote, want string }{
@@ -106,7 +96,7 @@ func TestRepositoryURL(t *testing.T) {
 		{"git@github.com:", ""},
 		{"@:r", ""},
 	} {
-		if got := git.RepositoryURL(c.remote); got != c.want {
+		if got := provenance.RepositoryURL(c.remote); got != c.want {
 			t.Errorf("RepositoryURL(%q) = %q, want %q", c.remote, got, c.want)
 		}
 	}
@@ -129,7 +119,7 @@ func FuzzRepositoryURL(f *testing.F) {
 		f.Add(remote)
 	}
 	f.Fuzz(func(t *testing.T, remote string) {
-		got := git.RepositoryURL(remote)
+		got := provenance.RepositoryURL(remote)
 		if got == "" {
 			return
 		}
@@ -189,7 +179,7 @@ func TestModuleRepository(t *testing.T) {
 		{"-x.com/hello", ""},
 		{"example.com/ä", ""},
 	} {
-		if got := git.ModuleRepository(c.path); got != c.want {
+		if got := provenance.ModuleRepository(c.path); got != c.want {
 			t.Errorf("ModuleRepository(%q) = %q, want %q", c.path, got, c.want)
 		}
 	}
