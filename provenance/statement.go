@@ -121,7 +121,7 @@ func (s *Statement) Marshal() ([]byte, error) {
 		}
 		err = fmt.Errorf("provenance: what would be written is refused: %w", err)
 	}
-	// The same in the order of s, if it does not show in the bytes alone.
+	// In the words and the order of s, if the fault shows in s too.
 	if e := s.check(); e != nil {
 		return nil, e
 	}
