@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,10 +31,7 @@ func (v *Verifier) token(ctx context.Context, getenv func(string) string, client
 		return "", fmt.Errorf("%s are set: which system runs this job is not known", strings.Join(systems, " and "))
 	}
 
-	own := v.Variable
-	if own == "" {
-		own = variable(v.audience())
-	}
+	variables := []string{cmp.Or(v.Variable, variable(v.audience()))}
 	switch systems[0] {
 	case "GITHUB_ACTIONS":
 		u, bearer, err := request(getenv, "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "allow the job to have one (GitHub: permissions: id-token: write)")
@@ -52,13 +50,20 @@ func (v *Verifier) token(ctx context.Context, getenv func(string) string, client
 		}
 		return v.ask(ctx, client, http.MethodPost, u, "api-version", "7.1", bearer, "oidcToken")
 	case "CIRCLECI":
-		return inVariable(getenv, own, "CIRCLE_OIDC_TOKEN_V2")
+		if v.Variable == "" {
+			variables = append(variables, "CIRCLE_OIDC_TOKEN_V2")
+		}
 	case "BITBUCKET_BUILD_NUMBER":
 		if v.Variable == "" {
-			own = "BITBUCKET_STEP_OIDC_TOKEN"
+			variables[0] = "BITBUCKET_STEP_OIDC_TOKEN"
 		}
 	}
-	return inVariable(getenv, own)
+	for _, name := range variables {
+		if token := getenv(name); token != "" {
+			return token, nil
+		}
+	}
+	return "", fmt.Errorf("%s is not set: %w", strings.Join(variables, " or "), ErrNoToken)
 }
 
 // variable returns the name of the variable that holds the token for audience,
@@ -72,16 +77,6 @@ func variable(audience string) string {
 		}
 	}
 	return string(name) + "_ID_TOKEN"
-}
-
-// inVariable returns the value of the first of the variables that is set.
-func inVariable(getenv func(string) string, names ...string) (string, error) {
-	for _, name := range names {
-		if token := getenv(name); token != "" {
-			return token, nil
-		}
-	}
-	return "", fmt.Errorf("%s is not set: %w", strings.Join(names, " or "), ErrNoToken)
 }
 
 // request returns where to ask for a token and the secret that it takes.

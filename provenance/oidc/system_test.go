@@ -84,6 +84,11 @@ func TestFetch(t *testing.T) {
 			map[string]string{"CIRCLECI": "true", "HALLMARK_ID_TOKEN": given("hallmark"), "CIRCLE_OIDC_TOKEN_V2": given(organization)},
 			"",
 		}, {
+			"Bitbucket, another variable",
+			oidc.Verifier{Variable: "MY_TOKEN"},
+			map[string]string{"BITBUCKET_BUILD_NUMBER": "1", "MY_TOKEN": given("hallmark"), "BITBUCKET_STEP_OIDC_TOKEN": "x"},
+			"",
+		}, {
 			"CircleCI, its own audience",
 			oidc.Verifier{Audience: organization},
 			map[string]string{"CIRCLECI": "true", "CIRCLE_OIDC_TOKEN_V2": given(organization)},
@@ -181,6 +186,28 @@ func TestFetchRefuses(t *testing.T) {
 	}
 	if slices.ContainsFunc(i.requests, func(r string) bool { return strings.HasPrefix(r, "POST") }) {
 		t.Errorf("Azure was asked for a token that is refused: %q", i.requests)
+	}
+}
+
+// Whoever names a variable means that one.
+func TestVariableNotSet(t *testing.T) {
+	i := newIssuer(t, "")
+	v := i.verifier()
+	v.Variable = "MY_TOKEN"
+	for _, system := range []string{"GITLAB_CI", "BUILDKITE", "CIRCLECI", "BITBUCKET_BUILD_NUMBER"} {
+		_, err := v.Fetch(t.Context(), func(name string) string {
+			switch name {
+			case system:
+				return "true"
+			case "HALLMARK_ID_TOKEN", "CIRCLE_OIDC_TOKEN_V2", "BITBUCKET_STEP_OIDC_TOKEN":
+				return i.token()
+			}
+			return ""
+		}, i.Client())
+		refused(t, err, "oidc: MY_TOKEN is not set", i.token())
+		if !errors.Is(err, oidc.ErrNoToken) {
+			t.Errorf("%s: got the error %v, want ErrNoToken", system, err)
+		}
 	}
 }
 
