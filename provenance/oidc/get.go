@@ -59,6 +59,11 @@ func send(ctx context.Context, client *http.Client, method string, u *url.URL, b
 		return nil, fmt.Errorf("status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxDocumentSize+1))
+	if err == nil {
+		// A server that sees the connection being closed can still end its
+		// answer well, in the middle of a document.
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}

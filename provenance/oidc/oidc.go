@@ -12,7 +12,8 @@
 //
 // A step of a job can change the environment for the steps after it. It cannot
 // change the token, which the system has signed: repository, commit, ref and
-// builder in it are the system's own word.
+// builder in it are the system's own word. At most it can put another job's token
+// in its place, which then says whose it is.
 //
 // # Where the token comes from
 //
@@ -61,10 +62,10 @@
 //
 // # Which token
 //
-// The token is asked for under an audience of its own, so that it is of no use
-// anywhere else, not even where a leaked one would be: the token for Fulcio has
-// the audience "sigstore", which is refused here. It is not kept, not part of what
-// is returned, and in no error.
+// The token is asked for under an audience of its own, so that nobody else
+// accepts it should it leak. The audience "sigstore" is for the token that is
+// spent at Fulcio, and is refused here. The token is not kept, not part of what is
+// returned, and in no error.
 //
 // Three systems have an audience of their own instead. CIRCLE_OIDC_TOKEN_V2 has the
 // id of the organization, Azure has "api://AzureADTokenExchange", Bitbucket has
@@ -96,7 +97,9 @@ const DefaultAudience = "hallmark"
 
 // ErrNoToken says that the job is offered no identity token: the environment is
 // of no system that gives one, or the job has not asked for it. It is not in the
-// errors about a token that cannot be had or is refused.
+// errors about a token that cannot be had or is refused. An earlier step can bring
+// it about, by changing a variable: a build that must have claims takes it as any
+// other error.
 var ErrNoToken = errors.New("no identity token is offered")
 
 // Issuers is a list of the issuers whose tokens are accepted, each by its exact
@@ -140,8 +143,8 @@ type Verifier struct {
 	Variable string
 
 	// Get returns the document at an https URL: an issuer's discovery document
-	// or its keys, from a cache or a file for instance. It answers for what it
-	// returns. If it is nil, the client is used.
+	// or its keys, from a file for instance. What it returns is believed, as
+	// what comes over TLS from the issuer's host is. Nil means the client.
 	Get func(ctx context.Context, url string) ([]byte, error)
 
 	// Now returns the time that tokens must be valid at. Nil means the time of

@@ -479,49 +479,83 @@ func TestCancel(t *testing.T) {
 	for _, path := range []string{"/ask", "/.well-known/openid-configuration", "/keys"} {
 		for _, body := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s body %v", path, body), func(t *testing.T) {
-				i := newIssuer(t, "")
-				reached := make(chan bool, 1)
-				i.answer(path, func(w http.ResponseWriter, r *http.Request) {
-					if body {
-						io.WriteString(w, `{"keys":[`)
-						http.NewResponseController(w).Flush()
-					}
-					reached <- true
-					<-r.Context().Done()
-				})
-				client := i.Client()
-				before := runtime.NumGoroutine()
-				ctx, cancel := context.WithCancel(t.Context())
-				var cancelled time.Time
-				done := make(chan bool)
-				go func() {
-					defer close(done)
-					<-reached
-					cancelled = time.Now()
-					cancel()
-				}()
-				_, err := i.verifier().Fetch(ctx, i.job, client)
-				returned := time.Now()
-				<-done
-				if d := returned.Sub(cancelled); d > 100*time.Millisecond {
-					t.Errorf("returned %v after it was cancelled", d)
+				// Three attempts: the machine may have something else to do.
+				quickest := time.Hour
+				for n := 0; n < 3 && quickest > 100*time.Millisecond; n++ {
+					quickest = min(quickest, cancelled(t, path, body))
 				}
-				if !errors.Is(err, context.Canceled) {
-					t.Errorf("got the error %v, want context.Canceled", err)
-				}
-				refused(t, err, "cancel", i.token(), bearer)
-				client.CloseIdleConnections()
-				i.CloseClientConnections()
-				for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(5 * time.Millisecond) {
-					if time.Now().After(deadline) {
-						b := make([]byte, 1<<16)
-						t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, b[:runtime.Stack(b, true)])
-					}
+				if quickest > 100*time.Millisecond {
+					t.Errorf("returns %v after it is cancelled", quickest)
 				}
 			})
 		}
 	}
 }
+
+// cancelled cancels a Fetch while the server is silent at path, before the body
+// of its answer or in it, and returns how long it takes to return.
+func cancelled(t *testing.T, path string, body bool) time.Duration {
+	i := newIssuer(t, "")
+	reached := make(chan bool, 1)
+	i.answer(path, func(w http.ResponseWriter, r *http.Request) {
+		if body {
+			io.WriteString(w, `{"keys":[`)
+			http.NewResponseController(w).Flush()
+		}
+		reached <- true
+		<-r.Context().Done()
+	})
+	client := i.Client()
+	before := runtime.NumGoroutine()
+	ctx, cancel := context.WithCancel(t.Context())
+	at := make(chan time.Time, 1)
+	go func() {
+		<-reached
+		at <- time.Now()
+		cancel()
+	}()
+	_, err := i.verifier().Fetch(ctx, i.job, client)
+	d := time.Since(<-at)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got the error %v, want context.Canceled", err)
+	}
+	refused(t, err, "cancel", i.token(), bearer)
+	client.CloseIdleConnections()
+	i.CloseClientConnections()
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			b := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, b[:runtime.Stack(b, true)])
+		}
+	}
+	return d
+}
+
+// The connection of an answer that is not wanted is given back.
+func TestBodyClosed(t *testing.T) {
+	for _, status := range []int{200, 302, 500} {
+		b := &body{Reader: strings.NewReader("<html>")}
+		client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Header: make(http.Header), Body: b, Request: r}, nil
+		})}
+		_, err := oidc.Fetch(t.Context(), githubJob, client)
+		refused(t, err, "for a token", bearer)
+		if !b.closed {
+			t.Errorf("status %d: the body was not closed", status)
+		}
+	}
+}
+
+type body struct {
+	io.Reader
+	closed bool
+}
+
+func (b *body) Close() error { b.closed = true; return nil }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestDeadline(t *testing.T) {
 	i := newIssuer(t, "")
