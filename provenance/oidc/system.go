@@ -138,7 +138,7 @@ func parseAnswer(answer []byte, member string) (token string, err error) {
 func parseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(s)
 	switch {
-	case err != nil || u.Opaque != "" || u.Host == "":
+	case err != nil || u.Host == "":
 		return nil, errors.New("not a URL")
 	case u.Scheme != "https":
 		return nil, errors.New("want an https URL")
