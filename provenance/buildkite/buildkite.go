@@ -11,7 +11,7 @@
 //
 // It differs from what Buildkite's plugin writes in four ways. The commit is always
 // a commit, and never HEAD. The ref of a build of a tag is the tag. The repository
-// is an https URL without user and without ".git", in whatever way it is cloned. And
+// has neither user nor ".git", and https instead of SSH. And
 // runner_environment is recorded, which the type does not have: "buildkite-hosted",
 // or "self-hosted" for an agent of one's own. The builder has the same name on both,
 // although SLSA asks for a name for each mode of a builder; a verifier should look
@@ -69,8 +69,9 @@ const issuer = "https://agent.buildkite.com"
 // tells: the repository, the commit, a branch or tag, the organization, the pipeline,
 // the number of the build and the id of the job.
 //
-// A build that somebody starts by hand or on a schedule can have the commit HEAD,
-// which tells nothing. Start it for a commit, or have the agent resolve it.
+// A build that somebody starts by hand or on a schedule can have the commit HEAD
+// until an agent has resolved it. That is an error; BUILDKITE_COMMIT_RESOLVED only
+// says whether it was.
 func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance.Build, error) {
 	if getenv == nil {
 		return nil, errors.New("buildkite: no getenv")
@@ -106,7 +107,7 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 	switch {
 	case sha == "":
 	case sha == "HEAD":
-		f.Errorf("the commit is HEAD: start the build for a commit, or resolve it before the job: BUILDKITE_COMMIT_RESOLVED is %.10q", getenv("BUILDKITE_COMMIT_RESOLVED"))
+		f.Errorf("the commit is HEAD, which is none: start the build for a commit, or let BUILDKITE_COMMIT be resolved before this job")
 	case err != nil:
 		f.Errorf("commit: %w", err)
 	}

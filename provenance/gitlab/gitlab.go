@@ -80,9 +80,6 @@ type Observer struct {
 	Variables []string
 }
 
-// MaxVariables is how many variables an Observer may record.
-const MaxVariables = 100
-
 // Observe is [Observer.Observe] of the zero Observer.
 func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance.Build, error) {
 	return new(Observer).Observe(getenv, claims)
