@@ -201,15 +201,18 @@ func (s Source) Descriptor() (d ResourceDescriptor, ok bool) {
 
 // Source returns the source that b names, and the name of the external
 // parameter that names it. That is "workflow" in the build types of GitHub
-// Actions and "source" in those of this module: an object with a repository, an
-// https URL, and a ref.
+// Actions, "pipeline" in the one for GitLab CI/CD and "source" in the others of
+// this module: an object with a repository, an https URL, and a ref. The build
+// type of Buildkite has a string "repository" and, in the object "build", a tag or
+// else a branch; no one parameter names the source then, and the name is "".
 //
 // The commit is the gitCommit digest of the dependency whose URI is that
 // repository at that ref; it is zero if such dependencies have different ones.
-// The source is modified if any of them says so. If there is no such parameter or there are both, the
-// zero Source is returned: a source that is not known for certain is not known.
+// The source is modified if any of them says so. If there is no such parameter,
+// or several, the zero Source is returned: a source that is not known for certain
+// is not known.
 func (b *Build) Source() (s Source, parameter string) {
-	for _, name := range []string{"workflow", "source"} {
+	for _, name := range []string{"workflow", "pipeline", "source"} {
 		var repository, ref string
 		switch p := b.External[name].(type) {
 		case map[string]any:
@@ -227,7 +230,16 @@ func (b *Build) Source() (s Source, parameter string) {
 		s, parameter = Source{Repository: repository, Ref: ref}, name
 	}
 	if parameter == "" {
-		return Source{}, ""
+		s.Repository, _ = b.External["repository"].(string)
+		build, _ := b.External["build"].(map[string]any)
+		if s.Repository == "" || build == nil {
+			return Source{}, ""
+		}
+		if tag, _ := build["tag"].(string); tag != "" {
+			s.Ref = "refs/tags/" + tag
+		} else if branch, _ := build["branch"].(string); branch != "" {
+			s.Ref = "refs/heads/" + branch
+		}
 	}
 	var commits []hallmark.Digest
 	for _, d := range b.Dependencies {
@@ -384,7 +396,7 @@ func extensible(path string) []string {
 // written: the source first, as GitHub's build type asks, then the others.
 func (b *Build) sortedDependencies() []ResourceDescriptor {
 	ds := sorted(b.Dependencies)
-	if s, parameter := b.Source(); parameter != "" {
+	if s, _ := b.Source(); s.Repository != "" {
 		if i := slices.IndexFunc(ds, func(d ResourceDescriptor) bool { return d.URI == s.URI() }); i > 0 {
 			source := ds[i]
 			ds = slices.Insert(slices.Delete(ds, i, i+1), 0, source)

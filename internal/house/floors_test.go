@@ -43,6 +43,7 @@ func rooms() []room {
 	return []room{
 		{"internal/command", 0, nil, "it runs a program with the environment it is given, and knows of no room"},
 		{"internal/buildinfo", 0, nil, "it says what of a binary may be published, for the SBOM and the provenance alike"},
+		{"internal/facts", 0, nil, "it puts together what variables and claims say of a job, for all who observe one, and knows of no room"},
 		{"internal/purl", 0, nil, "it writes package URLs for all rooms, and knows of none"},
 		{"internal/strictjson", 0, nil, "it reads and writes JSON for all rooms, and knows of none"},
 		{"internal/uuid", 0, nil, "it makes identifiers for documents out of their content, and knows of no room"},
@@ -60,10 +61,13 @@ func rooms() []room {
 		{"sbom/cyclonedx", 3, []string{cyclonedxGo}, "cyclonedx-go is the type at the edge to that format, and only there"},
 		{"sbom/spdx", 3, []string{toolsGolang, structConverter}, "tools-golang is the type at the edge to that format, and only there; it links go-struct-converter"},
 		{"provenance/github", 3, nil, "a running build is observed through an environment that is passed in"},
+		{"provenance/gitlab", 3, nil, "a running build is observed through an environment that is passed in"},
+		{"provenance/buildkite", 3, nil, "a running build is observed through an environment that is passed in"},
 		{"provenance/git", 3, []string{mod}, "facts of a checkout come from the git program; which version they make, the Go project's own rules in x/mod tell"},
 		{"provenance/oidc", 3, []string{jose}, "go-jose reads the keys and the signatures of identity tokens, which an attacker may have written; it links no other module"},
 		{"provenance/intoto", 3, []string{attestation, protobuf}, "it is the bridge to the official types, which are protocol buffers, and who does not cross it does not pay for it"},
 
+		{"provenance/ci", 4, nil, "it tells which of the systems it is, and leaves the rest to the room of that system"},
 		{"provenance/gobuild", 4, nil, "facts of a Go build come from the go command and from the binary"},
 		{"verify", 4, []string{securesystems, crypto}, "it decides over envelopes, so it links what sign links and no more"},
 

@@ -11,6 +11,10 @@
 //	builder.id          <server>/<job_workflow_ref>
 //	invocationId        <repository>/actions/runs/<run id>/attempts/<attempt>
 //
+// There is no place in it for the inputs of a workflow, nor for anything else that
+// whoever starts it may choose: a workflow that depends on inputs should not be
+// described with this type. Pull requests and schedules are outside of it, too.
+//
 // # Who says so
 //
 // A job knows about itself what its environment says, which the steps of the
@@ -19,12 +23,22 @@
 // builder: in a job of a reusable workflow the environment has the name of the
 // workflow that called, and not of the one that runs.
 //
+// Whether the runner is GitHub's is in the internal parameter runner_environment,
+// "github-hosted" or "self-hosted". SLSA asks for a builder.id for each mode of a
+// builder, but GitHub's convention has one for both, so that a verifier should look
+// at that parameter, or at the certificate.
+//
 // https://actions.github.io/buildtypes/workflow/v1
 package github
 
 import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io/fs"
 	"net/url"
 	"strings"
 
@@ -129,7 +143,7 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 	switch event {
 	case "create", "push", "release", "workflow_dispatch", "":
 	default:
-		errs = append(errs, fmt.Errorf("github: event %q: the build type is defined for create, push, release and workflow_dispatch only", event))
+		errs = append(errs, fmt.Errorf("github: event %q: the build type is defined for create, push, release and workflow_dispatch only: build what is published in a job of one of these", event))
 	}
 	commit, err := hallmark.ParseDigest("gitCommit:" + sha)
 	if err != nil && sha != "" {
@@ -159,6 +173,51 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 	b.Dependencies = []provenance.ResourceDescriptor{d}
 	b.Invocation = source.Repository + "/actions/runs/" + runID + "/attempts/" + attempt
 	return b, nil
+}
+
+// AddWorkflow adds the file of the workflow to the dependencies of b, a Build that
+// [Observe] returned: its path and its gitBlob digest, SHA-1 or SHA-256 as the
+// commit is. repository is the checkout, usually [os.DirFS]; that it is at the
+// commit is for the caller to know. Which actions the workflow uses is not looked
+// at.
+//
+// It is an error if the file is not there, not a regular file, or larger than
+// [MaxWorkflowSize].
+func AddWorkflow(b *provenance.Build, repository fs.FS) error {
+	workflow, _ := b.External["workflow"].(map[string]any)
+	path, _ := workflow["path"].(string)
+	source, _ := b.Source()
+	if b.Type != BuildType || path == "" || source.Commit.IsZero() {
+		return errors.New("github: the build is not one of a workflow at a commit")
+	}
+	info, err := fs.Stat(repository, path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("github: workflow: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("github: workflow %q is not a regular file", path)
+	case info.Size() > MaxWorkflowSize:
+		return fmt.Errorf("github: workflow %q has %d bytes, want %d at most", path, info.Size(), MaxWorkflowSize)
+	}
+	text, err := fs.ReadFile(repository, path)
+	if err != nil {
+		return fmt.Errorf("github: workflow: %w", err)
+	}
+	if len(text) > MaxWorkflowSize { // it has grown
+		return fmt.Errorf("github: workflow %q has more than %d bytes", path, MaxWorkflowSize)
+	}
+	var h hash.Hash = sha256.New()
+	if len(source.Commit.Hex()) == 2*sha1.Size {
+		h = sha1.New()
+	}
+	fmt.Fprintf(h, "blob %d\x00", len(text))
+	h.Write(text)
+	blob, err := hallmark.ParseDigest("gitBlob:" + hex.EncodeToString(h.Sum(nil)))
+	if err != nil {
+		return fmt.Errorf("github: workflow: %w", err)
+	}
+	b.Dependencies = append(b.Dependencies, provenance.ResourceDescriptor{Name: path, Digest: provenance.NewDigestSet(blob)})
+	return nil
 }
 
 // serverURL returns the server's URL in the one form that it is compared in.

@@ -1,0 +1,4 @@
+package gitlab
+
+// MaxVariables is how many variables an [Observer] may record.
+const MaxVariables = 100
