@@ -1,0 +1,342 @@
+// Attest is a step of a CI job: it signs a statement about files that the job has
+// made. Without a predicate that is their provenance, observed from the job.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/provenance/ci"
+	"github.com/hallmark-dev/hallmark/provenance/git"
+	"github.com/hallmark-dev/hallmark/provenance/oidc"
+	"github.com/hallmark-dev/hallmark/provenance/release"
+	"github.com/hallmark-dev/hallmark/sign"
+)
+
+const usage = `usage: attest -key FILE [flags] [SUBJECT...]
+
+Signs a statement about the subjects, and adds it as a line to the file -o. A
+subject, with or without -subject before it, is a file, a directory, or a name
+with digests: registry.example/org/app@sha256:…
+
+Without -predicate the statement is SLSA provenance: who built the subjects, from
+which commit, in which run. In a job of GitHub Actions, GitLab, Buildkite and other
+systems it is observed from the job's environment, and from the job's identity
+token if the system offers one (network); elsewhere from the git checkout around
+the working directory. What nothing tells has to be named with flags.
+
+With -predicate or one of the flags for reports, the statement has that predicate:
+an SBOM, test results, a scan.
+
+Exit code: 0 the statement is written; 2 it could not be done.`
+
+func main() { cli.Main("attest", run) }
+
+// A step is what the flags ask for.
+type step struct {
+	subjects, parameters, issuers                               cli.List
+	checksums, dir, key, out, predicateType, predicate, builder string
+	tests, scan, summary                                        string
+	noToken, allowDirty, explain                                bool
+}
+
+func run(ctx context.Context, args []string) error {
+	var s step
+	flags := cli.Flags("attest")
+	flags.Var(&s.subjects, "subject", "a `FILE`, a directory, or NAME@sha256:…, that the statement is about; may be repeated")
+	flags.StringVar(&s.checksums, "checksums", "", "a `FILE` of sha256sum or the like, whose files the statement is about")
+	flags.StringVar(&s.key, "key", "", "the private key to sign with, a PEM `FILE`")
+	flags.StringVar(&s.out, "o", "", "the `FILE` of JSON Lines to add the envelope to; SUBJECT.intoto.jsonl by default, if there is one subject")
+	flags.StringVar(&s.predicate, "predicate", "", "a `FILE` with the predicate, as JSON")
+	flags.StringVar(&s.predicateType, "predicate-type", "", "the `URI` that names the type of -predicate; told from the document if that is an SBOM")
+	flags.StringVar(&s.tests, "tests", "", "a `FILE` with the output of go test -json, to be attested as test results")
+	flags.StringVar(&s.scan, "scan", "", "a `FILE` with the output of govulncheck -format json, to be attested as a scan")
+	flags.StringVar(&s.dir, "dir", ".", "a `DIRECTORY` of the checkout")
+	flags.StringVar(&s.builder, "builder", "", "the `URI` of the builder, where the job's token does not tell it")
+	flags.Var(&s.parameters, "parameter", "the `NAME` of a variable that the build depends on and that may be published; may be repeated")
+	flags.Var(&s.issuers, "issuer", "the `URL` of an issuer of identity tokens that is believed, instead of the public ones; may be repeated")
+	flags.BoolVar(&s.noToken, "no-token", false, "do not ask for an identity token: the environment alone is the evidence")
+	flags.BoolVar(&s.allowDirty, "allow-dirty", false, "attest although files differ from the commit; the provenance says so")
+	flags.BoolVar(&s.explain, "explain", false, "print what the statement tells and how it is known")
+	flags.StringVar(&s.summary, "summary", os.Getenv("GITHUB_STEP_SUMMARY"), "a `FILE` to add a summary in Markdown to; that of GITHUB_STEP_SUMMARY by default")
+	if err := cli.Parse(flags, usage, args); err != nil {
+		return err
+	}
+	for _, arg := range flags.Args() {
+		if err := s.subjects.Set(arg); err != nil {
+			return fmt.Errorf("an empty argument, want a subject")
+		}
+	}
+	return s.run(ctx)
+}
+
+func (s *step) run(ctx context.Context) error {
+	given := 0
+	for _, f := range []string{s.predicate, s.tests, s.scan} {
+		if f != "" {
+			given++
+		}
+	}
+	switch {
+	case s.key == "":
+		return errors.New("no -key: a statement that nobody signs proves nothing")
+	case given > 1:
+		return errors.New("-predicate, -tests and -scan: want one of them")
+	case s.predicateType != "" && s.predicate == "":
+		return errors.New("-predicate-type without -predicate")
+	case len(s.subjects) == 0 && s.checksums == "":
+		return errors.New("no subject (-h lists the flags)")
+	}
+	pem, err := cli.ReadFile(s.key, sign.MaxKeySize)
+	if err != nil {
+		return err
+	}
+	signer, err := sign.ParsePrivateKey(pem)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.key, err)
+	}
+	subjects, err := s.artifacts(ctx)
+	if err != nil {
+		return err
+	}
+	if s.out == "" {
+		if len(s.subjects) != 1 || s.checksums != "" || strings.Contains(s.subjects[0], "@sha") {
+			return errors.New("no -o, and not one file whose name it could have")
+		}
+		s.out = filepath.Clean(s.subjects[0]) + ".intoto.jsonl"
+	}
+	st, explanation, err := s.statement(ctx, subjects)
+	if err != nil {
+		return err
+	}
+	payload, err := st.Marshal()
+	if err != nil {
+		return err
+	}
+	// What was hashed first may have been replaced meanwhile.
+	for i, path := range s.subjects {
+		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
+			if err := subjects[i].CheckFile(path); err != nil {
+				return err
+			}
+		}
+	}
+	env, err := sign.Sign(ctx, provenance.MediaType, payload, signer)
+	if err != nil {
+		return err
+	}
+	line, err := env.Marshal()
+	if err != nil {
+		return err
+	}
+	if err := release.Append(s.out, line); err != nil {
+		return err
+	}
+	return s.report(subjects, st, explanation)
+}
+
+// artifacts returns the subjects, those of the flags first.
+func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
+	var artifacts []hallmark.Artifact
+	for _, name := range s.subjects {
+		info, err := os.Lstat(name)
+		var a hallmark.Artifact
+		switch {
+		case err == nil && info.IsDir():
+			a, err = hallmark.HashDir(ctx, name, hallmark.DirOptions{Algorithms: []string{"dirHash"}})
+		case err == nil:
+			var as []hallmark.Artifact
+			if as, err = hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{}); err == nil {
+				a = as[0]
+			}
+		case errors.Is(err, fs.ErrNotExist) && strings.Contains(name, "@"):
+			a, err = hallmark.ParseArtifact(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		artifacts = append(artifacts, a)
+	}
+	if s.checksums != "" {
+		data, err := cli.ReadFile(s.checksums, hallmark.MaxChecksums)
+		if err != nil {
+			return nil, err
+		}
+		listed, err := hallmark.ParseChecksums(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.checksums, err)
+		}
+		artifacts = append(artifacts, listed...)
+	}
+	return artifacts, nil
+}
+
+// statement returns what is to be signed, and for provenance what is known of it.
+func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*provenance.Statement, *provenance.Explanation, error) {
+	fail := func(err error) (*provenance.Statement, *provenance.Explanation, error) { return nil, nil, err }
+	var st *provenance.Statement
+	switch {
+	case s.tests != "":
+		f, err := os.Open(s.tests)
+		if err != nil {
+			return fail(err)
+		}
+		defer f.Close()
+		r, err := release.ReadTests(f)
+		if err != nil {
+			return fail(fmt.Errorf("%s: %w", s.tests, err))
+		}
+		if st, err = r.Statement(subjects...); err != nil {
+			return fail(err)
+		}
+	case s.scan != "":
+		f, err := os.Open(s.scan)
+		if err != nil {
+			return fail(err)
+		}
+		defer f.Close()
+		r, err := release.ReadGovulncheck(f)
+		if err != nil {
+			return fail(fmt.Errorf("%s: %w", s.scan, err))
+		}
+		if st, err = r.Statement(subjects...); err != nil {
+			return fail(err)
+		}
+	case s.predicate != "":
+		data, err := cli.ReadFile(s.predicate, provenance.MaxStatementSize)
+		if err != nil {
+			return fail(err)
+		}
+		if s.predicateType != "" {
+			if st, err = provenance.New(s.predicateType, json.RawMessage(data), subjects...); err != nil {
+				return fail(fmt.Errorf("%s: %w", s.predicate, err))
+			}
+			break
+		}
+		document, err := provenance.NewSBOM(data)
+		if err != nil {
+			return fail(fmt.Errorf("%s: no SBOM, and no -predicate-type that says what it is: %w", s.predicate, err))
+		}
+		if st, err = document.Statement(subjects...); err != nil {
+			return fail(err)
+		}
+	default:
+		b, err := s.observe(ctx)
+		if err != nil {
+			return fail(err)
+		}
+		if st, err = b.Statement(subjects...); err != nil {
+			return fail(err)
+		}
+		return st, b.Explain(), nil
+	}
+	return st, st.Explain(), nil
+}
+
+// observe returns the build that runs.
+func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
+	system, err := ci.Detect(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	if system == ci.Local || system == ci.Act {
+		b, err := git.Observe(ctx, s.dir, git.Options{Getenv: os.Getenv, AllowModified: s.allowDirty})
+		if err != nil {
+			return nil, err
+		}
+		return b, s.name(b)
+	}
+	var claims *provenance.Claims
+	if !s.noToken {
+		v := oidc.Verifier{Issuers: oidc.Issuers(s.issuers)}
+		claims, err = v.Fetch(ctx, os.Getenv, http.DefaultClient)
+		switch {
+		case errors.Is(err, oidc.ErrNoToken):
+			fmt.Fprintf(os.Stderr, "attest: %v: the environment alone is the evidence\n", err)
+		case err != nil:
+			return nil, err
+		}
+	}
+	o := ci.Observer{Parameters: s.parameters}
+	// A checkout beside the job's word is another witness.
+	checkout, err := git.Inspect(ctx, s.dir, os.Getenv)
+	switch {
+	case errors.Is(err, git.ErrNoCheckout):
+	case err != nil:
+		return nil, err
+	case len(checkout.Modified) > 0 && !s.allowDirty:
+		return nil, &git.ModifiedError{Files: checkout.Modified}
+	default:
+		o.Source = checkout.Source(git.Options{Getenv: os.Getenv})
+	}
+	b, err := o.Observe(os.Getenv, claims)
+	if err != nil {
+		return nil, err
+	}
+	return b, s.name(b)
+}
+
+// name gives b the builder that the caller has named.
+func (s *step) name(b *provenance.Build) error {
+	switch {
+	case s.builder == "" && b.Builder == "":
+		return errors.New("the builder is not known, because no identity token tells it: let the job have one (in GitHub Actions permissions: id-token: write), or name it with -builder")
+	case s.builder == "" || s.builder == b.Builder:
+	case b.Evidence["builder"] == provenance.Claim:
+		return fmt.Errorf("-builder is %s, but the identity token says %s", s.builder, b.Builder)
+	default:
+		b.Builder = s.builder
+		b.Evidence["builder"] = provenance.Caller
+	}
+	return nil
+}
+
+// report prints what was signed, and adds it to the summary of the job.
+func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation) error {
+	for _, a := range subjects {
+		fmt.Printf("%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), s.out)
+	}
+	if s.explain {
+		fmt.Print(e)
+	}
+	if s.summary == "" {
+		return nil
+	}
+	var md strings.Builder
+	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(st.PredicateType))
+	for _, a := range subjects[:min(len(subjects), 100)] {
+		fmt.Fprintf(&md, "| %s | %s |\n", code(cmp.Or(a.Name, "-")), code(a.Digests[0].String()))
+	}
+	if n := len(subjects) - 100; n > 0 {
+		fmt.Fprintf(&md, "\nand %d more\n", n)
+	}
+	if text := e.String(); text != "" {
+		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s\n```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
+	}
+	f, err := os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(f, md.String()); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
+
+// code returns s as code in a table of Markdown.
+func code(s string) string {
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(cli.Printable(s)) + "`"
+}
