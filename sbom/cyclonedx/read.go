@@ -408,7 +408,7 @@ func (in *reader) dependents(doc *node, w *writer) {
 		}
 		next++
 		if c == nil || c.Ref != of {
-			to, of = nil, ""
+			to, of = to[:0], ""
 		}
 		if c != nil && c.Ref != of {
 			of = c.Ref
@@ -418,17 +418,19 @@ func (in *reader) dependents(doc *node, w *writer) {
 				}
 			}
 		}
-		var on []node
-		others := false
-		for _, t := range n.items("dependsOn") {
-			if _, ok := slices.BinarySearch(to, t.text); ok {
-				t = node{kind: 'n'}
-			}
-			others = others || t.kind != 'n'
-			on = append(on, t)
+		has := func(t node) bool {
+			_, ok := slices.BinarySearch(to, t.text)
+			return ok
 		}
 		left := node{kind: '{'}
-		if n.get("dependsOn") != nil && (len(to) == 0 || others) {
+		given := n.get("dependsOn")
+		if given != nil && (len(to) == 0 || slices.ContainsFunc(given.list, func(t node) bool { return !has(t) })) {
+			on := slices.Clone(given.list)
+			for j := range on {
+				if has(on[j]) {
+					on[j] = node{kind: 'n'}
+				}
+			}
 			left.set("dependsOn", node{kind: '[', list: on})
 		}
 		for i, name := range n.names {
