@@ -9,7 +9,8 @@ const (
 	// MaxSubjects is the number of subjects of one statement.
 	MaxSubjects = 100_000
 
-	// MaxDependencies is the number of resources in one list of a predicate.
+	// MaxDependencies is the number of resources in one list of a predicate, and
+	// of vulnerabilities or attributes.
 	MaxDependencies = 100_000
 
 	// MaxDigests is the number of digests of one resource.
