@@ -112,13 +112,18 @@ func parseChecksum(line string) (name string, d Digest, err error) {
 			return "", d, err
 		}
 	}
+	return name, d, checkName(name)
+}
+
+// checkName returns an error for a name that no statement can have.
+func checkName(name string) error {
 	if !utf8.ValidString(name) {
-		return "", d, fmt.Errorf("the name %.200q is not UTF-8", name)
+		return fmt.Errorf("the name %.200q is not UTF-8", name)
 	}
 	if strings.ContainsRune(name, 0) {
-		return "", d, fmt.Errorf("the name %.200q has a NUL", name)
+		return fmt.Errorf("the name %.200q has a NUL", name)
 	}
-	return name, d, nil
+	return nil
 }
 
 // taggedAlgorithm returns the name that a Digest has for the algorithm of a
@@ -173,8 +178,8 @@ func unescapeName(s string) (string, error) {
 //	sha256:e3b0…                           without a name
 //
 // The name is all before the last @. One of an image should be that of its
-// repository, without a tag, which can move. At least one digest must be
-// [Digest.Secure].
+// repository, without a tag, which can move. It must be UTF-8 without a NUL. At
+// least one digest must be [Digest.Secure].
 func ParseArtifact(s string) (Artifact, error) {
 	var a Artifact
 	digests := s
@@ -182,6 +187,9 @@ func ParseArtifact(s string) (Artifact, error) {
 		a.Name, digests = s[:i], s[i+1:]
 		if a.Name == "" {
 			return Artifact{}, fmt.Errorf("malformed artifact %.200q: no name before the @", s)
+		}
+		if err := checkName(a.Name); err != nil {
+			return Artifact{}, fmt.Errorf("malformed artifact: %w", err)
 		}
 	}
 	for text := range strings.SplitSeq(digests, ",") {

@@ -3,6 +3,8 @@ package hallmark_test
 import (
 	"fmt"
 	"log"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -117,6 +119,8 @@ func TestParseArtifact(t *testing.T) {
 		{"app@sha256:" + a64 + ",sha256:" + a64, "two digests by sha256"},
 		{"app@sha256:" + a64 + ",", "no colon"},
 		{"app@sha256:" + strings.ToUpper(a64), "not lower-case"},
+		{"a\xff@sha256:" + a64, "not UTF-8"},
+		{"a\x00b@sha256:" + a64, "has a NUL"},
 	} {
 		a, err := hallmark.ParseArtifact(c.in)
 		wantFault(t, fmt.Sprint(c.in, a), err, c.want)
@@ -167,6 +171,50 @@ func FuzzParseChecksums(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzParseArtifact: what is read has a strong digest, and is the same when it is
+// written again.
+func FuzzParseArtifact(f *testing.F) {
+	f.Add("app@sha256:" + hexOf("a", 64))
+	f.Add("a@b@sha256:" + hexOf("a", 64) + ",sha512:" + hexOf("b", 128))
+	f.Add("sha256:" + hexOf("a", 64))
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := hallmark.ParseArtifact(s)
+		if err != nil {
+			return
+		}
+		if !slices.ContainsFunc(a.Digests, hallmark.Digest.Secure) {
+			t.Fatalf("%q: %v", s, a)
+		}
+		again := strings.Join(texts(a.Digests), ",")
+		if a.Name != "" {
+			again = a.Name + "@" + again
+		}
+		if again != s {
+			t.Fatalf("%q is written again as %q", s, again)
+		}
+	})
+}
+
+// P6: linear in the number of lines.
+func BenchmarkParseChecksums(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			var data []byte
+			for i := range n {
+				data = fmt.Appendf(data, "%064x  dist/app_%06d.tar.gz\n", i, i)
+			}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := hallmark.ParseChecksums(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/line")
+		})
+	}
 }
 
 func ExampleParseChecksums() {

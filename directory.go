@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // DirOptions says how [HashDir] works. The zero value is ready for use.
@@ -40,8 +41,8 @@ type DirOptions struct {
 // permission bits no file is executable.
 //
 // What is neither a file nor a directory nor a link is an error, and so is a
-// directory of which files come, go or change while they are read, as far as
-// that is seen by looking twice.
+// directory of which files come, go or change until all of them are read, as far
+// as names, modes, sizes and modification times tell.
 func HashDir(ctx context.Context, dir string, o DirOptions) (Artifact, error) {
 	algorithms := o.Algorithms
 	if len(algorithms) == 0 {
@@ -105,7 +106,10 @@ func HashDir(ctx context.Context, dir string, o DirOptions) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, err
 	}
-	if !slices.EqualFunc(files, again, func(a, b dirFile) bool { return a.name == b.name && a.mode == b.mode }) {
+	same := func(a, b dirFile) bool {
+		return a.name == b.name && a.mode == b.mode && a.size == b.size && a.modified.Equal(b.modified)
+	}
+	if !slices.EqualFunc(files, again, same) {
 		return Artifact{}, fmt.Errorf("hash %s: the directory changed while it was read", dir)
 	}
 
@@ -130,6 +134,8 @@ func HashDir(ctx context.Context, dir string, o DirOptions) (Artifact, error) {
 type dirFile struct {
 	name         string // its slash-separated path
 	mode         fs.FileMode
+	size         int64
+	modified     time.Time
 	sha256, blob string // digests, in hexadecimal
 }
 
@@ -164,7 +170,7 @@ func listDir(ctx context.Context, dir string) ([]dirFile, error) {
 		if mode := info.Mode(); !mode.IsRegular() && mode.Type() != fs.ModeSymlink {
 			return fmt.Errorf("hash %s: neither a file nor a directory (%s)", path, mode.Type())
 		}
-		files = append(files, dirFile{name: filepath.ToSlash(name), mode: info.Mode()})
+		files = append(files, dirFile{name: filepath.ToSlash(name), mode: info.Mode(), size: info.Size(), modified: info.ModTime()})
 		return nil
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 )
@@ -126,18 +127,40 @@ func TestHashDirRefuses(t *testing.T) {
 	}
 }
 
+// What changes when a is read, or when it has been.
 func TestHashDirChanged(t *testing.T) {
-	dir := tree(t, "a", "b")
-	once := false
-	_, err := hallmark.HashDir(context.Background(), dir, hallmark.DirOptions{Workers: 1, Progress: func(int64) {
-		if !once {
-			once = true
-			if err := os.WriteFile(filepath.Join(dir, "c"), nil, 0o666); err != nil {
-				t.Error(err)
+	for _, c := range []struct {
+		name   string
+		reads  int // the change comes with this one: a, b, c
+		change func(dir string) error
+	}{
+		{"a file added", 1, func(dir string) error { return os.WriteFile(filepath.Join(dir, "d"), nil, 0o666) }},
+		{"a file removed", 2, func(dir string) error { return os.Remove(filepath.Join(dir, "a")) }},
+		{"a file that was read got longer", 2, func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte("aa"), 0o666) }},
+		{"a file that was read got another content", 2, func(dir string) error {
+			if err := os.WriteFile(filepath.Join(dir, "a"), []byte("z"), 0o666); err != nil {
+				return err
 			}
-		}
-	}})
-	wantFault(t, "a file added meanwhile", err, "changed while it was read")
+			return os.Chtimes(filepath.Join(dir, "a"), time.Time{}, time.Unix(1, 0))
+		}},
+		{"a file that was read became a directory", 2, func(dir string) error {
+			if err := os.Remove(filepath.Join(dir, "a")); err != nil {
+				return err
+			}
+			return os.Mkdir(filepath.Join(dir, "a"), 0o777)
+		}},
+	} {
+		dir := tree(t, "a", "b", "c")
+		reads := 0
+		a, err := hallmark.HashDir(context.Background(), dir, hallmark.DirOptions{Workers: 1, Progress: func(int64) {
+			if reads++; reads == c.reads {
+				if err := c.change(dir); err != nil {
+					t.Error(err)
+				}
+			}
+		}})
+		wantFault(t, fmt.Sprint(c.name, a), err, "changed while it was read")
+	}
 }
 
 func TestCheckFile(t *testing.T) {
