@@ -7,6 +7,7 @@ import (
 	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -39,6 +40,32 @@ func (a Artifact) Digest(algorithm string) Digest {
 	return Digest{}
 }
 
+// CheckFile returns an error if the file at path has another digest than a, by
+// any algorithm that [HashFile] knows, or if a has a digest by none of them.
+// It reads the file again: what was hashed before, and is to be published now,
+// may have been replaced since.
+func (a Artifact) CheckFile(path string) error {
+	var algorithms []string
+	for _, d := range a.Digests {
+		if newHash(d.algorithm) != nil {
+			algorithms = append(algorithms, d.algorithm)
+		}
+	}
+	if algorithms == nil {
+		return fmt.Errorf("hash %s: no digest to compare it with", path)
+	}
+	now, err := HashFile(path, algorithms...)
+	if err != nil {
+		return err
+	}
+	for _, d := range now.Digests {
+		if want := a.Digest(d.algorithm); d != want {
+			return fmt.Errorf("hash %s: the file changed: %s, want %s", path, d, want)
+		}
+	}
+	return nil
+}
+
 // Hash reads r to its end, once, and returns its digest by each of the
 // algorithms, in their order; by sha256 if none is given. It can compute
 // sha256, sha384, sha512, sha512_256, sha3_256, sha3_384, sha3_512 and, for
@@ -48,12 +75,16 @@ func Hash(r io.Reader, algorithms ...string) ([]Digest, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, _, err := hashReader(r, algorithms, make([]byte, bufferSize))
+	if slices.Contains(algorithms, "gitBlob") {
+		return nil, errors.New("hallmark: a gitBlob digest begins with the length: only a file has one")
+	}
+	ds, _, err := hashReader(r, algorithms, -1, make([]byte, bufferSize))
 	return ds, err
 }
 
 // HashFile returns the file at path as an Artifact with its base name and its
-// digests, as [Hash] computes them.
+// digests, as [Hash] computes them, and gitBlob, by which a git repository of
+// SHA-1 objects names the file's content.
 //
 // It refuses what is not a regular file, symbolic links too: which bytes such
 // a name stands for can change from one look to the next. A file that changes
@@ -141,7 +172,7 @@ func hashFile(ctx context.Context, path string, algorithms []string, progress fu
 	if !os.SameFile(before, opened) {
 		return Artifact{}, fmt.Errorf("hash %s: the file was replaced while it was opened", path)
 	}
-	ds, n, err := hashReader(&watched{ctx, f, progress}, algorithms, buf)
+	ds, n, err := hashReader(&watched{ctx, f, progress}, algorithms, opened.Size(), buf)
 	if err != nil {
 		return Artifact{}, fmt.Errorf("hash %s: %w", path, err)
 	}
@@ -176,10 +207,15 @@ func (w *watched) Read(p []byte) (int, error) {
 // bufferSize is large enough that the calls to read do not show beside SHA-256.
 const bufferSize = 256 << 10
 
-func hashReader(r io.Reader, algorithms []string, buf []byte) ([]Digest, int64, error) {
+// hashReader returns the digests of what r has, and its length. size is what the
+// length will be, as far as a gitBlob is concerned.
+func hashReader(r io.Reader, algorithms []string, size int64, buf []byte) ([]Digest, int64, error) {
 	hashes := make([]hash.Hash, len(algorithms))
 	for i, a := range algorithms {
 		hashes[i] = newHash(a)
+		if a == "gitBlob" {
+			fmt.Fprintf(hashes[i], "blob %d\x00", size)
+		}
 	}
 	var total int64
 	for {
@@ -221,7 +257,7 @@ func hashable(algorithms []string) ([]string, error) {
 
 func newHash(algorithm string) hash.Hash {
 	switch algorithm {
-	case "sha1":
+	case "sha1", "gitBlob":
 		return sha1.New()
 	case "sha256":
 		return sha256.New()

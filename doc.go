@@ -1,6 +1,7 @@
 // Package hallmark has the two words that all packages of this module speak: a
 // [Digest], which names bytes, and an [Artifact], which is a name with its
-// digests. [HashFile] and [HashFiles] make them.
+// digests. [HashFile], [HashFiles] and [HashDir] make them of what is on disk,
+// [ParseChecksums] and [ParseArtifact] of what others have hashed.
 //
 // A hallmark on a piece of silver says what it is made of, who made it, and which
 // office tested it. The packages of this module strike the same marks on

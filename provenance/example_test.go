@@ -174,6 +174,32 @@ func ExampleNewDigestSet() {
 	// sha256:315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3
 }
 
+func ExampleRepositoryURL() {
+	for _, remote := range []string{
+		"git@github.com:octocat/hello.git",
+		"https://octocat:secret@github.com/octocat/hello.git",
+		"ssh://git@git.example.com:2222/octocat/hello",
+		"/srv/git/hello.git",
+	} {
+		fmt.Printf("%q\n", provenance.RepositoryURL(remote))
+	}
+	// Output:
+	// "https://github.com/octocat/hello"
+	// "https://github.com/octocat/hello"
+	// "https://git.example.com/octocat/hello"
+	// ""
+}
+
+func ExampleModuleRepository() {
+	for _, path := range []string{"github.com/octocat/hello/v2", "example.com/hello/v2", "hello"} {
+		fmt.Printf("%q\n", provenance.ModuleRepository(path))
+	}
+	// Output:
+	// "https://github.com/octocat/hello"
+	// "https://example.com/hello"
+	// ""
+}
+
 func ExampleConvert() {
 	old, err := provenance.Parse([]byte(`{
 		"_type": "https://in-toto.io/Statement/v0.1",
@@ -231,30 +257,4 @@ func ExampleIsPayloadType() {
 	// Output:
 	// true
 	// false
-}
-
-func ExampleRepositoryURL() {
-	for _, remote := range []string{
-		"git@github.com:octocat/hello.git",
-		"https://octocat:secret@github.com/octocat/hello.git",
-		"ssh://git@git.example.com:2222/octocat/hello",
-		"/srv/git/hello.git",
-	} {
-		fmt.Printf("%q\n", provenance.RepositoryURL(remote))
-	}
-	// Output:
-	// "https://github.com/octocat/hello"
-	// "https://github.com/octocat/hello"
-	// "https://git.example.com/octocat/hello"
-	// ""
-}
-
-func ExampleModuleRepository() {
-	for _, path := range []string{"github.com/octocat/hello/v2", "example.com/hello/v2", "hello"} {
-		fmt.Printf("%q\n", provenance.ModuleRepository(path))
-	}
-	// Output:
-	// "https://github.com/octocat/hello"
-	// "https://example.com/hello"
-	// ""
 }

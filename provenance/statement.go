@@ -129,12 +129,7 @@ func (s *Statement) Marshal() ([]byte, error) {
 }
 
 func (s *Statement) marshal() ([]byte, error) {
-	subjects := sortedBy(s.Subjects, func(a, b *ResourceDescriptor) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return strings.Compare(a.URI, b.URI)
-	})
+	subjects := sortedSubjects(s.Subjects)
 	b := append([]byte(nil), `{"_type":"`+StatementType+`","subject":[`...)
 	for i, d := range subjects {
 		if i > 0 {

@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/hallmark-dev/hallmark/sign"
 )
@@ -97,6 +99,35 @@ func ExampleParseLines() {
 	// one
 	// two
 	// skipped line 2: malformed envelope: no payloadType
+}
+
+func ExampleAppendFile() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "app.intoto.jsonl")
+	e, err := sign.Parse([]byte(`{"payload":"b25l","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		added, err := sign.AppendFile(context.Background(), path, e)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("added", added)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s", data)
+	// Output:
+	// added 1
+	// added 0
+	// {"payload":"b25l","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}
 }
 
 func ExampleParsePrivateKey() {

@@ -1,7 +1,7 @@
 package sign
 
 // Bounds of what [Parse], [ParseLines], [ParsePrivateKey] and [ParsePublicKey]
-// accept, and [Sign] and [Envelope.Marshal] make. What is over one of them is
+// accept, and [Sign], [Envelope.Marshal] and [AppendFile] make. What is over one of them is
 // refused with an error that names the bound.
 const (
 	// MaxEnvelopeSize is the size of an envelope or bundle, in bytes.
@@ -12,6 +12,10 @@ const (
 
 	// MaxLines is the number of lines of a JSON Lines file.
 	MaxLines = 10_000
+
+	// MaxLinesSize is the size of a JSON Lines file that [AppendFile] appends to,
+	// with what it appends, in bytes.
+	MaxLinesSize = 256 << 20
 
 	// MaxKeySize is the size of a key in PEM, in bytes.
 	MaxKeySize = 64 << 10

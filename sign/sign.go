@@ -2,7 +2,8 @@
 //
 // An [Envelope] is a payload, the media type that says how to read it, and
 // signatures over both: the Dead Simple Signing Envelope, DSSE 1.0.2. [Sign]
-// makes one, [Parse] reads one. In JSON it is
+// makes one, [Parse] reads one. [ParseLines] reads a file with several, and
+// [AppendFile] appends to it. In JSON an envelope is
 //
 //	{"payload":"<base64>","payloadType":"<type>","signatures":[{"keyid":"<hint>","sig":"<base64>"}]}
 //

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
@@ -48,7 +49,7 @@ func main() { cli.Main("attest", run) }
 type step struct {
 	subjects, parameters, issuers                               cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
-	tests, scan, summary                                        string
+	tests, scan, summary, started, finished                     string
 	noToken, allowDirty, explain                                bool
 }
 
@@ -63,6 +64,8 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&s.predicateType, "predicate-type", "", "the `URI` that names the type of -predicate; told from the document if that is an SBOM")
 	flags.StringVar(&s.tests, "tests", "", "a `FILE` with the output of go test -json, to be attested as test results")
 	flags.StringVar(&s.scan, "scan", "", "a `FILE` with the output of govulncheck -format json, to be attested as a scan")
+	flags.StringVar(&s.started, "started", "", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began")
+	flags.StringVar(&s.finished, "finished", "", "the `TIME` at which it ended")
 	flags.StringVar(&s.dir, "dir", ".", "a `DIRECTORY` of the checkout")
 	flags.StringVar(&s.builder, "builder", "", "the `URI` of the builder, where the job's token does not tell it")
 	flags.Var(&s.parameters, "parameter", "the `NAME` of a variable that the build depends on and that may be published; may be repeated")
@@ -137,11 +140,7 @@ func (s *step) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line, err := env.Marshal()
-	if err != nil {
-		return err
-	}
-	if err := release.Append(s.out, line); err != nil {
+	if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
 		return err
 	}
 	return s.report(subjects, st, explanation)
@@ -186,6 +185,14 @@ func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
 // statement returns what is to be signed, and for provenance what is known of it.
 func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*provenance.Statement, *provenance.Explanation, error) {
 	fail := func(err error) (*provenance.Statement, *provenance.Explanation, error) { return nil, nil, err }
+	started, err := at("-started", s.started)
+	if err != nil {
+		return fail(err)
+	}
+	finished, err := at("-finished", s.finished)
+	if err != nil {
+		return fail(err)
+	}
 	var st *provenance.Statement
 	switch {
 	case s.tests != "":
@@ -194,7 +201,7 @@ func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*pr
 			return fail(err)
 		}
 		defer f.Close()
-		r, err := release.ReadTests(f)
+		r, err := release.ReadGoTest(f, release.GoTestOptions{})
 		if err != nil {
 			return fail(fmt.Errorf("%s: %w", s.tests, err))
 		}
@@ -207,7 +214,7 @@ func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*pr
 			return fail(err)
 		}
 		defer f.Close()
-		r, err := release.ReadGovulncheck(f)
+		r, err := release.ReadGovulncheck(f, started, finished)
 		if err != nil {
 			return fail(fmt.Errorf("%s: %w", s.scan, err))
 		}
@@ -237,12 +244,23 @@ func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*pr
 		if err != nil {
 			return fail(err)
 		}
+		b.Started, b.Finished = started, finished
 		if st, err = b.Statement(subjects...); err != nil {
 			return fail(err)
 		}
 		return st, b.Explain(), nil
 	}
 	return st, st.Explain(), nil
+}
+
+// at returns the time that a flag has, or the zero Time.
+func at(flag, value string) (t time.Time, err error) {
+	if value != "" {
+		if t, err = time.Parse(time.RFC3339, value); err != nil {
+			err = fmt.Errorf("%s %s: want a time as 2026-11-21T10:48:28Z", flag, value)
+		}
+	}
+	return t, err
 }
 
 // observe returns the build that runs.
