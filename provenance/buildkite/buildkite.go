@@ -37,8 +37,8 @@
 // which hooks of the agent and of the repository can change: with a token too it is
 // the word of the environment, and so the whole is evidence for SLSA Build level 1.
 //
-// A build of a pull request from a fork is refused. The type has one repository,
-// and the fork's branch is not in it.
+// A build of a pull request from a fork, which BUILDKITE_PULL_REQUEST_REPO names, is
+// refused. The type has one repository, and the fork's branch is not in it.
 //
 // https://buildkite.com/docs/pipelines/configure/environment-variables
 package buildkite
