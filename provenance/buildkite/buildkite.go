@@ -152,10 +152,10 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 		step["key"] = v
 	}
 
-	internal := make(map[string]any)
+	internal := map[string]any{"build_number": number}
+	f.Known["internal.buildkite.build_number"] = f.Known["number"]
 	for _, i := range []struct{ name, variable string }{
 		{"build_id", "BUILDKITE_BUILD_ID"},
-		{"build_number", "BUILDKITE_BUILD_NUMBER"},
 		{"organization_id", "BUILDKITE_ORGANIZATION_ID"},
 		{"pipeline_id", "BUILDKITE_PIPELINE_ID"},
 	} {
