@@ -37,8 +37,8 @@
 // which hooks of the agent and of the repository can change: with a token too it is
 // the word of the environment, and so the whole is evidence for SLSA Build level 1.
 //
-// A build of a pull request from a fork is refused. The type has one repository,
-// and the fork's branch is not in it.
+// A build of a pull request from a fork, which BUILDKITE_PULL_REQUEST_REPO names, is
+// refused. The type has one repository, and the fork's branch is not in it.
 //
 // https://buildkite.com/docs/pipelines/configure/environment-variables
 package buildkite
@@ -152,10 +152,10 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 		step["key"] = v
 	}
 
-	internal := make(map[string]any)
+	internal := map[string]any{"build_number": number}
+	f.Known["internal.buildkite.build_number"] = f.Known["number"]
 	for _, i := range []struct{ name, variable string }{
 		{"build_id", "BUILDKITE_BUILD_ID"},
-		{"build_number", "BUILDKITE_BUILD_NUMBER"},
 		{"organization_id", "BUILDKITE_ORGANIZATION_ID"},
 		{"pipeline_id", "BUILDKITE_PIPELINE_ID"},
 	} {

@@ -42,10 +42,11 @@ func (j *job) circleCI() {
 		Variables: []string{"CIRCLE_REPOSITORY_URL"}, Lax: true,
 	})
 	j.getCommit(facts.Fact{Variables: []string{"CIRCLE_SHA1"}})
-	j.getRef(facts.Fact{Claim: claim + "vcs-ref", ReadClaim: circleRef, Lax: true}, "CIRCLE_TAG", "")
-	if j.ref == "" {
-		j.ref = j.Get(facts.Fact{Path: "source.ref", Variables: []string{"CIRCLE_BRANCH"}, Read: circleRef})
+	ref := facts.Fact{Path: "source.ref", Claim: claim + "vcs-ref", ReadClaim: circleRef, Variables: []string{"CIRCLE_BRANCH"}, Read: circleRef, Lax: true}
+	if j.getenv("CIRCLE_TAG") != "" {
+		ref.Variables, ref.Read = []string{"CIRCLE_TAG"}, facts.Tag
 	}
+	j.ref = j.Get(ref)
 	j.definition = j.segment("external.config.definition", claim+"pipeline-definition-id", "")
 	j.name = j.text("external.job.name", "", "CIRCLE_JOB")
 	j.number = j.text("internal.ci.run_number", "", "CIRCLE_BUILD_NUM")

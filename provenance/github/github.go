@@ -23,6 +23,12 @@
 // builder: in a job of a reusable workflow the environment has the name of the
 // workflow that called, and not of the one that runs.
 //
+// Of the environment GITHUB_ACTIONS, GITHUB_EVENT_NAME, GITHUB_REF,
+// GITHUB_REPOSITORY, GITHUB_REPOSITORY_ID, GITHUB_REPOSITORY_OWNER_ID,
+// GITHUB_RUN_ATTEMPT, GITHUB_RUN_ID, GITHUB_SERVER_URL, GITHUB_SHA,
+// GITHUB_WORKFLOW_REF and RUNNER_ENVIRONMENT are read, and ACT, GITEA_ACTIONS and
+// FORGEJO_ACTIONS must not be set. Errors have values of these.
+//
 // Whether the runner is GitHub's is in the internal parameter runner_environment,
 // "github-hosted" or "self-hosted". SLSA asks for a builder.id for each mode of a
 // builder, but GitHub's convention has one for both, so that a verifier should look
@@ -144,6 +150,9 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 	case "create", "push", "release", "workflow_dispatch", "":
 	default:
 		errs = append(errs, fmt.Errorf("github: event %q: the build type is defined for create, push, release and workflow_dispatch only: build what is published in a job of one of these", event))
+	}
+	if ref != "" && !strings.HasPrefix(ref, "refs/") {
+		errs = append(errs, fmt.Errorf("github: ref %q is not the full name of one", ref))
 	}
 	commit, err := hallmark.ParseDigest("gitCommit:" + sha)
 	if err != nil && sha != "" {

@@ -126,9 +126,10 @@ func (o *Observer) Observe(getenv func(string) string, claims *provenance.Claims
 
 	// The project in which the job runs, and the one whose commit it builds: a
 	// fork's, for some merge requests.
-	project := f.Get(facts.Fact{Path: "project", Variables: []string{"CI_PROJECT_URL"}, Read: repository, Required: claims == nil})
+	project := ""
 	sourceURL, sourceID, namespaceID := "CI_PROJECT_URL", "CI_PROJECT_ID", "CI_PROJECT_NAMESPACE_ID"
 	if fork := getenv("CI_MERGE_REQUEST_SOURCE_PROJECT_URL"); fork != "" && fork != getenv("CI_PROJECT_URL") {
+		project = f.Get(facts.Fact{Path: "project", Variables: []string{"CI_PROJECT_URL"}, Read: repository, Required: true})
 		sourceURL, sourceID, namespaceID = "CI_MERGE_REQUEST_SOURCE_PROJECT_URL", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID", ""
 	}
 	source := provenance.Source{
