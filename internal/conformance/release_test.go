@@ -3,13 +3,18 @@ package conformance
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"golang.org/x/vuln/scan"
+
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/provenance/release"
 )
@@ -202,4 +207,133 @@ func goTest(t *testing.T, dir string, args ...string) (stdout, stderr []byte) {
 		}
 	}
 	return out.Bytes(), errs.Bytes()
+}
+
+// TestGovulncheck: govulncheck scans a module, and its program, with a database of
+// two vulnerabilities of the standard library, on disk. The database has the
+// layout of https://go.dev/doc/security/vuln/database#api.
+func TestGovulncheck(t *testing.T) {
+	dir := t.TempDir()
+	const modified = `"modified":"2026-01-02T03:04:05Z"`
+	entry := func(id, pkg, symbol string) string {
+		return `{"schema_version":"1.3.1","id":"` + id + `",` + modified + `,"aliases":["CVE-` + id[3:] + `"],"summary":"It fails","details":"It fails.",
+			"affected":[{"package":{"name":"stdlib","ecosystem":"Go"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.9999.0"}]}],
+			"ecosystem_specific":{"imports":[{"path":"` + pkg + `","symbols":["` + symbol + `"]}]}}]}`
+	}
+	stdlib := func(id string) string { return `{"id":"` + id + `",` + modified + `,"fixed":"1.9999.0"}` }
+	for name, text := range map[string]string{
+		"db/index/db.json":        `{` + modified + `}`,
+		"db/index/modules.json":   `[{"path":"stdlib","vulns":[` + stdlib("GO-2099-0001") + `,` + stdlib("GO-2099-0002") + `,` + stdlib("GO-2099-0003") + `]}]`,
+		"db/index/vulns.json":     `[{"id":"GO-2099-0001",` + modified + `},{"id":"GO-2099-0002",` + modified + `},{"id":"GO-2099-0003",` + modified + `}]`,
+		"db/ID/GO-2099-0001.json": entry("GO-2099-0001", "net/url", "Parse"),
+		"db/ID/GO-2099-0002.json": entry("GO-2099-0002", "net/url", "PathUnescape"),
+		"db/ID/GO-2099-0003.json": entry("GO-2099-0003", "archive/zip", "OpenReader"),
+		"none/index/db.json":      `{` + modified + `}`,
+		"none/index/modules.json": `[]`,
+		"none/index/vulns.json":   `[]`,
+		"m/go.mod":                "module example.com/m\n\ngo 1.24\n",
+		"m/main.go":               "package main\n\nimport \"net/url\"\n\nfunc main() { _, _ = url.Parse(\"x\") }\n",
+		"broken/go.mod":           "module example.com/broken\n\ngo 1.24\n",
+		"broken/main.go":          "package main\n\nfunc main() { undefined() }\n",
+	} {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
+	program := filepath.Join(dir, "program.exe")
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, ".")
+	build.Dir, build.Env = filepath.Join(dir, "m"), env
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	d, err := hallmark.ParseDigest("sha256:" + strings.Repeat("a", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	run := func(db string, args ...string) (v *provenance.Vulns, err, ran error) {
+		var out, errs bytes.Buffer
+		url := "file://" + filepath.ToSlash(filepath.Join(dir, db))
+		cmd := scan.Command(t.Context(), append([]string{"-format", "json", "-db", url}, args...)...)
+		cmd.Stdout, cmd.Stderr, cmd.Env = &out, &errs, env
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ran = cmd.Wait()
+		v, err = release.ReadGovulncheck(&out, at, at)
+		return v, err, ran
+	}
+	module := func(name string) string { return filepath.Join(dir, name) }
+
+	for _, c := range []struct {
+		name, db string
+		args     []string
+		want     string
+	}{
+		{"symbols", "db", []string{"-C", module("m"), "./..."}, "GO-2099-0001 called [net/url] [net/url.Parse]; GO-2099-0002 imported [net/url]; GO-2099-0003 required"},
+		{"packages", "db", []string{"-C", module("m"), "-scan", "package", "./..."}, "GO-2099-0001 imported [net/url]; GO-2099-0002 imported [net/url]; GO-2099-0003 required"},
+		{"modules", "db", []string{"-C", module("m"), "-scan", "module"}, "GO-2099-0001 required; GO-2099-0002 required; GO-2099-0003 required"},
+		{"a program", "db", []string{"-mode", "binary", program}, "GO-2099-0001 linked [net/url] [net/url.Parse]; GO-2099-0002 imported [net/url]; GO-2099-0003 required"},
+		{"nothing known", "none", []string{"-C", module("m"), "./..."}, ""},
+	} {
+		v, err, ran := run(c.db, c.args...)
+		if err != nil || ran != nil {
+			t.Errorf("%s: %v, govulncheck: %v", c.name, err, ran)
+			continue
+		}
+		var got []string
+		for _, found := range v.Scanner.Vulnerabilities {
+			a := found.Annotations[0]
+			text := fmt.Sprint(found.ID, " ", a["found"])
+			for _, list := range []string{"packages", "symbols"} {
+				if a[list] != nil {
+					text += fmt.Sprint(" ", a[list])
+				}
+			}
+			got = append(got, text)
+			if a["module"] != "stdlib" || a["fixedVersion"] != "v1.9999.0" || fmt.Sprint(found.Annotations[1]) != "map[aliases:[CVE-"+found.ID[3:]+"] summary:It fails]" {
+				t.Errorf("%s: %v", c.name, found)
+			}
+		}
+		if got := strings.Join(got, "; "); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.name, got, c.want)
+		}
+		if v.Scanner.DB.URI != "" || !v.Scanner.DB.LastUpdate.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+			t.Errorf("%s: database %v", c.name, v.Scanner.DB)
+		}
+		v.Scanner.URI = release.GovulncheckURI // it is this test that scans
+		if _, err := v.Statement(hallmark.Artifact{Name: "m", Digests: []hallmark.Digest{d}}); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+
+	// A scan that failed is no empty result.
+	for _, c := range []struct {
+		name, db string
+		args     []string
+	}{
+		{"a package that is missing", "db", []string{"-C", module("m"), "./missing"}},
+		{"a package with a fault", "db", []string{"-C", module("broken"), "./..."}},
+		{"no module", "db", []string{"-C", module("db"), "./..."}},
+		{"no package", "db", []string{"-C", module("m")}},
+		{"no program", "db", []string{"-mode", "binary", module("m/main.go")}},
+		{"no database", "missing", []string{"-C", module("m"), "./..."}},
+		{"a query", "db", []string{"-mode", "query", "stdlib@v1.20.0"}},
+	} {
+		if v, err, ran := run(c.db, c.args...); err == nil {
+			t.Errorf("%s: got %v, govulncheck: %v", c.name, v, ran)
+		}
+	}
+	// An entry that the database does not have breaks the scan off.
+	if err := os.Remove(module("db/ID/GO-2099-0002.json")); err != nil {
+		t.Fatal(err)
+	}
+	if v, err, ran := run("db", "-C", module("m"), "./..."); err == nil {
+		t.Errorf("half a database: got %v, govulncheck: %v", v, ran)
+	}
 }

@@ -83,6 +83,7 @@ const (
 
 // A Finding is one thing that is wrong.
 type Finding struct {
+	// Fault is what is wrong.
 	Fault Fault
 
 	// Kind is that of the statement that is wrong or not there; empty if it is
