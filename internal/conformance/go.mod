@@ -14,6 +14,7 @@ require (
 	github.com/spdx/tools-golang v0.5.7
 	golang.org/x/mod v0.42.0
 	golang.org/x/tools v0.51.0
+	golang.org/x/vuln v1.1.4
 	google.golang.org/protobuf v1.36.11
 )
 
@@ -21,8 +22,11 @@ require (
 	github.com/anchore/go-struct-converter v0.1.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.8 // indirect
 	golang.org/x/crypto v0.55.0 // indirect
+	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/telemetry v0.0.0-20260924152758-ed294f943157 // indirect
 	golang.org/x/text v0.41.0 // indirect
+	golang.org/x/tools/go/packages/packagestest v0.1.1-deprecated // indirect
 )
 
 replace github.com/hallmark-dev/hallmark => ../..

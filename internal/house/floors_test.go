@@ -69,6 +69,7 @@ func rooms() []room {
 
 		{"provenance/ci", 4, nil, "it tells which of the systems it is, and leaves the rest to the room of that system"},
 		{"provenance/gobuild", 4, nil, "facts of a Go build come from the go command and from the binary"},
+		{"provenance/release", 4, nil, "it keeps statements together, and reads what go test and govulncheck write; it signs and verifies nothing"},
 		{"verify", 4, []string{securesystems, crypto}, "it decides over envelopes, so it links what sign links and no more"},
 
 		{"verify/policyfile", 5, []string{securesystems, crypto, yaml}, "it is verify and one YAML reader; a policy made in Go does without"},
