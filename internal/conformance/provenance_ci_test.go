@@ -19,6 +19,25 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance/ci"
 )
 
+// ciEnvironments are environments of jobs, one for each layout.
+func ciEnvironments(commit string) map[string]map[string]string {
+	return map[string]map[string]string{
+		"gitlab": {
+			"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.com", "CI_PROJECT_URL": "https://gitlab.com/octocat/hello", "CI_COMMIT_SHA": commit,
+			"CI_COMMIT_TAG": "v1.2.3", "CI_JOB_NAME": "release", "CI_JOB_ID": "302", "CI_RUNNER_ID": "12", "CHANNEL": "stable",
+		},
+		"buildkite": {
+			"BUILDKITE": "true", "BUILDKITE_REPO": "git@github.com:octocat/hello.git", "BUILDKITE_COMMIT": commit, "BUILDKITE_BRANCH": "main",
+			"BUILDKITE_ORGANIZATION_SLUG": "octo", "BUILDKITE_PIPELINE_SLUG": "hello", "BUILDKITE_BUILD_NUMBER": "42", "BUILDKITE_JOB_ID": "1",
+			"BUILDKITE_COMMAND": "make release", "BUILDKITE_COMPUTE_TYPE": "self-hosted",
+		},
+		"jenkins": {
+			"JENKINS_URL": "https://jenkins.example.com/", "BUILD_NUMBER": "13", "BUILD_URL": "https://jenkins.example.com/job/hello/13/", "JOB_NAME": "hello",
+			"GIT_URL": "git@github.com:octocat/hello.git", "GIT_COMMIT": commit, "GIT_BRANCH": "origin/main", "CHANNEL": "stable",
+		},
+	}
+}
+
 // ciFixtures returns the environments of the corpus with what others make of them,
 // by the name of the file. Numbers in them are strings here, as in an environment.
 func ciFixtures(t *testing.T) map[string][][2]map[string]string {
