@@ -173,6 +173,22 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// Whatever is added, the source is the first dependency.
+func TestObserveSourceFirst(t *testing.T) {
+	b, err := buildkite.Observe(getenv(job()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Dependencies = append(b.Dependencies, provenance.ResourceDescriptor{Name: "a file", Digest: provenance.DigestSet{"sha256": sum}})
+	s, err := b.Statement(app(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"resolvedDependencies":[{"uri":"git+https://github.com/octocat/hello@refs/tags/v1.2.3",`; !strings.Contains(string(s.Predicate), want) {
+		t.Errorf("%s is not in %s", want, s.Predicate)
+	}
+}
+
 func TestObserveEvidence(t *testing.T) {
 	for _, c := range []struct {
 		name   string

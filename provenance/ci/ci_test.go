@@ -427,6 +427,7 @@ func TestObserveRefs(t *testing.T) {
 	}{
 		{ci.AppVeyor, "APPVEYOR_REPO_TAG_NAME=v1", "", "refs/tags/v1", ""},
 		{ci.AppVeyor, "APPVEYOR_PULL_REQUEST_NUMBER=5", "", "refs/pull/5/merge", ""},
+		{ci.AppVeyor, "APPVEYOR_PULL_REQUEST_HEAD_COMMIT=" + commit2, "", "", ""},
 		{ci.AppVeyor, "APPVEYOR_REPO_PROVIDER=gitLab\nAPPVEYOR_PULL_REQUEST_NUMBER=5", "https://gitlab.com/octocat/hello", "", ""},
 		{ci.AppVeyor, "APPVEYOR_REPO_PROVIDER=bitBucket", "https://bitbucket.org/octocat/hello", "refs/heads/main", ""},
 		{ci.AppVeyor, "APPVEYOR_REPO_PROVIDER=vso", "", "", "no variable of this system has the repository"},
@@ -440,6 +441,7 @@ func TestObserveRefs(t *testing.T) {
 		{ci.CircleCI, "CIRCLE_BRANCH=", "", "", ""},
 		{ci.CodeBuild, "CODEBUILD_SOURCE_VERSION=pr/42\nCODEBUILD_WEBHOOK_HEAD_REF=refs/heads/fix", "", "refs/pull/42/head", ""},
 		{ci.CodeBuild, "CODEBUILD_BUILD_ARN=arn:aws:codebuild:eu-north-1:1:build/x", "", "", "CODEBUILD_BUILD_ARN is not the ARN of a build"},
+		{ci.CodeBuild, "CODEBUILD_BUILD_ARN=arn:aws:codebuild:eu-north-1:1:build/x:y:z", "", "", "CODEBUILD_BUILD_ARN is not the ARN of a build"},
 		{ci.CodeBuild, "CODEBUILD_BUILD_ARN=arn:aws:codebuild:eu-north-1:1:build/a/b:c", "", "", "CODEBUILD_BUILD_ARN is not the ARN of a build"},
 		{ci.CodeBuild, "CODEBUILD_SOURCE_REPO_URL=my-bucket/source.zip", "", "", "CODEBUILD_SOURCE_REPO_URL is not the URL of a repository"},
 		{ci.Drone, "DRONE_COMMIT_REF=refs/pull/7/head\nDRONE_PULL_REQUEST=7", "", "", "DRONE_PULL_REQUEST is set: the system has merged the commit"},
@@ -649,6 +651,14 @@ func TestObserveSource(t *testing.T) {
 		t.Errorf("source %+v, dependency %+v", s, b.Dependencies[0])
 	}
 	// What the caller says is marked so.
+	o = ci.Observer{System: ci.Tekton, Source: source(t)}
+	o.Source.RepositoryFrom, o.Source.CommitFrom = provenance.Caller, provenance.Caller
+	if b, err = o.Observe(getenv(nil), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(b.Dependencies[0].Annotations, b.Evidence["source.repository"], b.Evidence["source.ref"], b.Evidence["source.commit"]); got != "map[commitFrom:caller repositoryFrom:caller] caller caller caller" {
+		t.Errorf("evidence %s", got)
+	}
 	o = ci.Observer{Source: provenance.Source{Repository: "https://github.com/octocat/hello", RepositoryFrom: provenance.Caller}}
 	b, err = o.Observe(getenv(set(jobs()[ci.TeamCity])), nil)
 	if err != nil {
