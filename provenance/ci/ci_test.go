@@ -393,6 +393,25 @@ func TestObserveClaims(t *testing.T) {
 			}
 		}
 	}
+	// The workspace is part of the issuer.
+	for issuer, want := range map[string]bool{
+		"https://api.bitbucket.org/2.0/workspaces/octocat/pipelines-config/identity/oidc":   true,
+		"https://api.bitbucket.org/2.0/workspaces/mona/pipelines-config/identity/oidc":      false,
+		"https://api.bitbucket.org/2.0/workspaces//pipelines-config/identity/oidc":          false,
+		"https://api.bitbucket.org/2.0/workspaces/a/octocat/pipelines-config/identity/oidc": false,
+		"https://evil.example/2.0/workspaces/octocat/pipelines-config/identity/oidc":        false,
+	} {
+		env := set(jobs()[ci.Bitbucket])
+		if !want && !strings.Contains(issuer, "mona") {
+			env["BITBUCKET_WORKSPACE"] = ""
+		}
+		claims := claimsOf(ci.Bitbucket)
+		claims.Issuer = issuer
+		if _, err := ci.Observe(getenv(env), claims); (err == nil) != want {
+			t.Errorf("issuer %s: error %v", issuer, err)
+		}
+	}
+
 	// A claim that cannot be read.
 	claims := claimsOf(ci.Azure)
 	claims.Values["sub"] = "acme/secret-9"
@@ -450,6 +469,7 @@ func TestObserveRefs(t *testing.T) {
 		{ci.Drone, "DRONE_SYSTEM_PROTO=", "", "refs/heads/main", ""},
 		{ci.Drone, "DRONE_SYSTEM_HOST=user:secret-5@x", "", "", "DRONE_SYSTEM_HOST is not the http or https URL of a server"},
 		{ci.Forgejo, "GITHUB_REF=refs/heads/main", "", "", "is not in the repository https://codeberg.org/octocat/hello"},
+		{ci.Forgejo, "GITHUB_WORKFLOW_REF=octocat/hello/@refs/tags/v1.2.3", "", "", "is not in the repository https://codeberg.org/octocat/hello"},
 		{ci.Forgejo, "GITHUB_REF=main", "", "", "GITHUB_REF is not the full name of a ref"},
 		{ci.Forgejo, "GITHUB_SERVER_URL=", "", "", "GITHUB_SERVER_URL is not set"},
 		{ci.Jenkins, "TAG_NAME=v1", "", "refs/tags/v1", ""},
