@@ -400,6 +400,7 @@ func TestObserveClaims(t *testing.T) {
 		"https://api.bitbucket.org/2.0/workspaces//pipelines-config/identity/oidc":          false,
 		"https://api.bitbucket.org/2.0/workspaces/a/octocat/pipelines-config/identity/oidc": false,
 		"https://evil.example/2.0/workspaces/octocat/pipelines-config/identity/oidc":        false,
+		"octocat/pipelines-config/identity/oidc":                                            false,
 	} {
 		env := set(jobs()[ci.Bitbucket])
 		if !want && !strings.Contains(issuer, "mona") {
