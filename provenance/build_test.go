@@ -223,6 +223,26 @@ func TestBuildSource(t *testing.T) {
 		{"no ref", map[string]any{"source": parameter(repository, "")}, dependencies{git("git+"+repository, commitA)}, provenance.Source{Repository: repository, Commit: a}, "source"},
 		{"ref that is no string", map[string]any{"source": parameter(repository, 1)}, dependencies{git(uri, commitA)}, provenance.Source{Repository: repository}, "source"},
 
+		{"pipeline", map[string]any{"pipeline": parameter(repository, ref)}, dependencies{git(uri, commitA)}, known, "pipeline"},
+		{"pipeline and source", map[string]any{"pipeline": parameter(repository, ref), "source": parameter(repository, ref)}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
+		{"Buildkite, branch", map[string]any{"pipeline": "x", "repository": repository, "build": map[string]any{"branch": "main"}}, dependencies{git(uri, commitA)}, known, ""},
+		{
+			"Buildkite, tag",
+			map[string]any{"repository": repository, "build": map[string]any{"branch": "main", "tag": "v1"}},
+			dependencies{git("git+"+repository+"@refs/tags/v1", commitA)},
+			provenance.Source{Repository: repository, Ref: "refs/tags/v1", Commit: a},
+			"",
+		},
+		{
+			"Buildkite, neither",
+			map[string]any{"repository": repository, "build": map[string]any{"commit": commitA}},
+			dependencies{git("git+"+repository, commitA)},
+			provenance.Source{Repository: repository, Commit: a},
+			"",
+		},
+		{"Buildkite, repository that is no string", map[string]any{"repository": 1, "build": map[string]any{"branch": "main"}}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
+		{"Buildkite, build that is a string", map[string]any{"repository": repository, "build": "main"}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
+
 		{"no dependency", source, nil, unknown, "source"},
 		{"dependency of another ref", source, dependencies{git("git+"+repository+"@refs/heads/other", commitA)}, unknown, "source"},
 		{"dependency of another repository", source, dependencies{git("git+https://example.com/fork@"+ref, commitA)}, unknown, "source"},

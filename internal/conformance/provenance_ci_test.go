@@ -19,6 +19,25 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance/ci"
 )
 
+// ciEnvironments are environments of jobs, one for each layout.
+func ciEnvironments(commit string) map[string]map[string]string {
+	return map[string]map[string]string{
+		"gitlab": {
+			"GITLAB_CI": "true", "CI_SERVER_URL": "https://gitlab.com", "CI_PROJECT_URL": "https://gitlab.com/octocat/hello", "CI_COMMIT_SHA": commit,
+			"CI_COMMIT_TAG": "v1.2.3", "CI_JOB_NAME": "release", "CI_JOB_ID": "302", "CI_RUNNER_ID": "12", "CHANNEL": "stable",
+		},
+		"buildkite": {
+			"BUILDKITE": "true", "BUILDKITE_REPO": "git@github.com:octocat/hello.git", "BUILDKITE_COMMIT": commit, "BUILDKITE_BRANCH": "main",
+			"BUILDKITE_ORGANIZATION_SLUG": "octo", "BUILDKITE_PIPELINE_SLUG": "hello", "BUILDKITE_BUILD_NUMBER": "42", "BUILDKITE_JOB_ID": "1",
+			"BUILDKITE_COMMAND": "make release", "BUILDKITE_COMPUTE_TYPE": "self-hosted",
+		},
+		"jenkins": {
+			"JENKINS_URL": "https://jenkins.example.com/", "BUILD_NUMBER": "13", "BUILD_URL": "https://jenkins.example.com/job/hello/13/", "JOB_NAME": "hello",
+			"GIT_URL": "git@github.com:octocat/hello.git", "GIT_COMMIT": commit, "GIT_BRANCH": "origin/main", "CHANNEL": "stable",
+		},
+	}
+}
+
 // ciFixtures returns the environments of the corpus with what others make of them,
 // by the name of the file. Numbers in them are strings here, as in an environment.
 func ciFixtures(t *testing.T) map[string][][2]map[string]string {
@@ -125,6 +144,7 @@ func ciDifferences() []ciDifference {
 		told   = "neither: DD_GIT_ variables are another tool's; what the caller says has to agree with what the job says"
 		none   = "ours: the system is not supported, and is not taken for a local build"
 		merge  = "ours: the commit is the one of that ref; theirs has the ref of another commit"
+		inJob  = "ours: the system merges the pull request in the job, and what is built is not the commit"
 		token  = "ours: theirs is from CI_REPOSITORY_URL, in which a token is; in a job it is the same repository as CI_PROJECT_URL"
 	)
 	return []ciDifference{
@@ -142,6 +162,7 @@ func ciDifferences() []ciDifference {
 		{"bitbucket", "9", "ref refs/tags/origin/tags/0.1.0, theirs refs/tags/0.1.0", prefix},
 		{"bitbucket", "10", "error: ci: BITBUCKET_TAG is a ref and no tag", badTag},
 		{"bitbucket", "11", "error: ci: the job is for the repository https://bitbucket-repo-url.com/repo, but the source is of https://github.com/DataDog/userrepo", told},
+		{"bitbucket", "20", "error: ci: BITBUCKET_PR_ID is set", inJob},
 		{"bitrise", "0-21", "error: ci: BITRISE_BUILD_SLUG is set: that system is not supported", none},
 		{"buddy", "0-11", "error: ci: BUDDY is set: that system is not supported", none},
 		{"buildkite", "12", "error: buildkite: BUILDKITE_TAG is a ref and no tag", badTag},
@@ -153,6 +174,7 @@ func ciDifferences() []ciDifference {
 		{"circleci", "8", "error: ci: CIRCLE_TAG is a ref and no tag", badTag},
 		{"circleci", "19", "error: ci: CIRCLE_REPOSITORY_URL is not the URL of a repository", mark},
 		{"codefresh", "0-5", "error: ci: CF_BUILD_ID is set: that system is not supported", none},
+		{"drone", "1", "error: ci: DRONE_PULL_REQUEST is set", inJob},
 		{"github", "9", "ref refs/heads/tags/0.1.0, theirs refs/tags/0.1.0", tagRef},
 		{"github", "10-11", "ref refs/heads/master, theirs refs/heads/other", merge},
 		{"github", "12", "ref refs/heads/master, theirs refs/heads/user-supplied-branch", told},

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	provenancev1 "github.com/in-toto/attestation/go/predicates/provenance/v1"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/provenance/ci"
 	"github.com/hallmark-dev/hallmark/provenance/github"
 	"github.com/hallmark-dev/hallmark/provenance/gobuild"
 	"github.com/hallmark-dev/hallmark/provenance/intoto"
@@ -118,6 +120,20 @@ func emitted(t *testing.T, commit string) map[string]*provenance.Statement {
 		t.Fatal(err)
 	}
 	add("github", b)
+	if err := github.AddWorkflow(b, fstest.MapFS{".github/workflows/release.yml": {Data: []byte("on: push\n")}}); err != nil {
+		t.Fatal(err)
+	}
+	add("github with its workflow", b)
+	for name, env := range ciEnvironments(commit) {
+		o := ci.Observer{Parameters: []string{"CHANNEL"}}
+		if name == "buildkite" {
+			o.Parameters = nil
+		}
+		if b, err = o.Observe(func(name string) string { return env[name] }, nil); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		add(name, b)
+	}
 	add("local", provenance.Local(source))
 	add("nothing known", provenance.Local(provenance.Source{}))
 

@@ -67,10 +67,10 @@ func rooms() []room {
 		{"provenance/oidc", 3, []string{jose}, "go-jose reads the keys and the signatures of identity tokens, which an attacker may have written; it links no other module"},
 		{"provenance/intoto", 3, []string{attestation, protobuf}, "it is the bridge to the official types, which are protocol buffers, and who does not cross it does not pay for it"},
 
-		{"provenance/ci", 4, nil, "it tells which of the systems it is, and leaves the rest to the room of that system"},
 		{"provenance/gobuild", 4, nil, "facts of a Go build come from the go command and from the binary"},
 		{"provenance/release", 4, nil, "it keeps statements together, and reads what go test and govulncheck write; it signs and verifies nothing"},
 		{"verify", 4, []string{securesystems, crypto}, "it decides over envelopes, so it links what sign links and no more"},
+		{"provenance/ci", 4, nil, "it tells which of the systems it is, and leaves the rest to the room of that system"},
 
 		{"verify/policyfile", 5, []string{securesystems, crypto, yaml}, "it is verify and one YAML reader; a policy made in Go does without"},
 

@@ -38,7 +38,9 @@
 // the word of the environment, and so the whole is evidence for SLSA Build level 1.
 //
 // A build of a pull request from a fork, which BUILDKITE_PULL_REQUEST_REPO names, is
-// refused. The type has one repository, and the fork's branch is not in it.
+// refused: the type has one repository, and the fork's branch is not in it. So is
+// one of a merge (BUILDKITE_PULL_REQUEST_USING_MERGE_REFSPEC), whose commit is not
+// BUILDKITE_COMMIT.
 //
 // https://buildkite.com/docs/pipelines/configure/environment-variables
 package buildkite
@@ -101,6 +103,9 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 		if r, err := repository(fork); err != nil || !strings.EqualFold(r, source.Repository) {
 			f.Errorf("BUILDKITE_PULL_REQUEST_REPO is another repository than BUILDKITE_REPO: the build type has no place for the ref of a fork")
 		}
+	}
+	if getenv("BUILDKITE_PULL_REQUEST_USING_MERGE_REFSPEC") == "true" {
+		f.Errorf("BUILDKITE_PULL_REQUEST_USING_MERGE_REFSPEC is true: what is built is a merge, and BUILDKITE_COMMIT is not its commit")
 	}
 	sha := f.Get(facts.Fact{Path: "source.commit", Claim: "build_commit", Variables: []string{"BUILDKITE_COMMIT"}, Required: true})
 	commit, err := hallmark.ParseDigest("gitCommit:" + sha)

@@ -173,6 +173,22 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// Whatever is added, the source is the first dependency.
+func TestObserveSourceFirst(t *testing.T) {
+	b, err := buildkite.Observe(getenv(job()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Dependencies = append(b.Dependencies, provenance.ResourceDescriptor{Name: "a file", Digest: provenance.DigestSet{"sha256": sum}})
+	s, err := b.Statement(app(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"resolvedDependencies":[{"uri":"git+https://github.com/octocat/hello@refs/tags/v1.2.3",`; !strings.Contains(string(s.Predicate), want) {
+		t.Errorf("%s is not in %s", want, s.Predicate)
+	}
+}
+
 func TestObserveEvidence(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -236,6 +252,7 @@ func TestObserveRefuses(t *testing.T) {
 		{"issuer that goes on", job(), from(issuer+".evil", token()), []string{"does not speak"}},
 		{"repository that is a path", job("BUILDKITE_REPO=/home/secret-6"), nil, []string{"BUILDKITE_REPO is not the URL of a repository"}},
 		{"pull request from a fork", job("BUILDKITE_PULL_REQUEST_REPO=git://github.com/mona/secret-6.git"), nil, []string{"BUILDKITE_PULL_REQUEST_REPO is another repository than BUILDKITE_REPO"}},
+		{"merge", job("BUILDKITE_PULL_REQUEST_USING_MERGE_REFSPEC=true"), token(), []string{"BUILDKITE_PULL_REQUEST_USING_MERGE_REFSPEC is true: what is built is a merge"}},
 		{"pipeline that is a path", job("BUILDKITE_PIPELINE_SLUG=../evil"), nil, []string{"BUILDKITE_PIPELINE_SLUG is not of letters, digits"}},
 		{"tag that is a branch", job("BUILDKITE_TAG=refs/heads/main"), nil, []string{"BUILDKITE_TAG is a ref and no tag"}},
 		{"branch that is a tag", job("BUILDKITE_BRANCH=refs/tags/v1"), nil, []string{"BUILDKITE_BRANCH is a ref and no branch"}},

@@ -67,10 +67,11 @@
 //
 // # What is published
 //
-// Only variables that the documentation of a field names are read, and their values
-// are published, in the Build and in errors. User information, query and fragment
-// are taken from all URLs before. [Observer.Parameters] adds variables that the
-// caller vouches for; even so a parameter is refused that has one of the words
+// Only the variables that the texts about the build types and the packages of the
+// systems name are read, and their values are published, in the Build and in errors.
+// User information, query and fragment are taken from all URLs before.
+// [Observer.Parameters] adds variables that the caller vouches for; even so a
+// parameter is refused that has one of the words
 // AUTH, COOKIE, CREDENTIAL, JWT, PASSPHRASE, PASSWD, PASSWORD, PRIVATE, PWD, SECRET,
 // SIGNING, TOKEN in its name or KEY at its end, or in its value the beginning of a
 // well-known service's token, a private key, a JSON Web Token, a URL with a user, or
@@ -209,8 +210,8 @@ type Observer struct {
 
 	// Source is what the caller knows of the source, usually from provenance/git.
 	// In the generic layout it tells what neither claims nor variables do. It is
-	// an error if it has another commit than they say, or another repository or
-	// ref in the generic layout; or, for a system with a package of its own, if
+	// an error if it has another commit than they say; in the generic layout, if
+	// it has another repository; and for a system with a package of its own, if
 	// files are modified.
 	Source provenance.Source
 }
@@ -367,13 +368,9 @@ func (o *Observer) generic(system System, getenv func(string) string, claims *pr
 	case given.Commit != source.Commit:
 		f.Errorf("the job is for the commit %.200q, but the source is at %s", j.commit, given.Commit.Hex())
 	}
-	switch {
-	case given.Ref == "":
-	case source.Ref == "":
+	if source.Ref == "" && given.Ref != "" { // a commit can be at several
 		source.Ref = given.Ref
 		b.Evidence["source.ref"] = given.CommitFrom
-	case given.Ref != source.Ref:
-		f.Errorf("the job is for %.200q, but the source is at %.200q", source.Ref, given.Ref)
 	}
 	parameters, err := facts.Parameters(getenv, o.Parameters, MaxParameters)
 	if err != nil {

@@ -336,10 +336,15 @@ func TestObserveClaims(t *testing.T) {
 				t.Errorf("%s: without claims %s is known by %s", c.system, path, e)
 			}
 		}
-		with, err := ci.Observe(getenv(env), claimsOf(c.system))
+		claims := claimsOf(c.system)
+		claims.Values["actor"], claims.Values["jti"] = "secret-6", "secret-7" // which nothing is taken from
+		with, err := ci.Observe(getenv(env), claims)
 		if err != nil {
 			t.Errorf("%s: %v", c.system, err)
 			continue
+		}
+		if p := payload(t, with); bytes.Contains(p, []byte("secret")) {
+			t.Errorf("%s: a secret in %s", c.system, p)
 		}
 		var got []string
 		for _, path := range slices.Sorted(maps.Keys(with.Evidence)) {
@@ -388,6 +393,33 @@ func TestObserveClaims(t *testing.T) {
 			}
 		}
 	}
+	// The workspace is part of the issuer.
+	for issuer, want := range map[string]bool{
+		"https://api.bitbucket.org/2.0/workspaces/octocat/pipelines-config/identity/oidc":   true,
+		"https://api.bitbucket.org/2.0/workspaces/mona/pipelines-config/identity/oidc":      false,
+		"https://api.bitbucket.org/2.0/workspaces//pipelines-config/identity/oidc":          false,
+		"https://api.bitbucket.org/2.0/workspaces/a/octocat/pipelines-config/identity/oidc": false,
+		"https://evil.example/2.0/workspaces/octocat/pipelines-config/identity/oidc":        false,
+		"octocat/pipelines-config/identity/oidc":                                            false,
+	} {
+		env := set(jobs()[ci.Bitbucket])
+		if !want && !strings.Contains(issuer, "mona") {
+			env["BITBUCKET_WORKSPACE"] = ""
+		}
+		claims := claimsOf(ci.Bitbucket)
+		claims.Issuer = issuer
+		if _, err := ci.Observe(getenv(env), claims); (err == nil) != want {
+			t.Errorf("issuer %s: error %v", issuer, err)
+		}
+	}
+
+	// A claim that cannot be read.
+	claims := claimsOf(ci.Azure)
+	claims.Values["sub"] = "acme/secret-9"
+	if _, err := ci.Observe(getenv(set(jobs()[ci.Azure])), claims); err == nil || err.Error() != "ci: the claim sub is not p://organization/project/pipeline" {
+		t.Errorf("malformed subject: error %v", err)
+	}
+
 	// A token for a job of a system that gives none.
 	for system, env := range jobs() {
 		if claimsOf(system) != nil {
@@ -415,23 +447,30 @@ func TestObserveRefs(t *testing.T) {
 	}{
 		{ci.AppVeyor, "APPVEYOR_REPO_TAG_NAME=v1", "", "refs/tags/v1", ""},
 		{ci.AppVeyor, "APPVEYOR_PULL_REQUEST_NUMBER=5", "", "refs/pull/5/merge", ""},
+		{ci.AppVeyor, "APPVEYOR_PULL_REQUEST_HEAD_COMMIT=" + commit2, "", "", ""},
 		{ci.AppVeyor, "APPVEYOR_REPO_PROVIDER=gitLab\nAPPVEYOR_PULL_REQUEST_NUMBER=5", "https://gitlab.com/octocat/hello", "", ""},
 		{ci.AppVeyor, "APPVEYOR_REPO_PROVIDER=bitBucket", "https://bitbucket.org/octocat/hello", "refs/heads/main", ""},
 		{ci.AppVeyor, "APPVEYOR_REPO_PROVIDER=vso", "", "", "no variable of this system has the repository"},
 		{ci.Azure, "BUILD_SOURCEBRANCH=refs/pull/1/merge", "", "refs/pull/1/merge", ""},
 		{ci.Azure, "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI=https://acme.visualstudio.com/", "", "refs/tags/v1.2.3", ""},
+		{ci.Azure, "SYSTEM_TEAMPROJECT=", "", "", "SYSTEM_TEAMFOUNDATIONCOLLECTIONURI is there without SYSTEM_TEAMPROJECT"},
 		{ci.Bitbucket, "BITBUCKET_TAG=v1", "", "refs/tags/v1", ""},
+		{ci.Bitbucket, "BITBUCKET_PR_ID=7", "", "", "BITBUCKET_PR_ID is set: the system has merged the commit"},
 		{ci.CircleCI, "CIRCLE_TAG=v1", "", "refs/tags/v1", ""},
 		{ci.CircleCI, "CIRCLE_BRANCH=pull/42", "", "refs/pull/42/head", ""},
 		{ci.CircleCI, "CIRCLE_BRANCH=", "", "", ""},
 		{ci.CodeBuild, "CODEBUILD_SOURCE_VERSION=pr/42\nCODEBUILD_WEBHOOK_HEAD_REF=refs/heads/fix", "", "refs/pull/42/head", ""},
 		{ci.CodeBuild, "CODEBUILD_BUILD_ARN=arn:aws:codebuild:eu-north-1:1:build/x", "", "", "CODEBUILD_BUILD_ARN is not the ARN of a build"},
+		{ci.CodeBuild, "CODEBUILD_BUILD_ARN=arn:aws:codebuild:eu-north-1:1:build/x:y:z", "", "", "CODEBUILD_BUILD_ARN is not the ARN of a build"},
+		{ci.CodeBuild, "CODEBUILD_BUILD_ARN=arn:aws:codebuild:eu-north-1:1:build/a/b:c", "", "", "CODEBUILD_BUILD_ARN is not the ARN of a build"},
 		{ci.CodeBuild, "CODEBUILD_SOURCE_REPO_URL=my-bucket/source.zip", "", "", "CODEBUILD_SOURCE_REPO_URL is not the URL of a repository"},
-		{ci.Drone, "DRONE_COMMIT_REF=refs/pull/7/head", "", "refs/pull/7/head", ""},
+		{ci.Drone, "DRONE_COMMIT_REF=refs/pull/7/head\nDRONE_PULL_REQUEST=7", "", "", "DRONE_PULL_REQUEST is set: the system has merged the commit"},
 		{ci.Drone, "DRONE_COMMIT_REF=\nDRONE_TAG=v1", "", "refs/tags/v1", ""},
 		{ci.Drone, "DRONE_COMMIT_REF=\nDRONE_BRANCH=main", "", "refs/heads/main", ""},
+		{ci.Drone, "DRONE_SYSTEM_PROTO=", "", "refs/heads/main", ""},
 		{ci.Drone, "DRONE_SYSTEM_HOST=user:secret-5@x", "", "", "DRONE_SYSTEM_HOST is not the http or https URL of a server"},
 		{ci.Forgejo, "GITHUB_REF=refs/heads/main", "", "", "is not in the repository https://codeberg.org/octocat/hello"},
+		{ci.Forgejo, "GITHUB_WORKFLOW_REF=octocat/hello/@refs/tags/v1.2.3", "", "", "is not in the repository https://codeberg.org/octocat/hello"},
 		{ci.Forgejo, "GITHUB_REF=main", "", "", "GITHUB_REF is not the full name of a ref"},
 		{ci.Forgejo, "GITHUB_SERVER_URL=", "", "", "GITHUB_SERVER_URL is not set"},
 		{ci.Jenkins, "TAG_NAME=v1", "", "refs/tags/v1", ""},
@@ -611,7 +650,7 @@ func TestObserveSource(t *testing.T) {
 		{"same", func(*provenance.Source) {}, ""},
 		{"another repository", func(s *provenance.Source) { s.Repository = "https://github.com/mona/hello" }, "the job is for the repository https://github.com/octocat/hello, but the source is of https://github.com/mona/hello"},
 		{"another commit", func(s *provenance.Source) { s.Commit = digest(t, "gitCommit:"+commit2) }, "the job is for the commit \"" + commit + "\", but the source is at " + commit2},
-		{"another ref", func(s *provenance.Source) { s.Ref = "refs/tags/v1" }, `the job is for "refs/heads/main", but the source is at "refs/tags/v1"`},
+		{"another ref, at the same commit", func(s *provenance.Source) { s.Ref = "refs/tags/v1" }, ""},
 		{"repository that is a path", func(s *provenance.Source) { s.Repository = "/home/secret-1" }, "the repository of the source is not the URL of one"},
 	} {
 		o := ci.Observer{Source: source(t)}
@@ -633,6 +672,14 @@ func TestObserveSource(t *testing.T) {
 		t.Errorf("source %+v, dependency %+v", s, b.Dependencies[0])
 	}
 	// What the caller says is marked so.
+	o = ci.Observer{System: ci.Tekton, Source: source(t)}
+	o.Source.RepositoryFrom, o.Source.CommitFrom = provenance.Caller, provenance.Caller
+	if b, err = o.Observe(getenv(nil), nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(b.Dependencies[0].Annotations, b.Evidence["source.repository"], b.Evidence["source.ref"], b.Evidence["source.commit"]); got != "map[commitFrom:caller repositoryFrom:caller] caller caller caller" {
+		t.Errorf("evidence %s", got)
+	}
 	o = ci.Observer{Source: provenance.Source{Repository: "https://github.com/octocat/hello", RepositoryFrom: provenance.Caller}}
 	b, err = o.Observe(getenv(set(jobs()[ci.TeamCity])), nil)
 	if err != nil {
@@ -752,4 +799,19 @@ func FuzzObserve(f *testing.F) {
 			t.Errorf("source %+v", s)
 		}
 	})
+}
+
+// Machines of one's own are recorded, which no builder.id tells.
+func TestObserveHosted(t *testing.T) {
+	for value, want := range map[string]string{"0": "true", "1": "false", "": "<nil>", "x": "<nil>"} {
+		env := set(jobs()[ci.Azure])
+		env["AGENT_ISSELFHOSTED"] = value
+		b, err := ci.Observe(getenv(env), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(b.Internal["ci"].(map[string]any)["hosted"]); got != want {
+			t.Errorf("AGENT_ISSELFHOSTED %q: hosted %s, want %s", value, got, want)
+		}
+	}
 }

@@ -142,6 +142,7 @@ func (j *job) bitbucket() {
 		j.repository = "https://bitbucket.org/" + rest // which it is, whatever they write
 	}
 	j.getCommit(facts.Fact{Variables: []string{"BITBUCKET_COMMIT"}})
+	j.merged("BITBUCKET_PR_ID")
 	j.getRef(facts.Fact{Claim: "branchName", ReadClaim: facts.Branch, Lax: true}, "BITBUCKET_TAG", "BITBUCKET_BRANCH")
 	j.number = j.text("internal.ci.run_number", "", "BITBUCKET_BUILD_NUMBER")
 	workspace := j.segment("workspace", "workspaceUuid", "BITBUCKET_REPO_OWNER_UUID")
@@ -297,6 +298,7 @@ func (j *job) travis() {
 func (j *job) drone() {
 	j.getRepository(facts.Fact{Variables: []string{"DRONE_GIT_HTTP_URL"}})
 	j.getCommit(facts.Fact{Variables: []string{"DRONE_COMMIT_SHA"}})
+	j.merged("DRONE_PULL_REQUEST")
 	if j.ref = j.Get(facts.Fact{Path: "source.ref", Variables: []string{"DRONE_COMMIT_REF"}, Read: facts.Ref}); j.ref == "" {
 		j.getRef(facts.Fact{}, "DRONE_TAG", "DRONE_BRANCH")
 	}
@@ -403,6 +405,14 @@ func (j *job) getCommit(x facts.Fact) {
 func (j *job) noCommit() {
 	if j.wantCommit {
 		j.Errorf("no variable of this system has the commit: name it in the source")
+	}
+}
+
+// merged is for systems that merge a pull request, which the variable numbers, in
+// the job itself, before its first step.
+func (j *job) merged(variable string) {
+	if j.getenv(variable) != "" {
+		j.Errorf("%s is set: the system has merged the commit with the branch of the pull request, and what is built is no commit that anybody else has: build a branch or a tag", variable)
 	}
 }
 

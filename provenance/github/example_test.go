@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"strings"
+	"testing/fstest"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -90,4 +91,22 @@ func ExampleObserve_withoutClaims() {
 	// Output:
 	// provenance: the builder is not known: name it, or give the observer the job's verified claims
 	// <nil>
+}
+
+// The text of the workflow can be among what the build was made from.
+func ExampleAddWorkflow() {
+	build, err := github.Observe(environment, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	checkout := fstest.MapFS{".github/workflows/release.yml": {Data: []byte("on: push\n")}} // usually os.DirFS
+	if err := github.AddWorkflow(build, checkout); err != nil {
+		log.Fatal(err)
+	}
+	for _, d := range build.Dependencies {
+		fmt.Println(d.Name+d.URI, d.Digest)
+	}
+	// Output:
+	// git+https://github.com/octocat/hello@refs/heads/main map[gitCommit:283bf967fa3c591925dd25e6a6e8e781542117bf]
+	// .github/workflows/release.yml map[gitBlob:b83836ed8c80558d4e40ea4ac5d69f4405334799]
 }

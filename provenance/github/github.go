@@ -199,6 +199,9 @@ func AddWorkflow(b *provenance.Build, repository fs.FS) error {
 	if b.Type != BuildType || path == "" || source.Commit.IsZero() {
 		return errors.New("github: the build is not one of a workflow at a commit")
 	}
+	if !fs.ValidPath(path) {
+		return fmt.Errorf("github: workflow %.200q is not a path in a repository", path)
+	}
 	info, err := fs.Stat(repository, path)
 	switch {
 	case err != nil:

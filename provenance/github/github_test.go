@@ -1,10 +1,12 @@
 package github_test
 
 import (
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -289,7 +291,7 @@ func TestObserveRefuses(t *testing.T) {
 		{"server that is no URL", job("GITHUB_SERVER_URL=https://[secret-6"), nil, []string{"GITHUB_SERVER_URL is not the https URL of a host"}},
 
 		{"pull_request", job("GITHUB_EVENT_NAME=pull_request"), token("event_name=pull_request"), []string{
-			`event "pull_request": the build type is defined for create, push, release and workflow_dispatch only`,
+			`event "pull_request": the build type is defined for create, push, release and workflow_dispatch only: build what is published in a job of one of these`,
 		}},
 		{"pull_request_target", job("GITHUB_EVENT_NAME=pull_request_target"), nil, []string{`event "pull_request_target"`}},
 		{"schedule", job("GITHUB_EVENT_NAME=schedule"), nil, []string{`event "schedule"`}},
@@ -297,6 +299,7 @@ func TestObserveRefuses(t *testing.T) {
 
 		{"short commit", job("GITHUB_SHA=283bf96"), nil, []string{`commit: malformed digest "gitCommit:283bf96"`}},
 		{"commit that is a ref", job("GITHUB_SHA=HEAD"), nil, []string{`commit: malformed digest "gitCommit:HEAD"`}},
+		{"short ref", job("GITHUB_REF=main", "GITHUB_WORKFLOW_REF=octocat/hello/.github/workflows/release.yml@main"), nil, []string{`ref "main" is not the full name of one`}},
 		{"workflow of another repository", job("GITHUB_WORKFLOW_REF=octocat/hello2/.github/workflows/release.yml@refs/tags/v1.2.3"), nil, []string{
 			`workflow "octocat/hello2/.github/workflows/release.yml@refs/tags/v1.2.3" is not in repository "octocat/hello" at ref "refs/tags/v1.2.3"`,
 		}},
@@ -359,5 +362,61 @@ func TestObserveReads(t *testing.T) {
 		if strings.Contains(string(payload), "secret") {
 			t.Errorf("a secret in %s", payload)
 		}
+	}
+}
+
+func TestAddWorkflow(t *testing.T) {
+	const path = ".github/workflows/release.yml"
+	checkout := func(name string, file *fstest.MapFile) fstest.MapFS { return fstest.MapFS{name: file} }
+	hello := &fstest.MapFile{Data: []byte("hello\n")}
+	for _, c := range []struct {
+		name     string
+		env      map[string]string
+		checkout fs.FS
+		want     string // the digest, as git hash-object has it, or
+		err      string
+	}{
+		{"file", job(), checkout(path, hello), "gitBlob:ce013625030ba8dba906f756967f9e9ca394464a", ""},
+		{"file of a SHA-256 repository", job("GITHUB_SHA=" + sum), checkout(path, hello), "gitBlob:2cf8d83d9ee29543b34a87727421fdecb7e3f3a183d337639025de576db9ebb4", ""},
+		{"empty", job(), checkout(path, &fstest.MapFile{}), "gitBlob:e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", ""},
+		{"largest", job(), checkout(path, &fstest.MapFile{Data: make([]byte, github.MaxWorkflowSize)}), "gitBlob:9e0f96a2a253b173cb45b41868209a5d043e1437", ""},
+		{"too large", job(), checkout(path, &fstest.MapFile{Data: make([]byte, github.MaxWorkflowSize+1)}), "", "has 1048577 bytes, want 1048576 at most"},
+		{"not there", job(), checkout("release.yml", hello), "", "github: workflow: open " + path},
+		{"directory", job(), checkout(path+"/x", hello), "", "is not a regular file"},
+		{"outside", job("GITHUB_WORKFLOW_REF=octocat/hello/../release.yml@refs/tags/v1.2.3"), checkout(path, hello), "", "is not a path in a repository"},
+	} {
+		b, err := github.Observe(getenv(c.env), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = github.AddWorkflow(b, c.checkout)
+		if c.err != "" {
+			if err == nil || !strings.Contains(err.Error(), c.err) || len(b.Dependencies) != 1 {
+				t.Errorf("%s: error %v, dependencies %v, want %q", c.name, err, b.Dependencies, c.err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if d := b.Dependencies[1]; d.Name != path || len(d.Digest.Digests()) != 1 || d.Digest.Digests()[0].String() != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, d, c.want)
+		}
+		// The source stays the first.
+		b.Builder = "https://example.com/builder"
+		s, err := b.Statement(app(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ps := s.Validate(); ps != nil {
+			t.Errorf("%s: problems %v", c.name, ps)
+		}
+		if source := strings.Index(string(s.Predicate), "gitCommit"); source < 0 || source > strings.Index(string(s.Predicate), "gitBlob") {
+			t.Errorf("%s: the source is not the first dependency of %s", c.name, s.Predicate)
+		}
+	}
+	if err := github.AddWorkflow(new(provenance.Build), checkout(path, hello)); err == nil || err.Error() != "github: the build is not one of a workflow at a commit" {
+		t.Errorf("another build: error %v", err)
 	}
 }

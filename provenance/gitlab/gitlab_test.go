@@ -274,6 +274,7 @@ func TestObserveRefuses(t *testing.T) {
 		{"server with a password", job("CI_SERVER_URL=https://user:secret-6@gitlab.com"), nil, nil, []string{"CI_SERVER_URL is not the http or https URL of a server"}},
 		{"project that is no URL", job("CI_PROJECT_URL=secret-6"), nil, nil, []string{"CI_PROJECT_URL is not the URL of a project"}},
 		{"project above the server", job("CI_PROJECT_URL="), token("project_path=../../evil"), nil, []string{"the claim project_path is not the URL of a project"}},
+		{"project with an empty name in its path", job("CI_PROJECT_URL=https://gitlab.com/octocat//hello"), nil, nil, []string{"CI_PROJECT_URL is not the URL of a project"}},
 		{"merged results", job("CI_MERGE_REQUEST_EVENT_TYPE=merged_result"), token(), nil, []string{`CI_MERGE_REQUEST_EVENT_TYPE is "merged_result": the commit is a merge that no branch has`}},
 		{"merge train", job("CI_MERGE_REQUEST_EVENT_TYPE=merge_train"), nil, nil, []string{"the commit is a merge that no branch has"}},
 		{"short commit", job("CI_COMMIT_SHA=283bf967"), nil, nil, []string{`commit: malformed digest "gitCommit:283bf967"`}},
