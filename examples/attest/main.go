@@ -43,18 +43,26 @@ an SBOM, test results, a scan.
 
 Exit code: 0 the statement is written; 2 it could not be done.`
 
-func main() { cli.Main("attest", run) }
+func main() {
+	cli.Main("attest", func(ctx context.Context, args []string) error {
+		return run(ctx, args, os.Stdout, os.Getenv, http.DefaultClient)
+	})
+}
 
 // A step is what the flags ask for.
 type step struct {
-	subjects, parameters, issuers                               cli.List
+	subjects, parameters, issuers, configuration                cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
 	tests, scan, summary, started, finished                     string
 	noToken, allowDirty, explain                                bool
+
+	stdout io.Writer
+	getenv func(string) string
+	client *http.Client
 }
 
-func run(ctx context.Context, args []string) error {
-	var s step
+func run(ctx context.Context, args []string, stdout io.Writer, getenv func(string) string, client *http.Client) error {
+	s := step{stdout: stdout, getenv: getenv, client: client}
 	flags := cli.Flags("attest")
 	flags.Var(&s.subjects, "subject", "a `FILE`, a directory, or NAME@sha256:…, that the statement is about; may be repeated")
 	flags.StringVar(&s.checksums, "checksums", "", "a `FILE` of sha256sum or the like, whose files the statement is about")
@@ -63,6 +71,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&s.predicate, "predicate", "", "a `FILE` with the predicate, as JSON")
 	flags.StringVar(&s.predicateType, "predicate-type", "", "the `URI` that names the type of -predicate; told from the document if that is an SBOM")
 	flags.StringVar(&s.tests, "tests", "", "a `FILE` with the output of go test -json, to be attested as test results")
+	flags.Var(&s.configuration, "configuration", "a `FILE` that says what -tests tested and how; go.mod in -dir by default; may be repeated")
 	flags.StringVar(&s.scan, "scan", "", "a `FILE` with the output of govulncheck -format json, to be attested as a scan")
 	flags.StringVar(&s.started, "started", "", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began")
 	flags.StringVar(&s.finished, "finished", "", "the `TIME` at which it ended")
@@ -73,7 +82,7 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&s.noToken, "no-token", false, "do not ask for an identity token: the environment alone is the evidence")
 	flags.BoolVar(&s.allowDirty, "allow-dirty", false, "attest although files differ from the commit; the provenance says so")
 	flags.BoolVar(&s.explain, "explain", false, "print what the statement tells and how it is known")
-	flags.StringVar(&s.summary, "summary", os.Getenv("GITHUB_STEP_SUMMARY"), "a `FILE` to add a summary in Markdown to; that of GITHUB_STEP_SUMMARY by default")
+	flags.StringVar(&s.summary, "summary", getenv("GITHUB_STEP_SUMMARY"), "a `FILE` to add a summary in Markdown to; that of GITHUB_STEP_SUMMARY by default")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
 	}
@@ -201,7 +210,19 @@ func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*pr
 			return fail(err)
 		}
 		defer f.Close()
-		r, err := release.ReadGoTest(f, release.GoTestOptions{})
+		var o release.GoTestOptions
+		configuration := s.configuration
+		if configuration == nil {
+			configuration = cli.List{filepath.Join(s.dir, "go.mod")}
+		}
+		for _, name := range configuration {
+			a, err := hallmark.HashFile(name)
+			if err != nil {
+				return fail(fmt.Errorf("-configuration: %w", err))
+			}
+			o.Configuration = append(o.Configuration, provenance.ResourceDescriptor{Name: a.Name, Digest: provenance.NewDigestSet(a.Digests...)})
+		}
+		r, err := release.ReadGoTest(f, o)
 		if err != nil {
 			return fail(fmt.Errorf("%s: %w", s.tests, err))
 		}
@@ -265,12 +286,12 @@ func at(flag, value string) (t time.Time, err error) {
 
 // observe returns the build that runs.
 func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
-	system, err := ci.Detect(os.Getenv)
+	system, err := ci.Detect(s.getenv)
 	if err != nil {
 		return nil, err
 	}
 	if system == ci.Local || system == ci.Act {
-		b, err := git.Observe(ctx, s.dir, git.Options{Getenv: os.Getenv, AllowModified: s.allowDirty})
+		b, err := git.Observe(ctx, s.dir, git.Options{Getenv: s.getenv, AllowModified: s.allowDirty})
 		if err != nil {
 			return nil, err
 		}
@@ -279,7 +300,7 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	var claims *provenance.Claims
 	if !s.noToken {
 		v := oidc.Verifier{Issuers: oidc.Issuers(s.issuers)}
-		claims, err = v.Fetch(ctx, os.Getenv, http.DefaultClient)
+		claims, err = v.Fetch(ctx, s.getenv, s.client)
 		switch {
 		case errors.Is(err, oidc.ErrNoToken):
 			fmt.Fprintf(os.Stderr, "attest: %v: the environment alone is the evidence\n", err)
@@ -289,7 +310,7 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	}
 	o := ci.Observer{Parameters: s.parameters}
 	// A checkout beside the job's word is another witness.
-	checkout, err := git.Inspect(ctx, s.dir, os.Getenv)
+	checkout, err := git.Inspect(ctx, s.dir, s.getenv)
 	switch {
 	case errors.Is(err, git.ErrNoCheckout):
 	case err != nil:
@@ -297,9 +318,9 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	case len(checkout.Modified) > 0 && !s.allowDirty:
 		return nil, &git.ModifiedError{Files: checkout.Modified}
 	default:
-		o.Source = checkout.Source(git.Options{Getenv: os.Getenv})
+		o.Source = checkout.Source(git.Options{Getenv: s.getenv})
 	}
-	b, err := o.Observe(os.Getenv, claims)
+	b, err := o.Observe(s.getenv, claims)
 	if err != nil {
 		return nil, err
 	}
@@ -324,10 +345,10 @@ func (s *step) name(b *provenance.Build) error {
 // report prints what was signed, and adds it to the summary of the job.
 func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation) error {
 	for _, a := range subjects {
-		fmt.Printf("%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), s.out)
+		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), s.out)
 	}
 	if s.explain {
-		fmt.Print(e)
+		fmt.Fprint(s.stdout, e)
 	}
 	if s.summary == "" {
 		return nil
@@ -341,7 +362,7 @@ func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e 
 		fmt.Fprintf(&md, "\nand %d more\n", n)
 	}
 	if text := e.String(); text != "" {
-		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s\n```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
+		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
 	}
 	f, err := os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
 	if err != nil {
