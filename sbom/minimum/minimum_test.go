@@ -592,6 +592,40 @@ func TestComponents(t *testing.T) {
 	}
 }
 
+// A module that is linked into a Go program has no file in it: no field of a file is
+// asked for, unless the document describes one.
+func TestLogicalComponents(t *testing.T) {
+	bsi, _ := minimum.Lookup("bsi-2.1")
+	linked := func(_ *minimum.Subject, c *sbom.Component) { c.References, c.Properties = nil, nil }
+	for _, tt := range []struct {
+		name      string
+		change    change
+		satisfied bool
+	}{
+		{"module", linked, true},
+		{"module with the zip that it was fetched as", also(linked, func(_ *minimum.Subject, c *sbom.Component) {
+			c.Distribution = &sbom.Distribution{Path: "example.org/lib/@v/v1.2.3.zip", Digests: []hallmark.Digest{digest("sha256")}}
+		}), true},
+		{"module without a conclusion about its licence", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }), false},
+		{"module that is said to be an archive", also(linked, func(_ *minimum.Subject, c *sbom.Component) {
+			c.Properties = []sbom.Property{{Name: "bsi:component:archive", Value: "archive"}}
+		}), false},
+		{"program in Go", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.Type = sbom.Application }), false},
+		{"main component", ofMain(also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.Type = sbom.Library })), false},
+		{"library of another ecosystem", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.PURL = "pkg:deb/debian/lib@1" }), false},
+		{"library without a package URL", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.PURL = "" }), false},
+		{"module in SPDX 3 with a file", also(linked, format("spdx-json", "3.0.1"),
+			left("/@graph/0", `{"type":"software_File","spdxId":"urn:file","name":"lib.zip"}`),
+			left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"hasDistributionArtifact","to":["urn:file"]}`)), false},
+	} {
+		s := whole("bsi-2.1")
+		tt.change(&s, s.Document.Component(lib))
+		if r := bsi.Check(s); r.Satisfied != tt.satisfied {
+			t.Errorf("%s: satisfied %v, want %v\n%s", tt.name, r.Satisfied, tt.satisfied, text(t, r))
+		}
+	}
+}
+
 // In SPDX 3, BSI's properties are purposes of the file that the component is
 // distributed as, which a reader leaves aside.
 func TestFilesOfSPDX3(t *testing.T) {

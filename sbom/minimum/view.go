@@ -724,10 +724,32 @@ func supportUntil(_ *view, c *sbom.Component) (Status, string) {
 }
 
 // inArtifact reports whether c is part of the artifact, or may be.
-func inArtifact(c *sbom.Component) bool {
+func inArtifact(_ *view, c *sbom.Component) bool {
 	switch c.Scope {
 	case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
 		return false
 	}
 	return true
+}
+
+// ofFile reports whether c is part of the artifact, or may be, as a file.
+func ofFile(v *view, c *sbom.Component) bool { return inArtifact(v, c) && !v.logical(c) }
+
+// logical reports whether c has no file of its own in the artifact. No format tells
+// that, but a Go module is never in one as a file: the linker makes one file of all.
+// A document that describes the module's file, though, is asked for all of it.
+func (v *view) logical(c *sbom.Component) bool {
+	if c == &v.Document.Main || c.Type != sbom.Library || !strings.HasPrefix(c.PURL, "pkg:golang/") {
+		return false
+	}
+	if _, ok := v.files[c.Ref]; ok {
+		return false
+	}
+	return !slices.ContainsFunc(c.Properties, func(p sbom.Property) bool {
+		switch p.Name {
+		case "bsi:component:filename", "bsi:component:executable", "bsi:component:archive", "bsi:component:structured":
+			return true
+		}
+		return false
+	})
 }
