@@ -160,6 +160,13 @@ func left(path, value string) change {
 	}
 }
 
+// leftOf is left for what was in a component.
+func leftOf(path, value string) change {
+	return func(s *minimum.Subject, c *sbom.Component) {
+		c.Remainder = append(c.Remainder, sbom.Remainder{Format: s.Format.String(), Path: path, Value: json.RawMessage(value)})
+	}
+}
+
 // unsaid says of a component that was read that it did not have a member.
 func unsaid(path string) change {
 	return func(s *minimum.Subject, c *sbom.Component) {
@@ -295,6 +302,13 @@ func cases() []struct {
 		{"cisa-2026", "Component License", without(sbom.ElementLicense, ""), missing, false},
 		{"cisa-2026", "Component License", without(sbom.ElementLicense, sbom.NotKnown), unknown, true},
 		{"cisa-2026", "Component License", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses = &sbom.Licenses{Unknown: "no licence file"} }, unknown, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "Shop's terms", "url": "https://example.com"}}]`)), present, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"id": "MIT"}}, {"license": {"name": "Shop's terms"}}]`)), present, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "NOASSERTION"}}]`)), unknown, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"expression": "no expression"}]`)), missing, false},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[7]`)), missing, false},
+		{"cisa-2026", "Component Producer", also(format("spdx-json", "2.3"), without(sbom.ElementProducer, ""), leftOf("/originator", `"NOASSERTION"`)), unknown, true},
+		{"cisa-2026", "Component Producer", also(format("spdx-json", "2.3"), without(sbom.ElementProducer, "")), missing, false},
 		{"cisa-2026", "Component Name", named(""), missing, false},
 		{"cisa-2026", "Component Name", named("unknown"), unknown, true},
 		{"cisa-2026", "Component Producer", without(sbom.ElementProducer, ""), missing, false}, // its supplier is not meant
@@ -345,6 +359,7 @@ func cases() []struct {
 		{"bsi-2.1", "Dependencies on other components", func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, unknown, true}, // compositions say so
 		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, isNew), unknown, true},
 		{"bsi-2.1", "Distribution licences", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, missing, false}, // declared is not enough
+		{"bsi-2.1", "Distribution licences", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "Shop's terms"}}]`)), missing, false}, // no expression
 		{"bsi-2.1", "Distribution licences", without(sbom.ElementLicense, sbom.NotKnown), unknown, false},
 		{"bsi-2.1", "Hash value of the deployable component", withoutReferences, missing, false},
 		{"bsi-2.1", "Hash value of the deployable component", func(_ *minimum.Subject, c *sbom.Component) {
