@@ -358,7 +358,7 @@ func cases() []struct {
 		{"bsi-2.1", "Dependencies on other components", without(sbom.ElementRequires, sbom.NotKnown), unknown, true},
 		{"bsi-2.1", "Dependencies on other components", func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, unknown, true}, // compositions say so
 		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, isNew), unknown, true},
-		{"bsi-2.1", "Distribution licences", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, missing, false}, // declared is not enough
+		{"bsi-2.1", "Distribution licences", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, missing, false},                              // declared is not enough
 		{"bsi-2.1", "Distribution licences", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "Shop's terms"}}]`)), missing, false}, // no expression
 		{"bsi-2.1", "Distribution licences", without(sbom.ElementLicense, sbom.NotKnown), unknown, false},
 		{"bsi-2.1", "Hash value of the deployable component", withoutReferences, missing, false},
