@@ -2,6 +2,7 @@ package minimum
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -453,18 +454,20 @@ func supplier(v *view, c *sbom.Component) (Status, string) {
 	return v.asserted(c, "/supplier", sbom.ElementSupplier, "nobody is named")
 }
 
-func producer(_ *view, c *sbom.Component) (Status, string) {
+func producer(v *view, c *sbom.Component) (Status, string) {
 	switch {
 	case c.Producer != nil:
 		return party(c.Producer)
+	case string(v.remainder(c.Remainder, "/originator")) == `"NOASSERTION"`:
+		return Unknown, "NOASSERTION"
 	case c.Supplier != nil:
 		return gap(c, sbom.ElementProducer, "only its supplier is named")
 	}
 	return gap(c, sbom.ElementProducer, "nobody is named")
 }
 
-func producerContact(_ *view, c *sbom.Component) (Status, string) {
-	status, detail := producer(nil, c)
+func producerContact(v *view, c *sbom.Component) (Status, string) {
+	status, detail := producer(v, c)
 	if status != Present {
 		return status, detail
 	}
@@ -586,7 +589,19 @@ func license(v *view, c *sbom.Component) (Status, string) {
 	if c.Licenses != nil && c.Licenses.Concluded != "" {
 		return Present, c.Licenses.Concluded
 	}
-	return declared(v, c)
+	status, detail := declared(v, c)
+	if status != Present && v.family == cyclonedx {
+		// A licence that is not of SPDX's list has a name there, and no place in a Document.
+		var list []struct{ License struct{ ID, Name string } }
+		if json.Unmarshal(v.remainder(c.Remainder, "/licenses"), &list) == nil {
+			for _, l := range list {
+				if status, text := value(cmp.Or(l.License.Name, l.License.ID)); status != Missing {
+					return status, text
+				}
+			}
+		}
+	}
+	return status, detail
 }
 
 func copyright(v *view, c *sbom.Component) (Status, string) {
@@ -724,10 +739,32 @@ func supportUntil(_ *view, c *sbom.Component) (Status, string) {
 }
 
 // inArtifact reports whether c is part of the artifact, or may be.
-func inArtifact(c *sbom.Component) bool {
+func inArtifact(_ *view, c *sbom.Component) bool {
 	switch c.Scope {
 	case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
 		return false
 	}
 	return true
+}
+
+// ofFile reports whether c is part of the artifact, or may be, as a file.
+func ofFile(v *view, c *sbom.Component) bool { return inArtifact(v, c) && !v.logical(c) }
+
+// logical reports whether c has no file of its own in the artifact. No format tells
+// that, but a Go module is never in one as a file: the linker makes one file of all.
+// A document that describes the module's file, though, is asked for all of it.
+func (v *view) logical(c *sbom.Component) bool {
+	if c == &v.Document.Main || c.Type != sbom.Library || !strings.HasPrefix(c.PURL, "pkg:golang/") {
+		return false
+	}
+	if _, ok := v.files[c.Ref]; ok {
+		return false
+	}
+	return !slices.ContainsFunc(c.Properties, func(p sbom.Property) bool {
+		switch p.Name {
+		case "bsi:component:filename", "bsi:component:executable", "bsi:component:archive", "bsi:component:structured":
+			return true
+		}
+		return false
+	})
 }
