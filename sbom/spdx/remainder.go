@@ -129,19 +129,12 @@ func leftover(format, path string, read, written []byte) (rest []sbom.Remainder)
 		case m.value[0] == '{' && have[i].value[0] == '{':
 			rest = append(rest, leftover(format, path, m.value, have[i].value)...)
 		case m.value[0] == '[' && have[i].value[0] == '[':
-			theirs := elements(have[i].value)
-			first := len(rest)
-			for n, e := range elements(m.value) {
-				if at := slices.IndexFunc(theirs, func(o []byte) bool { return same(o, e) }); at >= 0 {
-					theirs = slices.Delete(theirs, at, at+1)
-					continue
-				}
-				keep(path+"/"+strconv.Itoa(n), e)
-			}
-			if m.name == "originatedBy" && len(theirs) > 0 { // another element that is the same party
-				rest = rest[:first]
+			list, others := unlike(format, path, elements(m.value), elements(have[i].value))
+			if m.name == "originatedBy" && others > 0 { // another element that is the same party
 				keep(path, m.value)
+				continue
 			}
+			rest = append(rest, list...)
 		case isComment(m.name):
 			// The text before the statements.
 			var text, lines string
@@ -158,6 +151,62 @@ func leftover(format, path string, read, written []byte) (rest []sbom.Remainder)
 	return rest
 }
 
+// unlike returns what an array that was read has and another one, which is written,
+// has not, and how many the other one has that it has not itself. What is about the same
+// as something in both is followed by null, so that both are written.
+func unlike(format, path string, read, written [][]byte) (rest []sbom.Remainder, others int) {
+	both := make([]bool, len(read))
+	others = len(written)
+	if len(read)+len(written) <= 16 {
+		left := slices.Clone(written)
+		for n, e := range read {
+			if i := slices.IndexFunc(left, func(o []byte) bool { return same(o, e) }); i >= 0 {
+				left, both[n] = slices.Delete(left, i, i+1), true
+			}
+		}
+		others = len(left)
+	} else {
+		count := make(map[string]int)
+		for _, e := range written {
+			count[string(ordered(e))]++
+		}
+		for n, e := range read {
+			if what := string(ordered(e)); count[what] > 0 {
+				count[what]--
+				others--
+				both[n] = true
+			}
+		}
+	}
+	if !slices.Contains(both, false) {
+		return nil, others
+	}
+
+	replaced, matched := make(map[string]int), make(map[string]bool) // by what they are about
+	for _, e := range written {
+		replaced[about(e)]++
+	}
+	for n, e := range read {
+		if both[n] {
+			replaced[about(e)]--
+			matched[about(e)] = true
+		}
+	}
+	for n, e := range read {
+		if both[n] {
+			continue
+		}
+		r := sbom.Remainder{Format: format, Path: path + "/" + strconv.Itoa(n), Value: bytes.Clone(e)}
+		rest = append(rest, r)
+		what := about(e)
+		if replaced[what]--; replaced[what] < 0 && matched[what] && what != "" {
+			r.Value = json.RawMessage("null")
+			rest = append(rest, r)
+		}
+	}
+	return rest, others
+}
+
 // same reports whether two values in canonical form are the same, whatever the order
 // of members.
 func same(a, b []byte) bool {
@@ -167,19 +216,49 @@ func same(a, b []byte) bool {
 	if len(a) != len(b) || a[0] != b[0] {
 		return false
 	}
-	switch a[0] {
+	return (a[0] == '{' || a[0] == '[') && bytes.Equal(ordered(a), ordered(b))
+}
+
+// ordered returns a value in canonical form with the members of objects sorted.
+func ordered(value []byte) []byte {
+	switch value[0] {
 	case '{':
-		theirs := members(b)
-		for _, m := range members(a) {
-			if !slices.ContainsFunc(theirs, func(o member) bool { return o.name == m.name && same(o.value, m.value) }) {
-				return false
-			}
+		list := members(value)
+		for i, m := range list {
+			list[i].value = ordered(m.value)
 		}
-		return true
+		slices.SortFunc(list, func(a, b member) int { return cmp.Compare(a.name, b.name) })
+		return appendObject(nil, list)
 	case '[':
-		return slices.EqualFunc(elements(a), elements(b), same)
+		list := elements(value)
+		for i, e := range list {
+			list[i] = ordered(e)
+		}
+		return appendArray(nil, list)
 	}
-	return false
+	return value
+}
+
+// A distinct is a list without duplicates, in the order in which they were added.
+type distinct[T comparable] struct {
+	list []T
+	has  map[T]bool // of a long list
+}
+
+func (d *distinct[T]) add(v T) {
+	switch {
+	case d.has == nil && slices.Contains(d.list, v), d.has[v]:
+		return
+	case d.has == nil && len(d.list) == 16:
+		d.has = make(map[T]bool)
+		for _, v := range d.list {
+			d.has[v] = true
+		}
+	}
+	d.list = append(d.list, v)
+	if d.has != nil {
+		d.has[v] = true
+	}
 }
 
 // inRanges calls do for ranges that together are the numbers below n, several at a
@@ -266,17 +345,24 @@ func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 	same := make(map[string]int)
 	for n, r := range rest {
 		values[n] = canonical(r.Value)
-		same[about(values[n])]++
+		if isBeside(rest, n) {
+			same[about(values[n-1])]--
+		} else {
+			same[about(values[n])]++
+		}
 	}
 	written = slices.DeleteFunc(written, func(e []byte) bool {
 		what := about(e)
-		if what == "" || same[what] == 0 {
+		if what == "" || same[what] <= 0 {
 			return false
 		}
 		same[what]--
 		return true
 	})
 	for n, r := range rest {
+		if isBeside(rest, n) {
+			continue
+		}
 		at, err := strconv.Atoi(r.Path[strings.LastIndexByte(r.Path, '/')+1:])
 		for err == nil && len(written) > 0 && len(all) < at {
 			all, written = append(all, written[0]), written[1:]
@@ -285,6 +371,12 @@ func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 	}
 	list[i].value = appendArray(nil, append(all, written...))
 	return list
+}
+
+// isBeside reports whether an element of an array says of the one before it that what
+// is written of the same is there as well.
+func isBeside(rest []sbom.Remainder, n int) bool {
+	return n > 0 && string(rest[n].Value) == "null" && rest[n].Path == rest[n-1].Path
 }
 
 // put sets the value at a path in an object. What the path leads through is made
