@@ -63,10 +63,9 @@ func relation3(id, from, kind, to, members string) string {
 	return element3("Relationship", id, fmt.Sprintf(`"from":"https://example.com/%s","relationshipType":%q,"to":[%s]%s`, from, kind, to, members))
 }
 
-// Long lists take time in proportion to their length: with its square, each of these
-// would take very long.
+// Long lists take time in proportion to their length, not to its square, by which eight
+// times as many would take 64 times as long.
 func TestLongLists(t *testing.T) {
-	n := 5_000
 	s := fmt.Sprintf
 	hash := func(i int) string { return s(`{"algorithm":"SHA256","checksumValue":"%064x"}`, i) }
 	hash3 := func(i int) string { return s(`{"type":"Hash","algorithm":"sha256","hashValue":"%064x"}`, i) }
@@ -75,45 +74,42 @@ func TestLongLists(t *testing.T) {
 	iri := func(prefix string) func(int) string {
 		return func(i int) string { return s(`"https://example.com/%s%d"`, prefix, i) }
 	}
-	test := func(name string, compose func(n int) []byte, want func(d *sbom.Document) bool) {
+	test := func(name string, compose func(n int) []byte) {
 		t.Helper()
-		for _, n := range []int{1000, 4000} {
+		v, other := spdx.V23, spdx.V301
+		if name[0] == '3' {
+			v, other = other, v
+		}
+		took := func(n int) time.Duration {
+			data := compose(n)
 			start := time.Now()
-			d, stamp, err := spdx.Parse(compose(n))
-			t1 := time.Since(start)
-			if err != nil || want != nil && !want(d) {
-				t.Errorf("%s: not what it should be, error %v", name, err)
+			d, stamp, err := spdx.Parse(data)
+			if err == nil {
+				_, err = spdx.MarshalVersion(d, stamp, v)
+			}
+			if err == nil {
+				_, err = spdx.Losses(d, stamp, other)
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return time.Since(start)
+		}
+		const few, many = 1_000, 8_000
+		var small, large time.Duration
+		for range 3 { // others may be at work, too
+			small, large = took(few), took(many)
+			if large < 24*small || large < 200*time.Millisecond {
 				return
 			}
-			start = time.Now()
-			if _, err := spdx.MarshalVersion(d, stamp, spdx.V23); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			t2 := time.Since(start)
-			start = time.Now()
-			if _, err := spdx.MarshalVersion(d, stamp, spdx.V301); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			t3 := time.Since(start)
-			start = time.Now()
-			if _, err := spdx.Losses(d, stamp, spdx.V23); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			t4 := time.Since(start)
-			start = time.Now()
-			if _, err := spdx.Losses(d, stamp, spdx.V301); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-			t5 := time.Since(start)
-			fmt.Printf("%-40s %6d parse %5d  m23 %5d m301 %5d l23 %5d l301 %5d\n", name, n, t1.Milliseconds(), t2.Milliseconds(), t3.Milliseconds(), t4.Milliseconds(), t5.Milliseconds())
 		}
+		t.Errorf("%s: %v for %d, %v for %d", name, small, few, large, many)
 	}
-	_ = n
 	of2 := func(name, open string, element func(i int) string) {
-		test("2 "+name, func(n int) []byte { return compose2(open+"["+list(n, element)+"]", "", "", "") }, nil)
+		test("2 "+name, func(n int) []byte { return compose2(open+"["+list(n, element)+"]", "", "", "") })
 	}
 	doc2 := func(name, open string, element func(i int) string) {
-		test("2 "+name, func(n int) []byte { return compose2("", open+"["+list(n, element)+"]", "", "") }, nil)
+		test("2 "+name, func(n int) []byte { return compose2("", open+"["+list(n, element)+"]", "", "") })
 	}
 	of2("checksums", `"checksums":`, hash)
 	of2("checksums other", `"checksums":`, func(i int) string { return s(`{"algorithm":"MD2","checksumValue":"%064x"}`, i) })
@@ -136,13 +132,13 @@ func TestLongLists(t *testing.T) {
 	of2("licenseInfoFromFiles", `"licenseInfoFromFiles":`, func(i int) string { return s(`"LicenseRef-%d"`, i) })
 	test("2 members", func(n int) []byte {
 		return compose2(list(min(n, 4000), func(i int) string { return s(`"x%d":1`, i) }), "", "", "")
-	}, nil)
+	})
 	test("2 members of doc", func(n int) []byte {
 		return compose2("", list(min(n, 4000), func(i int) string { return s(`"x%d":1`, i) }), "", "")
-	}, nil)
+	})
 	test("2 members in annotation", func(n int) []byte {
 		return compose2("", `"annotations":[{"annotationDate":"2026-11-21T10:48:28Z","annotationType":"OTHER","annotator":"Tool: t","comment":"c",`+list(min(n, 4000), func(i int) string { return s(`"x%d":1`, i) })+`}]`, "", "")
-	}, nil)
+	})
 	doc2("files", `"files":`, func(i int) string { return s(`{"SPDXID":"SPDXRef-f%d","fileName":"f","checksums":[]}`, i) })
 	doc2("snippets", `"snippets":`, func(i int) string {
 		return s(`{"SPDXID":"SPDXRef-s%d","name":"s","ranges":[],"snippetFromFile":"SPDXRef-a"}`, i)
@@ -161,43 +157,37 @@ func TestLongLists(t *testing.T) {
 			list(n, func(i int) string {
 				return s(`{"SPDXID":"SPDXRef-p%d","name":"p","downloadLocation":"NONE","licenseDeclared":"LicenseRef-%d"}`, i, i)
 			}))
-	}, nil)
+	})
 	test("2 licences in one", func(n int) []byte {
 		return compose2(`"licenseDeclared":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`LicenseRef-%d`, i) }), ",", " AND ")+`"`, `"hasExtractedLicensingInfos":[`+list(n, func(i int) string { return s(`{"licenseId":"LicenseRef-%d","extractedText":"t"}`, i) })+`]`, "", "")
-	}, nil)
+	})
 	test("2 licence files", func(n int) []byte {
 		return compose2(`"licenseDeclared":"MIT","licenseComments":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`license sha256:%064x 1%% MIT f%06d`, i, i) }), ",", `\n`)+`"`, "", "", "")
-	}, nil)
+	})
 	test("2 comment lines", func(n int) []byte {
 		return compose2(`"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`property a=%06d`, i) }), ",", `\n`)+`"`, "", "", "")
-	}, nil)
+	})
 	test("2 comment digests", func(n int) []byte {
 		return compose2(`"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`digest sha256:%064x`, i) }), ",", `\n`)+`","checksums":[`+list(n, hash)+`]`, "", "", "")
-	}, nil)
+	})
 	test("2 comment targets", func(n int) []byte {
 		return compose2("", `"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`target %06d`, i) }), ",", `\n`)+`"`, "", "")
-	}, nil)
-	test("2 comment targets+", func(n int) []byte {
-		return compose2(`"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`target %06d`, i) }), ",", `\n`)+`"`, `"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`target %06d`, i) }), ",", `\n`)+`"`, "", "")
-	}, nil)
+	})
 	test("2 comment unknown", func(n int) []byte {
 		return compose2("", `"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`unknown %06d`, i) }), ",", `\n`)+`"`, "", "")
-	}, nil)
+	})
 	test("2 creators", func(n int) []byte {
 		return []byte(strings.Replace(string(compose2("", "", "", "")), `"Tool: t"`, `"Tool: t",`+list(n, func(i int) string { return s(`"Person: p%d"`, i) }), 1))
-	}, nil)
+	})
 	test("2 creator tools", func(n int) []byte {
 		return []byte(strings.Replace(string(compose2("", "", "", "")), `"Tool: t"`, `"Tool: t",`+list(n, func(i int) string { return s(`"Tool: p%d"`, i) }), 1))
-	}, nil)
-	test("2 creators+authors", func(n int) []byte {
-		return []byte(strings.Replace(string(compose2("", `"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`author {"Name":"p%d","Email":"","URL":"","Person":true}`, i) }), ",author", `\nauthor`)+`"`, "", "")), `"Tool: t"`, `"Tool: t",`+list(n, func(i int) string { return s(`"Person: p%d"`, i) }), 1))
-	}, nil)
-	test("2 packages", func(n int) []byte { return compose2("", "", "", list(n, package2)) }, nil)
+	})
+	test("2 packages", func(n int) []byte { return compose2("", "", "", list(n, package2)) })
 	test("2 persons", func(n int) []byte {
 		return compose2("", "", "", list(n, func(i int) string {
 			return s(`{"SPDXID":"SPDXRef-p%d","name":"p","downloadLocation":"NONE","supplier":"Person: p%d","originator":"Person: q%d"}`, i, i, i)
 		}))
-	}, nil)
+	})
 	for _, kind := range []string{"DESCRIBES", "DESCRIBED_BY", "CONTAINS", "CONTAINED_BY", "DEPENDS_ON", "DEPENDENCY_OF", "TEST_DEPENDENCY_OF", "DEV_DEPENDENCY_OF", "DYNAMIC_LINK", "OPTIONAL_COMPONENT_OF", "BUILD_TOOL_OF", "DEV_TOOL_OF", "OTHER", "COPY_OF", "HAS_PREREQUISITE", "STATIC_LINK"} {
 		for _, shape := range []string{"ap", "pa", "Dp", "pD"} {
 			test("2 "+kind+" "+shape, func(n int) []byte {
@@ -213,25 +203,25 @@ func TestLongLists(t *testing.T) {
 				return compose2("", "", list(n, func(i int) string {
 					return s(`{"spdxElementId":%q,"relationshipType":%q,"relatedSpdxElement":%q}`, id(shape[0], i), kind, id(shape[1], i))
 				}), list(n, package2))
-			}, nil)
+			})
 		}
 	}
 	test("2 same relation", func(n int) []byte {
 		return compose2("", "", list(n, func(i int) string {
 			return s(`{"spdxElementId":"SPDXRef-a","relationshipType":"DEPENDS_ON","relatedSpdxElement":"SPDXRef-p0","comment":"linked for %d"}`, i)
 		}), package2(0))
-	}, nil)
+	})
 	test("2 relation lines", func(n int) []byte {
 		return compose2("", `"comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`target %06d`, i) }), ",", `\n`)+`"`, `{"spdxElementId":"SPDXRef-a","relationshipType":"DEPENDS_ON","relatedSpdxElement":"SPDXRef-p0","comment":"`+strings.ReplaceAll(list(n, func(i int) string { return s(`linked for %06d`, i) }), ",", `\n`)+`"}`, package2(0))
-	}, nil)
+	})
 	test("2 none relations", func(n int) []byte {
 		return compose2("", "", list(n, func(i int) string {
 			return s(`{"spdxElementId":"SPDXRef-p%d","relationshipType":"DEPENDS_ON","relatedSpdxElement":"NONE"}`, i)
 		}), list(n, package2))
-	}, nil)
+	})
 
 	of3 := func(name, open string, element func(i int) string) {
-		test("3 "+name, func(n int) []byte { return compose3(open+"["+list(n, element)+"]", "", "") }, nil)
+		test("3 "+name, func(n int) []byte { return compose3(open+"["+list(n, element)+"]", "", "") })
 	}
 	of3("hashes", `"verifiedUsing":`, hash3)
 	of3("hashes unknown", `"verifiedUsing":`, func(i int) string { return s(`{"type":"Hash","algorithm":"md2","hashValue":"%064x"}`, i) })
@@ -259,19 +249,19 @@ func TestLongLists(t *testing.T) {
 	of3("standards", `"standardName":`, func(i int) string { return s(`"x%d"`, i) })
 	test("3 members", func(n int) []byte {
 		return compose3(list(min(n, 4000), func(i int) string { return s(`"https://example.com/%d":1`, i) }), "", "")
-	}, nil)
+	})
 	test("3 properties", func(n int) []byte {
 		return compose3(`"extension":[{"type":"extension_CdxPropertiesExtension","extension_cdxProperty":[`+list(n, func(i int) string {
 			return s(`{"type":"extension_CdxPropertyEntry","extension_cdxPropName":"n%06d","extension_cdxPropValue":"v"}`, i)
 		})+`]}]`, "", "")
-	}, nil)
+	})
 	test("3 hash nodes", func(n int) []byte {
 		return compose3(`"verifiedUsing":[`+list(n, func(i int) string { return s(`"_:h%d"`, i) })+`]`, list(n, func(i int) string {
 			return s(`{"type":"Hash","@id":"_:h%d","algorithm":"sha256","hashValue":"%064x"}`, i, i)
 		}), "")
-	}, nil)
+	})
 	doc3 := func(name, open string, element func(i int) string) {
-		test("3 "+name, func(n int) []byte { return compose3("", "", open+"["+list(n, element)+"]") }, nil)
+		test("3 "+name, func(n int) []byte { return compose3("", "", open+"["+list(n, element)+"]") })
 	}
 	doc3("namespaceMap", `"namespaceMap":`, func(i int) string {
 		return s(`{"type":"NamespaceMap","prefix":"p%d","namespace":"https://example.com/%d"}`, i, i)
@@ -280,15 +270,15 @@ func TestLongLists(t *testing.T) {
 	doc3("element", `"element":`, iri("x"))
 	test("3 rootElement", func(n int) []byte {
 		return []byte(strings.Replace(string(compose3("", list(n, package3), "")), `"rootElement":[`, `"rootElement":[`+list(n, iri("p"))+`,`, 1))
-	}, nil)
+	})
 	test("3 createdBy", func(n int) []byte {
 		return []byte(strings.Replace(string(compose3("", list(n, func(i int) string { return element3("Person", s("x%d", i), s(`"name":"n%d"`, i)) }), "")), `"createdBy":[`, `"createdBy":[`+list(n, iri("x"))+`,`, 1))
-	}, nil)
+	})
 	test("3 createdUsing", func(n int) []byte {
 		return []byte(strings.Replace(string(compose3("", list(n, func(i int) string { return element3("Tool", s("x%d", i), s(`"name":"n%d"`, i)) }), "")), `"createdBy":[`, `"createdUsing":[`+list(n, iri("x"))+`],"createdBy":[`, 1))
-	}, nil)
+	})
 	el3 := func(name string, element func(i int) string) {
-		test("3 "+name, func(n int) []byte { return compose3("", list(n, element), "") }, nil)
+		test("3 "+name, func(n int) []byte { return compose3("", list(n, element), "") })
 	}
 	el3("packages", package3)
 	el3("files", func(i int) string { return element3("software_File", s("f%d", i), `"name":"f"`) })
@@ -313,7 +303,7 @@ func TestLongLists(t *testing.T) {
 	el3("inline suppliers", func(i int) string {
 		return element3("software_Package", s("p%d", i), s(`"name":"p","suppliedBy":%s`, element3("Person", s("s%d", i), s(`"name":"n%d"`, i))))
 	})
-	test("3 inline to", func(n int) []byte { return compose3("", relation3("r", "a", "dependsOn", list(n, package3), ""), "") }, nil)
+	test("3 inline to", func(n int) []byte { return compose3("", relation3("r", "a", "dependsOn", list(n, package3), ""), "") })
 	el3("licences", func(i int) string {
 		return element3("software_Package", s("p%d", i), `"name":"p"`) + "," + element3("simplelicensing_LicenseExpression", s("l%d", i), s(`"simplelicensing_licenseExpression":"LicenseRef-%d","simplelicensing_customIdToUri":[{"type":"DictionaryEntry","key":"LicenseRef-%d","value":"https://example.com/t%d"}]`, i, i, i)) +
 			"," + element3("simplelicensing_SimpleLicensingText", s("t%d", i), s(`"simplelicensing_licenseText":"x%d"`, i)) + "," + relation3(s("r%d", i), s("p%d", i), "hasDeclaredLicense", s(`"https://example.com/l%d"`, i), "")
@@ -323,13 +313,13 @@ func TestLongLists(t *testing.T) {
 			list(n, func(i int) string {
 				return element3("simplelicensing_SimpleLicensingText", s("t%d", i), s(`"name":"LicenseRef-%d","simplelicensing_licenseText":"x%d"`, i, i))
 			})+","+relation3("r", "a", "hasDeclaredLicense", `"https://example.com/l"`, ""), "")
-	}, nil)
+	})
 	test("3 licences of one", func(n int) []byte {
 		return compose3("", element3("simplelicensing_LicenseExpression", "l", `"simplelicensing_licenseExpression":"MIT"`)+","+
 			list(n, func(i int) string {
 				return relation3(s("r%d", i), "a", "hasDeclaredLicense", `"https://example.com/l"`, "")
 			}), "")
-	}, nil)
+	})
 	test("3 long licence again and again", func(n int) []byte {
 		return compose3("", element3("simplelicensing_LicenseExpression", "l", `"simplelicensing_licenseExpression":"`+strings.ReplaceAll(list(n/4, func(i int) string { return s(`LicenseRef-%d`, i) }), ",", " AND ")+`"`)+","+
 			list(n/4, func(i int) string {
@@ -338,11 +328,11 @@ func TestLongLists(t *testing.T) {
 			list(n/4, func(i int) string {
 				return relation3(s("r%d", i), "a", "hasDeclaredLicense", `"https://example.com/l"`, "")
 			}), "")
-	}, nil)
+	})
 	for _, kind := range []string{"dependsOn", "contains", "usesTool", "hasDynamicLink", "hasOptionalComponent", "other", "hasDistributionArtifact", "copiedTo", "hasDeclaredLicense"} {
 		test("3 to "+kind, func(n int) []byte {
 			return compose3("", list(n, package3)+","+relation3("r", "a", kind, list(n, iri("p")), ""), "")
-		}, nil)
+		})
 		el3("relations "+kind, func(i int) string {
 			return package3(i) + "," + relation3(s("r%d", i), "a", kind, s(`"https://example.com/p%d"`, i), "")
 		})
@@ -351,22 +341,22 @@ func TestLongLists(t *testing.T) {
 		return compose3("", list(n, func(i int) string {
 			return element3("software_File", s("f%d", i), s(`"name":"f","verifiedUsing":[%s]`, hash3(i)))
 		})+","+relation3("r", "a", "hasDistributionArtifact", list(n, iri("f")), ""), "")
-	}, nil)
+	})
 	test("3 to files at", func(n int) []byte {
 		return compose3(`"software_downloadLocation":"https://example.com/"`, list(n, func(i int) string {
 			return element3("software_File", s("f%d", i), s(`"name":"f","verifiedUsing":[%s]`, hash3(i)))
 		})+","+relation3("r", "a", "hasDistributionArtifact", list(n, iri("f")), ""), "")
-	}, nil)
+	})
 	test("3 file of hashes", func(n int) []byte {
 		return compose3("", element3("software_File", "f", `"name":"f","verifiedUsing":[`+list(n, hash3)+`]`)+","+relation3("r", "a", "hasDistributionArtifact", `"https://example.com/f"`, ""), "")
-	}, nil)
+	})
 	test("3 files and references", func(n int) []byte {
 		return compose3(`"software_downloadLocation":"https://example.com/","externalRef":[`+list(n, func(i int) string {
 			return s(`{"type":"ExternalRef","externalRefType":"vcs","locator":["https://example.com/%d"]}`, i)
 		})+`]`, list(n, func(i int) string {
 			return element3("software_File", s("f%d", i), s(`"name":"f","verifiedUsing":[%s]`, hash3(i)))
 		})+","+relation3("r", "a", "hasDistributionArtifact", list(n, iri("f")), ""), "")
-	}, nil)
+	})
 	el3("same relation", func(i int) string { return relation3("r", "a", "dependsOn", `"https://example.com/o"`, "") })
 	el3("names of texts", func(i int) string {
 		return element3("simplelicensing_SimpleLicensingText", s("t%d", i), s(`"name":"LicenseRef-%d","simplelicensing_licenseText":"x%d"`, i, i))
@@ -374,5 +364,5 @@ func TestLongLists(t *testing.T) {
 	test("3 top level", func(n int) []byte {
 		data := string(compose3("", "", ""))
 		return []byte(data[:len(data)-1] + "," + list(min(n, 4000), func(i int) string { return s(`"x%d":1`, i) }) + "}")
-	}, nil)
+	})
 }
