@@ -65,6 +65,9 @@ func relation3(id, from, kind, to, members string) string {
 // Long lists take time in proportion to their length, not to its square, by which eight
 // times as many would take 64 times as long.
 func TestLongLists(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long lists take some seconds")
+	}
 	s := fmt.Sprintf
 	hash := func(i int) string { return s(`{"algorithm":"SHA256","checksumValue":"%064x"}`, i) }
 	hash3 := func(i int) string { return s(`{"type":"Hash","algorithm":"sha256","hashValue":"%064x"}`, i) }

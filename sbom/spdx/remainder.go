@@ -295,6 +295,19 @@ func putAll(list []member, rest []sbom.Remainder, family string) []member {
 		}
 		return r.Path[:i]
 	}
+	var has map[string]bool // names in the list, if there is much to put into it
+	if len(rest) > 32 {
+		has = make(map[string]bool)
+		for _, m := range list {
+			has[m.name] = true
+		}
+	}
+	known := func(path string) { // it may have been made
+		if has != nil {
+			first, _, _ := strings.Cut(path[1:], "/")
+			has[unescapePointer(first)] = true
+		}
+	}
 	for len(rest) > 0 {
 		r, n := rest[0], 1
 		if in := array(r); in != "" {
@@ -302,8 +315,16 @@ func putAll(list []member, rest []sbom.Remainder, family string) []member {
 				n++
 			}
 			list = putElements(list, strings.Split(in[1:], "/"), rest[:n])
+			known(in)
 		} else if strings.HasPrefix(r.Format, family) && r.Path != "" {
-			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
+			name := unescapePointer(r.Path[1:])
+			if has != nil && !has[name] && strings.IndexByte(r.Path[1:], '/') < 0 && string(r.Value) != "null" {
+				list = append(list, member{name, canonical(r.Value)})
+				has[name] = true
+			} else {
+				list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
+				known(r.Path)
+			}
 		}
 		rest = rest[n:]
 	}
