@@ -184,6 +184,9 @@ func TestLongLists(t *testing.T) {
 	test("2 creator tools", func(n int) []byte {
 		return []byte(strings.Replace(string(compose2("", "", "", "")), `"Tool: t"`, `"Tool: t",`+list(n, func(i int) string { return s(`"Tool: p%d"`, i) }), 1))
 	})
+	test("2 members of creationInfo", func(n int) []byte {
+		return []byte(strings.Replace(string(compose2("", "", "", "")), `"creators":`, list(n, func(i int) string { return s(`"x%d":1`, i) })+`,"creators":`, 1))
+	})
 	test("2 packages", func(n int) []byte { return compose2("", "", "", list(n, package2)) })
 	test("2 persons", func(n int) []byte {
 		return compose2("", "", "", list(n, func(i int) string {

@@ -302,39 +302,60 @@ func putAll(list []member, rest []sbom.Remainder, family string) []member {
 			has[m.name] = true
 		}
 	}
-	known := func(path string) { // it may have been made
-		if has != nil {
-			first, _, _ := strings.Cut(path[1:], "/")
-			has[unescapePointer(first)] = true
-		}
-	}
 	for len(rest) > 0 {
 		r, n := rest[0], 1
-		if in := array(r); in != "" {
-			for n < len(rest) && array(rest[n]) == in {
+		first, _, deeper := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+		name := unescapePointer(first)
+		switch {
+		case !strings.HasPrefix(r.Format, family) || r.Path == "":
+		case array(r) == "/"+first:
+			for n < len(rest) && array(rest[n]) == array(r) {
 				n++
 			}
-			list = putElements(list, strings.Split(in[1:], "/"), rest[:n])
-			known(in)
-		} else if strings.HasPrefix(r.Format, family) && r.Path != "" {
-			name := unescapePointer(r.Path[1:])
-			if has != nil && !has[name] && strings.IndexByte(r.Path[1:], '/') < 0 && string(r.Value) != "null" {
-				list = append(list, member{name, canonical(r.Value)})
-				has[name] = true
-			} else {
-				list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
-				known(r.Path)
+			list = putElements(list, name, rest[:n])
+		case deeper:
+			within := []sbom.Remainder{r}
+			for n < len(rest) && strings.HasPrefix(rest[n].Path, "/"+first+"/") && array(rest[n]) != "/"+first {
+				within = append(within, rest[n])
+				n++
 			}
+			for i := range within {
+				within[i].Path = within[i].Path[1+len(first):]
+			}
+			list = putWithin(list, name, within, family)
+		case has != nil && !has[name] && string(r.Value) != "null":
+			list = append(list, member{name, canonical(r.Value)})
+		default:
+			list = put(list, name, canonical(r.Value))
+		}
+		if has != nil {
+			has[name] = true
 		}
 		rest = rest[n:]
 	}
 	return list
 }
 
-// putElements inserts elements into the array at a path in an object, in place of
-// those that are written of the same.
-func putElements(list []member, path []string, rest []sbom.Remainder) []member {
-	name := unescapePointer(path[0])
+// putWithin puts what is left over of a member that is an object into it.
+func putWithin(list []member, name string, rest []sbom.Remainder, family string) []member {
+	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
+	if i < 0 {
+		i = len(list)
+		list = append(list, member{name: name})
+	} else {
+		list = slices.Clone(list)
+	}
+	var inner []member
+	if old := list[i].value; old != nil && old[0] == '{' {
+		inner = members(old)
+	}
+	list[i].value = appendObject(nil, putAll(inner, rest, family))
+	return list
+}
+
+// putElements inserts elements into the array that a member is, in place of those
+// that are written of the same.
+func putElements(list []member, name string, rest []sbom.Remainder) []member {
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
 	if i < 0 {
 		i = len(list)
@@ -343,17 +364,10 @@ func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 		list = slices.Clone(list)
 	}
 	old := list[i].value
-	if len(path) > 1 || old != nil && old[0] == '{' {
-		var inner []member
-		if old != nil && old[0] == '{' {
-			inner = members(old)
-		}
-		if len(path) > 1 {
-			inner = putElements(inner, path[1:], rest)
-		} else { // their numbers are names
-			for _, r := range rest {
-				inner = put(inner, []string{r.Path[strings.LastIndexByte(r.Path, '/')+1:]}, canonical(r.Value))
-			}
+	if old != nil && old[0] == '{' { // their numbers are names
+		inner := members(old)
+		for _, r := range rest {
+			inner = put(inner, r.Path[strings.LastIndexByte(r.Path, '/')+1:], canonical(r.Value))
 		}
 		list[i].value = appendObject(nil, inner)
 		return list
@@ -400,10 +414,8 @@ func isBeside(rest []sbom.Remainder, n int) bool {
 	return n > 0 && string(rest[n].Value) == "null" && rest[n].Path == rest[n-1].Path
 }
 
-// put sets the value at a path in an object. What the path leads through is made
-// if it is not there.
-func put(list []member, path []string, value []byte) []member {
-	name := unescapePointer(path[0])
+// put sets the value of a member.
+func put(list []member, name string, value []byte) []member {
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
 	if i < 0 {
 		if string(value) == "null" && isUnsaid(name) {
@@ -415,26 +427,18 @@ func put(list []member, path []string, value []byte) []member {
 		list = slices.Clone(list)
 	}
 	old := list[i].value
-	if len(path) == 1 {
-		if string(value) == "null" && old != nil {
-			// It was not there. If more than nothing is known now, it stays.
-			if string(old) == `"NOASSERTION"` || name == "filesAnalyzed" {
-				list = slices.Delete(list, i, i+1)
-			}
-			return list
+	if string(value) == "null" && old != nil {
+		// It was not there. If more than nothing is known now, it stays.
+		if string(old) == `"NOASSERTION"` || name == "filesAnalyzed" {
+			list = slices.Delete(list, i, i+1)
 		}
-		var text, lines string
-		if isComment(name) && old != nil && json.Unmarshal(value, &text) == nil && json.Unmarshal(old, &lines) == nil && text != "" {
-			value = appendString(nil, text+"\n"+lines)
-		}
-		list[i].value = value
 		return list
 	}
-	var inner []member
-	if old != nil && old[0] == '{' {
-		inner = members(old)
+	var text, lines string
+	if isComment(name) && old != nil && json.Unmarshal(value, &text) == nil && json.Unmarshal(old, &lines) == nil && text != "" {
+		value = appendString(nil, text+"\n"+lines)
 	}
-	list[i].value = appendObject(nil, put(inner, path[1:], value))
+	list[i].value = value
 	return list
 }
 
