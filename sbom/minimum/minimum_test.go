@@ -354,7 +354,12 @@ func cases() []struct {
 		}, present, true},
 		{"bsi-2.1", "Dependencies on other components", also(func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, left("/compositions", "null")), missing, false},
 		{"bsi-2.1", "Dependencies on other components", also(func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, left("/compositions", "7")), missing, false},
-		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Person"}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"dependsOn","to":["urn:x"]}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"dependsOn","to":["urn:x"],"completeness":"noAssertion"}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), unknown, true},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"dependsOn","to":["NoAssertionElement"]}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), unknown, true},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"contains","to":["urn:x"],"completeness":"noAssertion","comment":"dependsOn"}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), unknown, true}, // which this module has written
 		{"bsi-2.1", "Dependencies on other components", without(sbom.ElementRequires, sbom.NotKnown), unknown, true},
 		{"bsi-2.1", "Dependencies on other components", func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, unknown, true}, // compositions say so
 		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, isNew), unknown, true},

@@ -55,6 +55,10 @@ type view struct {
 	// that they are not known to be all there.
 	told func(ref string) bool
 
+	// notComplete reports likewise what a document in SPDX 3 says of the completeness of
+	// relationships. That is no relationship yet, and nothing else is asked for it.
+	notComplete func(ref string) bool
+
 	// files are the names and the purposes of the files that components are
 	// distributed as, by their Refs, in a document in SPDX 3 of somebody else.
 	files map[string]file3
@@ -96,6 +100,7 @@ func newView(s Subject) *view {
 	}
 	v.told = v.compositions()
 	if v.family == spdx3 {
+		v.notComplete = v.noted()
 		v.findFiles()
 	}
 	return v
@@ -136,6 +141,37 @@ func (v *view) compositions() func(ref string) bool {
 		}
 	}
 	return func(ref string) bool { return listed[ref] }
+}
+
+// noted returns notComplete of a document in SPDX 3: it has a dependsOn of the
+// component whose completeness is something other than complete, or that leads to
+// NoAssertionElement. All relationships of a document that was read are in its
+// Remainder, unless this module has written it, which always says one of these.
+func (v *view) noted() func(ref string) bool {
+	listed, own := make(map[string]bool), true
+	for _, r := range v.Document.Remainder {
+		if !strings.HasPrefix(r.Format, v.Format.Name+"@3.") || !strings.HasPrefix(r.Path, "/@graph/") {
+			continue
+		}
+		own = false
+		if !bytes.Contains(r.Value, []byte(`"dependsOn"`)) {
+			continue
+		}
+		var e struct {
+			From, RelationshipType, Completeness string
+			To                                   []string
+		}
+		if json.Unmarshal(r.Value, &e) != nil || e.RelationshipType != "dependsOn" {
+			continue
+		}
+		nothing := slices.ContainsFunc(e.To, func(id string) bool {
+			return id == "NoAssertionElement" || id == "https://spdx.org/rdf/3.0.1/terms/Core/NoAssertionElement"
+		})
+		if e.Completeness == "noAssertion" || e.Completeness == "incomplete" || nothing {
+			listed[e.From] = true
+		}
+	}
+	return func(ref string) bool { return own || listed[ref] }
 }
 
 // findFiles finds the files of a document in SPDX 3 that was read: all elements that
@@ -627,6 +663,9 @@ func completeness(v *view, c *sbom.Component) (Status, string) {
 		return Present, ""
 	}
 	status, _ := unrelated(v, c)
+	if status == Missing && v.notComplete != nil && v.notComplete(c.Ref) {
+		status = Unknown
+	}
 	if status == Missing {
 		return Missing, "whether its requirements are all there is not told"
 	}

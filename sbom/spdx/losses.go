@@ -51,6 +51,9 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 	}
 	add := func(ref, at string, rest []sbom.Remainder) {
 		for _, r := range rest {
+			if d.Original != nil && at+r.Path == "/signature" {
+				continue // as said already
+			}
 			why := "it is of " + r.Format
 			if strings.HasPrefix(r.Format, family) {
 				if v := valueOf(ref, r); kept[v] > 0 {
