@@ -101,7 +101,9 @@ func (k ChangeKind) rank() int {
 //
 // The main components are compared with each other. Other components are the same
 // thing in both if they have the same PURL but for the version, or, if one has no
-// PURL, the same name. Of several versions of a thing, those that are in both are
+// PURL, the same name. Go's standard library is one thing, be it called std or stdlib,
+// and its versions and those of modules are the same with and without the letters
+// before the number. Of several versions of a thing, those that are in both are
 // the same; the others are compared from the newest on, and what is left over was
 // added or removed. What is used instead of something (Replaces) is compared with
 // it, or with what was used instead of it.
@@ -137,7 +139,7 @@ func Diff(old, new *Document) (Difference, error) {
 	for i, p := range pairs {
 		was, is := p[0], p[1]
 		change := Change{Name: is.fullName(), Version: is.Version, OldRef: was.Ref, NewRef: is.Ref}
-		same := was.Version == is.Version
+		same := sameVersion(was, is)
 		other := was.thing() != is.thing() && was.foldedName() != is.foldedName()
 		switch {
 		case other && i == 0:
@@ -149,6 +151,9 @@ func Diff(old, new *Document) (Difference, error) {
 			diff = append(diff, change)
 		case !same:
 			change.Kind, change.Old, change.New = VersionChanged, was.Version, is.Version
+			diff = append(diff, change)
+		case was.Version != is.Version:
+			change.Kind, change.What, change.Old, change.New = DetailChanged, "version spelled", was.Version, is.Version
 			diff = append(diff, change)
 		}
 		compare(was.facts(), is.facts(), func(f fact, was, is string, both bool) {
@@ -190,7 +195,8 @@ func match(old, new *Document) (pairs [][2]*Component, removed, added []*Compone
 	removed, added = old.All()[1:], new.All()[1:]
 	parsed := make(map[*Component]purl.PURL)
 	for _, c := range slices.Concat(removed, added) {
-		if p, err := purl.Parse(c.PURL); err == nil {
+		if p, err := parsePackage(c.PURL); err == nil {
+			p.Version = spelling(p.Type, p.Version)
 			parsed[c] = p
 		}
 	}
@@ -243,7 +249,7 @@ func match(old, new *Document) (pairs [][2]*Component, removed, added []*Compone
 			if !ok {
 				return ""
 			}
-			key := c.Version + sep // which the PURL may lack
+			key := spelling(p.Type, c.Version) + sep // which the PURL may lack
 			if !version {
 				p.Version, key = "", ""
 			}
@@ -303,7 +309,7 @@ func match(old, new *Document) (pairs [][2]*Component, removed, added []*Compone
 		if c.Replaces != "" {
 			asked = c.Replaces
 		}
-		p, err := purl.Parse(asked)
+		p, err := parsePackage(asked)
 		if err != nil {
 			return ""
 		}
@@ -653,12 +659,22 @@ func (c *Component) label() string { return strings.TrimSpace(c.fullName() + " "
 // thing returns the PURL of c without a version and qualifiers, or its name if it
 // has none.
 func (c *Component) thing() string {
-	p, err := purl.Parse(c.PURL)
+	p, err := parsePackage(c.PURL)
 	if err != nil {
 		return c.foldedName()
 	}
 	p.Version, p.Qualifiers = "", nil
 	return p.String()
+}
+
+// sameVersion reports whether both have one version, which Go's can be spelled
+// differently.
+func sameVersion(was, is *Component) bool {
+	p, err := purl.Parse(was.PURL)
+	if err != nil {
+		p, _ = purl.Parse(is.PURL)
+	}
+	return spelling(p.Type, was.Version) == spelling(p.Type, is.Version)
 }
 
 // fixes reports whether a version promises that the content is always the same.

@@ -413,6 +413,55 @@ func randomDocument(r *rand.Rand) *sbom.Document {
 	return d
 }
 
+// Tools differ in how they write the same: the name of the standard library, the letters
+// before a version, the case of letters and the qualifiers of package URLs, and which
+// algorithm they hash by. None of it is another component, or another version.
+func TestDiffOfTools(t *testing.T) {
+	library := func(ref, name, version, purl string, digests ...hallmark.Digest) sbom.Component {
+		return sbom.Component{Ref: ref, Type: sbom.Library, Scope: sbom.Runtime, Name: name, Version: version, PURL: purl, Digests: digests}
+	}
+	one := &sbom.Document{Main: golang("example.com/app", "v1.0.0"), Components: []sbom.Component{
+		library("1", "std", "go1.22.1", "pkg:golang/std@1.22.1?type=module"),
+		library("2", "example.com/Mod", "v0.5.0", "pkg:golang/example.com/Mod@v0.5.0?goos=linux&type=module", digest(1)),
+		library("3", "example.com/old", "v0.5.0", "pkg:golang/example.com/old@v0.5.0"),
+		library("4", "lib", "v1.0.0", "pkg:npm/lib@v1.0.0"),
+	}}
+	sha1, err := hallmark.ParseDigest("sha1:" + strings.Repeat("0f", 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := &sbom.Document{Main: golang("example.com/app", "v1.0.0"), Components: []sbom.Component{
+		library("a", "stdlib", "v1.22.1", "pkg:golang/stdlib@v1.22.1"),
+		library("b", "example.com/mod", "0.5.0", "pkg:golang/example.com/mod@0.5.0", sha1),
+		library("c", "example.com/old", "0.5.1", "pkg:golang/example.com/old@0.5.1"),
+		library("d", "lib", "1.0.0", "pkg:npm/lib@1.0.0"), // "v" is no part of a version of npm
+	}}
+	for _, d := range []*sbom.Document{one, two} {
+		d.Main.Scope = sbom.Runtime
+	}
+	diff, err := sbom.Diff(one, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `example.com/old v0.5.0 → 0.5.1
+lib v1.0.0 → 1.0.0
+`
+	if got := diff.Of(sbom.Tampered, sbom.Added, sbom.Removed, sbom.Replaced, sbom.VersionChanged).String(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	for _, line := range []string{"stdlib v1.22.1: version spelled go1.22.1 → v1.22.1\n", "example.com/mod 0.5.0: version spelled v0.5.0 → 0.5.0\n"} {
+		if !strings.Contains(diff.String(), line) {
+			t.Errorf("got\n%swant %s", diff, line)
+		}
+	}
+
+	// The same version with another content is tampering, however it is spelled.
+	two.Components[1].Digests = []hallmark.Digest{digest(2)}
+	if diff, err := sbom.Diff(one, two); err != nil || len(diff.Of(sbom.Tampered)) != 1 {
+		t.Errorf("error %v, want tampering:\n%s", err, diff)
+	}
+}
+
 func TestDiffOfRandomDocuments(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for i := range 1000 {

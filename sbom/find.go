@@ -36,7 +36,7 @@ type Query struct {
 	// section 11 of Semantic Versioning 2.0.0. Of a type with another order, only
 	// "=" and "!=" can be asked, and equal are versions that are the same text.
 	// For golang the "v" may be left out, and of the standard library, "1.26rc1"
-	// is the same as "1.26.0-rc.1".
+	// is the same as "1.26.0-rc.1", and std is another name of stdlib.
 	Versions string
 }
 
@@ -69,7 +69,7 @@ type Match struct {
 // if both PURL and Versions have a version. The components' Refs must be as
 // [Document.Check] wants them.
 func (d *Document) Find(q Query) ([]Match, error) {
-	want, err := purl.Parse(q.PURL)
+	want, err := parsePackage(q.PURL)
 	if err != nil {
 		return nil, fmt.Errorf("sbom: find: %w", err)
 	}
@@ -110,7 +110,7 @@ func (d *Document) Find(q Query) ([]Match, error) {
 // true, and what the doubt is.
 func (c *Component) matches(want purl.PURL, in func(version string) (bool, error)) (doubt string, ok bool) {
 	var doubts []string
-	have, err := purl.Parse(c.PURL)
+	have, err := parsePackage(c.PURL)
 	switch {
 	case err != nil && c.fullName() == want.Path():
 		doubts = append(doubts, "it has no package URL")

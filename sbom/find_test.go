@@ -37,9 +37,11 @@ func TestFind(t *testing.T) {
 	unnamed.Name, unnamed.Version = "example.com/u", "v1.0.0"
 	std := golang("stdlib", "1.26rc1")
 	std.Ref, std.PURL = "pkg:golang/stdlib@1.26rc1", "pkg:golang/stdlib@1.26rc1"
+	tool := golang("std", "go1.22.1") // as some tools call it
+	tool.Ref, tool.PURL = "std", "pkg:golang/std@1.22.1?type=module"
 	curl := lib("curl")
 	curl.Name, curl.PURL, curl.Version = "curl", "pkg:rpm/fedora/curl@7.50.3-1.fc25?arch=i386&distro=fedora-25", "7.50.3-1.fc25"
-	d.Components = append(d.Components, fork, local, devel, lower, unnamed, std, curl)
+	d.Components = append(d.Components, fork, local, devel, lower, unnamed, std, tool, curl)
 	if err := d.Sort(); err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +67,9 @@ func TestFind(t *testing.T) {
 		{"pkg:golang/example.com/TOML", ">1.5.0", ""},
 		{"pkg:golang/example.com/u", ">1.0.0", ""},
 		{"pkg:golang/example.com/u", ">=1.0.0", "unnamed (it has no package URL)\n"},
-		{"pkg:golang/stdlib", "<1.26.0", "pkg:golang/stdlib@1.26rc1\n"},
-		{"pkg:golang/stdlib", "<1.26.0-0", ""},
+		{"pkg:golang/stdlib", "<1.26.0", "pkg:golang/stdlib@1.26rc1\nstd\n"},
+		{"pkg:golang/std@1.22.1", "", "std\n"},
+		{"pkg:golang/stdlib", "<1.26.0-0", "std\n"},
 		{"pkg:golang/stdlib@1.26.0-rc.1", "", "pkg:golang/stdlib@1.26rc1\n"},
 		{"pkg:golang/stdlib", ">=go1.26beta2,<=go1.26rc1", "pkg:golang/stdlib@1.26rc1\n"},
 		{"pkg:golang/stdlib", ">go1.26rc1", ""},

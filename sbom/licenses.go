@@ -17,11 +17,14 @@ import (
 // derived from the other.
 //
 // Expressions are SPDX license expressions as in Annex D of SPDX 2.3, with one
-// space between words. Whether an identifier is on the SPDX License List is not
-// checked, since the list grows. NONE and NOASSERTION are not expressions: an
-// empty field says that much.
+// space between words and none or one inside of parentheses. What stands behind WITH
+// may be an addition as well, as in SPDX 3.0.1: "AdditionRef-…". Whether an identifier
+// is on the SPDX License List is not checked, since the list grows, nor whether another
+// document has what "DocumentRef-…:" is in front of. NONE and NOASSERTION are not
+// expressions: an empty field says that much.
 //
 // https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/
+// https://spdx.github.io/spdx-spec/v3.0.1/annexes/spdx-license-expressions/
 type Licenses struct {
 	// Declared is what the licence texts that came with the component say. It
 	// has all IDs of all Files of the kind [KindLicense].
@@ -92,12 +95,12 @@ func (l *Licenses) check(fail func(format string, a ...any), texts map[string]st
 		fail("licenses: declared as %s, and unknown", l.Declared)
 	}
 
-	var own []string
+	own := make(map[string]bool, len(l.Texts))
 	for _, t := range l.Texts {
-		if slices.Contains(own, t.ID) {
+		if own[t.ID] {
 			fail("licenses: two texts of %s", t.ID)
 		}
-		own = append(own, t.ID)
+		own[t.ID] = true
 		if first, ok := texts[t.ID]; ok && first != t.Text {
 			fail("licenses: %s is another text than that of another component", t.ID)
 		}
@@ -110,7 +113,7 @@ func (l *Licenses) check(fail func(format string, a ...any), texts map[string]st
 		}
 	}
 	hasText := func(id string) {
-		if strings.HasPrefix(id, licenseRef) && !slices.Contains(own, id) {
+		if strings.HasPrefix(id, licenseRef) && !own[id] {
 			fail("licenses: no text of %s", id)
 		}
 	}
@@ -151,7 +154,7 @@ func (l *Licenses) check(fail func(format string, a ...any), texts map[string]st
 				fail("licenses: file %s licenses the component and has no identifier", f.Path)
 			}
 			for _, id := range f.IDs {
-				if !slices.Contains(declared, id) {
+				if _, ok := slices.BinarySearch(declared, id); !ok {
 					fail("licenses: file %s has %s, which is not declared", f.Path, id)
 				}
 			}
@@ -172,14 +175,20 @@ func (l *Licenses) check(fail func(format string, a ...any), texts map[string]st
 // License List.
 const licenseRef = "LicenseRef-"
 
+// Other prefixes of the grammar: of what licences are with, and of both in another
+// document.
+const (
+	additionRef = "AdditionRef-"
+	documentRef = "DocumentRef-"
+)
+
 // maxExpression is how many bytes an expression may have.
 const maxExpression = 1 << 20
 
 // LicenseIDs returns the identifiers of the licences in an SPDX license
 // expression, sorted and without duplicates. A "+" behind one is not part of it,
-// and an exception behind WITH is not among them. LicenseIDs fails if the
-// expression is malformed, which what is longer than 1 MiB is, and what refers to
-// another document (DocumentRef-…).
+// and "DocumentRef-…:" in front of one is. An exception behind WITH is not among them.
+// LicenseIDs fails if the expression is malformed, which what is longer than 1 MiB is.
 func LicenseIDs(expression string) (ids []string, err error) {
 	malformed := func(format string, a ...any) ([]string, error) {
 		short := expression
@@ -203,13 +212,16 @@ func LicenseIDs(expression string) (ids []string, err error) {
 		if opened > 0 && (!operand || with) {
 			return malformed("%q where an operator is wanted", word)
 		}
-		if opened+closed >= len(word) {
+		alone := opened+closed == len(word) // what is in the parentheses has a space beside it
+		if word == "" || opened > 0 && closed > 0 && alone || closed > 0 && alone && operand {
 			return malformed("%q where a word is wanted", word)
 		}
 		depth += opened
 		switch name := word[opened : len(word)-closed]; {
+		case alone:
+			bare = false
 		case operand && with:
-			if err := checkLicenseID(name); err != nil || strings.HasPrefix(name, licenseRef) {
+			if !isException(name) {
 				return malformed("%q where an exception is wanted", name)
 			}
 			operand, with, bare = false, false, false
@@ -218,7 +230,7 @@ func LicenseIDs(expression string) (ids []string, err error) {
 			if err := checkLicenseID(id); err != nil {
 				return malformed("%w", err)
 			}
-			if strings.HasPrefix(id, licenseRef) && id != name {
+			if strings.Contains(id, licenseRef) && id != name {
 				return malformed("%q: no other version of a text can be meant", name)
 			}
 			ids = append(ids, id)
@@ -251,20 +263,51 @@ func LicenseIDs(expression string) (ids []string, err error) {
 // checkLicenseID returns what is wrong with a license identifier.
 func checkLicenseID(id string) error {
 	switch id {
-	case "AND", "OR", "WITH", "NONE", "NOASSERTION", licenseRef:
+	case "AND", "OR", "WITH", "NONE", "NOASSERTION":
 		return fmt.Errorf("%q is no license identifier", id)
 	case "":
 		return errors.New("a license identifier is empty")
 	}
-	if strings.HasPrefix(id, "DocumentRef-") {
-		return fmt.Errorf("%q is in another document", id)
+	local := id
+	if document, rest, ok := strings.Cut(id, ":"); ok && isRef(document, documentRef) && isRef(rest, licenseRef) {
+		local = rest
 	}
-	for i := range len(id) {
-		switch c := id[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.':
-		default:
-			return fmt.Errorf("%q is no license identifier: want letters, digits, hyphens and full stops", id)
+	if isRef(local, licenseRef) {
+		return nil
+	}
+	for _, prefix := range []string{licenseRef, additionRef, documentRef} { // which are case-sensitive
+		if len(local) >= len(prefix) && strings.EqualFold(local[:len(prefix)], prefix) {
+			return fmt.Errorf("%q is no license identifier", id)
 		}
 	}
+	if !isIDString(local) {
+		return fmt.Errorf("%q is no license identifier: want letters, digits, hyphens and full stops", id)
+	}
 	return nil
+}
+
+// isException reports whether a text can stand behind WITH.
+func isException(s string) bool {
+	local := s
+	if document, rest, ok := strings.Cut(s, ":"); ok && isRef(document, documentRef) {
+		local = rest
+	}
+	return isRef(local, additionRef) || local == s && checkLicenseID(s) == nil && !strings.HasPrefix(s, licenseRef)
+}
+
+// isRef reports whether s is an identifier that begins with prefix.
+func isRef(s, prefix string) bool {
+	local, ok := strings.CutPrefix(s, prefix)
+	return ok && local != "" && isIDString(local)
+}
+
+func isIDString(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -98,6 +98,14 @@ func TestLicenseIDs(t *testing.T) {
 		{"(GPL-2.0+ WITH Classpath-exception-2.0)", "GPL-2.0"},
 		{"LicenseRef-a.B-1", "LicenseRef-a.B-1"},
 		{"and OR or", "and or"}, // operators are upper case
+		{"( MIT )", "MIT"},
+		{"( ( MIT OR ISC) AND (0BSD ) )", "0BSD ISC MIT"},
+		{"( MIT OR ISC ) AND GPL-2.0-only WITH x", "GPL-2.0-only ISC MIT"},
+		{"DocumentRef-a:LicenseRef-b", "DocumentRef-a:LicenseRef-b"},
+		{"(DocumentRef-a:LicenseRef-b OR MIT)", "DocumentRef-a:LicenseRef-b MIT"},
+		{"GPL-2.0 WITH AdditionRef-x", "GPL-2.0"},
+		{"GPL-2.0 WITH DocumentRef-d:AdditionRef-x", "GPL-2.0"},
+		{"DocumentRef-a:LicenseRef-b WITH AdditionRef-x", "DocumentRef-a:LicenseRef-b"},
 	} {
 		ids, err := sbom.LicenseIDs(tt.expression)
 		if got := strings.Join(ids, " "); err != nil || got != tt.want {
@@ -106,10 +114,14 @@ func TestLicenseIDs(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"", " ", "MIT ", " MIT", "MIT  AND ISC", "MIT\tAND ISC", "MIT ISC", "MIT and ISC", "AND", "MIT AND", "OR MIT", "MIT AND OR ISC",
-		"(MIT", "MIT)", "()", "( MIT )", "(MIT) ISC", "MIT (ISC)", "MIT AND) ISC", "MIT (AND ISC", "MIT AND (", ")MIT(", "(MIT AND ISC))",
+		"(MIT", "MIT)", "()", "( )", "( ) MIT", "(", ")", "( MIT", "MIT )", "(  MIT )", "( MIT ) WITH x", "MIT AND )", "(MIT OR )", "MIT ( ISC )", "MIT WITH ( x )",
+		"AdditionRef-x", "MIT OR AdditionRef-x", "Licenseref-a", "LICENSEREF-a", "additionref-a", "documentref-a", "documentref-a:LicenseRef-b", "DocumentRef-:LicenseRef-b",
+		"DocumentRef-a:LicenseRef-", "DocumentRef-a:MIT", "DocumentRef-a:AdditionRef-b", "DocumentRef-a:LicenseRef-b+", "LicenseRef-a:LicenseRef-b",
+		"MIT WITH DocumentRef-a:LicenseRef-x", "MIT WITH DocumentRef-a:x", "MIT WITH DocumentRef-a", "MIT WITH AdditionRef-", "MIT WITH additionref-x", "MIT WITH Licenseref-x",
+		"(MIT) ISC", "MIT (ISC)", "MIT AND) ISC", "MIT (AND ISC", "MIT AND (", ")MIT(", "(MIT AND ISC))",
 		"MIT WITH", "MIT WITH (x)", "MIT WITH x WITH y", "(MIT) WITH x", "(MIT AND ISC) WITH x", "WITH x", "MIT WITH LicenseRef-x", "MIT WITH AND",
 		"NONE", "NOASSERTION", "MIT OR NONE", "Apache 2.0", "MIT/ISC", "MIT, ISC", "Méthode", "LicenseRef-", "LicenseRef-a+", "LicenseRef-a_b",
-		"DocumentRef-a:LicenseRef-b", "DocumentRef-a", "+", "MIT++", "M(I)T", strings.Repeat("(", 1<<20) + "MIT", strings.Repeat("MIT OR ", 1<<18) + "MIT",
+		"DocumentRef-a", "+", "MIT++", "M(I)T", strings.Repeat("(", 1<<20) + "MIT", strings.Repeat("MIT OR ", 1<<18) + "MIT",
 	} {
 		if ids, err := sbom.LicenseIDs(bad); err == nil || !strings.HasPrefix(err.Error(), "malformed license expression ") || len(err.Error()) > 1500 {
 			t.Errorf("%.100q: got %q, %.2000v", bad, ids, err)

@@ -1,9 +1,12 @@
 package sbom
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"reflect"
 	"slices"
@@ -42,8 +45,10 @@ import (
 //
 // Properties and Unknown of a Document get its name before them, and a colon. So
 // does the Format of its Remainder, whose paths lead into a document that is no
-// more, so that no encoder puts it where it does not belong; those of components
-// stay as they are. A Phase that is not that of all becomes a property. That a
+// more, so that no encoder puts it where it does not belong. Those of components stay
+// as they are, unless they name something that is not in the result under that name:
+// what is in such a Remainder of the Document, or a component with another Ref now;
+// or have a name for something in them that something else has already. A Phase that is not that of all becomes a property. That a
 // Document was signed becomes a sentence of Unknown, since its signature is not of
 // the result.
 //
@@ -78,6 +83,7 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 	type group struct {
 		Component
 		name    string           // of the first document with it
+		of      string           // the name of the document that its Remainder is from
 		targets map[string]Scope // if there are any
 	}
 	groups := []*group{{Component: main.clone()}}
@@ -125,12 +131,15 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 			var g *group
 			for _, have := range kinds[key] {
 				if joined, ok := have.joined(&c); ok {
+					if len(have.Remainder) == 0 {
+						have.of = name
+					}
 					have.Component, g = joined, have
 					break
 				}
 			}
 			if g == nil {
-				g = &group{Component: c, name: name, targets: make(map[string]Scope)}
+				g = &group{Component: c, name: name, of: name, targets: make(map[string]Scope)}
 				groups = append(groups, g)
 				kinds[key] = append(kinds[key], g)
 			}
@@ -163,6 +172,33 @@ func Merge(main Component, docs map[string]*Document) (*Document, error) {
 			g.Ref = g.name + ":" + g.Ref
 		}
 		of[g.Ref] = 1
+	}
+
+	gone := make(map[string]map[string]bool) // names that mean nothing in the result, or something else
+	for _, name := range names {
+		gone[name] = make(map[string]bool)
+		for _, r := range docs[name].Remainder {
+			for is, s := range r.texts() {
+				if is {
+					gone[name][s] = true
+				}
+			}
+		}
+		for ref, g := range became[name] {
+			gone[name][ref] = ref != g.Ref
+		}
+	}
+	for _, g := range groups {
+		g.Remainder = slices.Clone(g.Remainder)
+		for i, r := range g.Remainder {
+			for is, s := range r.texts() {
+				if _, taken := of[s]; is && taken || gone[g.of][s] {
+					g.Remainder[i].Format = g.of + ":" + r.Format
+				} else if is {
+					of[s] = 1
+				}
+			}
+		}
 	}
 
 	m := &Document{Targets: targets, Phase: docs[names[0]].Phase}
@@ -241,6 +277,25 @@ func (c *Component) clone() Component {
 	k.Embedded, k.Properties = slices.Clone(c.Embedded), slices.Clone(c.Properties)
 	k.Licenses = c.Licenses.rename(nil)
 	return k
+}
+
+// texts yields the texts in the value of r, and whether each is the name of what it is
+// in: as CycloneDX has it, or SPDX 2, or SPDX 3.
+func (r Remainder) texts() iter.Seq2[bool, string] {
+	return func(yield func(bool, string) bool) {
+		before := ""
+		for d := json.NewDecoder(bytes.NewReader(r.Value)); ; {
+			token, err := d.Token()
+			if err != nil {
+				return // at the end; a Document has no value that is not JSON
+			}
+			s, ok := token.(string)
+			is := before == "bom-ref" || before == "SPDXID" || before == "spdxId" || before == "@id"
+			if before = s; ok && !yield(is, s) {
+				return
+			}
+		}
+	}
 }
 
 // untarget returns edges in which those that are so for all of n targets have

@@ -285,6 +285,49 @@ func TestMergeOfDocuments(t *testing.T) {
 	}
 }
 
+// What names something that is not in the result, or not under that name, is put aside,
+// like what is of the document.
+func TestMergeNames(t *testing.T) {
+	const format = "spdx-json@3.0.1"
+	left := func(value string) sbom.Remainder {
+		return sbom.Remainder{Format: format, Path: "/x", Value: json.RawMessage(value)}
+	}
+	one, two := document(), document()
+	for _, d := range []*sbom.Document{one, two} {
+		d.Main = shop() // the same as that of the result
+		d.Main.Ref = "main"
+		d.Main.Remainder = []sbom.Remainder{left(`"_:1"`), left(`"main"`), left(`{"of":["urn:agent"]}`), left(`"urn:other"`)}
+		d.Components[3].Remainder = []sbom.Remainder{left(`{"bom-ref":"licence"}`), left(`{"bom-ref":"a"}`), left(`"c"`)}
+		d.Remainder = []sbom.Remainder{{Format: format, Path: "/@graph/0", Value: json.RawMessage(`[{"@id":"_:1"},{"name":"urn:other","spdxId":"urn:agent"}]`)}}
+	}
+	two.Components[2].Name = "another c"
+	two.Components[3].Name = "another d"
+	m, err := sbom.Merge(shop(), map[string]*sbom.Document{"one": one, "two": two})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ ref, formats string }{
+		{m.Main.Ref, "one:spdx-json@3.0.1 one:spdx-json@3.0.1 one:spdx-json@3.0.1 spdx-json@3.0.1"},
+		{"one:d", "spdx-json@3.0.1 one:spdx-json@3.0.1 one:spdx-json@3.0.1"},
+		{"two:d", "two:spdx-json@3.0.1 two:spdx-json@3.0.1 two:spdx-json@3.0.1"},
+	} {
+		c := m.Component(tt.ref)
+		if c == nil {
+			t.Fatalf("%s is not there:\n%s", tt.ref, outline(m))
+		}
+		var formats []string
+		for _, r := range c.Remainder {
+			formats = append(formats, r.Format)
+		}
+		if got := strings.Join(formats, " "); got != tt.formats {
+			t.Errorf("%s: got %s, want %s", tt.ref, got, tt.formats)
+		}
+	}
+	if one.Main.Remainder[0].Format != format || one.Components[3].Remainder[0].Format != format {
+		t.Error("an argument was changed")
+	}
+}
+
 func TestMergeRefuses(t *testing.T) {
 	const ref = "pkg:golang/example.com/x@v1.2.3"
 	for _, tt := range []struct {

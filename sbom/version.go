@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+
+	"github.com/hallmark-dev/hallmark/internal/purl"
 )
 
 // A version is a version whose order is that of Semantic Versioning 2.0.0.
@@ -76,6 +78,30 @@ func parseVersion(purlType, s string) (version, error) {
 		v.pre = strings.Split(pre, ".")
 	}
 	return v, nil
+}
+
+// spelling returns one spelling of a version: some tools leave out what Go writes
+// before the number of a version, the "v" of a module's or the "go" of a release's, or
+// take the one for the other.
+func spelling(purlType, s string) string {
+	if purlType != "golang" {
+		return s
+	}
+	if _, err := parseVersion(purlType, s); err != nil {
+		return s
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(s, "go"), "v")
+}
+
+// parsePackage parses a package URL. That of Go's standard library has one name: some
+// tools call it std, as the go command does, and others stdlib, as its vulnerability
+// database does.
+func parsePackage(s string) (purl.PURL, error) {
+	p, err := purl.Parse(s)
+	if err == nil && p.Type == "golang" && p.Path() == "std" {
+		p.Name = "stdlib"
+	}
+	return p, err
 }
 
 // isNumber reports whether s is a number without leading zeros.

@@ -96,8 +96,8 @@ func orderDigests(d *sbom.Document) *sbom.Document {
 	order := func(list []hallmark.Digest) {
 		slices.SortStableFunc(list, func(a, b hallmark.Digest) int { return cmp.Compare(hash(a), hash(b)) })
 	}
-	order(d.Main.Digests)
 	for _, c := range d.All() {
+		order(c.Digests)
 		for i := range c.References {
 			order(c.References[i].Digests)
 		}

@@ -159,7 +159,13 @@ func unlike(d *sbom.Document, losses []sbom.Loss) (list []string) {
 	}
 	rest := slices.Clone(d.Remainder)
 	for _, c := range d.All() {
-		rest = append(rest, c.Remainder...)
+		for _, r := range c.Remainder {
+			// An element that stands within another one is told with it.
+			within := sbom.Remainder{Format: r.Format, Path: c.Place + r.Path}
+			if c.Place == "" || !slices.ContainsFunc(d.Remainder, func(o sbom.Remainder) bool { return o.Format == within.Format && o.Path == within.Path }) {
+				rest = append(rest, r)
+			}
+		}
 	}
 	for _, r := range rest {
 		if string(r.Value) == "null" {

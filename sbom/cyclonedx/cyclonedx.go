@@ -41,15 +41,15 @@
 //
 // # Hashes
 //
-// Only digests of the main component are hashes, and only those by a file hash
-// that CycloneDX has a name for. The h1 sum of a Go module is not among them:
-// it is a hash of a list of hashes, which no file has, and its label here would
-// be SHA-256. Digests that are no hashes are properties.
+// Digests are hashes if they are by a file hash that CycloneDX has a name for. The h1
+// sum of a Go module is not among them: it is a hash of a list of hashes, which no
+// file has, and its label here would be SHA-256. Digests that are no hashes are
+// properties.
 //
 // The file that a component is distributed as is an external reference of type
 // distribution if its URL is known, with the hashes of that file. A component
 // whose files were hashed has evidence of its identity from 1.5 on: the field hash,
-// by hash-comparison with the digest that it has as a property. The main component
+// by hash-comparison with its digests. The main component
 // is the artifact, so it has neither.
 //
 // # Licences

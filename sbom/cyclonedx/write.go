@@ -425,7 +425,7 @@ func (w *writer) own(c *sbom.Component, within bool) {
 	hashes := 0
 	for _, d := range c.Digests {
 		switch hash := hashAlgorithm(d); {
-		case main && hash != "":
+		case hash != "":
 			hashes++
 		case d.Algorithm() == "dirHash":
 			add("hallmark:go:h1", d.H1())

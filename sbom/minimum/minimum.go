@@ -48,7 +48,11 @@
 // of the type file are left out but by bsi-2.1, for which a file is a component:
 // in the other editions a component is what somebody supplies under a name and a
 // version. By bsi-2.1 components that are not part of the artifact are identified
-// components (clause 3.2.4), of which fewer fields are required.
+// components (clause 3.2.4), of which fewer fields are required. Modules that are
+// linked into a Go program are logical components (3.2.2), unless the document
+// describes them as files: what is in the artifact is one file, the program's, and
+// by 5.2.2 fields that the way of assembly makes unavailable are left out. So they
+// are asked neither for a file name nor for the hash of a file.
 //
 // Not looked at is whether what is said is true: a supplier is a name here, a
 // signature that one is there, a date that it is not zero. Nor are the practices
@@ -90,7 +94,7 @@ type Field struct {
 	look  func(*view, *sbom.Component) (Status, string)
 
 	// of reports whether a component should have the field; nil means all.
-	of func(*sbom.Component) bool
+	of func(*view, *sbom.Component) bool
 }
 
 // A Level is how far an edition asks for a field.
@@ -204,7 +208,7 @@ func (p Profile) Check(s Subject) *Report {
 		}
 		r.Components++
 		for i, f := range p.Fields {
-			if f.Component && (f.of == nil || f.of(c)) {
+			if f.Component && (f.of == nil || f.of(v, c)) {
 				r.Results[i].add(v, c)
 			}
 		}

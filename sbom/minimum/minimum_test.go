@@ -160,6 +160,13 @@ func left(path, value string) change {
 	}
 }
 
+// leftOf is left for what was in a component.
+func leftOf(path, value string) change {
+	return func(s *minimum.Subject, c *sbom.Component) {
+		c.Remainder = append(c.Remainder, sbom.Remainder{Format: s.Format.String(), Path: path, Value: json.RawMessage(value)})
+	}
+}
+
 // unsaid says of a component that was read that it did not have a member.
 func unsaid(path string) change {
 	return func(s *minimum.Subject, c *sbom.Component) {
@@ -295,6 +302,13 @@ func cases() []struct {
 		{"cisa-2026", "Component License", without(sbom.ElementLicense, ""), missing, false},
 		{"cisa-2026", "Component License", without(sbom.ElementLicense, sbom.NotKnown), unknown, true},
 		{"cisa-2026", "Component License", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses = &sbom.Licenses{Unknown: "no licence file"} }, unknown, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "Shop's terms", "url": "https://example.com"}}]`)), present, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"id": "MIT"}}, {"license": {"name": "Shop's terms"}}]`)), present, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "NOASSERTION"}}]`)), unknown, true},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"expression": "no expression"}]`)), missing, false},
+		{"cisa-2026", "Component License", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[7]`)), missing, false},
+		{"cisa-2026", "Component Producer", also(format("spdx-json", "2.3"), without(sbom.ElementProducer, ""), leftOf("/originator", `"NOASSERTION"`)), unknown, true},
+		{"cisa-2026", "Component Producer", also(format("spdx-json", "2.3"), without(sbom.ElementProducer, "")), missing, false},
 		{"cisa-2026", "Component Name", named(""), missing, false},
 		{"cisa-2026", "Component Name", named("unknown"), unknown, true},
 		{"cisa-2026", "Component Producer", without(sbom.ElementProducer, ""), missing, false}, // its supplier is not meant
@@ -340,11 +354,17 @@ func cases() []struct {
 		}, present, true},
 		{"bsi-2.1", "Dependencies on other components", also(func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, left("/compositions", "null")), missing, false},
 		{"bsi-2.1", "Dependencies on other components", also(func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, left("/compositions", "7")), missing, false},
-		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Person"}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"dependsOn","to":["urn:x"]}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"dependsOn","to":["urn:x"],"completeness":"noAssertion"}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), unknown, true},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"dependsOn","to":["NoAssertionElement"]}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), unknown, true},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"contains","to":["urn:x"],"completeness":"noAssertion","comment":"dependsOn"}`), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), missing, false},
+		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }), unknown, true}, // which this module has written
 		{"bsi-2.1", "Dependencies on other components", without(sbom.ElementRequires, sbom.NotKnown), unknown, true},
 		{"bsi-2.1", "Dependencies on other components", func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, unknown, true}, // compositions say so
 		{"bsi-2.1", "Dependencies on other components", also(format("spdx-json", "3.0.1"), func(_ *minimum.Subject, c *sbom.Component) { c.Requirements = sbom.Unknown }, isNew), unknown, true},
-		{"bsi-2.1", "Distribution licences", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, missing, false}, // declared is not enough
+		{"bsi-2.1", "Distribution licences", func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }, missing, false},                              // declared is not enough
+		{"bsi-2.1", "Distribution licences", also(without(sbom.ElementLicense, ""), leftOf("/licenses", `[{"license": {"name": "Shop's terms"}}]`)), missing, false}, // no expression
 		{"bsi-2.1", "Distribution licences", without(sbom.ElementLicense, sbom.NotKnown), unknown, false},
 		{"bsi-2.1", "Hash value of the deployable component", withoutReferences, missing, false},
 		{"bsi-2.1", "Hash value of the deployable component", func(_ *minimum.Subject, c *sbom.Component) {
@@ -589,6 +609,40 @@ func TestComponents(t *testing.T) {
 	made.Version, made.Scope = "v1", sbom.Optional // it may be part of the artifact
 	if r := bsi.Check(s); r.Satisfied {
 		t.Error("a component that may be part of the artifact: satisfied")
+	}
+}
+
+// A module that is linked into a Go program has no file in it: no field of a file is
+// asked for, unless the document describes one.
+func TestLogicalComponents(t *testing.T) {
+	bsi, _ := minimum.Lookup("bsi-2.1")
+	linked := func(_ *minimum.Subject, c *sbom.Component) { c.References, c.Properties = nil, nil }
+	for _, tt := range []struct {
+		name      string
+		change    change
+		satisfied bool
+	}{
+		{"module", linked, true},
+		{"module with the zip that it was fetched as", also(linked, func(_ *minimum.Subject, c *sbom.Component) {
+			c.Distribution = &sbom.Distribution{Path: "example.org/lib/@v/v1.2.3.zip", Digests: []hallmark.Digest{digest("sha256")}}
+		}), true},
+		{"module without a conclusion about its licence", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.Licenses.Concluded = "" }), false},
+		{"module that is said to be an archive", also(linked, func(_ *minimum.Subject, c *sbom.Component) {
+			c.Properties = []sbom.Property{{Name: "bsi:component:archive", Value: "archive"}}
+		}), false},
+		{"program in Go", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.Type = sbom.Application }), false},
+		{"main component", ofMain(also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.Type = sbom.Library })), false},
+		{"library of another ecosystem", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.PURL = "pkg:deb/debian/lib@1" }), false},
+		{"library without a package URL", also(linked, func(_ *minimum.Subject, c *sbom.Component) { c.PURL = "" }), false},
+		{"module in SPDX 3 with a file", also(linked, format("spdx-json", "3.0.1"),
+			left("/@graph/0", `{"type":"software_File","spdxId":"urn:file","name":"lib.zip"}`),
+			left("/@graph/1", `{"type":"Relationship","from":"`+lib+`","relationshipType":"hasDistributionArtifact","to":["urn:file"]}`)), false},
+	} {
+		s := whole("bsi-2.1")
+		tt.change(&s, s.Document.Component(lib))
+		if r := bsi.Check(s); r.Satisfied != tt.satisfied {
+			t.Errorf("%s: satisfied %v, want %v\n%s", tt.name, r.Satisfied, tt.satisfied, text(t, r))
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ func TestPeerRules(t *testing.T) {
 		present, unknown, missing = minimum.Present, minimum.Unknown, minimum.Missing
 	)
 	comment := func(text string) change { return also(phase(""), left("/creationInfo/comment", text)) }
+	logical := "sbomqs asks logical components for it, as its own documentation says it should not; 3.2.2 exempts them, and a linked Go module has no file"
+	linked := func(_ *minimum.Subject, c *sbom.Component) { c.References, c.Properties = nil, nil }
 	optional := "sbomqs requires it; by 5.2.3 and 5.2.4 it must be there if it exists, which no document tells"
 	seen := make(map[string]bool)
 	for _, tt := range []struct {
@@ -81,6 +83,8 @@ func TestPeerRules(t *testing.T) {
 			unset("bsi:component:filename")(s, c)
 			c.Distribution = &sbom.Distribution{Path: "a/lib.zip"}
 		}, present, true},
+		{"bsi-2.1", "Filename of the component", logical, linked, present, true},
+		{"bsi-2.1", "Hash value of the deployable component", logical, linked, present, true},
 		{"bsi-2.1", "Dependencies on other components", "sbomqs takes a component that requires nothing for complete; 5.2.2 wants that said", also(func(s *minimum.Subject, c *sbom.Component) {
 			s.Document.Edges, c.Requirements = s.Document.Edges[:1], sbom.Unknown
 		}, left("/compositions", "null")), missing, false},
@@ -88,9 +92,9 @@ func TestPeerRules(t *testing.T) {
 		{"bsi-2.1", "Hash value of the deployable component", "sbomqs takes that of a distribution reference alone, as 8.2 maps it; 8 explains and does not require, and a component's own SHA-512 is that of its file", func(_ *minimum.Subject, c *sbom.Component) {
 			c.References[0].Digests, c.Digests = nil, []hallmark.Digest{digest("sha512")}
 		}, present, true},
-		{"bsi-2.1", "Executable property", "", nil, "", true},
-		{"bsi-2.1", "Archive property", "", nil, "", true},
-		{"bsi-2.1", "Structured property", "", nil, "", true},
+		{"bsi-2.1", "Executable property", logical, linked, present, true},
+		{"bsi-2.1", "Archive property", logical, linked, present, true},
+		{"bsi-2.1", "Structured property", logical, linked, present, true},
 		{"bsi-2.1", "SBOM-URI", optional, left("/serialNumber", "null"), missing, true},
 		{"bsi-2.1", "Source code URI", optional, func(_ *minimum.Subject, c *sbom.Component) { c.References = c.References[:2] }, missing, true},
 		{"bsi-2.1", "URI of the deployable form of the component", optional, func(_ *minimum.Subject, c *sbom.Component) {

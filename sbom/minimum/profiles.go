@@ -101,7 +101,9 @@ func cisa2026() Profile {
 // and 5.2.4, which must be there if they exist, and the optional ones of 5.2.5.
 // How a format says them is in 8.2, which explains and does not require. An
 // identified component (3.2.4), which one is here that is not part of the
-// artifact, has a creator, a name, a version and other identifiers.
+// artifact, has a creator, a name, a version and other identifiers. A logical
+// component (3.2.2) has no fields of a file and none of its source; which one is
+// here, [view.logical] says.
 func bsi21() Profile {
 	return Profile{
 		Name:  "bsi-2.1",
@@ -117,20 +119,20 @@ func bsi21() Profile {
 			{Name: "Component creator", Clause: "5.2.2", Definition: "who made or maintains the component has an email address, or else a URL", Level: Required, Component: true, place: atProducer, look: producerContact},
 			{Name: "Component name", Clause: "5.2.2", Definition: "the component has the name that its creator gave it, or that of its file", Level: Required, Component: true, place: atName, look: name},
 			{Name: "Component version", Clause: "5.2.2", Definition: "the component has the version that its creator gave it, or the date of its file", Level: Required, Component: true, place: atRelease, look: version},
-			{Name: "Filename of the component", Clause: "5.2.2", Definition: "the name of the component's file is given, without a path", Level: Required, Component: true, of: inArtifact, place: atFilename, look: filename},
+			{Name: "Filename of the component", Clause: "5.2.2", Definition: "the name of the component's file is given, without a path", Level: Required, Component: true, of: ofFile, place: atFilename, look: filename},
 			{Name: "Dependencies on other components", Clause: "5.2.2", Definition: "it is said whether what the component requires is all there", Level: Required, Component: true, Unknown: true, Withheld: true, of: inArtifact, place: atComplete, look: completeness},
 			{Name: "Distribution licences", Clause: "5.2.2", Definition: "the licence is concluded under which the component may be used, as an SPDX license expression", Level: Required, Component: true, of: inArtifact, place: atConclusion, look: concluded},
-			{Name: "Hash value of the deployable component", Clause: "5.2.2", Definition: "the SHA-512 of the component's file is given", Level: Required, Component: true, of: inArtifact, place: atFile, look: sha512},
-			{Name: "Executable property", Clause: "5.2.2", Definition: `the component is said to be "executable" or "non-executable"`, Level: Required, Component: true, of: inArtifact, place: atPurpose, look: property("bsi:component:executable", "executable", "non-executable")},
-			{Name: "Archive property", Clause: "5.2.2", Definition: `the component is said to be an "archive" or "no archive"`, Level: Required, Component: true, of: inArtifact, place: atPurpose, look: property("bsi:component:archive", "archive", "no archive")},
-			{Name: "Structured property", Clause: "5.2.2", Definition: `the component is said to be "structured" or "unstructured"`, Level: Required, Component: true, of: inArtifact, place: atPurpose, look: property("bsi:component:structured", "structured", "unstructured")},
+			{Name: "Hash value of the deployable component", Clause: "5.2.2", Definition: "the SHA-512 of the component's file is given", Level: Required, Component: true, of: ofFile, place: atFile, look: sha512},
+			{Name: "Executable property", Clause: "5.2.2", Definition: `the component is said to be "executable" or "non-executable"`, Level: Required, Component: true, of: ofFile, place: atPurpose, look: property("bsi:component:executable", "executable", "non-executable")},
+			{Name: "Archive property", Clause: "5.2.2", Definition: `the component is said to be an "archive" or "no archive"`, Level: Required, Component: true, of: ofFile, place: atPurpose, look: property("bsi:component:archive", "archive", "no archive")},
+			{Name: "Structured property", Clause: "5.2.2", Definition: `the component is said to be "structured" or "unstructured"`, Level: Required, Component: true, of: ofFile, place: atPurpose, look: property("bsi:component:structured", "structured", "unstructured")},
 			{Name: "SBOM-URI", Clause: "5.2.3", Definition: "the document has a URI", Level: IfAny, place: atIdentity, look: identifier},
-			{Name: "Source code URI", Clause: "5.2.4", Definition: "it is said where the source of the component is", Level: IfAny, Component: true, of: inArtifact, place: atSource, look: sourceURI},
-			{Name: "URI of the deployable form of the component", Clause: "5.2.4", Definition: "it is said where the component's file is", Level: IfAny, Component: true, of: inArtifact, place: atFile, look: deployableURI},
+			{Name: "Source code URI", Clause: "5.2.4", Definition: "it is said where the source of the component is", Level: IfAny, Component: true, of: ofFile, place: atSource, look: sourceURI},
+			{Name: "URI of the deployable form of the component", Clause: "5.2.4", Definition: "it is said where the component's file is", Level: IfAny, Component: true, of: ofFile, place: atFile, look: deployableURI},
 			{Name: "Other unique identifiers", Clause: "5.2.4", Definition: "the component has a name by which databases know it, such as a package URL or a CPE", Level: IfAny, Component: true, place: atIDs, look: identifiers},
 			{Name: "Original licences", Clause: "5.2.4", Definition: "the licence is declared that its creator gave the component, as an SPDX license expression", Level: IfAny, Component: true, of: inArtifact, place: atLicenses, look: declared},
 			{Name: "Effective licence", Clause: "5.2.5", Definition: "the licence is given under which the maker of the SBOM uses the component", Level: Recommended, Component: true, of: inArtifact, place: "/properties||Relationship/other", look: property("bsi:component:effectiveLicense")},
-			{Name: "Hash value of the source code of the component", Clause: "5.2.5", Definition: "the hash of the component's source is given", Level: Recommended, Component: true, of: inArtifact, place: atSource, look: sourceHash},
+			{Name: "Hash value of the source code of the component", Clause: "5.2.5", Definition: "the hash of the component's source is given", Level: Recommended, Component: true, of: ofFile, place: atSource, look: sourceHash},
 			{Name: "URL of the security.txt", Clause: "5.2.5", Definition: "it is said where the creator's security.txt (RFC 9116) is", Level: Recommended, Component: true, of: inArtifact, place: atReferences, look: securityTxt},
 		},
 	}

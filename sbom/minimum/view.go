@@ -2,6 +2,7 @@ package minimum
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -54,6 +55,10 @@ type view struct {
 	// that they are not known to be all there.
 	told func(ref string) bool
 
+	// notComplete reports likewise what a document in SPDX 3 says of the completeness of
+	// relationships. That is no relationship yet, and nothing else is asked for it.
+	notComplete func(ref string) bool
+
 	// files are the names and the purposes of the files that components are
 	// distributed as, by their Refs, in a document in SPDX 3 of somebody else.
 	files map[string]file3
@@ -95,6 +100,7 @@ func newView(s Subject) *view {
 	}
 	v.told = v.compositions()
 	if v.family == spdx3 {
+		v.notComplete = v.noted()
 		v.findFiles()
 	}
 	return v
@@ -135,6 +141,37 @@ func (v *view) compositions() func(ref string) bool {
 		}
 	}
 	return func(ref string) bool { return listed[ref] }
+}
+
+// noted returns notComplete of a document in SPDX 3: it has a dependsOn of the
+// component whose completeness is something other than complete, or that leads to
+// NoAssertionElement. All relationships of a document that was read are in its
+// Remainder, unless this module has written it, which always says one of these.
+func (v *view) noted() func(ref string) bool {
+	listed, own := make(map[string]bool), true
+	for _, r := range v.Document.Remainder {
+		if !strings.HasPrefix(r.Format, v.Format.Name+"@3.") || !strings.HasPrefix(r.Path, "/@graph/") {
+			continue
+		}
+		own = false
+		if !bytes.Contains(r.Value, []byte(`"dependsOn"`)) {
+			continue
+		}
+		var e struct {
+			From, RelationshipType, Completeness string
+			To                                   []string
+		}
+		if json.Unmarshal(r.Value, &e) != nil || e.RelationshipType != "dependsOn" {
+			continue
+		}
+		nothing := slices.ContainsFunc(e.To, func(id string) bool {
+			return id == "NoAssertionElement" || id == "https://spdx.org/rdf/3.0.1/terms/Core/NoAssertionElement"
+		})
+		if e.Completeness == "noAssertion" || e.Completeness == "incomplete" || nothing {
+			listed[e.From] = true
+		}
+	}
+	return func(ref string) bool { return own || listed[ref] }
 }
 
 // findFiles finds the files of a document in SPDX 3 that was read: all elements that
@@ -453,18 +490,20 @@ func supplier(v *view, c *sbom.Component) (Status, string) {
 	return v.asserted(c, "/supplier", sbom.ElementSupplier, "nobody is named")
 }
 
-func producer(_ *view, c *sbom.Component) (Status, string) {
+func producer(v *view, c *sbom.Component) (Status, string) {
 	switch {
 	case c.Producer != nil:
 		return party(c.Producer)
+	case string(v.remainder(c.Remainder, "/originator")) == `"NOASSERTION"`:
+		return Unknown, "NOASSERTION"
 	case c.Supplier != nil:
 		return gap(c, sbom.ElementProducer, "only its supplier is named")
 	}
 	return gap(c, sbom.ElementProducer, "nobody is named")
 }
 
-func producerContact(_ *view, c *sbom.Component) (Status, string) {
-	status, detail := producer(nil, c)
+func producerContact(v *view, c *sbom.Component) (Status, string) {
+	status, detail := producer(v, c)
 	if status != Present {
 		return status, detail
 	}
@@ -586,7 +625,19 @@ func license(v *view, c *sbom.Component) (Status, string) {
 	if c.Licenses != nil && c.Licenses.Concluded != "" {
 		return Present, c.Licenses.Concluded
 	}
-	return declared(v, c)
+	status, detail := declared(v, c)
+	if status != Present && v.family == cyclonedx {
+		// A licence that is not of SPDX's list has a name there, and no place in a Document.
+		var list []struct{ License struct{ ID, Name string } }
+		if json.Unmarshal(v.remainder(c.Remainder, "/licenses"), &list) == nil {
+			for _, l := range list {
+				if status, text := value(cmp.Or(l.License.Name, l.License.ID)); status != Missing {
+					return status, text
+				}
+			}
+		}
+	}
+	return status, detail
 }
 
 func copyright(v *view, c *sbom.Component) (Status, string) {
@@ -612,6 +663,9 @@ func completeness(v *view, c *sbom.Component) (Status, string) {
 		return Present, ""
 	}
 	status, _ := unrelated(v, c)
+	if status == Missing && v.notComplete != nil && v.notComplete(c.Ref) {
+		status = Unknown
+	}
 	if status == Missing {
 		return Missing, "whether its requirements are all there is not told"
 	}
@@ -724,10 +778,32 @@ func supportUntil(_ *view, c *sbom.Component) (Status, string) {
 }
 
 // inArtifact reports whether c is part of the artifact, or may be.
-func inArtifact(c *sbom.Component) bool {
+func inArtifact(_ *view, c *sbom.Component) bool {
 	switch c.Scope {
 	case sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly:
 		return false
 	}
 	return true
+}
+
+// ofFile reports whether c is part of the artifact, or may be, as a file.
+func ofFile(v *view, c *sbom.Component) bool { return inArtifact(v, c) && !v.logical(c) }
+
+// logical reports whether c has no file of its own in the artifact. No format tells
+// that, but a Go module is never in one as a file: the linker makes one file of all.
+// A document that describes the module's file, though, is asked for all of it.
+func (v *view) logical(c *sbom.Component) bool {
+	if c == &v.Document.Main || c.Type != sbom.Library || !strings.HasPrefix(c.PURL, "pkg:golang/") {
+		return false
+	}
+	if _, ok := v.files[c.Ref]; ok {
+		return false
+	}
+	return !slices.ContainsFunc(c.Properties, func(p sbom.Property) bool {
+		switch p.Name {
+		case "bsi:component:filename", "bsi:component:executable", "bsi:component:archive", "bsi:component:structured":
+			return true
+		}
+		return false
+	})
 }

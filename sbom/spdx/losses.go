@@ -49,8 +49,12 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 			kept[valueOf(c.Ref, r)]++
 		}
 	}
+	told := make(map[sbom.Loss]bool)
 	add := func(ref, at string, rest []sbom.Remainder) {
 		for _, r := range rest {
+			if d.Original != nil && at+r.Path == "/signature" {
+				continue // as said already
+			}
 			why := "it is of " + r.Format
 			if strings.HasPrefix(r.Format, family) {
 				if v := valueOf(ref, r); kept[v] > 0 {
@@ -62,7 +66,11 @@ func Losses(d *sbom.Document, s sbom.Stamp, v Version) ([]sbom.Loss, error) {
 			if string(r.Value) == "null" {
 				continue // a document that did not have something; so has this one not
 			}
-			losses = append(losses, sbom.Loss{Path: at + r.Path, Why: why})
+			loss := sbom.Loss{Path: at + r.Path, Why: why}
+			if !told[loss] { // an element that stands within another one is kept by itself, too
+				told[loss] = true
+				losses = append(losses, loss)
+			}
 		}
 	}
 	add("", "", d.Remainder)

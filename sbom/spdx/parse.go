@@ -23,7 +23,7 @@ import (
 // snippets and whatever else is no package are in the Remainder of the Document. A
 // package of which the document does not say what it is or what for, is
 // [sbom.Unclassified] or [sbom.Unscoped]. Relationships to NONE and NOASSERTION, or
-// to the elements for these, are no edges: they say how complete the others are, which
+// to the elements for these by either of their names, are no edges: they say how complete the others are, which
 // is Unknown where a document says nothing.
 //
 // The last lines of a comment are read as the statements in the package comment, if
@@ -38,7 +38,8 @@ import (
 // context, and no IRI as those of others are; a malformed time; an identifier that occurs
 // twice, or is none; in 2.x an end of a relationship that is not in the document, and in
 // 3.0.1 a blank node that is not; a Document that does not pass
-// [sbom.Document.Check].
+// [sbom.Document.Check]; a package whose name is empty. A document whose name is empty is
+// about "document", if it describes no package.
 //
 // It does not refuse what is harmless and kept: members that SPDX does not have, a
 // version of 2.2 with what 2.3 does not require any more, a relationship of 3.0.1 that

@@ -38,7 +38,7 @@ func TestParseRefuses(t *testing.T) {
 		{two, `"name":"d"`, `"name":1`, "want a string"},
 		{two, `"name":"d",`, ``, "no name"},
 		{two, `"name":"a"`, `"name":"` + "\xff" + `"`, "not UTF-8"},
-		{two, `"name":"a"`, `"name":""`, "has no name"},
+		{two, `"name":"a"`, `"name":""`, "/packages/0: SPDXRef-a: an empty name"},
 		{two, `["Tool: t"]`, `[]`, "no creators"},
 		{two, "2026-11-21T10:48:28Z", "yesterday", "want YYYY-MM-DD"},
 		{two, "DESCRIBES", "DESRIBES", `"DESRIBES", want one of`},

@@ -245,7 +245,8 @@ func (r *packageReader) readPackage(p package2Read, c *sbom.Component) error {
 	*c = sbom.Component{Ref: ref2(p.id), Type: sbom.Unclassified, Scope: sbom.Unscoped, Place: p.place}
 	var location, fileName, comment string
 	var terms licences2
-	var checksums []hallmark.Digest
+	var checksums distinct[hallmark.Digest]
+	var cpes distinct[string]
 	var references []sbom.Reference
 	// The members that a package need not have, and always has where this package
 	// writes it.
@@ -266,8 +267,8 @@ func (r *packageReader) readPackage(p package2Read, c *sbom.Component) error {
 					}
 					return nil
 				})
-				if d, bad := digestOf2(algorithm, strings.ToLower(value)); bad == nil && !slices.Contains(checksums, d) {
-					checksums = append(checksums, d)
+				if d, bad := digestOf2(algorithm, strings.ToLower(value)); bad == nil {
+					checksums.add(d)
 				}
 				return err
 			})
@@ -291,8 +292,8 @@ func (r *packageReader) readPackage(p package2Read, c *sbom.Component) error {
 				switch {
 				case kind == "purl" && c.PURL == "" && isPURL(locator):
 					c.PURL = locator
-				case (kind == "cpe23Type" || kind == "cpe22Type") && isCPE2(locator) && !slices.Contains(c.CPEs, locator):
-					c.CPEs = append(c.CPEs, locator)
+				case (kind == "cpe23Type" || kind == "cpe22Type") && isCPE2(locator):
+					cpes.add(locator)
 				case category == "OTHER" && isReference2(ref):
 					references = append(references, ref)
 				}
@@ -357,6 +358,10 @@ func (r *packageReader) readPackage(p package2Read, c *sbom.Component) error {
 		return err
 	}
 
+	if c.Name == "" {
+		return fmt.Errorf("%s: %s: an empty name, want one: it is all that tells what a package is", p.place, p.id)
+	}
+	c.CPEs = cpes.list
 	said, text := readStatements(comment)
 	isLocation := location != none && location != noAssertion && location != ""
 	with := func(said sbom.Component) sbom.Component {
@@ -377,13 +382,13 @@ func (r *packageReader) readPackage(p package2Read, c *sbom.Component) error {
 		switch {
 		case c.Distribution != nil && c.Distribution.URL == "" && isLocation && fileName != "":
 			c.Distribution.URL = location
-			c.Distribution.Digests = join(checksums, c.Distribution.Digests)
+			c.Distribution.Digests = join(checksums.list, c.Distribution.Digests)
 			c.Digests = said.Digests
 		default:
 			if isLocation {
 				c.References = append(c.References, sbom.Reference{Type: "distribution", URL: location})
 			}
-			c.Digests = join(checksums, said.Digests)
+			c.Digests = join(checksums.list, said.Digests)
 		}
 		slices.Sort(c.CPEs)
 		sortReferences(c.References)
@@ -566,6 +571,7 @@ func (r *reader2) header() error {
 			if standIn := json.Unmarshal(m.value, &d.Main.Name); standIn != nil {
 				return standIn
 			}
+			d.Main.Name = cmp.Or(d.Main.Name, "document") // as a schema allows it, and a Component does not
 			d.Main.Scope = sbom.Runtime
 		case "comment":
 			var comment string

@@ -50,12 +50,15 @@ type element3 struct {
 	copyright, location, homePage, purl string
 	version, purpose                    string
 	digests                             []hallmark.Digest
-	cpes                                []string
+	hashes                              []string // identifiers of those that are elsewhere in the graph
+	cpes                                distinct[string]
 	email, url                          string // of agents
 	references                          []sbom.Reference
 	properties                          []sbom.Property
 	expression, licenseText             string
 	custom                              map[string]string // identifiers of texts
+
+	algorithm, hashValue string // of a Hash
 }
 
 // A reader3 reads a document of SPDX 3.0.1.
@@ -274,6 +277,14 @@ func (e *element3) read() error {
 				return text(&e.expression)
 			case "simplelicensing_licenseText":
 				return text(&e.licenseText)
+			case "algorithm", "hashValue":
+				if j.Kind() != '"' { // of a class of others
+					return j.Skip()
+				}
+				if string(name) == "algorithm" {
+					return text(&e.algorithm)
+				}
+				return text(&e.hashValue)
 			case "from":
 				e.from, err = link(j)
 				return err
@@ -389,8 +400,10 @@ func links(j *strictjson.Reader) (ids []string, err error) {
 }
 
 func (e *element3) readHash(j *strictjson.Reader) error {
-	if j.Kind() == '"' { // it is elsewhere in the graph
-		return j.Skip()
+	if j.Kind() == '"' {
+		id, err := j.String()
+		e.hashes = append(e.hashes, id)
+		return err
 	}
 	var algorithm, value, comment string
 	err := texts(j, func(name []byte) *string {
@@ -407,21 +420,34 @@ func (e *element3) readHash(j *strictjson.Reader) error {
 	if err != nil {
 		return err
 	}
-	var d hallmark.Digest
-	switch {
-	case algorithm == "other" && comment == moduleSum:
-		d, err = hallmark.ParseH1(value)
-	case algorithm == "other":
-		d, err = hallmark.ParseDigest(value)
-	case algorithm == "blake2b512":
-		d, err = hallmark.ParseDigest("blake2b:" + strings.ToLower(value))
-	default:
-		d, err = hallmark.ParseDigest(algorithm + ":" + strings.ToLower(value))
-	}
-	if err == nil {
+	if d, err := digestOf3(algorithm, value, comment); err == nil {
 		e.digests = append(e.digests, d)
 	}
 	return nil // what is no digest is left over
+}
+
+// resolve adds the digests that are elsewhere in the graph.
+func (e *element3) resolve(byID map[string]*element3) {
+	for _, id := range e.hashes {
+		if h := byID[id]; h != nil && h.kind == "Hash" {
+			if d, err := digestOf3(h.algorithm, h.hashValue, h.comment); err == nil {
+				e.digests = append(e.digests, d)
+			}
+		}
+	}
+}
+
+// digestOf3 is the inverse of hash3.
+func digestOf3(algorithm, value, comment string) (d hallmark.Digest, err error) {
+	switch {
+	case algorithm == "other" && comment == moduleSum:
+		return hallmark.ParseH1(value)
+	case algorithm == "other":
+		return hallmark.ParseDigest(value)
+	case algorithm == "blake2b512":
+		return hallmark.ParseDigest("blake2b:" + strings.ToLower(value))
+	}
+	return hallmark.ParseDigest(algorithm + ":" + strings.ToLower(value))
 }
 
 func (e *element3) readIdentifier(j *strictjson.Reader) error {
@@ -440,8 +466,8 @@ func (e *element3) readIdentifier(j *strictjson.Reader) error {
 	})
 	switch kind {
 	case "cpe22", "cpe23":
-		if isCPE2(id) && (kind == "cpe23") == strings.HasPrefix(id, "cpe:2.3:") && !slices.Contains(e.cpes, id) {
-			e.cpes = append(e.cpes, id)
+		if isCPE2(id) && (kind == "cpe23") == strings.HasPrefix(id, "cpe:2.3:") {
+			e.cpes.add(id)
 		}
 	case "packageUrl":
 		if e.purl == "" && isPURL(id) {
@@ -546,6 +572,7 @@ func (r *reader3) check() error {
 		fail("%d elements are of the type SpdxDocument, want one", documents)
 	}
 	for _, e := range r.elements {
+		e.resolve(r.byID)
 		for id := range e.links() {
 			if strings.HasPrefix(id, "_:") && id != "_:" && r.byID[id] == nil {
 				fail("%s: %.200q is not in the document", e.path, id)
@@ -631,18 +658,20 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 		d.Properties = document.properties
 	}
 	if about != nil {
-		roots := about.root
+		roots := [][]string{about.root}
 		for _, e := range append([]*element3{about}, r.all(about.root)...) {
 			if e.kind == "software_Sbom" {
-				roots = slices.Concat(e.root, roots)
+				roots = append(roots, e.root)
 				if len(e.sbomTypes) == 1 {
 					d.Phase = cmp.Or(d.Phase, phaseOf(e.sbomTypes[0]))
 				}
 			}
 		}
-		for _, id := range roots {
-			if e := r.byID[id]; main == nil && e != nil && isPackage3(e.kind) {
-				main = e
+		for _, ids := range slices.Backward(roots) {
+			for _, id := range ids {
+				if e := r.byID[id]; main == nil && e != nil && isPackage3(e.kind) {
+					main = e
+				}
 			}
 		}
 		if info := cmp.Or(about.info, r.byID[about.creation]); info != nil && info.kind == "CreationInfo" {
@@ -699,7 +728,9 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 			components[mainID] = &d.Main
 		}
 	}
-	var facts []fact // used again and again
+	var distributed []string              // identifiers of what files are distributions of
+	files := make(map[string][]*element3) // these files
+	var facts []fact                      // used again and again
 	for _, e := range r.elements {
 		if !isRelationship3(e) {
 			continue
@@ -730,8 +761,11 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 			r.license(c, e)
 		case "hasDistributionArtifact":
 			for _, id := range e.to {
-				if f := r.byID[id]; f != nil && f.kind == "software_File" {
-					distribute(c, r.byID[e.from], f, base != "")
+				if f := r.byID[id]; f != nil && f.kind == "software_File" && len(f.digests) > 0 {
+					if files[e.from] == nil {
+						distributed = append(distributed, e.from)
+					}
+					files[e.from] = append(files[e.from], f)
 				}
 			}
 		case "contains":
@@ -741,6 +775,9 @@ func (r *reader3) document(base string) (*sbom.Document, sbom.Stamp, error) {
 				}
 			}
 		}
+	}
+	for _, id := range distributed {
+		distribute(components[id], r.byID[id], files[id], base != "")
 	}
 	for _, e := range r.elements { // where it is not complete, it is not
 		facts = e.facts(facts[:0], mainID)
@@ -863,7 +900,7 @@ func (r *reader3) packageOf(e *element3, said sbom.Component) *sbom.Component {
 		c.PURL = e.purl
 	}
 	c.Digests = join(e.digests, said.Digests)
-	c.CPEs = append(c.CPEs, e.cpes...)
+	c.CPEs = append(c.CPEs, e.cpes.list...)
 	c.Properties = append(c.Properties, e.properties...)
 	c.References = append(c.References, e.references...)
 	if e.homePage != "" {
@@ -943,7 +980,9 @@ func (r *reader3) license(c *sbom.Component, e *element3) {
 		l.Files, l.Unknown = said.Files, said.Unknown
 		l.Texts = append(l.Texts, said.Texts...)
 	}
+	has := make(map[string]bool, len(l.Texts))
 	for i, t := range l.Texts {
+		has[t.ID] = true
 		if text, ok := r.texts[t.ID]; ok {
 			l.Texts[i].Text = text
 		}
@@ -953,7 +992,7 @@ func (r *reader3) license(c *sbom.Component, e *element3) {
 		if !ok {
 			text, ok = r.texts[id]
 		}
-		if ok && !slices.ContainsFunc(l.Texts, func(t sbom.LicenseText) bool { return t.ID == id }) {
+		if ok && !has[id] {
 			l.Texts = append(l.Texts, sbom.LicenseText{ID: id, Text: text})
 		}
 	}
@@ -964,34 +1003,46 @@ func (r *reader3) license(c *sbom.Component, e *element3) {
 	}
 }
 
-// distribute adds to c, which p is, the file that it is distributed as. Only what
-// this package has written says more of it than that.
-func distribute(c *sbom.Component, p, f *element3, own bool) {
-	if len(f.digests) == 0 {
-		return
-	}
+// distribute adds to c, which p is, the files that it is distributed as, all of which
+// have digests. Only what this package has written says more of one than that.
+func distribute(c *sbom.Component, p *element3, files []*element3, own bool) {
 	at := slices.IndexFunc(c.References, func(r sbom.Reference) bool {
 		return p.location != "" && r.Type == "distribution" && r.URL == p.location && r.Comment == "" && len(r.Digests) == 0
 	})
-	local, ok := strings.CutPrefix(f.comment, "path ")
-	switch {
-	case own && ok:
-		c.Distribution = &sbom.Distribution{URL: p.location, Digests: f.digests}
-		unquote(&c.Distribution.Path, local)
-		if at >= 0 {
-			c.References = slices.Delete(c.References, at, at+1)
+	var digests distinct[hallmark.Digest] // but for those of c
+	if !own {
+		for _, d := range c.Digests {
+			digests.add(d)
 		}
-	case at >= 0 && f.comment != artifactFile:
-		c.References[at].Digests = f.digests
-		sortReferences(c.References)
-	default:
-		for i, d := range f.digests {
-			if own || !slices.Contains(c.Digests, d) {
-				c.Digests = slices.Insert(c.Digests, min(i, len(c.Digests)), d)
+	}
+	known := len(digests.list)
+	for _, f := range files {
+		local, ok := strings.CutPrefix(f.comment, "path ")
+		switch {
+		case own && ok:
+			c.Distribution = &sbom.Distribution{URL: p.location, Digests: f.digests}
+			unquote(&c.Distribution.Path, local)
+			if at >= 0 {
+				c.References, at = slices.Delete(c.References, at, at+1), -1
+			}
+		case at >= 0 && f.comment != artifactFile:
+			c.References[at].Digests, at = f.digests, -1
+		default:
+			for _, d := range f.digests {
+				digests.add(d)
 			}
 		}
 	}
+	c.Digests = slices.Concat(digests.list[known:], c.Digests)
+	sortReferences(c.References)
 }
+
+// isNone3 reports whether an identifier is that of the element that stands for none. The
+// context lets it be named by the last part alone.
+func isNone3(id string) bool { return id == noElement || id == "NoneElement" }
+
+// isNoAssertion3 is likewise for that which says nothing.
+func isNoAssertion3(id string) bool { return id == noAssertionElement || id == "NoAssertionElement" }
 
 // facts appends what a relationship says, if main is what the document is about.
 func (e *element3) facts(facts []fact, main string) []fact {
@@ -1004,7 +1055,7 @@ func (e *element3) facts(facts []fact, main string) []fact {
 	}
 	edges := func(kind sbom.EdgeKind) {
 		for _, to := range e.to {
-			if to != noElement && to != noAssertionElement {
+			if !isNone3(to) && !isNoAssertion3(to) {
 				facts = append(facts, fact{kind: requires, from: e.from, to: to, edge: kind, target: target})
 			}
 		}
@@ -1029,8 +1080,8 @@ func (e *element3) facts(facts []fact, main string) []fact {
 		if e.relation != "dependsOn" {
 			break
 		}
-		switch e.completeness {
-		case "complete":
+		switch {
+		case e.completeness == "complete", e.completeness == "" && len(e.to) == 1 && isNone3(e.to[0]):
 			facts = append(facts, fact{kind: complete, from: e.from})
 		default:
 			facts = append(facts, fact{kind: incomplete, from: e.from})
@@ -1073,6 +1124,7 @@ type said3 struct {
 	edges      map[fact]bool
 	hashes     map[string]bool // "FROM DIGEST" of distribution artifacts
 	agents     map[sbom.Party]string
+	nodes      map[string]hallmark.Digest // Hashes in the graph, by their blank nodes
 }
 
 // newSaid3 reads the elements of a Remainder. main is the identifier of what the
@@ -1080,6 +1132,7 @@ type said3 struct {
 func newSaid3(rest [][]byte, main string) *said3 {
 	said := &said3{
 		ids: make(map[string]bool), relations: make(map[string]bool), edges: make(map[fact]bool), hashes: make(map[string]bool), agents: make(map[sbom.Party]string),
+		nodes: make(map[string]hallmark.Digest),
 	}
 	byID := make(map[string]*element3)
 	var all []*element3
@@ -1090,6 +1143,9 @@ func newSaid3(rest [][]byte, main string) *said3 {
 		}
 		byID[e.id], said.ids[e.id] = e, true
 		all = append(all, e)
+		if d, err := digestOf3(e.algorithm, e.hashValue, e.comment); err == nil && e.kind == "Hash" {
+			said.nodes[e.id] = d
+		}
 		if p, ok := e.party(); ok && said.agents[p] == "" {
 			said.agents[p] = e.id
 		}
@@ -1105,6 +1161,9 @@ func newSaid3(rest [][]byte, main string) *said3 {
 	}
 	if main == "" {
 		main = said.document
+	}
+	for _, e := range all {
+		e.resolve(byID)
 	}
 	for _, e := range all {
 		if !isRelationship3(e) {

@@ -129,19 +129,12 @@ func leftover(format, path string, read, written []byte) (rest []sbom.Remainder)
 		case m.value[0] == '{' && have[i].value[0] == '{':
 			rest = append(rest, leftover(format, path, m.value, have[i].value)...)
 		case m.value[0] == '[' && have[i].value[0] == '[':
-			theirs := elements(have[i].value)
-			first := len(rest)
-			for n, e := range elements(m.value) {
-				if at := slices.IndexFunc(theirs, func(o []byte) bool { return same(o, e) }); at >= 0 {
-					theirs = slices.Delete(theirs, at, at+1)
-					continue
-				}
-				keep(path+"/"+strconv.Itoa(n), e)
-			}
-			if m.name == "originatedBy" && len(theirs) > 0 { // another element that is the same party
-				rest = rest[:first]
+			list, others := unlike(format, path, elements(m.value), elements(have[i].value))
+			if m.name == "originatedBy" && others > 0 { // another element that is the same party
 				keep(path, m.value)
+				continue
 			}
+			rest = append(rest, list...)
 		case isComment(m.name):
 			// The text before the statements.
 			var text, lines string
@@ -158,6 +151,62 @@ func leftover(format, path string, read, written []byte) (rest []sbom.Remainder)
 	return rest
 }
 
+// unlike returns what an array that was read has and another one, which is written,
+// has not, and how many the other one has that it has not itself. What is about the same
+// as something in both is followed by null, so that both are written.
+func unlike(format, path string, read, written [][]byte) (rest []sbom.Remainder, others int) {
+	both := make([]bool, len(read))
+	others = len(written)
+	if len(read)+len(written) <= 16 {
+		left := slices.Clone(written)
+		for n, e := range read {
+			if i := slices.IndexFunc(left, func(o []byte) bool { return same(o, e) }); i >= 0 {
+				left, both[n] = slices.Delete(left, i, i+1), true
+			}
+		}
+		others = len(left)
+	} else {
+		count := make(map[string]int)
+		for _, e := range written {
+			count[string(ordered(e))]++
+		}
+		for n, e := range read {
+			if what := string(ordered(e)); count[what] > 0 {
+				count[what]--
+				others--
+				both[n] = true
+			}
+		}
+	}
+	if !slices.Contains(both, false) {
+		return nil, others
+	}
+
+	replaced, matched := make(map[string]int), make(map[string]bool) // by what they are about
+	for _, e := range written {
+		replaced[about(e)]++
+	}
+	for n, e := range read {
+		if both[n] {
+			replaced[about(e)]--
+			matched[about(e)] = true
+		}
+	}
+	for n, e := range read {
+		if both[n] {
+			continue
+		}
+		r := sbom.Remainder{Format: format, Path: path + "/" + strconv.Itoa(n), Value: bytes.Clone(e)}
+		rest = append(rest, r)
+		what := about(e)
+		if replaced[what]--; replaced[what] < 0 && matched[what] && what != "" {
+			r.Value = json.RawMessage("null")
+			rest = append(rest, r)
+		}
+	}
+	return rest, others
+}
+
 // same reports whether two values in canonical form are the same, whatever the order
 // of members.
 func same(a, b []byte) bool {
@@ -167,19 +216,49 @@ func same(a, b []byte) bool {
 	if len(a) != len(b) || a[0] != b[0] {
 		return false
 	}
-	switch a[0] {
+	return (a[0] == '{' || a[0] == '[') && bytes.Equal(ordered(a), ordered(b))
+}
+
+// ordered returns a value in canonical form with the members of objects sorted.
+func ordered(value []byte) []byte {
+	switch value[0] {
 	case '{':
-		theirs := members(b)
-		for _, m := range members(a) {
-			if !slices.ContainsFunc(theirs, func(o member) bool { return o.name == m.name && same(o.value, m.value) }) {
-				return false
-			}
+		list := members(value)
+		for i, m := range list {
+			list[i].value = ordered(m.value)
 		}
-		return true
+		slices.SortFunc(list, func(a, b member) int { return cmp.Compare(a.name, b.name) })
+		return appendObject(nil, list)
 	case '[':
-		return slices.EqualFunc(elements(a), elements(b), same)
+		list := elements(value)
+		for i, e := range list {
+			list[i] = ordered(e)
+		}
+		return appendArray(nil, list)
 	}
-	return false
+	return value
+}
+
+// A distinct is a list without duplicates, in the order in which they were added.
+type distinct[T comparable] struct {
+	list []T
+	has  map[T]bool // of a long list
+}
+
+func (d *distinct[T]) add(v T) {
+	switch {
+	case d.has == nil && slices.Contains(d.list, v), d.has[v]:
+		return
+	case d.has == nil && len(d.list) == 16:
+		d.has = make(map[T]bool)
+		for _, v := range d.list {
+			d.has[v] = true
+		}
+	}
+	d.list = append(d.list, v)
+	if d.has != nil {
+		d.has[v] = true
+	}
 }
 
 // inRanges calls do for ranges that together are the numbers below n, several at a
@@ -216,25 +295,67 @@ func putAll(list []member, rest []sbom.Remainder, family string) []member {
 		}
 		return r.Path[:i]
 	}
+	var has map[string]bool // names in the list, if there is much to put into it
+	if len(rest) > 32 {
+		has = make(map[string]bool)
+		for _, m := range list {
+			has[m.name] = true
+		}
+	}
 	for len(rest) > 0 {
 		r, n := rest[0], 1
-		if in := array(r); in != "" {
-			for n < len(rest) && array(rest[n]) == in {
+		first, _, deeper := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+		name := unescapePointer(first)
+		switch {
+		case !strings.HasPrefix(r.Format, family) || r.Path == "":
+		case array(r) == "/"+first:
+			for n < len(rest) && array(rest[n]) == array(r) {
 				n++
 			}
-			list = putElements(list, strings.Split(in[1:], "/"), rest[:n])
-		} else if strings.HasPrefix(r.Format, family) && r.Path != "" {
-			list = put(list, strings.Split(r.Path[1:], "/"), canonical(r.Value))
+			list = putElements(list, name, rest[:n])
+		case deeper:
+			within := []sbom.Remainder{r}
+			for n < len(rest) && strings.HasPrefix(rest[n].Path, "/"+first+"/") && array(rest[n]) != "/"+first {
+				within = append(within, rest[n])
+				n++
+			}
+			for i := range within {
+				within[i].Path = within[i].Path[1+len(first):]
+			}
+			list = putWithin(list, name, within, family)
+		case has != nil && !has[name] && string(r.Value) != "null":
+			list = append(list, member{name, canonical(r.Value)})
+		default:
+			list = put(list, name, canonical(r.Value))
+		}
+		if has != nil {
+			has[name] = true
 		}
 		rest = rest[n:]
 	}
 	return list
 }
 
-// putElements inserts elements into the array at a path in an object, in place of
-// those that are written of the same.
-func putElements(list []member, path []string, rest []sbom.Remainder) []member {
-	name := unescapePointer(path[0])
+// putWithin puts what is left over of a member that is an object into it.
+func putWithin(list []member, name string, rest []sbom.Remainder, family string) []member {
+	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
+	if i < 0 {
+		i = len(list)
+		list = append(list, member{name: name})
+	} else {
+		list = slices.Clone(list)
+	}
+	var inner []member
+	if old := list[i].value; old != nil && old[0] == '{' {
+		inner = members(old)
+	}
+	list[i].value = appendObject(nil, putAll(inner, rest, family))
+	return list
+}
+
+// putElements inserts elements into the array that a member is, in place of those
+// that are written of the same.
+func putElements(list []member, name string, rest []sbom.Remainder) []member {
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
 	if i < 0 {
 		i = len(list)
@@ -243,17 +364,10 @@ func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 		list = slices.Clone(list)
 	}
 	old := list[i].value
-	if len(path) > 1 || old != nil && old[0] == '{' {
-		var inner []member
-		if old != nil && old[0] == '{' {
-			inner = members(old)
-		}
-		if len(path) > 1 {
-			inner = putElements(inner, path[1:], rest)
-		} else { // their numbers are names
-			for _, r := range rest {
-				inner = put(inner, []string{r.Path[strings.LastIndexByte(r.Path, '/')+1:]}, canonical(r.Value))
-			}
+	if old != nil && old[0] == '{' { // their numbers are names
+		inner := members(old)
+		for _, r := range rest {
+			inner = put(inner, r.Path[strings.LastIndexByte(r.Path, '/')+1:], canonical(r.Value))
 		}
 		list[i].value = appendObject(nil, inner)
 		return list
@@ -266,17 +380,24 @@ func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 	same := make(map[string]int)
 	for n, r := range rest {
 		values[n] = canonical(r.Value)
-		same[about(values[n])]++
+		if isBeside(rest, n) {
+			same[about(values[n-1])]--
+		} else {
+			same[about(values[n])]++
+		}
 	}
 	written = slices.DeleteFunc(written, func(e []byte) bool {
 		what := about(e)
-		if what == "" || same[what] == 0 {
+		if what == "" || same[what] <= 0 {
 			return false
 		}
 		same[what]--
 		return true
 	})
 	for n, r := range rest {
+		if isBeside(rest, n) {
+			continue
+		}
 		at, err := strconv.Atoi(r.Path[strings.LastIndexByte(r.Path, '/')+1:])
 		for err == nil && len(written) > 0 && len(all) < at {
 			all, written = append(all, written[0]), written[1:]
@@ -287,10 +408,14 @@ func putElements(list []member, path []string, rest []sbom.Remainder) []member {
 	return list
 }
 
-// put sets the value at a path in an object. What the path leads through is made
-// if it is not there.
-func put(list []member, path []string, value []byte) []member {
-	name := unescapePointer(path[0])
+// isBeside reports whether an element of an array says of the one before it that what
+// is written of the same is there as well.
+func isBeside(rest []sbom.Remainder, n int) bool {
+	return n > 0 && string(rest[n].Value) == "null" && rest[n].Path == rest[n-1].Path
+}
+
+// put sets the value of a member.
+func put(list []member, name string, value []byte) []member {
 	i := slices.IndexFunc(list, func(m member) bool { return m.name == name })
 	if i < 0 {
 		if string(value) == "null" && isUnsaid(name) {
@@ -302,26 +427,18 @@ func put(list []member, path []string, value []byte) []member {
 		list = slices.Clone(list)
 	}
 	old := list[i].value
-	if len(path) == 1 {
-		if string(value) == "null" && old != nil {
-			// It was not there. If more than nothing is known now, it stays.
-			if string(old) == `"NOASSERTION"` || name == "filesAnalyzed" {
-				list = slices.Delete(list, i, i+1)
-			}
-			return list
+	if string(value) == "null" && old != nil {
+		// It was not there. If more than nothing is known now, it stays.
+		if string(old) == `"NOASSERTION"` || name == "filesAnalyzed" {
+			list = slices.Delete(list, i, i+1)
 		}
-		var text, lines string
-		if isComment(name) && old != nil && json.Unmarshal(value, &text) == nil && json.Unmarshal(old, &lines) == nil && text != "" {
-			value = appendString(nil, text+"\n"+lines)
-		}
-		list[i].value = value
 		return list
 	}
-	var inner []member
-	if old != nil && old[0] == '{' {
-		inner = members(old)
+	var text, lines string
+	if isComment(name) && old != nil && json.Unmarshal(value, &text) == nil && json.Unmarshal(old, &lines) == nil && text != "" {
+		value = appendString(nil, text+"\n"+lines)
 	}
-	list[i].value = appendObject(nil, put(inner, path[1:], value))
+	list[i].value = value
 	return list
 }
 

@@ -179,7 +179,8 @@
 // is an SpdxDocument. The value null of a Remainder says that a document did not have
 // what would be written: a supplier, a licence or a copyright, where NOASSERTION says
 // that somebody has asked; filesAnalyzed, which is true then; a package URL, where an
-// external identifier says it.
+// external identifier says it. Behind an element of an array, at the same path, null says
+// that what is written about the same was there as well.
 //
 // The specifications are at https://spdx.github.io/spdx-spec/v2.3/ and
 // https://spdx.github.io/spdx-spec/v3.0.1/.

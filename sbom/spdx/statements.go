@@ -167,9 +167,12 @@ func licenseStatements(l *sbom.Licenses) (lines []string) {
 		}
 		lines = append(lines, fmt.Sprintf("%s %s %d%% %s %s", f.Kind, f.Digest, f.Coverage, ids, quote(f.Path, "")))
 	}
-	used := licenseRefs(l)
+	used := make(map[string]bool)
+	for _, id := range licenseRefs(l) {
+		used[id] = true
+	}
 	for _, t := range slices.SortedFunc(slices.Values(l.Texts), func(a, b sbom.LicenseText) int { return cmp.Compare(a.ID, b.ID) }) {
-		if !slices.Contains(used, t.ID) {
+		if !used[t.ID] {
 			lines = append(lines, "text "+t.ID)
 		}
 	}
@@ -211,11 +214,12 @@ func stateLicense(l *sbom.Licenses, line string) bool {
 
 // licenseRefs returns the identifiers of texts that the expressions and files of l
 // have.
-func licenseRefs(l *sbom.Licenses) (refs []string) {
+func licenseRefs(l *sbom.Licenses) []string {
+	var refs distinct[string]
 	add := func(ids []string) {
 		for _, id := range ids {
-			if strings.HasPrefix(id, "LicenseRef-") && !slices.Contains(refs, id) {
-				refs = append(refs, id)
+			if strings.HasPrefix(id, "LicenseRef-") {
+				refs.add(id)
 			}
 		}
 	}
@@ -226,7 +230,7 @@ func licenseRefs(l *sbom.Licenses) (refs []string) {
 	for _, f := range l.Files {
 		add(f.IDs)
 	}
-	return refs
+	return refs.list
 }
 
 const completeLine = "requirements complete unless NOASSERTION"

@@ -188,13 +188,16 @@ func (o *writer2) top(id string) []member {
 	}
 	if texts := extracted(o.components); len(texts) > 0 {
 		// A text of the Remainder has more than a Document keeps of it.
-		others := elementsOf(d.Remainder, format2, "/hasExtractedLicensingInfos")
+		others := make(map[string]bool)
+		for _, o := range elementsOf(d.Remainder, format2, "/hasExtractedLicensingInfos") {
+			others[licenseID(o)] = true
+		}
 		var array [][]byte
 		for _, t := range texts {
-			entry := appendString([]byte(`{"licenseId":`), t.ID)
-			if slices.ContainsFunc(others, func(o []byte) bool { return licenseID(o) == t.ID }) {
+			if others[t.ID] {
 				continue
 			}
+			entry := appendString([]byte(`{"licenseId":`), t.ID)
 			entry = append(appendString(append(entry, `,"extractedText":`...), t.Text), `,"name":"NOASSERTION"}`...)
 			array = append(array, entry)
 		}
@@ -476,13 +479,17 @@ func divide[T comparable](all []T, fits func(T) bool) (field, others []T) {
 
 // join is the inverse of divide.
 func join[T comparable](field, others []T) []T {
-	left := slices.Clone(others)
+	if len(field) > len(others) {
+		return slices.Concat(field, others)
+	}
+	left := make(map[T]int, len(others))
+	for _, v := range others {
+		left[v]++
+	}
 	for _, v := range field {
-		i := slices.Index(left, v)
-		if i < 0 {
+		if left[v]--; left[v] < 0 {
 			return slices.Concat(field, others)
 		}
-		left = slices.Delete(left, i, i+1)
 	}
 	return others
 }

@@ -687,13 +687,28 @@ func (o *writer3) place(c *sbom.Component, main bool) (l place3) {
 	references := slices.Clone(c.References)
 	if len(c.Remainder) > 0 {
 		remains := remains3(c)
-		for _, said := range remains.references {
-			i := slices.IndexFunc(references, func(r sbom.Reference) bool {
-				return r.Type == said.Type && r.URL == said.URL && r.Comment == said.Comment && len(r.Digests) == 0
-			})
-			if i >= 0 {
-				references = slices.Delete(references, i, i+1)
+		type key struct{ kind, url, comment string }
+		said := make(map[key]int)
+		for _, r := range remains.references {
+			said[key{r.Type, r.URL, r.Comment}]++
+		}
+		references = slices.DeleteFunc(references, func(r sbom.Reference) bool {
+			k := key{r.Type, r.URL, r.Comment}
+			if len(r.Digests) > 0 || said[k] == 0 {
+				return false
 			}
+			said[k]--
+			return true
+		})
+		if o.said != nil && len(remains.hashes) > 0 {
+			nodes := make(map[hallmark.Digest]int)
+			for _, id := range remains.hashes {
+				nodes[o.said.nodes[id]]++
+			}
+			l.checksums = slices.DeleteFunc(slices.Clone(l.checksums), func(d hallmark.Digest) bool {
+				nodes[d]--
+				return nodes[d] >= 0
+			})
 		}
 		l.identified = remains.purl == c.PURL && slices.ContainsFunc(c.Remainder, func(r sbom.Remainder) bool {
 			return strings.HasPrefix(r.Format, format3) && r.Path == "/software_packageUrl" && string(r.Value) == "null"
