@@ -286,6 +286,17 @@ func TestCheck(t *testing.T) {
 		}, []hallmark.Artifact{both, tool, sums}, []string{
 			`mismatch: test result of "app" has its digest sha256:` + strings.Repeat("a", 64) + ` and another one, sha512:` + strings.Repeat("b", 128) + `, want sha512:` + strings.Repeat("a", 128),
 		}},
+		{"a test result of the source", func(s sts) sts {
+			return append(s, state(t, tested(), hallmark.Artifact{Name: "source", Digests: []hallmark.Digest{digest(t, "gitCommit:"+strings.Repeat("1", 40)), digest(t, "sha256:"+strings.Repeat("7", 64))}}))
+		}, nil, nil},
+		{"a test result of another source", func(s sts) sts {
+			return append(s, state(t, tested(), hallmark.Artifact{Digests: []hallmark.Digest{digest(t, "gitCommit:"+strings.Repeat("2", 40)), digest(t, "sha256:"+strings.Repeat("7", 64))}}))
+		}, nil, []string{
+			`extra: test result of "" (gitCommit:` + strings.Repeat("2", 40) + `, sha256:` + strings.Repeat("7", 64) + `), which is not in the release`,
+		}},
+		{"a version that go calls incompatible", func(s sts) sts {
+			return append(s, state(t, &provenance.Release{PURL: "pkg:golang/example.com/r@v1.2.3%2Bincompatible"}, app, tool, sums))
+		}, nil, nil},
 		{"another name for the digest", func(s sts) sts { return append(s, state(t, tested(), artifact(t, "renamed", "a"))) }, nil, nil},
 		{"a second run of the build", func(s sts) sts { return append(s, state(t, again, app)) }, nil, nil},
 		{"a build of another commit", func(s sts) sts { return append(s, state(t, built(t, "v1.2.3", "2"), app)) }, nil, []string{
