@@ -242,10 +242,7 @@ func (c *checker) match() {
 		for _, subject := range s.Subjects {
 			found := false
 			for _, d := range subject.Digest.Digests() {
-				if !d.Secure() {
-					continue
-				}
-				for _, i := range byDigest[d] {
+				for _, i := range byDigest[d] { // only secure ones are there
 					found = true
 					if had := c.about[i][kind]; len(had) == 0 || had[len(had)-1] != n {
 						c.about[i][kind] = append(had, n)
