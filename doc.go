@@ -17,7 +17,7 @@
 //	                   held against minimum elements              sbom/minimum
 //	where it is from   finished build  →  [provenance.Build]      provenance/github, provenance/git
 //	                   Build           →  [provenance.Statement]  provenance, provenance/gobuild
-//	                   all of a release, complete              provenance/release
+//	                   what is said of a release, together        provenance/release
 //	who says so        statement       →  [sign.Envelope]         sign
 //	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile
 //	believe it

@@ -113,12 +113,15 @@ func TestSplitRefuses(t *testing.T) {
 	same.Subjects[2].Name = same.Subjects[0].Name
 	weak := release(t, 3)
 	weak.Subjects[1].Digest = provenance.DigestSet{"md5": strings.Repeat("a", 32)}
+	link := *rel
+	link.PredicateType = provenance.LinkType
 	for _, c := range []struct {
 		name string
 		s    *provenance.Statement
 		size int
 		want string
 	}{
+		{"a link", &link, 1, "about all of them together"},
 		{"a release", rel, 1, "about all of them together"},
 		{"one name", same, 1, "two subjects are named"},
 		{"md5", weak, 1, "broken or unknown algorithms"},

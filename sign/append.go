@@ -46,10 +46,18 @@ func AppendFile(ctx context.Context, path string, envelopes ...*Envelope) (added
 	if err != nil {
 		return 0, err
 	}
-	done := false
+	mine, err := lock.Stat()
+	if err != nil {
+		return 0, errors.Join(err, lock.Close())
+	}
+	// Somebody may have removed the lock, and somebody else made another.
+	held := func() bool {
+		now, err := os.Lstat(lock.Name())
+		return err == nil && os.SameFile(mine, now)
+	}
 	defer func() {
 		lock.Close()
-		if !done {
+		if held() {
 			err = errors.Join(err, os.Remove(lock.Name()))
 		}
 	}()
@@ -113,10 +121,12 @@ func AppendFile(ctx context.Context, path string, envelopes ...*Envelope) (added
 	if err := lock.Close(); err != nil {
 		return 0, err
 	}
+	if !held() {
+		return 0, fmt.Errorf("sign: %s was removed by somebody else: nothing was appended", lock.Name())
+	}
 	if err := os.Rename(lock.Name(), path); err != nil {
 		return 0, err
 	}
-	done = true
 	return added, nil
 }
 

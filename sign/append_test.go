@@ -236,6 +236,35 @@ func TestAppendFileLocked(t *testing.T) {
 	}
 }
 
+// Who removes the lock of a program that is alive loses what that would append,
+// and nothing else.
+func TestAppendFileLockRemoved(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "app.intoto.jsonl")
+	writeFile(t, path, line("b"))
+	// To write it takes so long that its lock is found.
+	large := parsed(t, line(strings.Repeat("x", 8<<20)))
+	var wg sync.WaitGroup
+	var first error
+	wg.Go(func() { _, first = sign.AppendFile(t.Context(), path, large) })
+	for wait := 0; wait < 1000; wait++ {
+		if os.Remove(path+".lock") == nil {
+			break
+		}
+		time.Sleep(time.Millisecond / 10)
+	}
+	writeFile(t, path+".lock", "half a line")
+	wg.Wait()
+	if first != nil && !strings.Contains(first.Error(), "was removed by somebody else") {
+		t.Errorf("got %v", first)
+	}
+	if got := content(t, path); strings.Contains(got, "half") || !strings.HasPrefix(got, line("b")) {
+		t.Errorf("the file has changed to %.100s", got)
+	}
+	if first != nil && content(t, path+".lock") != "half a line" {
+		t.Error("another one's lock has changed")
+	}
+}
+
 // FuzzAppendFile: whatever is there stays at the beginning, and what is appended
 // to is read again with one envelope more.
 func FuzzAppendFile(f *testing.F) {

@@ -139,11 +139,23 @@ func (r *Report) String() string {
 // statements of envelopes that have been verified. The order of statements and
 // subjects does not matter.
 //
+// A statement about the commit that one of the builds was made from is about the
+// source of the release: it is not extra, and no artifact's.
+//
 // What the version is, the tag of the provenance's source says, the main component
 // of an SBOM in CycloneDX or SPDX, and the package URL of a [provenance.Release].
-// A leading v makes no difference.
+// A leading v and Go's +incompatible make no difference.
 func Check(statements []*provenance.Statement, subjects []hallmark.Artifact, rules Rules) *Report {
-	c := checker{statements: slices.Clone(statements), subjects: subjects, about: make([]map[Kind][]int, len(subjects))}
+	return check(statements, subjects, rules, nil)
+}
+
+// check is Check. payloads are the digests of the statements, as far as they are
+// named; nil if they are not known.
+func check(statements []*provenance.Statement, subjects []hallmark.Artifact, rules Rules, payloads map[string]bool) *Report {
+	c := checker{
+		statements: slices.Clone(statements), subjects: subjects,
+		about: make([]map[Kind][]int, len(subjects)), payloads: payloads,
+	}
 	slices.SortFunc(c.statements, func(a, b *provenance.Statement) int {
 		return cmp.Or(
 			strings.Compare(a.PredicateType, b.PredicateType),
@@ -151,6 +163,14 @@ func Check(statements []*provenance.Statement, subjects []hallmark.Artifact, rul
 			slices.CompareFunc(a.Subjects, b.Subjects, func(a, b provenance.ResourceDescriptor) int { return strings.Compare(a.Name, b.Name) }),
 		)
 	})
+	for _, s := range c.statements {
+		if KindOf(s.PredicateType) != Provenance {
+			continue
+		}
+		if b, err := provenance.ParseBuild(s); err == nil { // else it will be found invalid
+			c.builds = append(c.builds, b)
+		}
+	}
 	c.match()
 	c.missing(rules)
 	c.references()
@@ -175,6 +195,8 @@ type checker struct {
 	statements []*provenance.Statement
 	subjects   []hallmark.Artifact
 	about      []map[Kind][]int // the statements about each subject
+	builds     []*provenance.Build
+	payloads   map[string]bool
 	findings   []Finding
 }
 
@@ -204,6 +226,12 @@ func (c *checker) match() {
 			c.add(Invalid, "", a.Name, "artifact %.200q has no digest by which it can be found", a.Name)
 		}
 	}
+	sources := make(map[string]bool)
+	for _, b := range c.builds {
+		if source, _ := b.Source(); !source.Commit.IsZero() {
+			sources[source.Commit.Hex()] = true
+		}
+	}
 	for n, s := range c.statements {
 		kind := KindOf(s.PredicateType)
 		for _, p := range s.Validate() {
@@ -214,10 +242,7 @@ func (c *checker) match() {
 		for _, subject := range s.Subjects {
 			found := false
 			for _, d := range subject.Digest.Digests() {
-				if !d.Secure() {
-					continue
-				}
-				for _, i := range byDigest[d] {
+				for _, i := range byDigest[d] { // only secure ones are there
 					found = true
 					if had := c.about[i][kind]; len(had) == 0 || had[len(had)-1] != n {
 						c.about[i][kind] = append(had, n)
@@ -235,7 +260,7 @@ func (c *checker) match() {
 			what := digests(subject.Digest.Digests())
 			if i, ok := byName[subject.Name]; ok && subject.Name != "" {
 				c.add(Mismatch, kind, subject.Name, "%s of %.200q is about %.200s, the artifact is %s", kind, subject.Name, what, digests(c.subjects[i].Digests))
-			} else {
+			} else if !sources[subject.Digest["gitCommit"]] {
 				c.add(Extra, kind, subject.Name, "%s of %.200q (%.200s), which is not in the release", kind, cmp.Or(subject.Name, subject.URI), what)
 			}
 		}
@@ -273,43 +298,26 @@ func (c *checker) missing(rules Rules) {
 
 // references finds the statements that a provenance names and that are not there.
 func (c *checker) references() {
-	var have map[string]bool
-	for _, s := range c.statements {
-		b := build(s)
-		if b == nil {
-			continue
-		}
+	for _, b := range c.builds {
 		for _, d := range b.Byproducts {
 			t, ok := d.Annotations[annotationPredicateType].(string)
 			if !ok || d.MediaType != provenance.MediaType {
 				continue
 			}
-			if have == nil {
-				have = make(map[string]bool)
+			if c.payloads == nil {
+				c.payloads = make(map[string]bool)
 				for _, s := range c.statements {
 					// One that cannot be written has been found invalid.
 					if sum, err := payloadDigest(s); err == nil {
-						have[sum] = true
+						c.payloads[sum] = true
 					}
 				}
 			}
-			if !have[d.Digest["sha256"]] {
+			if !c.payloads[d.Digest["sha256"]] {
 				c.add(Missing, KindOf(t), "", "the provenance names a statement (%s, %s) that is not there", KindOf(t), digests(d.Digest.Digests()))
 			}
 		}
 	}
-}
-
-// build returns the build that s is about, or nil if it is about none.
-func build(s *provenance.Statement) *provenance.Build {
-	if KindOf(s.PredicateType) != Provenance {
-		return nil
-	}
-	b, err := provenance.ParseBuild(s)
-	if err != nil { // it has been found invalid
-		return nil
-	}
-	return b
 }
 
 // differences finds statements about one artifact that contradict each other.
@@ -381,7 +389,7 @@ func (c *checker) versions() {
 	said := make(map[string]map[string]bool)    // who says it, by version
 	commits := make(map[string]map[string]bool) // by repository
 	say := func(version, who string) {
-		version = strings.TrimPrefix(version, "v")
+		version = strings.TrimSuffix(strings.TrimPrefix(version, "v"), "+incompatible")
 		if version == "" || version[0] < '0' || version[0] > '9' {
 			return // "(devel)", "nightly"
 		}
@@ -390,23 +398,20 @@ func (c *checker) versions() {
 		}
 		said[version][who] = true
 	}
+	for _, b := range c.builds {
+		source, _ := b.Source()
+		if tag, ok := strings.CutPrefix(source.Ref, "refs/tags/"); ok {
+			say(tag[strings.LastIndex(tag, "/")+1:], "the tag of the provenance")
+		}
+		if !source.Commit.IsZero() {
+			if commits[source.Repository] == nil {
+				commits[source.Repository] = make(map[string]bool)
+			}
+			commits[source.Repository][source.Commit.Hex()] = true
+		}
+	}
 	for _, s := range c.statements {
-		switch kind := KindOf(s.PredicateType); kind {
-		case Provenance:
-			b := build(s)
-			if b == nil {
-				continue
-			}
-			source, _ := b.Source()
-			if tag, ok := strings.CutPrefix(source.Ref, "refs/tags/"); ok {
-				say(tag[strings.LastIndex(tag, "/")+1:], "the tag of the provenance")
-			}
-			if !source.Commit.IsZero() {
-				if commits[source.Repository] == nil {
-					commits[source.Repository] = make(map[string]bool)
-				}
-				commits[source.Repository][source.Commit.Hex()] = true
-			}
+		switch KindOf(s.PredicateType) {
 		case SBOM:
 			for _, v := range mainVersions(s.Predicate) {
 				say(v, "an SBOM")

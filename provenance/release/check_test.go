@@ -236,8 +236,9 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	spdx2, err := provenance.NewSBOM([]byte(`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT",
-		"packages":[{"SPDXID":"SPDXRef-a","versionInfo":"v1.2.5"}],
-		"relationships":[{"spdxElementId":"SPDXRef-DOCUMENT","relationshipType":"DESCRIBES","relatedSpdxElement":"SPDXRef-a"}]}`))
+		"packages":[{"SPDXID":"SPDXRef-b","versionInfo":"9"},{"SPDXID":"SPDXRef-a","versionInfo":"v1.2.5"}],
+		"relationships":[{"spdxElementId":"SPDXRef-DOCUMENT","relationshipType":"CONTAINS","relatedSpdxElement":"SPDXRef-b"},
+			{"spdxElementId":"SPDXRef-DOCUMENT","relationshipType":"DESCRIBES","relatedSpdxElement":"SPDXRef-a"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +247,15 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	spdx0, err := provenance.NewSBOM([]byte(`{"spdxVersion":"SPDX-2.2","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["SPDXRef-a"],"packages":[{"SPDXID":"SPDXRef-a","versionInfo":""}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byproduct := built(t, "v1.2.3", "1")
+	byproduct.Byproducts = []provenance.ResourceDescriptor{{
+		Name: "log", MediaType: "text/plain", Digest: provenance.DigestSet{"sha256": strings.Repeat("8", 64)},
+		Annotations: map[string]any{"predicateType": provenance.TestResultType},
+	}}
 	rel := &provenance.Release{PURL: "pkg:golang/example.com/r@v1.2.7"}
 
 	type sts = []*provenance.Statement
@@ -286,6 +296,22 @@ func TestCheck(t *testing.T) {
 		}, []hallmark.Artifact{both, tool, sums}, []string{
 			`mismatch: test result of "app" has its digest sha256:` + strings.Repeat("a", 64) + ` and another one, sha512:` + strings.Repeat("b", 128) + `, want sha512:` + strings.Repeat("a", 128),
 		}},
+		{"a test result of the source", func(s sts) sts {
+			return append(s, state(t, tested(), hallmark.Artifact{Name: "source", Digests: []hallmark.Digest{digest(t, "gitCommit:"+strings.Repeat("1", 40)), digest(t, "sha256:"+strings.Repeat("7", 64))}}))
+		}, nil, nil},
+		{"a test result of another source", func(s sts) sts {
+			return append(s, state(t, tested(), hallmark.Artifact{Digests: []hallmark.Digest{digest(t, "gitCommit:"+strings.Repeat("2", 40)), digest(t, "sha256:"+strings.Repeat("7", 64))}}))
+		}, nil, []string{
+			`extra: test result of "" (gitCommit:` + strings.Repeat("2", 40) + `, sha256:` + strings.Repeat("7", 64) + `), which is not in the release`,
+		}},
+		{"a version that go calls incompatible", func(s sts) sts {
+			return append(s, state(t, &provenance.Release{PURL: "pkg:golang/example.com/r@v1.2.3%2Bincompatible"}, app, tool, sums))
+		}, nil, nil},
+		{"a version that is empty", func(s sts) sts { return append(s, state(t, spdx0, app)) }, nil, nil},
+		{"one thing wrong twice", func(s sts) sts { return append(s, state(t, tested(), other), state(t, tested(), other)) }, nil, []string{
+			`extra: test result of "other" (sha256:` + strings.Repeat("d", 64) + `), which is not in the release`,
+		}},
+		{"a byproduct that is no statement", func(s sts) sts { return append(s, state(t, byproduct, app)) }, nil, nil},
 		{"another name for the digest", func(s sts) sts { return append(s, state(t, tested(), artifact(t, "renamed", "a"))) }, nil, nil},
 		{"a second run of the build", func(s sts) sts { return append(s, state(t, again, app)) }, nil, nil},
 		{"a build of another commit", func(s sts) sts { return append(s, state(t, built(t, "v1.2.3", "2"), app)) }, nil, []string{
@@ -352,6 +378,22 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%s: in another order:\n%swant\n%s", c.name, shuffled, r)
 			}
 		}
+	}
+}
+
+// Nothing is exempt from provenance.
+func TestCheckExempt(t *testing.T) {
+	subjects := []hallmark.Artifact{artifact(t, "app", "a")}
+	r := release.Check(nil, subjects, release.Rules{
+		Needs:  []release.Kind{release.SBOM, release.Scan},
+		Exempt: map[string][]release.Kind{"app": {release.Provenance, release.Scan}},
+	})
+	want := []release.Finding{
+		{Fault: release.Missing, Kind: release.SBOM, Artifact: "app", Text: `"app" has no SBOM`},
+		{Fault: release.Missing, Kind: release.Provenance, Artifact: "app", Text: `"app" has no provenance`},
+	}
+	if !slices.Equal(r.Findings, want) {
+		t.Errorf("got %v", r.Findings)
 	}
 }
 

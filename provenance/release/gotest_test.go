@@ -67,6 +67,12 @@ func TestReadGoTest(t *testing.T) {
 		},
 		{name: "a test that says no end", in: event("run", "TestA") + event("pass", ""), result: provenance.Warned, warned: "p.TestA"},
 		{name: "a test of which there is only output", in: event("output", "TestA") + event("pass", ""), result: provenance.Warned, warned: "p.TestA"},
+		{name: "a second time that says no end", in: event("run", "TestA") + event("pass", "TestA") + event("run", "TestA") + event("pass", ""), result: provenance.Warned, warned: "p.TestA"},
+		{
+			name: "sorted", in: event("run", "TestC") + event("run", "TestA") + event("run", "TestE") + event("run", "TestB") + event("run", "TestD") +
+				event("pass", "TestC") + event("pass", "TestA") + event("pass", "TestE") + event("pass", "TestB") + event("pass", "TestD") + event("pass", ""),
+			result: provenance.Passed, passed: "p.TestA p.TestB p.TestC p.TestD p.TestE",
+		},
 		{name: "a failure that its package does not know of", in: event("run", "TestA") + event("fail", "TestA") + event("pass", ""), result: provenance.Failed, failed: "p.TestA"},
 		{name: "TestMain", in: event("run", "TestA") + event("pass", "TestA") + event("fail", ""), result: provenance.Failed, passed: "p.TestA", failed: "p"},
 		{
@@ -127,6 +133,7 @@ func TestReadGoTestRefuses(t *testing.T) {
 		{name: "only benchmarks", in: event("run", "BenchmarkA") + event("pass", ""), want: "no test was run"},
 		{name: "all may be skipped", in: event("run", "TestA") + event("skip", "TestA") + event("pass", ""), o: release.GoTestOptions{MaySkip: []string{"p.TestA"}}, want: "no test was run"},
 		{name: "cut off in a package", in: event("start", "") + event("run", "TestA") + event("pass", "TestA"), want: `it ends before package "p" does`},
+		{name: "cut off in a package that does not say its start", in: event("run", "TestA") + event("pass", "TestA"), want: `it ends before package "p" does`},
 		{name: "cut off at its start", in: passing() + strings.ReplaceAll(event("start", ""), `"p"`, `"q"`), want: `it ends before package "q" does`},
 		{name: "cut off in a line", in: passing()[:len(passing())-5], want: "line 4: $.Package"},
 		{name: "a package that is not there", in: passing(), o: release.GoTestOptions{Packages: []string{"p", "q"}}, want: `package "q" was not tested`},

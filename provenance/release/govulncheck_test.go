@@ -119,6 +119,7 @@ func TestReadGovulncheck(t *testing.T) {
 	for _, c := range []struct{ db, want string }{
 		{"https://user:secret@Vuln.example.com/go?token=secret#x", "https://vuln.example.com/go"},
 		{"file:///home/me/db", ""},
+		{"ftp://example.com/db", ""},
 		{"/home/me/db", ""},
 		{"", ""},
 	} {

@@ -125,11 +125,13 @@ func (s *Set) Statements() ([]*provenance.Statement, error) {
 
 	build := *s.Build
 	build.Byproducts = slices.Clone(build.Byproducts)
+	payloads := make(map[string]bool)
 	for i, other := range others {
 		d, err := payloadDigest(other)
 		if err != nil {
 			return nil, fmt.Errorf("release: %w", err)
 		}
+		payloads[d] = true
 		build.Byproducts = append(build.Byproducts, provenance.ResourceDescriptor{
 			Name:        fmt.Sprintf("statement-%02d", i+1),
 			Digest:      provenance.DigestSet{"sha256": d},
@@ -141,8 +143,14 @@ func (s *Set) Statements() ([]*provenance.Statement, error) {
 	if err != nil {
 		return nil, fmt.Errorf("release: %w", err)
 	}
+	for _, st := range statements {
+		// What cannot be written and read again is not handed out.
+		if _, err := st.Marshal(); err != nil {
+			return nil, fmt.Errorf("release: %w", err)
+		}
+	}
 	statements = append(statements, others...)
-	if r := Check(statements, s.Subjects, s.Rules); !r.OK() {
+	if r := check(statements, s.Subjects, s.Rules, payloads); !r.OK() {
 		return nil, fmt.Errorf("release: the set is not complete:\n%s", r)
 	}
 	return statements, nil
