@@ -58,12 +58,13 @@
 // # Who says so
 //
 // Claims come before variables, and a contradiction is an error. How each fact
-// became known is in Build.Evidence. Where a system claims no commit, as all but
-// GitHub, GitLab, Buildkite, Azure and Forgejo do not, its provenance is evidence
-// for SLSA Build level 1: a step of the job could have changed the variable.
+// became known is in Build.Evidence. A variable is what some step of the job may have
+// made it, so that a build whose commit, for one, no claim has is evidence for SLSA
+// Build level 1.
 //
 // SLSA asks for a builder.id for each mode of a builder, and no system has names
-// for its own machines and for others. "hosted" says it where that is known.
+// for its own machines and for others. "hosted" says it where that is known; it never
+// is by a claim, and so the generic layout stays at level 1 too.
 //
 // # What is published
 //
