@@ -117,11 +117,9 @@ func InspectModule(ctx context.Context, dir string, getenv func(string) string) 
 
 	g := newGit(top, getenv)
 	// As the go command runs it: settings such as status.showUntrackedFiles act.
-	status, err := g.run(ctx, "status", "--porcelain")
-	if err != nil {
+	if m.Modified, err = g.status(ctx); err != nil {
 		return nil, fmt.Errorf("git: %w", err)
 	}
-	m.Modified = len(status) > 0
 	h, err := g.head(ctx)
 	if errors.Is(err, errNoCommit) && m.Modified {
 		m.Why = errNoCommit.Error()
