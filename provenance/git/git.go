@@ -30,6 +30,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,7 +168,7 @@ func Inspect(ctx context.Context, dir string, getenv func(string) string) (*Chec
 	}
 
 	g.dir = c.Root
-	c.Commit, err = g.object(ctx, "gitCommit", "HEAD^{commit}")
+	c.Commit, err = g.object(ctx, "gitCommit", "HEAD")
 	if failed, ok := errors.AsType[*command.Error](err); ok && strings.Contains(failed.Stderr, "Needed a single revision") {
 		return nil, fmt.Errorf("git: %s: the branch has no commit yet", dir)
 	}
@@ -282,9 +283,24 @@ func (c *Checkout) Untracked(ctx context.Context, files []string, getenv func(st
 	if getenv == nil {
 		return nil, errors.New("git: no getenv")
 	}
-	out, err := newGit(c.Root, getenv).run(ctx, "ls-files", "-z", "--recurse-submodules")
+	in, outside, err := c.untracked(ctx, files, getenv)
 	if err != nil {
 		return nil, fmt.Errorf("git: %w", err)
+	}
+	var untracked []string
+	for i := range files {
+		untracked = append(untracked, in[i]...)
+		untracked = append(untracked, outside[i]...)
+	}
+	return untracked, nil
+}
+
+// untracked returns for each of files its path in the checkout, if git does not
+// track it, or its own if it is outside.
+func (c *Checkout) untracked(ctx context.Context, files []string, getenv func(string) string) (in, outside [][]string, err error) {
+	out, err := newGit(c.Root, getenv).run(ctx, "ls-files", "-z", "--recurse-submodules")
+	if err != nil {
+		return nil, nil, err
 	}
 	tracked := make(map[string]bool)
 	for name := range strings.SplitSeq(string(out), "\x00") {
@@ -292,28 +308,28 @@ func (c *Checkout) Untracked(ctx context.Context, files []string, getenv func(st
 	}
 	root, err := filepath.EvalSymlinks(c.Root)
 	if err != nil {
-		return nil, fmt.Errorf("git: %w", err)
+		return nil, nil, err
 	}
-	var untracked []string
-	for _, file := range files {
+	in, outside = make([][]string, len(files)), make([][]string, len(files))
+	for i, file := range files {
 		abs, err := filepath.Abs(file)
 		if err != nil {
-			return nil, fmt.Errorf("git: %w", err)
+			return nil, nil, err
 		}
 		// Not the file itself: a link is tracked as a link.
 		dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
 		if err != nil {
-			return nil, fmt.Errorf("git: %w", err)
+			return nil, nil, err
 		}
 		name, err := filepath.Rel(root, filepath.Join(dir, filepath.Base(abs)))
 		switch {
 		case err != nil || !filepath.IsLocal(name):
-			untracked = append(untracked, file)
+			outside[i] = []string{file}
 		case !tracked[filepath.ToSlash(name)]:
-			untracked = append(untracked, filepath.ToSlash(name))
+			in[i] = []string{filepath.ToSlash(name)}
 		}
 	}
-	return untracked, nil
+	return in, outside, nil
 }
 
 // Options says how [Observe] works. Getenv is required.
@@ -328,6 +344,12 @@ type Options struct {
 	// ModulePath is the path of the Go module that is built. The repository
 	// is taken from it if nothing else tells it.
 	ModulePath string
+
+	// Reads are files that the build reads, by their paths on this machine, as
+	// "go list" can tell: those in the checkout that HEAD does not have are
+	// modified files, also if git ignores them. Files outside of the checkout
+	// are not looked at.
+	Reads []string
 
 	// AllowModified allows a checkout with modified files. The Build then has
 	// no commit for its source. Each modified file is a dependency; those that
@@ -367,26 +389,54 @@ func Observe(ctx context.Context, dir string, o Options) (*provenance.Build, err
 
 // Build is [Observe] for a checkout that was inspected before.
 func (c *Checkout) Build(ctx context.Context, o Options) (*provenance.Build, error) {
+	modified := c.Modified
+	if len(o.Reads) > 0 {
+		if o.Getenv == nil {
+			return nil, errors.New("git: no getenv")
+		}
+		untracked, _, err := c.untracked(ctx, o.Reads, o.Getenv)
+		if err != nil {
+			return nil, fmt.Errorf("git: %w", err)
+		}
+		modified = slices.Concat(modified, slices.Concat(untracked...))
+		slices.Sort(modified)
+		modified = slices.Compact(modified)
+	}
 	s := c.Source(o)
-	if !s.Modified {
-		return provenance.Local(s), nil
+	s.Modified = len(modified) > 0
+	if s.Modified && !o.AllowModified {
+		return nil, &ModifiedError{Files: modified}
 	}
-	if !o.AllowModified {
-		return nil, &ModifiedError{Files: c.Modified}
-	}
-	if s.Repository == "" {
+	if s.Modified && s.Repository == "" {
 		return nil, errors.New("git: the checkout is modified and its repository is not known")
 	}
 	b := provenance.Local(s)
+	if len(b.Dependencies) > 0 {
+		if c.Shallow {
+			b.Dependencies[0].Annotations["shallow"] = true
+		}
+		if c.Sparse {
+			b.Dependencies[0].Annotations["sparse"] = true
+		}
+	}
+	if !s.Modified {
+		return b, nil
+	}
+	top, err := os.OpenRoot(c.Root)
+	if err != nil {
+		return nil, fmt.Errorf("git: %w", err)
+	}
+	defer top.Close()
+	w := &worktree{top: top, isDir: map[string]bool{".": true}}
 	var deleted, notHashed []any
-	for _, name := range c.Modified {
+	for _, name := range modified {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		file := filepath.Join(c.Root, filepath.FromSlash(name))
 		info, err := os.Lstat(file)
 		switch {
-		case errors.Is(err, os.ErrNotExist):
+		case errors.Is(err, os.ErrNotExist) || !w.dir(path.Dir(path.Clean(name))): // what is behind a link is another file
 			deleted = append(deleted, name)
 			continue
 		case err == nil && !info.Mode().IsRegular():

@@ -51,6 +51,15 @@ func emptyRepository(t testing.TB, args ...string) repository {
 
 func (r repository) git(args ...string) string {
 	r.t.Helper()
+	out, err := r.try(args...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// try is git without minding whether it fails.
+func (r repository) try(args ...string) (string, error) {
 	out, err := command.Run(context.Background(), r.dir, []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + r.dir,
@@ -59,10 +68,16 @@ func (r repository) git(args ...string) string {
 		"GIT_AUTHOR_NAME=Author", "GIT_AUTHOR_EMAIL=author@example.com", "GIT_AUTHOR_DATE=1700000000 +0100",
 		"GIT_COMMITTER_NAME=Committer", "GIT_COMMITTER_EMAIL=committer@example.com", "GIT_COMMITTER_DATE=1700000001 +0100",
 	}, "git", append([]string{"-c", "protocol.file.allow=always"}, args...)...)
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+func digest(t testing.TB, s string) hallmark.Digest {
+	t.Helper()
+	d, err := hallmark.ParseDigest(s)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return strings.TrimSuffix(string(out), "\n")
+	return d
 }
 
 func (r repository) write(name, text string) {
