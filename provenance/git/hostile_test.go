@@ -23,7 +23,7 @@ func newTrap(t *testing.T) trap {
 	t.Helper()
 	dir := t.TempDir()
 	x := trap{t, filepath.Join(dir, "program"), filepath.Join(dir, "ran")}
-	if err := os.WriteFile(x.program, []byte("#!/bin/sh\necho \"$0 $*\" >> '"+x.mark+"'\ncat\n"), 0o777); err != nil {
+	if err := os.WriteFile(x.program, []byte("#!/bin/sh\necho \"$0 $*\" >> '"+x.mark+"'\n"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	return x
@@ -57,7 +57,6 @@ func (x trap) set(r repository) {
 	}
 	// Half of it in files that are included.
 	more := filepath.Join(x.t.TempDir(), "config")
-	include := repository{x.t, r.dir}
 	for i, setting := range []string{
 		"core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.gitProxy", "core.askPass", "core.alternateRefsCommand",
 		"sequence.editor", "credential.helper", "diff.external", "interactive.diffFilter", "pager.log", "pager.status", "pager.ls-files",
@@ -66,9 +65,9 @@ func (x trap) set(r repository) {
 		"diff.evil.textconv", "diff.evil.command", "merge.evil.driver", "remote.origin.uploadpack", "uploadpack.packObjectsHook", "trailer.x.command",
 	} {
 		if i%2 == 0 {
-			include.git("config", setting, x.program)
+			r.git("config", setting, x.program)
 		} else {
-			include.git("config", "--file", more, setting, x.program)
+			r.git("config", "--file", more, setting, x.program)
 		}
 	}
 	for _, verb := range []string{"rev-parse", "ls-files", "ls-tree", "cat-file", "for-each-ref", "status", "log", "config", "hash-object", "check-attr", "verify-commit", "verify-tag", "remote", "symbolic-ref"} {
@@ -95,7 +94,6 @@ func TestHostileConfiguration(t *testing.T) {
 	r.commit()
 	tagged := r.signed(t)
 	x := newTrap(t)
-	sub := r.in("sub")
 	x.set(r)
 	// In a submodule, the repository is elsewhere.
 	gitDir := repository{t, filepath.Join(r.dir, ".git", "modules", "sub")}
@@ -106,7 +104,7 @@ func TestHostileConfiguration(t *testing.T) {
 	// What is older than the index is compared anew, and so is what changed.
 	touch := func() {
 		t.Helper()
-		for _, name := range []string{"a", "dir/b", "go.mod", "sub/a"} {
+		for _, name := range []string{"a", "dir/b", "go.mod", "sub/a", "sub/dir/b"} {
 			if err := os.Chtimes(filepath.Join(r.dir, name), time.Time{}, time.Unix(1, 0)); err != nil {
 				t.Fatal(err)
 			}
@@ -157,21 +155,14 @@ func TestHostileConfiguration(t *testing.T) {
 		if again, err := os.ReadFile(filepath.Join(r.dir, ".git", "index")); err != nil || string(again) != string(index) {
 			t.Errorf("the index was written, error %v", err)
 		}
-		if change != "" {
-			x2 := r.git("-c", "core.fsmonitor=false", "-c", "filter.evil.process=", "-c", "filter.evil.required=false", "ls-files", "-s", "a")
-			if x2 == "" {
-				t.Error("nothing")
-			}
-		}
 	}
-	x.sprung()
 
 	// The trap works: git itself walks into it.
 	for _, args := range [][]string{
 		{"-c", "core.fsmonitor=false", "-c", "filter.evil.process=", "-c", "filter.evil.required=false", "status"},
 		{"-c", "filter.evil.process=", "-c", "filter.evil.required=false", "status", "--ignore-submodules=all"},
-		{"-C", "sub", "-c", "core.fsmonitor=false", "-c", "filter.inner.process=", "status"},
-		{"log", "-n1", "v-ssh"},
+		{"-C", "sub", "-c", "core.fsmonitor=false", "status"},
+		{"-c", "gpg.ssh.allowedSignersFile=/dev/null", "verify-tag", "v-ssh"},
 	} {
 		touch()
 		r.try(args...)
@@ -179,7 +170,6 @@ func TestHostileConfiguration(t *testing.T) {
 			t.Errorf("git %s does not run the program", strings.Join(args, " "))
 		}
 	}
-	_ = sub
 }
 
 // Of a partial clone, nothing is fetched: that would run a program, or ask a
@@ -194,8 +184,6 @@ func TestHostilePromisor(t *testing.T) {
 	clone.git("config", "protocol.ext.allow", "always")
 	clone.git("config", "remote.origin.url", "ext::"+x.program)
 	clone.git("config", "remote.origin.uploadpack", x.program)
-	clone.write(".git/index", "") // as after a reset of nothing
-	clone.remove(".git/index")
 	clone.write("a", "a\n")
 	clone.git("update-index", "--add", "a")
 	c, err := git.Inspect(t.Context(), clone.dir, clone.getenv)
