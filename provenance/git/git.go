@@ -1,26 +1,56 @@
 // Package git observes the git checkout that a build is made from.
 //
-// [Inspect] returns the facts of a [Checkout]: its commit and tree, the branch
-// or tag, the repository it was cloned from, and the files in it that differ
-// from the commit. [Observe] makes of them the Build of somebody who builds on
-// a machine of their own. [InspectModule] returns the version that the checkout
-// gives to a Go module in it.
+// [Inspect] returns the facts of a [Checkout]: its commit and tree, who made it,
+// the branch and the tags, the repository it was cloned from, and the files in it
+// that differ from the commit. [Observe] makes of them the Build of somebody who
+// builds on a machine of their own. [Checkout.VerifyCommit] and
+// [Checkout.VerifyTag] tell whether one of given [Signers] has signed the commit
+// or a tag. [InspectModule] returns the version that the checkout gives to a Go
+// module in it.
 //
-// All of them run the program git, found in the PATH that getenv gives, with an
-// environment of their own: variables such as GIT_DIR have no effect, replace
-// refs are not followed, no lock is taken, nothing is fetched, and the checkout
-// is not changed. HOME is passed on, because without it git would refuse
-// checkouts that the user has declared safe. A checkout's own configuration can
-// make git run a program of its choice, a clean filter, to see whether a file is
-// modified: do not inspect one in which you would not run "git status".
+// # What is compared
+//
+// A file is modified if its bytes are not those of its blob. They are all read,
+// and hashed as git does; what the index says of files, their times, and the
+// flags assume-unchanged and skip-worktree, counts for nothing. The tree is that
+// of the commit, and the commit that of its name: both are hashed again, too, so
+// that a repository cannot have other objects than their names say. A submodule is
+// compared in the same way, and a directory in its place without a repository must
+// be empty.
+//
+// Where bytes differ, git itself is asked what it would store: it converts line
+// ends, encodings and $Id$ as attributes and settings ask for. Such files are in
+// Converted, and not in Modified. A large file whose blob is the pointer of Git
+// Large File Storage is one of them if it has the hash in that. Other filters are
+// programs that are not run: a file that needs one to become its blob is modified,
+// and in Filtered, too.
 //
 // # What is not seen
 //
-// A file counts as modified if "git status" says so. Files that the checkout
-// hides from it are not found: those marked assume-unchanged or skip-worktree,
-// and files that git ignores (.gitignore, .git/info/exclude, core.excludesFile)
-// although the compiler reads them. [Checkout.Untracked] finds the latter, for
-// whoever knows what the compiler reads.
+// Files that git ignores (.gitignore, .git/info/exclude, core.excludesFile) can be
+// read by the compiler all the same. Only who knows what it reads can find them:
+// [Checkout.Untracked] and the field Reads of [Options] take a list.
+//
+// What changes after it was compared is not seen, nor is an empty directory.
+// Directories that a sparse checkout leaves out are not missed.
+//
+// # What is run
+//
+// Everything runs the program git, found in the PATH that getenv gives, of which
+// entries that are not absolute are left out. Its environment is its own: variables
+// such as GIT_DIR have no effect, replace refs are not followed, no lock is taken,
+// nothing is fetched, not for a partial clone either, and the checkout is not
+// changed. HOME is passed on, because without it git would refuse checkouts that
+// the user has declared safe; with that come the user's own settings, such as
+// core.autocrlf and core.excludesFile.
+//
+// The configuration of a checkout can name programs: monitors, hooks, filters,
+// pagers, aliases, transports, programs that verify signatures. None of them is
+// run, whether by Inspect, by InspectModule or by what verifies signatures; nor
+// those that submodules or included files name. The programs that verify signatures
+// are ssh-keygen and gpg of the PATH. What remains is git itself, which parses the
+// repository: whoever distrusts that sets a time limit by the context, and memory
+// and file limits outside.
 package git
 
 import (

@@ -44,7 +44,7 @@ func (s Status) String() string {
 // A Signature is what is known of the signature of a commit or a tag. Unless its
 // Status is Good, nothing in it is vouched for.
 type Signature struct {
-	Status Status
+	Status Status // what has been found out
 
 	// Format is "ssh", "openpgp" or "x509", or "" for one of another kind and
 	// where there is none.

@@ -123,6 +123,9 @@ func TestVerifySSH(t *testing.T) {
 			{"authority for another", certified + "-cert.pub", nil, git.Signers{SSH: allowed(t, "other@example.com cert-authority "+authorityPublic)}, git.Signature{Status: git.Unknown}, "U"},
 			{"RSA", rsa, nil, git.Signers{SSH: allowed(t, "octocat@example.com "+rsaPublic)}, git.Signature{Status: git.Good, Signer: "octocat@example.com"}, "G"},
 		} {
+			if format == "sha256" && c.name != "good" && c.name != "changed" && c.name != "revoked" {
+				continue // what ssh-keygen does is the same
+			}
 			t.Run(format+"/"+c.name, func(t *testing.T) {
 				t.Parallel()
 				r := emptyRepository(t, "--object-format="+format)
@@ -237,8 +240,7 @@ func TestVerifyUnknown(t *testing.T) {
 	r.git(append(sign, "commit", "--quiet", "--allow-empty", "--gpg-sign", "--message=commit")...)
 	r.git(append(sign, "tag", "--sign", "--message=tag", "v1.0.0")...)
 	mine := git.Signers{SSH: allowed(t, "octocat@example.com "+public)}
-	c := r.inspect()
-	getenv := func(name string) string { return r.getenv(name) }
+	getenv := r.getenv
 	verify := func() *git.Signature {
 		t.Helper()
 		sig, err := r.inspect().VerifyCommit(t.Context(), mine, getenv)
@@ -274,7 +276,7 @@ func TestVerifyUnknown(t *testing.T) {
 	// The tag of a release under the name of another, and at another commit.
 	r.git("update-ref", "refs/tags/v2.0.0", "refs/tags/v1.0.0")
 	r.tagObject("plain", "HEAD~", "plain", "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n")
-	c = r.inspect()
+	c := r.inspect()
 	for _, tag := range append(c.Tags, git.Tag{Ref: "refs/tags/plain", Object: digest(t, "gitTag:"+r.git("rev-parse", "plain"))}) {
 		sig, err := c.VerifyTag(t.Context(), tag, mine, r.getenv)
 		if err != nil {
