@@ -102,10 +102,12 @@ func TestHostileConfiguration(t *testing.T) {
 	}
 	gitDir.write("info/attributes", "* filter=inner\n")
 	// What is older than the index is compared anew, and so is what changed.
+	touched := int64(0)
 	touch := func() {
 		t.Helper()
+		touched++
 		for _, name := range []string{"a", "dir/b", "go.mod", "sub/a", "sub/dir/b"} {
-			if err := os.Chtimes(filepath.Join(r.dir, name), time.Time{}, time.Unix(1, 0)); err != nil {
+			if err := os.Chtimes(filepath.Join(r.dir, name), time.Time{}, time.Unix(touched, 0)); err != nil {
 				t.Fatal(err)
 			}
 		}
