@@ -283,7 +283,7 @@ func isIn(dir, of string) (bool, error) {
 
 // Source returns c as the source of a build. A repository that c does not know
 // is the one of the options, or else is taken from their module path; it is
-// marked as coming from there.
+// marked as coming from there. The files that the options name are not looked at.
 func (c *Checkout) Source(o Options) provenance.Source {
 	s := provenance.Source{
 		Repository:     c.Repository,

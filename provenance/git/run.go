@@ -26,7 +26,7 @@ func newGit(dir string, getenv func(string) string) gitIn {
 		"PATH="+absolutePath(getenv("PATH")),
 		"LC_ALL=C",
 		"TZ=UTC",
-		// Of a partial clone, no object is fetched. Versions before 2.44 know
+		// Of a partial clone, no object is fetched. Older versions of git know
 		// only the second of the two.
 		"GIT_NO_LAZY_FETCH=1",
 		"GIT_ALLOW_PROTOCOL=none",

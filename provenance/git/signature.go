@@ -268,23 +268,28 @@ func (sig *Signature) parseSSH(text string, ok bool, dir string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(strings.ReplaceAll(line, dir+string(filepath.Separator), ""))
 		rest, good := strings.CutPrefix(line, `Good "git" signature `)
-		at := strings.LastIndex(" "+rest, " with ")
-		if !good || at < 0 {
+		var signer string
+		if named, ok := strings.CutPrefix(rest, "for "); ok {
+			// The signer may have the word in it, and the key has not.
+			at := max(0, strings.LastIndex(named, " with "))
+			signer, rest = named[:at], strings.TrimPrefix(named[at:], " ")
+		}
+		// with ED25519 key SHA256:…
+		f := strings.Fields(rest)
+		if !good || len(f) != 4 || f[0] != "with" || f[2] != "key" || !strings.HasPrefix(f[3], "SHA256:") {
 			if line != "" {
 				why = append(why, line)
 			}
 			continue
 		}
-		// The principal may have the word in it, and the key has none.
 		if sig.Key != "" {
 			*sig = Signature{Status: Unknown, Format: "ssh", Why: "ssh-keygen names two keys"}
 			return
 		}
-		sig.Signer, _ = strings.CutPrefix(strings.TrimSpace((" " + rest)[:at]), "for ")
-		sig.Key = rest[strings.LastIndexByte(rest, ' ')+1:]
+		sig.Signer, sig.Key = signer, f[3]
 	}
 	switch {
-	case ok && sig.Signer != "" && strings.HasPrefix(sig.Key, "SHA256:"):
+	case ok && sig.Signer != "":
 		sig.Status = Good
 		return
 	case sig.Key == "" && strings.Contains(text, "Could not verify signature"), strings.Contains(text, "incorrect signature"):

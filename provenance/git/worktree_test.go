@@ -153,6 +153,17 @@ func TestModified(t *testing.T) {
 			r.remove("dir")
 			r.symlink("other", "dir")
 		}, modified: []string{"dir", "dir/b"}},
+		{name: "directory above becomes a link", do: func(r repository) {
+			r.write("dir/sub/c", "c\n")
+			r.write("other/sub/c", "c\n")
+			r.write("other/b", "b\n")
+			r.commit()
+			r.remove("dir/b")
+			r.remove("dir/sub/c")
+			r.remove("dir/sub")
+			r.remove("dir")
+			r.symlink("other", "dir")
+		}, modified: []string{"dir", "dir/b", "dir/sub/c"}},
 		{name: "same size and time", do: func(r repository) {
 			// git relies on what stat says, of which the user chose less.
 			r.git("config", "core.checkStat", "minimal")
@@ -184,6 +195,15 @@ func TestModified(t *testing.T) {
 			r.write("a", "main\n")
 			r.commit()
 			r.git("read-tree", "-m", "HEAD~", "HEAD", "other")
+		}, modified: []string{"a"}},
+		{name: "conflict with what is there", do: func(r repository) {
+			r.git("checkout", "--quiet", "-b", "other")
+			r.write("a", "other\n")
+			r.commit()
+			r.git("checkout", "--quiet", "main")
+			r.write("a", "main\n")
+			r.commit()
+			r.git("read-tree", "-m", "HEAD~", "other", "HEAD")
 		}, modified: []string{"a"}},
 		{name: "merge commit", do: func(r repository) {
 			r.git("checkout", "--quiet", "-b", "other")
