@@ -275,9 +275,9 @@ func TestVerifyUnknown(t *testing.T) {
 
 	// The tag of a release under the name of another, and at another commit.
 	r.git("update-ref", "refs/tags/v2.0.0", "refs/tags/v1.0.0")
-	r.tagObject("plain", "HEAD~", "plain", "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n")
+	r.git(append(sign, "tag", "--sign", "--message=tag", "older", "HEAD~")...)
 	c := r.inspect()
-	for _, tag := range append(c.Tags, git.Tag{Ref: "refs/tags/plain", Object: digest(t, "gitTag:"+r.git("rev-parse", "plain"))}) {
+	for _, tag := range append(c.Tags, git.Tag{Ref: "refs/tags/older", Object: digest(t, "gitTag:"+r.git("rev-parse", "older"))}) {
 		sig, err := c.VerifyTag(t.Context(), tag, mine, r.getenv)
 		if err != nil {
 			t.Fatal(err)

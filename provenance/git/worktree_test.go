@@ -203,7 +203,10 @@ func TestModified(t *testing.T) {
 			r.git("checkout", "--quiet", "main")
 			r.write("a", "main\n")
 			r.commit()
-			r.git("read-tree", "-m", "HEAD~", "other", "HEAD")
+			r.git("checkout", "--quiet", "other")
+			r.git("read-tree", "-m", "HEAD~", "HEAD", "main")
+			r.git("symbolic-ref", "HEAD", "refs/heads/main")
+			r.write("a", "main\n")
 		}, modified: []string{"a"}},
 		{name: "merge commit", do: func(r repository) {
 			r.git("checkout", "--quiet", "-b", "other")
