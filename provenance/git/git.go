@@ -32,7 +32,10 @@
 // [Checkout.Untracked] and the field Reads of [Options] take a list.
 //
 // What changes after it was compared is not seen, nor is an empty directory.
-// Directories that a sparse checkout leaves out are not missed.
+// Directories that a sparse checkout leaves out are not missed. In a repository of
+// SHA-1 names, somebody who made a file of the commit can have made another one of
+// the same name: git looks for signs of that when it stores a file, and nothing here
+// does.
 //
 // # What is run
 //
