@@ -67,14 +67,21 @@ func (e *Error) Unwrap() error { return e.Err }
 // that prints more than [MaxStdout] is killed, which is an error, as is a dir
 // that is not there. If ctx ends first, the error wraps its cause.
 func Run(ctx context.Context, dir string, env []string, name string, args ...string) ([]byte, error) {
-	path, err := lookPath(env, name)
+	stdout, _, err := RunBoth(ctx, dir, env, name, args...)
+	return stdout, err
+}
+
+// RunBoth is [Run] for a program that says on standard error what it has found.
+// Of that it returns at most MaxStderr bytes, if the program succeeds.
+func RunBoth(ctx context.Context, dir string, env []string, name string, args ...string) (out, diagnostics []byte, err error) {
+	path, err := LookPath(env, name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if dir != "" {
 		// Else the error would be that the program is not there.
 		if _, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -94,15 +101,15 @@ func Run(ctx context.Context, dir string, env []string, name string, args ...str
 	killGroup(cmd)
 	err = cmd.Run()
 	if cause := context.Cause(ctx); cause != nil {
-		return nil, fmt.Errorf("%s: %w", line(name, args), cause)
+		return nil, nil, fmt.Errorf("%s: %w", line(name, args), cause)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return nil, &Error{Name: name, Args: args, ExitCode: exit.ExitCode(), Stderr: strings.TrimSpace(stderr.buf.String()), Err: exit}
+		return nil, nil, &Error{Name: name, Args: args, ExitCode: exit.ExitCode(), Stderr: strings.TrimSpace(stderr.buf.String()), Err: exit}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", line(name, args), err)
+		return nil, nil, fmt.Errorf("%s: %w", line(name, args), err)
 	}
-	return stdout.buf.Bytes(), nil
+	return stdout.buf.Bytes(), stderr.buf.Bytes(), nil
 }
 
 // Env returns an environment of the variables that names lists, in their
@@ -117,8 +124,8 @@ func Env(getenv func(string) string, names ...string) []string {
 	return env
 }
 
-// lookPath is exec.LookPath with the PATH of env.
-func lookPath(env []string, name string) (string, error) {
+// LookPath returns the file of the program that [Run] runs.
+func LookPath(env []string, name string) (string, error) {
 	if filepath.Base(name) != name {
 		return name, nil
 	}

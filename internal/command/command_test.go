@@ -46,6 +46,13 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestRunBoth(t *testing.T) {
+	out, diagnostics, err := RunBoth(t.Context(), "", []string{"PATH=/usr/bin:/bin"}, filepath.Join(script(t, `echo out; echo found >&2`), "prog"))
+	if err != nil || string(out) != "out\n" || string(diagnostics) != "found\n" {
+		t.Errorf("got %q, %q, %v", out, diagnostics, err)
+	}
+}
+
 // An empty environment stays empty: exec.Cmd takes nil for the process's own.
 func TestRunNoEnvironment(t *testing.T) {
 	t.Setenv("LEAK", "leaked")

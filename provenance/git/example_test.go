@@ -108,6 +108,101 @@ func ExampleObserve() {
 	// git: 1 file differs from the commit: hello.txt
 }
 
+// What is hidden from git status, too, is found.
+func ExampleCheckout() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	if _, err := command.Run(context.Background(), dir, env, "git", "update-index", "--assume-unchanged", "hello.txt"); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "hello.txt"), []byte("Hello, evil!\n"), 0o666); err != nil {
+		log.Fatal(err)
+	}
+
+	status, err := command.Run(context.Background(), dir, env, "git", "status", "--porcelain")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("git status: %q\n", status)
+	c, err := git.Inspect(context.Background(), dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("modified:", c.Modified, "hidden:", c.Hidden)
+	fmt.Println("author:", c.Author.Name, c.Author.Mail)
+	// Output:
+	// git status: ""
+	// modified: [hello.txt] hidden: [hello.txt]
+	// author: Octocat octocat@example.com
+}
+
+// A commit without a signature.
+func ExampleCheckout_VerifyCommit() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	signers, err := git.ParseAllowedSigners([]byte(allowedSigners))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	c, err := git.Inspect(ctx, dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sig, err := c.VerifyCommit(ctx, git.Signers{SSH: signers}, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%v: %s\n", sig.Status, sig.Why)
+	// Output: no signature: the commit has no signature
+}
+
+// A tag that is a name only can be moved by anyone who can write to the
+// repository.
+func ExampleCheckout_VerifyTag() {
+	dir := clone()
+	defer os.RemoveAll(dir)
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
+	if _, err := command.Run(context.Background(), dir, env, "git", "tag", "v1.0.0"); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx := context.Background()
+	c, err := git.Inspect(ctx, dir, os.Getenv)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, tag := range c.Tags {
+		sig, err := c.VerifyTag(ctx, tag, git.Signers{}, os.Getenv)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%s: %v: %s\n", tag.Ref, sig.Status, sig.Why)
+	}
+	// Output: refs/tags/v1.0.0: no signature: the tag is a name only
+}
+
+const allowedSigners = `
+# Who signs releases.
+octocat@example.com namespaces="git",valid-after="20230101" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFlK659IQv/tI0e1t0vqKv35Q5inxdNPdAVfCZD2Gwus octocat
+`
+
+func ExampleParseAllowedSigners() {
+	signers, err := git.ParseAllowedSigners([]byte(allowedSigners))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range signers {
+		fmt.Println(s.Principals, s.Namespaces, s.ValidAfter.Format("2006-01-02"))
+		fmt.Println(s.Fingerprint())
+	}
+	// Output:
+	// [octocat@example.com] [git] 2023-01-01
+	// SHA256:5EkC8gySEPELVCFelMX5hhOK6uimsa92HpbWSbxfXsk
+}
+
 func ExampleCheckout_Build() {
 	dir := clone()
 	defer os.RemoveAll(dir)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/command"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/provenance/git"
@@ -50,6 +51,15 @@ func emptyRepository(t testing.TB, args ...string) repository {
 
 func (r repository) git(args ...string) string {
 	r.t.Helper()
+	out, err := r.try(args...)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// try is git without minding whether it fails.
+func (r repository) try(args ...string) (string, error) {
 	out, err := command.Run(context.Background(), r.dir, []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + r.dir,
@@ -58,10 +68,16 @@ func (r repository) git(args ...string) string {
 		"GIT_AUTHOR_NAME=Author", "GIT_AUTHOR_EMAIL=author@example.com", "GIT_AUTHOR_DATE=1700000000 +0100",
 		"GIT_COMMITTER_NAME=Committer", "GIT_COMMITTER_EMAIL=committer@example.com", "GIT_COMMITTER_DATE=1700000001 +0100",
 	}, "git", append([]string{"-c", "protocol.file.allow=always"}, args...)...)
+	return strings.TrimSuffix(string(out), "\n"), err
+}
+
+func digest(t testing.TB, s string) hallmark.Digest {
+	t.Helper()
+	d, err := hallmark.ParseDigest(s)
 	if err != nil {
-		r.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return strings.TrimSuffix(string(out), "\n")
+	return d
 }
 
 func (r repository) write(name, text string) {
@@ -109,6 +125,22 @@ func (r repository) inspect() *git.Checkout {
 	return c
 }
 
+// committer commits and tags.
+var committer = git.Person{Name: "Committer", Mail: "committer@example.com", Time: time.Unix(1700000001, 0).UTC()}
+
+// tag returns the tag of a name, annotated if object is not empty.
+func tag(name, object string) git.Tag {
+	t := git.Tag{Ref: "refs/tags/" + name}
+	if object != "" {
+		d, err := hallmark.ParseDigest("gitTag:" + object)
+		if err != nil {
+			panic(err)
+		}
+		t.Object, t.Tagger = d, committer
+	}
+	return t
+}
+
 // The names of the first commit and of its tree.
 const (
 	firstCommit = "gitCommit:a88b174c2a4881289bbed231ae66c952fdbbb00b"
@@ -123,7 +155,7 @@ func TestInspect(t *testing.T) {
 		want func(c *git.Checkout)
 	}{
 		{"branch", func(r repository) {}, nil},
-		{"branch and tag", func(r repository) { r.git("tag", "v1.0.0") }, nil},
+		{"branch and tag", func(r repository) { r.git("tag", "v1.0.0") }, func(c *git.Checkout) { c.Tags = []git.Tag{tag("v1.0.0", "")} }},
 		{
 			"branch with a slash",
 			func(r repository) { r.git("checkout", "--quiet", "-b", "feature/one") },
@@ -137,7 +169,7 @@ func TestInspect(t *testing.T) {
 		{
 			"detached, one tag",
 			func(r repository) { r.git("tag", "v1.0.0"); r.git("checkout", "--quiet", "--detach") },
-			func(c *git.Checkout) { c.Ref = "refs/tags/v1.0.0" },
+			func(c *git.Checkout) { c.Ref, c.Tags = "refs/tags/v1.0.0", []git.Tag{tag("v1.0.0", "")} },
 		},
 		{
 			"detached, annotated tag",
@@ -145,7 +177,9 @@ func TestInspect(t *testing.T) {
 				r.git("tag", "--annotate", "--message=tag", "v1.0.0")
 				r.git("checkout", "--quiet", "v1.0.0")
 			},
-			func(c *git.Checkout) { c.Ref = "refs/tags/v1.0.0" },
+			func(c *git.Checkout) {
+				c.Ref, c.Tags = "refs/tags/v1.0.0", []git.Tag{tag("v1.0.0", "bcc42383a0baf82bccd088dba998d14b7ecfdd60")}
+			},
 		},
 		{
 			"detached, two tags",
@@ -154,7 +188,9 @@ func TestInspect(t *testing.T) {
 				r.git("tag", "--annotate", "--message=tag", "v1.0.1")
 				r.git("checkout", "--quiet", "v1.0.0")
 			},
-			func(c *git.Checkout) { c.Ref = "" },
+			func(c *git.Checkout) {
+				c.Ref, c.Tags = "", []git.Tag{tag("v1.0.0", ""), tag("v1.0.1", "6cade3d7f461afe07c03eb122808b95f95643fd4")}
+			},
 		},
 		{
 			"detached, tag of another commit",
@@ -230,19 +266,19 @@ func TestInspect(t *testing.T) {
 			nil,
 		},
 
-		{"origin", func(r repository) { r.git("remote", "add", "origin", "git@github.com:octocat/hello.git") }, func(c *git.Checkout) { c.Repository = "https://github.com/octocat/hello" }},
+		{"origin", func(r repository) { r.git("remote", "add", "origin", "git@github.com:octocat/hello.git") }, func(c *git.Checkout) { c.Remote, c.Repository = "origin", "https://github.com/octocat/hello" }},
 		{"origin with a token", func(r repository) {
 			r.git("remote", "add", "origin", "https://octocat:secret@github.com/octocat/hello.git")
-		}, func(c *git.Checkout) { c.Repository = "https://github.com/octocat/hello" }},
-		{"origin is a path", func(r repository) { r.git("remote", "add", "origin", "/srv/hello.git") }, nil},
-		{"the only remote", func(r repository) { r.git("remote", "add", "upstream", "https://example.com/up") }, func(c *git.Checkout) { c.Repository = "https://example.com/up" }},
+		}, func(c *git.Checkout) { c.Remote, c.Repository = "origin", "https://github.com/octocat/hello" }},
+		{"origin is a path", func(r repository) { r.git("remote", "add", "origin", "/srv/hello.git") }, func(c *git.Checkout) { c.Remote = "origin" }},
+		{"the only remote", func(r repository) { r.git("remote", "add", "upstream", "https://example.com/up") }, func(c *git.Checkout) { c.Remote, c.Repository = "upstream", "https://example.com/up" }},
 		{
 			"origin and another",
 			func(r repository) {
 				r.git("remote", "add", "a", "https://example.com/a")
 				r.git("remote", "add", "origin", "https://example.com/o")
 			},
-			func(c *git.Checkout) { c.Repository = "https://example.com/o" },
+			func(c *git.Checkout) { c.Remote, c.Repository = "origin", "https://example.com/o" },
 		},
 		{
 			"two others",
@@ -252,14 +288,22 @@ func TestInspect(t *testing.T) {
 			},
 			nil,
 		},
-		{"remote without a url", func(r repository) { r.git("config", "remote.origin.fetch", "x") }, nil},
+		{"remote without a url", func(r repository) { r.git("config", "remote.origin.fetch", "x") }, func(c *git.Checkout) { c.Remote = "origin" }},
+		{
+			"remote with two urls",
+			func(r repository) {
+				r.git("remote", "add", "origin", "https://example.com/o")
+				r.git("remote", "set-url", "--add", "origin", "https://example.com/two")
+			},
+			func(c *git.Checkout) { c.Remote, c.Repository = "origin", "https://example.com/o" },
+		},
 		{
 			"url that the configuration rewrites",
 			func(r repository) {
 				r.git("remote", "add", "origin", "https://example.com/o")
 				r.git("config", "url.https://secret@mirror.example/.insteadOf", "https://example.com/")
 			},
-			func(c *git.Checkout) { c.Repository = "https://example.com/o" },
+			func(c *git.Checkout) { c.Remote, c.Repository = "origin", "https://example.com/o" },
 		},
 
 		{"replaced commit", func(r repository) {
@@ -280,9 +324,12 @@ func TestInspect(t *testing.T) {
 			r := newRepository(t)
 			c.do(r)
 			want := git.Checkout{
-				Root: r.dir,
-				Ref:  "refs/heads/main",
-				Time: time.Unix(1700000001, 0).UTC(),
+				Root:         r.dir,
+				Ref:          "refs/heads/main",
+				Time:         time.Unix(1700000001, 0).UTC(),
+				Author:       git.Person{Name: "Author", Mail: "author@example.com", Time: time.Unix(1700000000, 0).UTC()},
+				Committer:    committer,
+				ObjectFormat: "sha1",
 			}
 			if c.want != nil {
 				c.want(&want)

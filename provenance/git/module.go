@@ -38,7 +38,8 @@ type Module struct {
 	Tag string
 
 	// Modified reports whether "git status" lists a file, untracked ones
-	// included, anywhere in the repository.
+	// included, anywhere in the repository. No filter is run for that: see
+	// InspectModule.
 	Modified bool
 
 	// Why says why there is no Version. It is empty if there is one.
@@ -69,8 +70,11 @@ type Module struct {
 // modified. A repository of another system than git is one too, and so is a
 // program git that is not there, without which the go command records "(devel)".
 //
-// There are two ways to a different version. The go command follows replace
-// refs, and the variables of git in its environment; InspectModule does not. And
+// There are three ways to a different version. The go command follows replace
+// refs, and the variables of git in its environment; InspectModule does not. It
+// has git run the filters of the configuration, where InspectModule takes a file
+// for modified if its time has changed and a filter would be needed to see that
+// nothing else has; one that Git Large File Storage keeps it compares itself. And
 // with GOPROXY=off the go command prefers a pseudo-version that the module cache
 // has for the commit, from a build before it was tagged, for instance.
 func InspectModule(ctx context.Context, dir string, getenv func(string) string) (*Module, error) {
@@ -117,11 +121,9 @@ func InspectModule(ctx context.Context, dir string, getenv func(string) string) 
 
 	g := newGit(top, getenv)
 	// As the go command runs it: settings such as status.showUntrackedFiles act.
-	status, err := g.run(ctx, "status", "--porcelain")
-	if err != nil {
+	if m.Modified, err = g.status(ctx); err != nil {
 		return nil, fmt.Errorf("git: %w", err)
 	}
-	m.Modified = len(status) > 0
 	h, err := g.head(ctx)
 	if errors.Is(err, errNoCommit) && m.Modified {
 		m.Why = errNoCommit.Error()

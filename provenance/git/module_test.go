@@ -60,6 +60,46 @@ func TestInspectModule(t *testing.T) {
 	}
 }
 
+// Without running filters, files that need one are compared as far as possible.
+func TestInspectModuleFilters(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		do       func(r repository)
+		modified bool
+	}{
+		{"pointer", func(r repository) { r.large("large") }, false},
+		{"large file", func(r repository) { r.large("large"); r.write("x.bin", "large") }, false},
+		{"large file, changed", func(r repository) { r.large("large"); r.write("x.bin", "evil!") }, true},
+		{"large file, executable", func(r repository) { r.large("large"); r.write("x.bin", "large"); r.chmod("x.bin", 0o777) }, true},
+		{"large file, and another", func(r repository) { r.large("large"); r.write("x.bin", "large"); r.write("new", "") }, true},
+		{"unknown filter", func(r repository) {
+			r.large("large")
+			r.git("config", "filter.x.clean", "tr a b")
+			r.write(".gitattributes", "x.bin filter=x\n")
+			r.git("-c", "filter.lfs.required=false", "commit", "--quiet", "--all", "--message=attributes")
+			r.write("x.bin", "large")
+		}, true},
+		{"submodule", func(r repository) {
+			inner := newRepository(r.t)
+			r.git("submodule", "--quiet", "add", inner.dir, "sub")
+			r.large("large")
+			r.write("sub/a", "evil\n")
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRepository(t)
+			r.write("go.mod", "module example.com/m\n")
+			r.commit()
+			c.do(r)
+			m, err := git.InspectModule(t.Context(), r.dir, r.getenv)
+			if err != nil || m.Modified != c.modified {
+				t.Errorf("got %+v, %v", m, err)
+			}
+		})
+	}
+}
+
 func TestInspectModuleErrors(t *testing.T) {
 	r := newRepository(t)
 	inspect := func(ctx context.Context, dir string, getenv func(string) string) error {
