@@ -62,7 +62,7 @@ func rooms() []room {
 		{"provenance/git", 3, []string{mod}, "facts of a checkout come from the git program; which version they make, the Go project's own rules in x/mod tell"},
 		{"provenance/intoto", 3, []string{attestation, protobuf}, "it is the bridge to the official types, which are protocol buffers, and who does not cross it does not pay for it"},
 
-		{"provenance/gobuild", 4, nil, "facts of a Go build come from the go command and from the binary"},
+		{"provenance/gobuild", 4, []string{mod}, "facts of a Go build come from the go command, from the binary and from the checkout; x/mod reads module files and hashes modules as Go does"},
 		{"verify", 4, []string{securesystems, crypto}, "it decides over envelopes, so it links what sign links and no more"},
 
 		{"verify/policyfile", 5, []string{securesystems, crypto, yaml}, "it is verify and one YAML reader; a policy made in Go does without"},

@@ -12,7 +12,6 @@
 package gobuild
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -22,34 +21,8 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/buildinfo"
 	"github.com/hallmark-dev/hallmark/internal/purl"
-	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/provenance"
 )
-
-// RecipeName is the name of the byproduct that says how to build again.
-const RecipeName = "go-build-recipe.json"
-
-// A Recipe is what a binary does not record of how it was built.
-type Recipe struct {
-	// Flags are the flags of the go command, as "-trimpath". They are
-	// published: a flag that holds a secret does not belong here.
-	Flags []string
-}
-
-// A MismatchError says that a binary was not built from the source that its
-// Build names.
-type MismatchError struct {
-	What      string // "commit" or "modified"
-	Got, Want string // in the binary, or "", and in the source
-}
-
-func (e *MismatchError) Error() string {
-	has := e.What + " " + e.Got
-	if e.Got == "" {
-		has = "no " + e.What
-	}
-	return fmt.Sprintf("gobuild: the binary's build information has %s, the source has %s", has, e.Want)
-}
 
 // Attach adds to b what info says of the binary that b made:
 //
@@ -74,26 +47,23 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	if b == nil || info == nil {
 		return errors.New("gobuild: no build or no build information")
 	}
-	settings := make(map[string]any)
-	var revision, modified string
+	settings := make(map[string]string)
 	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified":
-			modified = s.Value
-		case !strings.HasPrefix(s.Key, "vcs"): // b has the commit
-			if v, ok := buildinfo.Setting(s.Key, s.Value); ok {
-				settings[s.Key] = v
+		settings[s.Key] = s.Value
+	}
+	if source, _ := b.Source(); settings["vcs.revision"] != "" && !source.Commit.IsZero() {
+		e := new(MismatchError)
+		for _, l := range []Link{
+			{Name: Commit, Got: settings["vcs.revision"], Want: source.Commit.Hex()},
+			{Name: Modified, Got: settings["vcs.modified"], Want: fmt.Sprint(source.Modified)},
+		} {
+			if l.Got != l.Want {
+				l.Status, l.Evidence = Mismatched, provenance.Binary
+				e.Links = append(e.Links, l)
 			}
 		}
-	}
-	if source, _ := b.Source(); revision != "" && !source.Commit.IsZero() {
-		if revision != source.Commit.Hex() {
-			return &MismatchError{"commit", revision, source.Commit.Hex()}
-		}
-		if want := fmt.Sprint(source.Modified); modified != want {
-			return &MismatchError{"modified", modified, want}
+		if e.Links != nil {
+			return e
 		}
 	}
 
@@ -108,8 +78,8 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 		if m.Replace != nil {
 			m = m.Replace
 		}
-		if m.Version == "" || m.Version == "(devel)" || strings.ContainsAny(m.Path, `:\`) || m.Path == "" || m.Path[0] == '.' || m.Path[0] == '/' {
-			continue // a directory, perhaps an absolute path of some system
+		if isDirectory(m) {
+			continue
 		}
 		d := provenance.ResourceDescriptor{URI: purl.Golang(m.Path, m.Version)}
 		if m.Sum != "" {
@@ -123,32 +93,15 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	}
 	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(buildinfo.Release(info.GoVersion), "go"))})
 
-	flags := r.Flags
-	if flags == nil {
-		flags = []string{}
+	r = r.with(info.GoVersion, info.Path, settings)
+	if err := r.Check(); err != nil {
+		return err
 	}
-	recipe, err := strictjson.Append(nil, map[string]any{
-		"flags":    flags,
-		"go":       info.GoVersion,
-		"package":  info.Path,
-		"settings": settings,
-	})
+	d, err := byproduct(RecipeName, r.value())
 	if err != nil {
-		return fmt.Errorf("gobuild: recipe: %w", err)
-	}
-	digests, err := hallmark.Hash(bytes.NewReader(recipe))
-	if err != nil {
-		return fmt.Errorf("gobuild: recipe: %w", err)
-	}
-	byproduct := provenance.ResourceDescriptor{
-		Name:      RecipeName,
-		Digest:    provenance.NewDigestSet(digests...),
-		MediaType: "application/json",
-	}
-	if len(recipe) < 1<<10 {
-		byproduct.Content = recipe
+		return err
 	}
 	b.Dependencies = append(slices.Clip(b.Dependencies), dependencies...)
-	b.Byproducts = append(slices.Clip(b.Byproducts), byproduct)
+	b.Byproducts = append(slices.Clip(b.Byproducts), d)
 	return nil
 }
