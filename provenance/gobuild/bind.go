@@ -305,9 +305,13 @@ func (b *Binding) bindInfo(p *SourceProof, stamp *git.Module, stampWhy string, c
 	if stamp != nil {
 		l.Want = stamp.Version
 	}
-	// That of another repository, if it has another commit.
-	if rev, err := module.PseudoVersionRev(strings.TrimSuffix(info.Main.Version, "+dirty")); err == nil && checkout != nil && !strings.HasPrefix(checkout.Commit.Hex(), rev) {
-		l.Status, l.Want = Mismatched, "commit "+checkout.Commit.Hex()
+	if rev, err := module.PseudoVersionRev(strings.TrimSuffix(info.Main.Version, "+dirty")); err == nil && checkout != nil {
+		switch {
+		case !strings.HasPrefix(checkout.Commit.Hex(), rev): // that of another repository
+			l.Status, l.Want = Mismatched, "commit "+checkout.Commit.Hex()
+		case p != nil && p.settings["GOPROXY"] == "off" && l.Got != l.Want && strings.HasSuffix(l.Got, "+dirty") == strings.HasSuffix(l.Want, "+dirty"):
+			l.Want, l.Why = "", "with GOPROXY=off the go command takes a pseudo-version of the commit from the module cache"
+		}
 	}
 	b.add(l, cmp.Or(stampWhy, "the checkout gives the module no version"))
 

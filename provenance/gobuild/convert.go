@@ -18,20 +18,16 @@ import (
 )
 
 // hashBlob returns the name that git gives to a file as it is, or to a symbolic
-// link. digits is how long the names are.
-func hashBlob(name string, digits int) (string, error) {
-	info, err := os.Lstat(name)
-	if err != nil {
-		return "", fmt.Errorf("gobuild: %w", err)
-	}
-	if info.Mode()&os.ModeSymlink != 0 {
+// link. digits is how long the names are; buf is used to read.
+func hashBlob(name string, mode os.FileMode, digits int, buf []byte) (string, error) {
+	if mode&os.ModeSymlink != 0 {
 		to, err := os.Readlink(name)
 		if err != nil {
 			return "", fmt.Errorf("gobuild: %w", err)
 		}
 		return objectID("blob", []byte(filepath.ToSlash(to)), digits), nil
 	}
-	if !info.Mode().IsRegular() {
+	if !mode.IsRegular() {
 		return "", fmt.Errorf("gobuild: %s is not a regular file", name)
 	}
 	f, err := os.Open(name)
@@ -39,42 +35,54 @@ func hashBlob(name string, digits int) (string, error) {
 		return "", fmt.Errorf("gobuild: %w", err)
 	}
 	defer f.Close()
-	opened, err := f.Stat()
+	info, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("gobuild: %w", err)
 	}
-	if !os.SameFile(info, opened) {
-		return "", fmt.Errorf("gobuild: %s was replaced while it was opened", name)
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("gobuild: %s is not a regular file", name)
 	}
 	h := newObjectHash(digits)
-	h.Write(append(strconv.AppendInt([]byte("blob "), opened.Size(), 10), 0))
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return "", fmt.Errorf("gobuild: %w", err)
+	h.Write(append(strconv.AppendInt([]byte("blob "), info.Size(), 10), 0))
+	var read int64
+	for {
+		n, err := f.Read(buf)
+		h.Write(buf[:n])
+		if read += int64(n); err == io.EOF {
+			break
+		} else if err != nil {
+			return "", fmt.Errorf("gobuild: %w", err)
+		}
+		if read > info.Size() {
+			break
+		}
 	}
-	if n != opened.Size() {
+	if read != info.Size() {
 		return "", fmt.Errorf("gobuild: %s changed while it was read", name)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// digestOf returns the SHA-256 of a file, or of what a symbolic link says. hash
-// is the name of the same bytes as a blob.
-func digestOf(name, hash string, digits int) (hallmark.Digest, error) {
+// digestOf returns the SHA-256 of a file, or of what a symbolic link says.
+func digestOf(f *File, digits int) (hallmark.Digest, error) {
 	var ds []hallmark.Digest
-	if to, err := os.Readlink(name); err == nil {
+	if f.mode&os.ModeSymlink != 0 {
+		to, err := os.Readlink(f.name)
+		if err != nil {
+			return hallmark.Digest{}, fmt.Errorf("gobuild: %w", err)
+		}
 		if ds, err = hallmark.Hash(strings.NewReader(filepath.ToSlash(to))); err != nil {
 			return hallmark.Digest{}, err
 		}
 	} else {
-		a, err := hallmark.HashFile(name)
+		a, err := hallmark.HashFile(f.name)
 		if err != nil {
 			return hallmark.Digest{}, fmt.Errorf("gobuild: %w", err)
 		}
 		ds = a.Digests
 	}
-	if again, err := hashBlob(name, digits); err != nil || again != hash {
-		return hallmark.Digest{}, errors.Join(fmt.Errorf("gobuild: %s changed while it was read", name), err)
+	if again, err := hashBlob(f.name, f.mode, digits, make([]byte, bufferSize)); err != nil || again != f.hash {
+		return hallmark.Digest{}, errors.Join(fmt.Errorf("gobuild: %s changed while it was read", f.name), err)
 	}
 	return ds[0], nil
 }

@@ -32,6 +32,9 @@ const (
 	// maxConvertible is the size of a file whose line ends are looked at.
 	maxConvertible = 64 << 20
 
+	// bufferSize is how much of a file is read at once.
+	bufferSize = 64 << 10
+
 	// maxShown is how many files, links or modules an error names.
 	maxShown = 5
 )

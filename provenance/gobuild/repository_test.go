@@ -24,7 +24,9 @@ func emptyRepository(t testing.TB, args ...string) repository {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := repository{t, dir, map[string]string{}}
+	// The go command takes the version of a commit from the module cache, if
+	// that has one.
+	r := repository{t, dir, map[string]string{"GOMODCACHE": t.TempDir(), "GOFLAGS": "-modcacherw"}}
 	r.git(append([]string{"init", "--quiet", "--initial-branch=main"}, args...)...)
 	return r
 }

@@ -140,8 +140,9 @@ type File struct {
 	// Digest is the SHA-256 of the bytes. It is zero if they match.
 	Digest hallmark.Digest
 
-	name string // on this machine
-	hash string // of the bytes as a blob
+	name string      // on this machine
+	mode os.FileMode // there
+	hash string      // of the bytes as a blob
 }
 
 func (f File) String() string {
@@ -364,52 +365,38 @@ func ProveSource(ctx context.Context, dir string, packages []string, o Options) 
 	if err := checkFlags(flags); err != nil {
 		return nil, err
 	}
-	listing, err := t.list(ctx, o.Flags, packages)
-	if err != nil {
-		return nil, err
-	}
-
-	p := &SourceProof{Go: settings["GOVERSION"], dir: dir, args: packages, o: o, flags: flags, settings: settings}
 	from := dir
 	if m := settings["GOMOD"]; m != "" && m != os.DevNull {
 		from = filepath.Dir(m)
 	}
-	top, commit, err := t.in(from).checkout(ctx)
+	// The checkout is asked while the go command works.
+	var top, commit string
+	asked := make(chan error, 1)
+	go func() {
+		var err error
+		top, commit, err = t.in(from).checkout(ctx)
+		asked <- err
+	}()
+	listing, err := t.list(ctx, o.Flags, packages)
+	if askedErr := <-asked; err == nil {
+		err = askedErr
+	}
 	if err != nil {
 		return nil, err
 	}
+	p := &SourceProof{Go: settings["GOVERSION"], dir: dir, args: packages, o: o, flags: flags, settings: settings}
 	if top, err = filepath.EvalSymlinks(top); err != nil {
 		return nil, fmt.Errorf("gobuild: %w", err)
 	}
 
 	p.top = top
 
-	// The tree is read while the files are hashed.
-	type answer struct {
-		tree *tree
-		err  error
-	}
-	reading := make(chan answer, 1)
-	go func() {
-		c, err := t.in(top).readTree(ctx, commit)
-		reading <- answer{c, err}
-	}()
-
 	s := &source{top: top, digits: len(commit), flags: flags, settings: settings, files: make(map[string]*File), dirs: make(map[string]place)}
-	err = s.gather(p, from, listing)
-	if err == nil {
-		err = s.hash(ctx)
-	}
-	a := <-reading
-	if err = cmp.Or(err, a.err); err != nil {
+	if err := s.gather(p, from, listing); err != nil {
 		return nil, err
 	}
-	p.Commit, p.Tree = a.tree.commit, a.tree.root
-	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		if err := s.judge(ctx, t, a.tree, s.files[name], declared); err != nil {
-			return nil, err
-		}
-		p.Files = append(p.Files, *s.files[name])
+	if err := s.compare(ctx, t, commit, declared, p); err != nil {
+		return nil, err
 	}
 	if err := p.gatherModules(ctx, listing, settings["GOMODCACHE"]); err != nil {
 		return nil, err
@@ -482,6 +469,7 @@ type source struct {
 type place struct {
 	dir   string
 	links []string
+	types map[string]os.FileMode // of what is in it: one look, and not one per file
 }
 
 // gather collects the files.
@@ -662,31 +650,42 @@ func (s *source) add(name, pkg string) error {
 		return err
 	}
 	real, links := filepath.Join(at.dir, filepath.Base(name)), at.links
-	if info, err := os.Lstat(real); err != nil {
-		return fmt.Errorf("gobuild: %w", err)
-	} else if info.Mode()&os.ModeSymlink != 0 {
+	mode, ok := at.types[filepath.Base(name)]
+	if !ok { // perhaps it has another case there
+		info, err := os.Lstat(real)
+		if err != nil {
+			return fmt.Errorf("gobuild: %w", err)
+		}
+		mode = info.Mode()
+	}
+	if mode&os.ModeSymlink != 0 {
 		to, more, err := s.follow(real)
 		if err != nil {
 			return err
 		}
 		real, links = to, slices.Concat(links, more)
+		info, err := os.Lstat(real)
+		if err != nil {
+			return fmt.Errorf("gobuild: %w", err)
+		}
+		mode = info.Mode()
 	}
 	for _, link := range links {
 		if s.files[link] == nil {
-			s.files[link] = s.file(link, "")
+			s.files[link] = s.file(link, "", os.ModeSymlink)
 		}
 	}
 	if s.files[real] == nil {
 		if len(s.files) == MaxFiles {
 			return fmt.Errorf("gobuild: more than %d files are compiled", MaxFiles)
 		}
-		s.files[real] = s.file(real, pkg)
+		s.files[real] = s.file(real, pkg, mode)
 	}
 	return nil
 }
 
-func (s *source) file(name, pkg string) *File {
-	f := &File{Package: pkg, name: name}
+func (s *source) file(name, pkg string, mode os.FileMode) *File {
+	f := &File{Package: pkg, name: name, mode: mode}
 	if rel, err := filepath.Rel(s.top, name); err == nil && filepath.IsLocal(rel) {
 		f.Path = filepath.ToSlash(rel)
 	} else {
@@ -702,6 +701,14 @@ func (s *source) place(dir string) (place, error) {
 		var err error
 		if at.dir, at.links, err = s.follow(dir); err != nil {
 			return at, err
+		}
+		entries, err := os.ReadDir(at.dir)
+		if err != nil {
+			return at, fmt.Errorf("gobuild: %w", err)
+		}
+		at.types = make(map[string]os.FileMode, len(entries))
+		for _, e := range entries {
+			at.types[e.Name()] = e.Type()
 		}
 		s.dirs[dir] = at
 	}
@@ -802,6 +809,36 @@ func (s *source) addIncluded(l *listed) error {
 	return nil
 }
 
+// compare holds the files against a commit and sets those of p. The tree is read
+// while they are hashed.
+func (s *source) compare(ctx context.Context, t tool, commit string, declared map[string]string, p *SourceProof) error {
+	type answer struct {
+		tree *tree
+		err  error
+	}
+	reading := make(chan answer, 1)
+	go func() {
+		c, err := t.in(s.top).readTree(ctx, commit)
+		reading <- answer{c, err}
+	}()
+	err := s.hash(ctx)
+	a := <-reading
+	if err = cmp.Or(err, a.err); err != nil {
+		return err
+	}
+	p.Commit, p.Tree = a.tree.commit, a.tree.root
+	for _, f := range s.files {
+		if err := s.judge(ctx, t, a.tree, f, declared); err != nil {
+			return err
+		}
+		p.Files = append(p.Files, *f)
+	}
+	slices.SortFunc(p.Files, func(a, b File) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.name, b.name))
+	})
+	return nil
+}
+
 // hash hashes the files as git would.
 func (s *source) hash(ctx context.Context) error {
 	var files []*File
@@ -814,13 +851,14 @@ func (s *source) hash(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(files)) {
 		wg.Go(func() {
+			buf := make([]byte, bufferSize)
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(files) {
 					return
 				}
 				var err error
-				if files[i].hash, err = hashBlob(files[i].name, s.digits); err != nil {
+				if files[i].hash, err = hashBlob(files[i].name, files[i].mode, s.digits, buf); err != nil {
 					cancel(err)
 				}
 			}
@@ -855,11 +893,7 @@ func (s *source) judge(ctx context.Context, t tool, c *tree, f *File, declared m
 				return fmt.Errorf("gobuild: git ls-tree: %w", err)
 			}
 			f.Blob = blob
-			info, err := os.Lstat(f.name)
-			if err != nil {
-				return fmt.Errorf("gobuild: %w", err)
-			}
-			isLink := info.Mode()&os.ModeSymlink != 0
+			isLink := f.mode&os.ModeSymlink != 0
 			switch {
 			case isLink != (e.mode == modeLink):
 				f.Outcome, f.Why = Differs, "one is a symbolic link, the other is not"
@@ -876,7 +910,7 @@ func (s *source) judge(ctx context.Context, t tool, c *tree, f *File, declared m
 		}
 	}
 	var err error
-	if f.Digest, err = digestOf(f.name, f.hash, s.digits); err != nil {
+	if f.Digest, err = digestOf(f, s.digits); err != nil {
 		return err
 	}
 	if reason, ok := declared[f.Path]; ok && f.Outcome.deviates() && f.Outcome != Outside {

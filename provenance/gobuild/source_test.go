@@ -547,15 +547,18 @@ func TestProveSourceC(t *testing.T) {
 	}
 }
 
-// A repository whose objects are not what their names say proves nothing.
+// A repository whose objects are not what their names say proves nothing. git
+// looks at commits and at the tree at the top, and not at those below.
 func TestProveSourceForged(t *testing.T) {
-	for _, kind := range []string{"commit", "tree"} {
+	for name, want := range map[string]string{"HEAD": "", "HEAD^{tree}": "", "HEAD:lib": "gobuild: the repository has a tree of the name "} {
 		r := newRepository(t)
-		names := map[string]string{"commit": "HEAD", "tree": "HEAD^{tree}"}
-		real := r.git("rev-parse", names[kind])
-		r.write("text.go", "package main\n\nvar text = \"forged\"\n")
+		r.write("text.go", "package main\n\nimport \"example.com/app/lib\"\n\nvar text = lib.Text\n")
+		r.write("lib/lib.go", "package lib\n\nvar Text = \"hello\"\n")
 		r.commit()
-		forged := r.git("rev-parse", names[kind])
+		genuine := r.git("rev-parse", name)
+		r.write("lib/lib.go", "package lib\n\nvar Text = \"forged\"\n")
+		r.commit()
+		forged := r.git("rev-parse", name)
 		r.git("reset", "--quiet", "--soft", "HEAD~1")
 
 		object := func(id string) string { return filepath.Join(r.dir, ".git", "objects", id[:2], id[2:]) }
@@ -563,17 +566,15 @@ func TestProveSourceForged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Remove(object(real)); err != nil {
+		if err := os.Remove(object(genuine)); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(object(real), data, 0o444); err != nil {
+		if err := os.WriteFile(object(genuine), data, 0o444); err != nil {
 			t.Fatal(err)
 		}
-		_, err = gobuild.ProveSource(t.Context(), r.dir, nil, r.options())
-		if err == nil {
-			t.Errorf("%s: no error", kind)
+		if _, err = gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
-		t.Log(err)
 	}
 }
 

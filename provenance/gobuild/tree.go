@@ -64,7 +64,18 @@ func (t tool) readTree(ctx context.Context, commit string) (*tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gobuild: git rev-parse: %w", err)
 	}
+	// Both at once: to start git takes longer than what it does.
+	var out []byte
+	listed := make(chan error, 1)
+	go func() {
+		var err error
+		out, err = t.git(ctx, "ls-tree", "-r", "-t", "-z", "--full-tree", commit)
+		listed <- err
+	}()
 	text, err := t.git(ctx, "cat-file", "commit", commit)
+	if listErr := <-listed; err == nil {
+		err = listErr
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -79,10 +90,6 @@ func (t tool) readTree(ctx context.Context, commit string) (*tree, error) {
 		return nil, fmt.Errorf("gobuild: malformed commit %s: no tree", commit)
 	}
 
-	out, err := t.git(ctx, "ls-tree", "-r", "-t", "-z", "--full-tree", commit)
-	if err != nil {
-		return nil, err
-	}
 	c := &tree{commit: id, root: rootID, blobs: make(map[string]entry), links: make(map[string]string), closed: make(map[string]string)}
 	ids := map[string]string{"": root} // of the trees, by their paths
 	objects := map[string][]byte{"": nil}
