@@ -83,3 +83,49 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkParseBuild is about as many dependencies.
+func BenchmarkParseBuild(b *testing.B) {
+	for _, n := range sizes() {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			build := provenance.Local(provenance.Source{Repository: "https://example.com/r"})
+			for i := range n - 1 { // the source is one too
+				build.Dependencies = append(build.Dependencies, provenance.ResourceDescriptor{
+					URI:    fmt.Sprintf("pkg:golang/example.com/m%06d@v1.0.0", i),
+					Digest: provenance.DigestSet{"dirHash": fmt.Sprintf("%064x", i)},
+				})
+			}
+			s, err := build.Statement(hallmark.Artifact{Name: "app", Digests: []hallmark.Digest{digest(b, "sha256:"+shaA)}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(s.Predicate)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := provenance.ParseBuild(s); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/dependency")
+		})
+	}
+}
+
+func BenchmarkLint(b *testing.B) {
+	for _, n := range sizes() {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			data, err := release(b, n).Marshal()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if ps := provenance.Lint(data); ps != nil {
+					b.Fatal(ps)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/subject")
+		})
+	}
+}

@@ -17,6 +17,15 @@ import (
 // SLSA specification share it and are the same in writing.
 const PredicateType = "https://slsa.dev/provenance/v1"
 
+// PredicateTypeV02 and PredicateTypeV01 are the older predicate types that
+// [ParseBuild] and [Convert] read.
+//
+// https://slsa.dev/spec/v0.2/provenance
+const (
+	PredicateTypeV02 = "https://slsa.dev/provenance/v0.2"
+	PredicateTypeV01 = "https://slsa.dev/provenance/v0.1"
+)
+
 // A Build says how a builder made its artifacts: SLSA Build provenance.
 //
 // https://slsa.dev/spec/v1.2/build-provenance
@@ -55,6 +64,16 @@ type Build struct {
 
 	// Byproducts are what the build left beside its artifacts.
 	Byproducts []ResourceDescriptor
+
+	// Extensions are the members that SLSA does not name, by the path of the
+	// object in the predicate that has them: "" for the predicate itself,
+	// "buildDefinition", "runDetails", "runDetails.builder" and
+	// "runDetails.metadata".
+	Extensions map[string]Extensions
+
+	// Notes say what [ParseBuild] read otherwise than it is written: each is a
+	// Note if nothing is lost by it, or a Warning.
+	Notes []Problem
 
 	// Evidence says where the values above come from, by their path:
 	// "builder", "invocation", "source.repository", "source.ref",
@@ -255,8 +274,13 @@ func (b *Build) Statement(subjects ...hallmark.Artifact) (*Statement, error) {
 }
 
 // marshal returns b as a predicate, its members in the order of the
-// specification.
+// specification, each object's extensions last.
 func (b *Build) marshal() (json.RawMessage, error) {
+	for path := range b.Extensions {
+		if extensible(path) == nil {
+			return nil, fmt.Errorf("provenance: extensions of %.100q, which is no object of a predicate", path)
+		}
+	}
 	var out []byte
 	var err error
 	value := func(v any) {
@@ -276,6 +300,13 @@ func (b *Build) marshal() (json.RawMessage, error) {
 		}
 		out = append(out, ']')
 	}
+	// end ends an object with its extensions, the first of them after sep.
+	end := func(path string, sep byte) {
+		if err == nil {
+			out, err = b.Extensions[path].append(out, sep)
+		}
+		out = append(out, '}')
+	}
 	out = append(out, `{"buildDefinition":{"buildType":`...)
 	value(b.Type)
 	out = append(out, `,"externalParameters":`...)
@@ -288,7 +319,8 @@ func (b *Build) marshal() (json.RawMessage, error) {
 		out = append(out, `,"resolvedDependencies":`...)
 		list(b.sortedDependencies())
 	}
-	out = append(out, `},"runDetails":{"builder":{"id":`...)
+	end("buildDefinition", ',')
+	out = append(out, `,"runDetails":{"builder":{"id":`...)
 	value(b.Builder)
 	if len(b.BuilderDependencies) > 0 {
 		out = append(out, `,"builderDependencies":`...)
@@ -298,34 +330,54 @@ func (b *Build) marshal() (json.RawMessage, error) {
 		out = append(out, `,"version":`...)
 		value(b.BuilderVersion)
 	}
-	out = append(out, '}')
-	sep := `,"metadata":{`
-	metadata := func(name, v string) {
-		out = append(out, sep+`"`+name+`":`...)
-		value(v)
-		sep = ","
-	}
-	if b.Invocation != "" {
-		metadata("invocationId", b.Invocation)
-	}
-	if !b.Started.IsZero() {
-		metadata("startedOn", b.Started.UTC().Format(time.RFC3339Nano))
-	}
-	if !b.Finished.IsZero() {
-		metadata("finishedOn", b.Finished.UTC().Format(time.RFC3339Nano))
-	}
-	if sep == "," {
-		out = append(out, '}')
+	end("runDetails.builder", ',')
+	if b.Invocation != "" || !b.Started.IsZero() || !b.Finished.IsZero() || len(b.Extensions["runDetails.metadata"]) > 0 {
+		out = append(out, `,"metadata":`...)
+		sep := byte('{')
+		metadata := func(name, v string) {
+			out = append(append(append(out, sep, '"'), name...), '"', ':')
+			value(v)
+			sep = ','
+		}
+		if b.Invocation != "" {
+			metadata("invocationId", b.Invocation)
+		}
+		if !b.Started.IsZero() {
+			metadata("startedOn", b.Started.UTC().Format(time.RFC3339Nano))
+		}
+		if !b.Finished.IsZero() {
+			metadata("finishedOn", b.Finished.UTC().Format(time.RFC3339Nano))
+		}
+		end("runDetails.metadata", sep)
 	}
 	if len(b.Byproducts) > 0 {
 		out = append(out, `,"byproducts":`...)
 		list(sorted(b.Byproducts))
 	}
-	out = append(out, `}}`...)
+	end("runDetails", ',')
+	end("", ',')
 	if err != nil {
 		return nil, fmt.Errorf("provenance: %w", err)
 	}
 	return out, nil
+}
+
+// extensible returns the members that SLSA names of the object at a path of the
+// predicate, or nil if it names none there.
+func extensible(path string) []string {
+	switch path {
+	case "":
+		return []string{"buildDefinition", "runDetails"}
+	case "buildDefinition":
+		return []string{"buildType", "externalParameters", "internalParameters", "resolvedDependencies"}
+	case "runDetails":
+		return []string{"builder", "metadata", "byproducts"}
+	case "runDetails.builder":
+		return []string{"id", "builderDependencies", "version"}
+	case "runDetails.metadata":
+		return []string{"invocationId", "startedOn", "finishedOn"}
+	}
+	return nil
 }
 
 // sortedDependencies returns b's dependencies in the order in which they are
@@ -351,15 +403,55 @@ func sorted(ds []ResourceDescriptor) []ResourceDescriptor {
 }
 
 // ParseBuild returns the Build in s, whose predicate type must be
-// [PredicateType]. Members that SLSA does not know are ignored, as it asks; one
-// that differs from a known one in case only is an error, but for
-// "invocationID", which is in use.
+// [PredicateType], [PredicateTypeV02] or [PredicateTypeV01]. A member whose name
+// differs from a known one in case only is an error, but for "invocationID",
+// which is in use. Members that SLSA does not know are in Extensions; they
+// change nothing else, as it asks.
+//
+// Of the older versions the members have their new places by the migration
+// table of SLSA v1.0, and what has none is in Notes: see [Convert]. Whoever
+// relies on a build type or its parameters should look at the predicate type of
+// s, because the old build type does not describe the parameters in their new
+// places.
 func ParseBuild(s *Statement) (*Build, error) {
-	if s.PredicateType != PredicateType {
+	if s.Predicate == nil {
+		return nil, errors.New("malformed provenance: no predicate")
+	}
+	switch s.PredicateType {
+	case PredicateTypeV02, PredicateTypeV01:
+		o, err := parseOld(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range o.losses {
+			o.Notes = append(o.Notes, Problem{l.Path, Warning, "not read: " + l.Why})
+		}
+		return &o.Build, nil
+	case PredicateType:
+	default:
 		return nil, fmt.Errorf("provenance: predicate type %.200q, want %q", s.PredicateType, PredicateType)
 	}
+	b, err := parseBuild(s.Predicate)
+	if err != nil {
+		return nil, err
+	}
+	// Google Cloud Build writes [{}].
+	var byproducts []ResourceDescriptor
+	for i, d := range b.Byproducts {
+		if d.isZero() {
+			b.note(Warning, fmt.Sprintf("$.runDetails.byproducts[%d]", i), "an empty resource, left out")
+			continue
+		}
+		byproducts = append(byproducts, d)
+	}
+	b.Byproducts = byproducts
+	return b, nil
+}
+
+// parseBuild reads a predicate of version 1.
+func parseBuild(predicate json.RawMessage) (*Build, error) {
 	b := new(Build)
-	err := strictjson.Read(s.Predicate, func(r *strictjson.Reader) error {
+	err := strictjson.Read(predicate, func(r *strictjson.Reader) error {
 		return r.Object(func(name string) error {
 			switch name {
 			case "buildDefinition":
@@ -367,13 +459,31 @@ func ParseBuild(s *Statement) (*Build, error) {
 			case "runDetails":
 				return r.Object(func(name string) error { return b.readRun(r, name) })
 			}
-			return skip(r, name, "buildDefinition", "runDetails")
+			return b.extension(r, "", name)
 		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("malformed provenance: %w", err)
 	}
 	return b, nil
+}
+
+// note is b's noter for a predicate.
+func (b *Build) note(severity Severity, path, format string, a ...any) {
+	b.Notes = append(b.Notes, Problem{"$.predicate" + path[len("$"):], severity, fmt.Sprintf(format, a...)})
+}
+
+// extension reads a member of the object at path that SLSA does not name.
+func (b *Build) extension(r *strictjson.Reader, path, name string) error {
+	e, err := extension(r, b.Extensions[path], name, extensible(path)...)
+	if err != nil {
+		return err
+	}
+	if b.Extensions == nil {
+		b.Extensions = make(map[string]Extensions)
+	}
+	b.Extensions[path] = e
+	return nil
 }
 
 func (b *Build) readDefinition(r *strictjson.Reader, name string) (err error) {
@@ -385,9 +495,9 @@ func (b *Build) readDefinition(r *strictjson.Reader, name string) (err error) {
 	case "internalParameters":
 		b.Internal, err = readParameters(r)
 	case "resolvedDependencies":
-		b.Dependencies, err = readDescriptors(r, MaxDependencies)
+		b.Dependencies, err = readDescriptors(r, MaxDependencies, b.note)
 	default:
-		err = skip(r, name, "buildType", "externalParameters", "internalParameters", "resolvedDependencies")
+		err = b.extension(r, "buildDefinition", name)
 	}
 	return err
 }
@@ -400,7 +510,7 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 			case "id":
 				b.Builder, err = r.String()
 			case "builderDependencies":
-				b.BuilderDependencies, err = readDescriptors(r, MaxDependencies)
+				b.BuilderDependencies, err = readDescriptors(r, MaxDependencies, b.note)
 			case "version":
 				if r.Null() {
 					return nil
@@ -411,7 +521,7 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 					return err
 				})
 			default:
-				err = skip(r, name, "id", "builderDependencies", "version")
+				err = b.extension(r, "runDetails.builder", name)
 			}
 			return err
 		})
@@ -425,21 +535,24 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 				if b.Invocation != "" {
 					return r.Errorf("a second invocation id")
 				}
+				if name == "invocationID" {
+					b.note(Note, r.Path(), "read as invocationId")
+				}
 				b.Invocation, err = r.String()
 			case "startedOn":
-				b.Started, err = readTime(r)
+				b.Started, err = b.readTime(r)
 			case "finishedOn":
-				b.Finished, err = readTime(r)
+				b.Finished, err = b.readTime(r)
 			default:
-				err = skip(r, name, "invocationId", "startedOn", "finishedOn")
+				err = b.extension(r, "runDetails.metadata", name)
 			}
 			return err
 		})
 	case "byproducts":
-		b.Byproducts, err = readDescriptors(r, MaxDependencies)
+		b.Byproducts, err = readDescriptors(r, MaxDependencies, b.note)
 		return err
 	}
-	return skip(r, name, "builder", "metadata", "byproducts")
+	return b.extension(r, "runDetails", name)
 }
 
 // readParameters reads an object of parameters. "Unset, null, and empty MUST be
@@ -458,7 +571,7 @@ func readParameters(r *strictjson.Reader) (map[string]any, error) {
 	return v.(map[string]any), nil
 }
 
-func readTime(r *strictjson.Reader) (time.Time, error) {
+func (b *Build) readTime(r *strictjson.Reader) (time.Time, error) {
 	if r.Null() {
 		return time.Time{}, nil
 	}
@@ -470,10 +583,31 @@ func readTime(r *strictjson.Reader) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, r.Errorf("malformed time %.40q, want RFC 3339", s)
 	}
+	if t.IsZero() {
+		b.note(Warning, r.Path(), "the zero time, read as none")
+	}
+	if !strings.HasSuffix(s, "Z") {
+		b.note(Warning, r.Path(), "%s is not in UTC, with a Z at its end", s)
+	}
 	return t.UTC(), nil
 }
 
-func (b *Build) validate(ps *problems) {
+// validateBuild reports what is wrong with SLSA provenance. The paths are those
+// of its version.
+func (s *Statement) validateBuild(ps *problems) {
+	if s.Predicate == nil {
+		ps.add(Error, "$.predicate", "provenance without a predicate")
+		return
+	}
+	if s.PredicateType != PredicateType {
+		s.validateOld(ps)
+		return
+	}
+	b, err := parseBuild(s.Predicate)
+	if err != nil {
+		ps.add(Error, "$.predicate", "%v", err)
+		return
+	}
 	const definition, run = "$.predicate.buildDefinition", "$.predicate.runDetails"
 	checkURI(ps, definition+".buildType", b.Type)
 	if len(b.External) == 0 {
@@ -491,4 +625,12 @@ func (b *Build) validate(ps *problems) {
 		ps.add(Error, run+".metadata.finishedOn", "%s is before startedOn", b.Finished.Format(time.RFC3339Nano))
 	}
 	validateDescriptors(ps, run+".byproducts", b.Byproducts)
+	for _, path := range slices.Sorted(maps.Keys(b.Extensions)) {
+		at := "$.predicate"
+		if path != "" {
+			at += "." + path
+		}
+		b.Extensions[path].validate(ps, at, extensible(path)...)
+	}
+	*ps = append(*ps, b.Notes...)
 }

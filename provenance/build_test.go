@@ -99,8 +99,8 @@ func TestParseBuildRefuses(t *testing.T) {
 	}
 
 	s := parse(t, statement(build(nil)))
-	s.PredicateType = "https://slsa.dev/provenance/v0.2"
-	want := `provenance: predicate type "https://slsa.dev/provenance/v0.2", want "https://slsa.dev/provenance/v1"`
+	s.PredicateType = "https://slsa.dev/provenance/v1.0"
+	want := `provenance: predicate type "https://slsa.dev/provenance/v1.0", want "https://slsa.dev/provenance/v1"`
 	if _, err := provenance.ParseBuild(s); err == nil || err.Error() != want {
 		t.Errorf("another predicate type: error %v", err)
 	}
@@ -125,14 +125,41 @@ func TestParseBuildAccepts(t *testing.T) {
 		{
 			"unknown members",
 			`{"x":{},"buildDefinition":{"example_x":1,"buildType":"t"},"runDetails":{"example_x":1,"builder":{"example_x":1,"id":"b"},"metadata":{"example_x":1,"startedOn":null}}}`,
-			provenance.Build{Type: "t", Builder: "b"},
+			provenance.Build{Type: "t", Builder: "b", Extensions: map[string]provenance.Extensions{
+				"":                    {"x": json.RawMessage(`{}`)},
+				"buildDefinition":     {"example_x": json.RawMessage(`1`)},
+				"runDetails":          {"example_x": json.RawMessage(`1`)},
+				"runDetails.builder":  {"example_x": json.RawMessage(`1`)},
+				"runDetails.metadata": {"example_x": json.RawMessage(`1`)},
+			}},
 		},
 		{
 			"another zone",
 			`{"runDetails":{"metadata":{"startedOn":"2026-01-02T04:04:05+01:00","finishedOn":"2026-01-02T03:04:05.000000000Z"}}}`,
-			provenance.Build{Started: at, Finished: at},
+			provenance.Build{Started: at, Finished: at, Notes: notes(provenance.Warning, "$.predicate.runDetails.metadata.startedOn", "2026-01-02T04:04:05+01:00 is not in UTC, with a Z at its end")},
 		},
-		{"the old name of the invocation", `{"runDetails":{"metadata":{"invocationID":"1"}}}`, provenance.Build{Invocation: "1"}},
+		{
+			"the old name of the invocation", `{"runDetails":{"metadata":{"invocationID":"1"}}}`,
+			provenance.Build{Invocation: "1", Notes: notes(provenance.Note, "$.predicate.runDetails.metadata.invocationID", "read as invocationId")},
+		},
+		{
+			"empty byproducts", `{"runDetails":{"byproducts":[{},{"uri":"a:b"},{"name":"","digest":{},"annotations":null}]}}`,
+			provenance.Build{Byproducts: []provenance.ResourceDescriptor{{URI: "a:b"}}, Notes: append(
+				notes(provenance.Warning, "$.predicate.runDetails.byproducts[0]", "an empty resource, left out"),
+				notes(provenance.Warning, "$.predicate.runDetails.byproducts[2]", "an empty resource, left out")...,
+			)},
+		},
+		{
+			"the two names of one algorithm", `{"buildDefinition":{"resolvedDependencies":[{"digest":{"dirHash1":"` + shaA + `"}},{"digest":{"dirHash":"` + shaB + `"}}]}}`,
+			provenance.Build{
+				Dependencies: []provenance.ResourceDescriptor{{Digest: provenance.DigestSet{"dirHash": shaA}}, {Digest: provenance.DigestSet{"dirHash": shaB}}},
+				Notes:        notes(provenance.Note, "$.predicate.buildDefinition.resolvedDependencies[0].digest.dirHash1", "read as dirHash"),
+			},
+		},
+		{
+			"the zero time", `{"runDetails":{"metadata":{"startedOn":"0001-01-01T00:00:00Z"}}}`,
+			provenance.Build{Notes: notes(provenance.Warning, "$.predicate.runDetails.metadata.startedOn", "the zero time, read as none")},
+		},
 		{"version", `{"runDetails":{"builder":{"version":{"go":"1.26"}}}}`, provenance.Build{BuilderVersion: map[string]string{"go": "1.26"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -360,5 +387,54 @@ func TestSourceOfStrings(t *testing.T) {
 	b := &provenance.Build{External: map[string]any{"source": map[string]string{"repository": "https://example.com/a", "ref": "refs/heads/main"}}}
 	if s, parameter := b.Source(); parameter != "source" || s.URI() != "git+https://example.com/a@refs/heads/main" {
 		t.Errorf("got %q by %q", s.URI(), parameter)
+	}
+}
+
+func notes(severity provenance.Severity, path, text string) []provenance.Problem {
+	return []provenance.Problem{{Path: path, Severity: severity, Text: text}}
+}
+
+// Nothing of a build is lost when it is written again, whatever its producer
+// added to it.
+func TestBuildExtensions(t *testing.T) {
+	const resource = `{"name":"n","uri":"a:b","digest":{"sha256":"` + shaA + `"},"content":"eA==","downloadLocation":"a:c","mediaType":"x/y","annotations":{"a":[9007199254740993,1.0]},"acme_a":{"z":1,"a":1e2},"acme_b":null}`
+	const predicate = `{"buildDefinition":{"buildType":"a:b","externalParameters":{"a":1.0},"internalParameters":{"b":null},"resolvedDependencies":[` + resource + `],"acme_d":[{"z":1,"a":2}]},` +
+		`"runDetails":{"builder":{"id":"a:b","builderDependencies":[` + resource + `],"version":{"x":"1"},"acme_e":"<"},` +
+		`"metadata":{"invocationId":"1","startedOn":"2026-01-02T03:04:05Z","finishedOn":"2026-01-02T03:04:05.5Z","acme_f":9007199254740993},"byproducts":[` + resource + `],"acme_g":false},` +
+		`"acme_h":{},"acme_i":1}`
+	b, err := provenance.ParseBuild(parse(t, statement(predicate)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Statement(app(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(s.Predicate) != predicate {
+		t.Errorf("got  %s\nwant %s", s.Predicate, predicate)
+	}
+	b.Extensions = map[string]provenance.Extensions{"runDetails.metadata": {"acme_x": json.RawMessage(" 1 ")}}
+	b.Invocation, b.Started, b.Finished = "", time.Time{}, time.Time{}
+	if s, err = b.Statement(app(t)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(s.Predicate), `"metadata":{"acme_x":1},"byproducts"`) {
+		t.Errorf("metadata of an extension alone: %s", s.Predicate)
+	}
+
+	for name, c := range map[string]struct {
+		extensions map[string]provenance.Extensions
+		want       string
+	}{
+		"no object": {map[string]provenance.Extensions{"buildDefinition.externalParameters": {"x": nil}}, `provenance: extensions of "buildDefinition.externalParameters", which is no object of a predicate`},
+		"a member":  {map[string]provenance.Extensions{"runDetails": {"builder": json.RawMessage(`{}`)}}, `member "builder" occurs twice`},
+		"no JSON":   {map[string]provenance.Extensions{"": {"acme_x": json.RawMessage(`x`)}}, `provenance: extension "acme_x": `},
+		"nothing":   {map[string]provenance.Extensions{"": {"acme_x": nil}}, `provenance: extension "acme_x": `},
+		"not UTF-8": {map[string]provenance.Extensions{"": {"\xff": json.RawMessage(`1`)}}, "is not UTF-8"},
+	} {
+		b.Extensions = c.extensions
+		if _, err := b.Statement(app(t)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
 	}
 }

@@ -174,6 +174,65 @@ func ExampleNewDigestSet() {
 	// sha256:315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3
 }
 
+func ExampleConvert() {
+	old, err := provenance.Parse([]byte(`{
+		"_type": "https://in-toto.io/Statement/v0.1",
+		"subject": [{"name": "hello", "digest": {"sha256": "315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3"}}],
+		"predicateType": "https://slsa.dev/provenance/v0.2",
+		"predicate": {
+			"builder": {"id": "https://example.com/builder"},
+			"buildType": "https://example.com/make/v1",
+			"invocation": {"configSource": {"uri": "git+https://github.com/octocat/hello", "entryPoint": "Makefile"}},
+			"metadata": {"reproducible": true}
+		}
+	}`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, losses, err := provenance.Convert(old)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range losses {
+		fmt.Println(l)
+	}
+	fmt.Printf("%s\n", s.Predicate)
+	// Output:
+	// $.predicate.metadata.reproducible: version 1 leaves it to the builder's id
+	// {"buildDefinition":{"buildType":"https://example.com/make/v1","externalParameters":{"entryPoint":"Makefile","source":"git+https://github.com/octocat/hello"},"resolvedDependencies":[{"uri":"git+https://github.com/octocat/hello"}]},"runDetails":{"builder":{"id":"https://example.com/builder"}}}
+}
+
+func ExampleLint() {
+	for _, p := range provenance.Lint([]byte(`{
+		"_type": "https://in-toto.io/Statement/v1",
+		"subject": [{"name": "hello", "digest": {"SHA256": "315f5bdb76d078c43b8ac0064e4a0164612b1fce77c869345bfc94c75894edd3"}}],
+		"predicateType": "https://slsa.dev/provenance/v1.0",
+		"predicate": {"runDetails": {"builder": {"id": ""}}}
+	}`)) {
+		fmt.Println(p.Severity, p)
+	}
+	// Output:
+	// error $.predicateType: "https://slsa.dev/provenance/v1.0", which go-witness writes, want "https://slsa.dev/provenance/v1"
+	// error $.subject[0].digest.SHA256: "SHA256" is not the name of an algorithm: they are in lower case, without a hyphen
+	// error $.predicate.runDetails.builder.id: no builder, which BuildKit leaves empty unless it is told
+}
+
+func ExamplePayloadType() {
+	fmt.Println(provenance.PayloadType(provenance.PredicateType))
+	fmt.Println(provenance.PayloadType("https://example.com/review/v1"))
+	// Output:
+	// application/vnd.in-toto.provenance+json
+	// application/vnd.in-toto+json
+}
+
+func ExampleIsPayloadType() {
+	fmt.Println(provenance.IsPayloadType("application/vnd.in-toto.provenance+json"))
+	fmt.Println(provenance.IsPayloadType("application/json"))
+	// Output:
+	// true
+	// false
+}
+
 func ExampleRepositoryURL() {
 	for _, remote := range []string{
 		"git@github.com:octocat/hello.git",

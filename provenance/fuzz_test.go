@@ -88,3 +88,50 @@ func FuzzParseBuild(f *testing.F) {
 		}
 	})
 }
+
+// FuzzConvert: what is converted can be read, by ParseBuild too, and a predicate
+// that is valid is written.
+func FuzzConvert(f *testing.F) {
+	f.Add([]byte(v02), false)
+	f.Add([]byte(v01), true)
+	f.Add([]byte(`{"builder":{"id":"a:b","x":1},"buildType":"a:b","invocation":{"x":1,"configSource":{"uri":"a:b"},"parameters":{"source":1}},"materials":[{},{"uri":"a:b","annotations":{"x":1}}]}`), false)
+	f.Fuzz(func(t *testing.T, predicate []byte, first bool) {
+		in := &provenance.Statement{Subjects: parse(t, statement("{}")).Subjects, PredicateType: provenance.PredicateTypeV02, Predicate: predicate}
+		if first {
+			in.PredicateType = provenance.PredicateTypeV01
+		}
+		s, _, err := provenance.Convert(in)
+		b, err2 := provenance.ParseBuild(in)
+		if (err == nil) != (err2 == nil) {
+			t.Fatalf("Convert: %v, ParseBuild: %v", err, err2)
+		}
+		if err != nil {
+			return
+		}
+		again, err := provenance.ParseBuild(s)
+		if err != nil {
+			t.Fatalf("%v in %s", err, s.Predicate)
+		}
+		if again.Builder != b.Builder || again.Type != b.Type || len(again.Dependencies) != len(b.Dependencies) || !again.Started.Equal(b.Started) {
+			t.Fatalf("%+v\nthen\n%+v", b, again)
+		}
+		in2, err := provenance.ParseBuild(&provenance.Statement{PredicateType: provenance.PredicateType, Predicate: s.Predicate})
+		if err != nil || !reflect.DeepEqual(in2, again) {
+			t.Fatalf("%v: %+v\nthen\n%+v", err, again, in2)
+		}
+	})
+}
+
+// FuzzLint: nothing makes it fail, and every problem has a place and a text.
+func FuzzLint(f *testing.F) {
+	f.Add([]byte(statement(build(nil))))
+	f.Add([]byte(`{"type":"x","predicate_type":"https://slsa.dev/provenance/v1.0","subject":[{"uri":"a@b:c","digest":{"sha256":"00"}}],"predicate":{"build_definition":{"external_parameters":{"a":"","b":""}},"runDetails":{"metadata":{"startedOn":{"seconds":1}},"byproducts":[{}]}}}`))
+	f.Add([]byte(`{"predicateType":"https://slsa.dev/provenance/v0.1","slsaProvenance":{},"predicate":{"recipe":{"environment":{"PATH":"x"}},"metadata":{"completeness":{"a":true,"b":true,"c":true},"reproducible":true}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, p := range provenance.Lint(data) {
+			if p.Path == "" || p.Path[0] != '$' || p.Text == "" {
+				t.Fatalf("problem %q", p)
+			}
+		}
+	})
+}

@@ -9,8 +9,15 @@ const (
 	// MaxSubjects is the number of subjects of one statement.
 	MaxSubjects = 100_000
 
-	// MaxDependencies is the number of resources in one list of a predicate.
+	// MaxDependencies is the number of resources in one list of a predicate, and
+	// of vulnerabilities or attributes.
 	MaxDependencies = 100_000
+
+	// MaxTests is the number of tests in one list of a test result.
+	MaxTests = 1_000_000
+
+	// MaxLevels is the number of levels or properties of a verification.
+	MaxLevels = 1_000
 
 	// MaxDigests is the number of digests of one resource.
 	MaxDigests = 32

@@ -3,6 +3,8 @@ package provenance
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,7 +26,14 @@ type ResourceDescriptor struct {
 	DownloadLocation string         // URI where it can be had, if that is not URI
 	MediaType        string         // RFC 6838
 	Annotations      map[string]any // what the producer says beside; JSON values
+	Extensions       Extensions     // members that in-toto does not name
 }
+
+// Extensions are members of a JSON object that its specification does not name,
+// as JSON values. They are kept and written as they are, after the others and
+// in the order of their names. They must not alter what the others mean, so
+// that to ignore them is always right.
+type Extensions map[string]json.RawMessage
 
 // A DigestSet has hashes of one resource, in hexadecimal, by the names of their
 // algorithms. As it comes from a statement it can have entries that are no
@@ -54,14 +63,23 @@ func (s DigestSet) Digests() []hallmark.Digest {
 }
 
 func (s DigestSet) digest(algorithm string) (hallmark.Digest, error) {
-	return hallmark.ParseDigest(algorithm + ":" + s[algorithm])
+	return hallmark.ParseDigest(algorithmName(algorithm) + ":" + s[algorithm])
+}
+
+// algorithmName returns the name under which a digest is written. The DigestSet
+// specification calls one algorithm dirHash and has dirHash1 in its example.
+func algorithmName(algorithm string) string {
+	if algorithm == "dirHash1" {
+		return "dirHash"
+	}
+	return algorithm
 }
 
 // key returns a string that orders DigestSets.
 func (s DigestSet) key() string {
 	var k string
 	for _, algorithm := range slices.Sorted(maps.Keys(s)) {
-		k += algorithm + ":" + s[algorithm] + " "
+		k += algorithmName(algorithm) + ":" + s[algorithm] + " "
 	}
 	return k
 }
@@ -76,6 +94,12 @@ func (d *ResourceDescriptor) identifies() bool {
 		}
 		return true
 	})
+}
+
+// isZero reports whether d says nothing.
+func (d *ResourceDescriptor) isZero() bool {
+	return d.Name == "" && d.URI == "" && len(d.Digest) == 0 && d.Content == nil && d.DownloadLocation == "" && d.MediaType == "" &&
+		len(d.Annotations) == 0 && len(d.Extensions) == 0
 }
 
 // sortedBy returns ds in the order in which they are written: by compare, then
@@ -127,7 +151,16 @@ func (d *ResourceDescriptor) append(b []byte) ([]byte, error) {
 		member("uri", d.URI)
 	}
 	if len(d.Digest) > 0 {
-		member("digest", map[string]string(d.Digest))
+		set := map[string]string(d.Digest)
+		if hex, ok := set["dirHash1"]; ok {
+			if other, ok := set["dirHash"]; ok && other != hex {
+				return nil, errors.New("another digest dirHash1 than dirHash")
+			}
+			set = maps.Clone(set)
+			delete(set, "dirHash1")
+			set["dirHash"] = hex
+		}
+		member("digest", set)
 	}
 	if d.Content != nil {
 		member("content", base64.StdEncoding.EncodeToString(d.Content))
@@ -141,13 +174,58 @@ func (d *ResourceDescriptor) append(b []byte) ([]byte, error) {
 	if len(d.Annotations) > 0 {
 		member("annotations", d.Annotations)
 	}
-	if sep == '{' {
+	if err == nil {
+		b, err = d.Extensions.append(b, sep)
+	}
+	if sep == '{' && len(d.Extensions) == 0 {
 		b = append(b, '{')
 	}
 	return append(b, '}'), err
 }
 
-func readDescriptors(r *strictjson.Reader, limit int) ([]ResourceDescriptor, error) {
+// append appends e as members of an object, the first of them after sep.
+func (e Extensions) append(b []byte, sep byte) ([]byte, error) {
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		var err error
+		if b, err = strictjson.AppendString(append(b, sep), name); err != nil {
+			return nil, err
+		}
+		if b, err = strictjson.Append(append(b, ':'), e[name]); err != nil {
+			return nil, fmt.Errorf("extension %.100q: %w", name, err)
+		}
+		sep = ','
+	}
+	return b, nil
+}
+
+// validate reports extensions whose names are not of the form vendor_field, and
+// those that some reader takes for one of the known members of the object.
+func (e Extensions) validate(ps *problems, at string, known ...string) {
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		path := member(at, name)
+		if k := mistaken(name, known...); k != "" {
+			ps.add(Error, path, "some readers take it for %s", k)
+		} else if vendor, field, ok := strings.Cut(name, "_"); !ok || vendor == "" || field == "" {
+			ps.add(Warning, path, "neither a member that SLSA and in-toto name nor an extension, vendor_field")
+		}
+	}
+}
+
+// mistaken returns the one of known that some reader takes name for, or "":
+// encoding/json ignores case, and protocol buffers read names in snake case.
+func mistaken(name string, known ...string) string {
+	for _, k := range known {
+		if strings.EqualFold(strings.ReplaceAll(name, "_", ""), strings.ReplaceAll(k, "_", "")) {
+			return k
+		}
+	}
+	return ""
+}
+
+// A noter takes notes of what is read otherwise than it is written.
+type noter func(severity Severity, path, format string, a ...any)
+
+func readDescriptors(r *strictjson.Reader, limit int, note noter) ([]ResourceDescriptor, error) {
 	var ds []ResourceDescriptor
 	if r.Null() {
 		return nil, nil
@@ -156,14 +234,46 @@ func readDescriptors(r *strictjson.Reader, limit int) ([]ResourceDescriptor, err
 		if i == limit {
 			return r.Errorf("more than %d resources", limit)
 		}
-		d, err := readDescriptor(r)
+		d, err := readDescriptor(r, note)
 		ds = append(ds, d)
 		return err
 	})
 	return ds, err
 }
 
-func readDescriptor(r *strictjson.Reader) (d ResourceDescriptor, err error) {
+// descriptorMembers are the members of a resource that in-toto names.
+func descriptorMembers() []string {
+	return []string{"name", "uri", "digest", "content", "downloadLocation", "mediaType", "annotations"}
+}
+
+// readDigests reads a DigestSet.
+func readDigests(r *strictjson.Reader, note noter) (DigestSet, error) {
+	if r.Null() {
+		return nil, nil
+	}
+	set := make(DigestSet)
+	err := r.Object(func(algorithm string) error {
+		if len(set) == MaxDigests {
+			return r.Errorf("more than %d digests", MaxDigests)
+		}
+		hex, err := r.String()
+		if err != nil {
+			return err
+		}
+		name := algorithmName(algorithm)
+		if other, ok := set[name]; ok && other != hex {
+			return r.Errorf("two digests %s, %.100q and %.100q", name, other, hex)
+		}
+		if name != algorithm {
+			note(Note, r.Path(), "read as %s", name)
+		}
+		set[name] = hex
+		return nil
+	})
+	return set, err
+}
+
+func readDescriptor(r *strictjson.Reader, note noter) (d ResourceDescriptor, err error) {
 	err = r.Object(func(name string) (err error) {
 		switch name {
 		case "name":
@@ -171,17 +281,7 @@ func readDescriptor(r *strictjson.Reader) (d ResourceDescriptor, err error) {
 		case "uri":
 			d.URI, err = r.String()
 		case "digest":
-			if r.Null() {
-				return nil
-			}
-			d.Digest = make(DigestSet)
-			return r.Object(func(algorithm string) (err error) {
-				if len(d.Digest) == MaxDigests {
-					return r.Errorf("more than %d digests", MaxDigests)
-				}
-				d.Digest[algorithm], err = r.String()
-				return err
-			})
+			d.Digest, err = readDigests(r, note)
 		case "content":
 			var text []byte
 			if text, err = r.Text(); err != nil {
@@ -209,7 +309,7 @@ func readDescriptor(r *strictjson.Reader) (d ResourceDescriptor, err error) {
 			v, err = r.Value()
 			d.Annotations, _ = v.(map[string]any)
 		default:
-			err = skip(r, name, "name", "uri", "digest", "content", "downloadLocation", "mediaType", "annotations")
+			d.Extensions, err = extension(r, d.Extensions, name, descriptorMembers()...)
 		}
 		return err
 	})
@@ -227,12 +327,15 @@ func (d *ResourceDescriptor) validate(ps *problems, at string) {
 		ps.add(Error, at+".digest", "%d digests, at most %d can be read", n, MaxDigests)
 	}
 	for _, algorithm := range slices.Sorted(maps.Keys(d.Digest)) {
+		if name := algorithmName(algorithm); name != algorithm && d.Digest[name] != "" && d.Digest[name] != d.Digest[algorithm] {
+			ps.add(Error, member(at+".digest", algorithm), "another digest than %s", name)
+		}
 		if _, err := d.Digest.digest(algorithm); err != nil {
 			severity := Error
-			if !hallmark.KnownAlgorithm(algorithm) && !misspelled(algorithm) {
+			if !hallmark.KnownAlgorithm(algorithmName(algorithm)) && !misspelled(algorithm) {
 				severity = Warning // identifiers that are no hashes are allowed
 			}
-			ps.add(severity, at+".digest."+algorithm, "%v", err)
+			ps.add(severity, member(at+".digest", algorithm), "%v", err)
 		}
 	}
 	if len(d.Content) >= 1<<10 {
@@ -240,6 +343,9 @@ func (d *ResourceDescriptor) validate(ps *problems, at string) {
 	}
 	if d.DownloadLocation != "" {
 		checkURI(ps, at+".downloadLocation", d.DownloadLocation)
+	}
+	if d.Extensions != nil {
+		d.Extensions.validate(ps, at, descriptorMembers()...)
 	}
 }
 

@@ -72,6 +72,9 @@ func TestValidate(t *testing.T) {
 		return &provenance.Statement{Subjects: parse(t, statement("{}")).Subjects, PredicateType: predicateType}
 	}
 	slsa := func(replace map[string]string) *provenance.Statement { return parse(t, statement(build(replace))) }
+	old := func(version, predicate string) *provenance.Statement {
+		return parse(t, strings.Replace(statement(predicate), "provenance/v1", "provenance/v"+version, 1))
+	}
 	good := `"digest":{"sha256":"` + shaA + `"}`
 	many := make(map[string]string)
 	for i := range provenance.MaxDigests + 1 {
@@ -140,6 +143,13 @@ func TestValidate(t *testing.T) {
 			"error $.subject[0].digest: 33 digests, at most 32 can be read",
 		}, unknown(many)...)},
 
+		{"the other name of dirHash", &provenance.Statement{
+			Subjects: []provenance.ResourceDescriptor{{Digest: provenance.DigestSet{"dirHash1": shaA}}}, PredicateType: "a:b",
+		}, nil},
+		{"both names of dirHash", &provenance.Statement{
+			Subjects: []provenance.ResourceDescriptor{{Digest: provenance.DigestSet{"dirHash1": shaA, "dirHash": shaB}}}, PredicateType: "a:b",
+		}, []string{"error $.subject[0].digest.dirHash1: another digest than dirHash"}},
+
 		// The rest of a resource.
 		{"uri that is a path", subject(good + `,"uri":"dist/app"`), []string{
 			`error $.subject[1].uri: "dist/app" is not an absolute URI`,
@@ -154,6 +164,26 @@ func TestValidate(t *testing.T) {
 			"warning $.subject[0].content: 1024 bytes, should be under 1 KiB",
 		}},
 
+		{"extension", subject(good + `,"acme_x":1`), nil},
+		{"extension without a vendor", subject(good + `,"x":1,"_x":1,"x_":1,"a.b":1,"":1`), []string{
+			`warning $.subject[1]."": neither a member that SLSA and in-toto name nor an extension, vendor_field`,
+			`warning $.subject[1]._x: neither a member that SLSA and in-toto name nor an extension, vendor_field`,
+			`warning $.subject[1]."a.b": neither a member that SLSA and in-toto name nor an extension, vendor_field`,
+			`warning $.subject[1].x: neither a member that SLSA and in-toto name nor an extension, vendor_field`,
+			`warning $.subject[1].x_: neither a member that SLSA and in-toto name nor an extension, vendor_field`,
+		}},
+		{"extension that protocol buffers know", subject(good + `,"media_type":"x/y"`), []string{
+			`error $.subject[1].media_type: some readers take it for mediaType`,
+		}},
+
+		// Versions.
+		{"version 0.1", parse(t, `{"_type":"https://in-toto.io/Statement/v0.1","subject":[{`+good+`}],"predicateType":"a:b"}`), []string{
+			"warning $.subject[0].name: missing, which only later versions allow",
+		}},
+		{"type under another name", parse(t, `{"type":"https://in-toto.io/Statement/v1","subject":[{`+good+`}],"predicateType":"a:b"}`), []string{
+			"warning $.type: read as _type, which is missing",
+		}},
+
 		// URIs.
 		{"uri without a scheme", typed("example.com/p"), []string{`error $.predicateType: "example.com/p" is not an absolute URI`}},
 		{"uri with nothing behind the scheme", typed("https:"), []string{`error $.predicateType: "https:" is not an absolute URI`}},
@@ -162,6 +192,15 @@ func TestValidate(t *testing.T) {
 		{"uri with a space", typed("https://example.com/a b"), []string{`error $.predicateType: "https://example.com/a b" has a character that no URI has`}},
 		{"uri with a quotation mark", typed(`https://example.com/"`), []string{`error $.predicateType: "https://example.com/\"" has a character that no URI has`}},
 		{"uri with a newline", typed("https://example.com/\n"), []string{`error $.predicateType: "https://example.com/\n" has a character that no URI has`}},
+		{"uri with a password", typed("https://user:secret@example.com/p"), []string{`error $.predicateType: "https://…@example.com/p" has user information, which can be a secret`}},
+		{"uri with a token", typed("https://token@example.com?p"), []string{`error $.predicateType: "https://…@example.com?p" has user information, which can be a secret`}},
+		{"uri with git's user", typed("git+ssh://git@example.com/p"), nil},
+		{"uri with an at sign in its path", typed("https://example.com/a@b"), nil},
+		{"secret before a host", typed("secret@example.com:p"), []string{`error $.predicateType: "…@example.com:p" is not an absolute URI`}},
+		{"path that an image has", typed("example.com/image@sha256:1"), []string{`error $.predicateType: "example.com/image@sha256:1" is not an absolute URI`}},
+		{"uri with a letter beyond ASCII", typed("https://example.com/ä"), []string{`warning $.predicateType: "https://example.com/ä" has characters that ought to be escaped`}},
+		{"uri with a percent sign", typed("https://example.com/100%"), []string{`warning $.predicateType: "https://example.com/100%" has characters that ought to be escaped`}},
+		{"uri with an escape", typed("https://example.com/%7Ea%2f"), nil},
 		{"scheme in upper case", typed("HTTPS://example.com/p"), []string{`error $.predicateType: the scheme of "HTTPS://example.com/p" is not in lower case`}},
 		{"authority in upper case", typed("https://Example.com/p"), []string{`error $.predicateType: the authority of "https://Example.com/p" is not in lower case`}},
 		{"path in upper case", typed("https://example.com/P"), nil},
@@ -215,9 +254,63 @@ func TestValidate(t *testing.T) {
 		}},
 		{"finished before it started", slsa(map[string]string{"run": `"metadata":{"startedOn":"2026-01-02T03:04:05Z","finishedOn":"2026-01-02T04:04:04+01:00"}`}), []string{
 			"error " + run + ".metadata.finishedOn: 2026-01-02T03:04:04Z is before startedOn",
+			"warning " + run + ".metadata.finishedOn: 2026-01-02T04:04:04+01:00 is not in UTC, with a Z at its end",
 		}},
-		{"empty byproduct", slsa(map[string]string{"run": `"byproducts":[{}]`}), []string{
-			"error " + run + ".byproducts[0]: a resource needs a uri, a digest or content",
+		{"empty byproduct", slsa(map[string]string{"run": `"byproducts":[{"uri":"a:b"},{}]`}), []string{
+			"error " + run + ".byproducts[1]: a resource needs a uri, a digest or content",
+		}},
+		{"extensions of a build", slsa(map[string]string{
+			"more":    `"acme_x":{}`,
+			"builder": `"builder":{"id":"a:b","acme":"1"}`,
+			"run":     `"metadata":{"acme_x":1}`,
+		}), []string{"warning " + run + ".builder.acme: neither a member that SLSA and in-toto name nor an extension, vendor_field"}},
+		{"extensions that protocol buffers know", slsa(map[string]string{
+			"more": `"build_type":"a:b"`,
+			"run":  `"metadata":{"invocation_id":"1"}`,
+		}), []string{
+			"error " + definition + ".build_type: some readers take it for buildType",
+			"error " + run + ".metadata.invocation_id: some readers take it for invocationId",
+		}},
+		{"the old name of the invocation", slsa(map[string]string{"run": `"metadata":{"invocationID":"1"}`}), []string{
+			"note " + run + ".metadata.invocationID: read as invocationId",
+		}},
+
+		// Older versions of it.
+		{"version 0.2", old("0.2", `{"builder":{"id":"a:b"},"buildType":"a:b","materials":[{},{"uri":"git+https://example.com/r"}]}`), []string{
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+			`warning $.predicate.buildType: "a:b" does not describe the parameters of version 1`,
+		}},
+		{"nothing of version 0.2", old("0.2", `{}`), []string{
+			"error $.predicate.builder.id: missing",
+			"error $.predicate.buildType: missing",
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+		}},
+		{"nothing of version 0.1", old("0.1", `{}`), []string{
+			"error $.predicate.builder.id: missing",
+			"error $.predicate.recipe.type: missing",
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+		}},
+		{"values of version 0.2", old("0.2", `{"builder":{"id":"me"},"buildType":"make","invocation":{"configSource":{"uri":"src"}},`+
+			`"metadata":{"buildStartedOn":"2026-01-02T03:04:05Z","buildFinishedOn":"2026-01-02T03:04:04Z"},"materials":[{},{"uri":"x","digest":{"sha256":"1"}}]}`), []string{
+			`error $.predicate.builder.id: "me" is not an absolute URI`,
+			`error $.predicate.buildType: "make" is not an absolute URI`,
+			`error $.predicate.invocation.configSource.uri: "src" is not an absolute URI`,
+			"error $.predicate.metadata.buildFinishedOn: 2026-01-02T03:04:04Z is before buildStartedOn",
+			`error $.predicate.materials[1].uri: "x" is not an absolute URI`,
+			`error $.predicate.materials[1].digest.sha256: malformed digest "sha256:1": 1 digits, want [64]`,
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+			`warning $.predicate.buildType: "make" does not describe the parameters of version 1`,
+		}},
+		{"the other name of the invocation in version 0.2", old("0.2", `{"builder":{"id":"a:b"},"buildType":"a:b","metadata":{"buildInvocationID":"1"}}`), []string{
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+			"note $.predicate.metadata.buildInvocationID: read as buildInvocationId",
+			`warning $.predicate.buildType: "a:b" does not describe the parameters of version 1`,
+		}},
+		{"version 0.2 that cannot be read", old("0.2", `{"builder":[]}`), []string{
+			"error $.predicate: malformed provenance: $.builder (byte 11): want an object, got an array",
+		}},
+		{"version 0.2 without a predicate", &provenance.Statement{Subjects: typed("a:b").Subjects, PredicateType: provenance.PredicateTypeV02}, []string{
+			"error $.predicate: provenance without a predicate",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -281,7 +374,8 @@ func TestParseRefuses(t *testing.T) {
 		{"number out of range", all(typ, subjects, predicateType, `"predicate":{"x":1e999}`), "number out of range"},
 
 		{"no type", all(subjects, predicateType), `malformed statement: _type "", want "https://in-toto.io/Statement/v1"`},
-		{"another type", all(`"_type":"https://in-toto.io/Statement/v0.1"`, subjects, predicateType), `malformed statement: _type "https://in-toto.io/Statement/v0.1", want`},
+		{"empty type beside another name for it", all(`"_type":""`, `"type":"https://in-toto.io/Statement/v1"`, subjects, predicateType), `malformed statement: _type "", want`},
+		{"another type", all(`"_type":"https://in-toto.io/Statement/v0.2"`, subjects, predicateType), `malformed statement: _type "https://in-toto.io/Statement/v0.2", want "https://in-toto.io/Statement/v1" or "https://in-toto.io/Statement/v0.1"`},
 		{"type in another case", all(`"_type":"https://in-toto.io/statement/v1"`, subjects, predicateType), "malformed statement: _type"},
 		{"type that is no string", all(`"_type":1`, subjects, predicateType), "$._type (byte 9): want a string, got a number"},
 		{"no subject", all(typ, predicateType), "malformed statement: no subject"},
@@ -309,6 +403,7 @@ func TestParseRefuses(t *testing.T) {
 
 		{"name that is no string", subject(`[{"name":null}]`), "$.subject[0].name (byte 62): want a string, got null"},
 		{"digest that is a string", subject(`[{"digest":"` + shaA + `"}]`), "$.subject[0].digest (byte 64): want an object, got a string"},
+		{"two digests by one algorithm", subject(`[{"digest":{"dirHash":"` + shaA + `","dirHash1":"` + shaB + `"}}]`), "$.subject[0].digest.dirHash1 (byte 219): two digests dirHash, "},
 		{"digest that is a number", subject(`[{"digest":{"sha256":1}}]`), "$.subject[0].digest.sha256 (byte 74): want a string, got a number"},
 		{"content that is no base64", subject(`[{"content":"?"}]`), "$.subject[0].content (byte 68): malformed base64"},
 		{"content without padding", subject(`[{"content":"YQ"}]`), "malformed base64"},
@@ -343,9 +438,32 @@ func TestParseAccepts(t *testing.T) {
 			"unknown members",
 			`{"x":{"_type":1},"_type":"https://in-toto.io/Statement/v1","subject":[{"x":[],"name":"app","digest":{"md5":"short"}}],"predicateType":"p","predicate_type":"q","predicate":{"b":1,"a":2}}`,
 			provenance.Statement{
-				Subjects:      []provenance.ResourceDescriptor{{Name: "app", Digest: provenance.DigestSet{"md5": "short"}}},
+				Subjects: []provenance.ResourceDescriptor{{
+					Name: "app", Digest: provenance.DigestSet{"md5": "short"}, Extensions: provenance.Extensions{"x": json.RawMessage("[]")},
+				}},
 				PredicateType: "p", Predicate: json.RawMessage(`{"b":1,"a":2}`),
 			},
+		},
+		{
+			"version 0.1",
+			`{"_type":"https://in-toto.io/Statement/v0.1","subject":[{}],"predicateType":"p"}`,
+			provenance.Statement{Type: provenance.StatementTypeV01, Subjects: []provenance.ResourceDescriptor{{}}, PredicateType: "p"},
+		},
+		{
+			"the name that the official Go types know too",
+			`{"type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"dirHash1":"` + shaA + `"}}],"predicateType":"p"}`,
+			provenance.Statement{
+				Subjects: []provenance.ResourceDescriptor{{Digest: provenance.DigestSet{"dirHash": shaA}}}, PredicateType: "p",
+				Notes: append(
+					notes(provenance.Note, "$.subject[0].digest.dirHash1", "read as dirHash"),
+					notes(provenance.Warning, "$.type", "read as _type, which is missing")...,
+				),
+			},
+		},
+		{
+			"both names",
+			`{"type":["x"],"_type":"https://in-toto.io/Statement/v1","subject":[{}],"predicateType":"p"}`,
+			provenance.Statement{Subjects: []provenance.ResourceDescriptor{{}}, PredicateType: "p"},
 		},
 		{
 			"nulls",
@@ -463,6 +581,15 @@ func full(t testing.TB, r *rand.Rand) (*provenance.Build, []hallmark.Artifact) {
 		}
 		return m
 	}
+	extensions := func() provenance.Extensions {
+		ns := slices.Clone(names)
+		shuffle(len(ns), func(i, j int) { ns[i], ns[j] = ns[j], ns[i] })
+		e := make(provenance.Extensions)
+		for _, n := range ns {
+			e["acme_"+n] = json.RawMessage(`{ "z" : 1.0, "a" : [ "` + n + `" ] }`)
+		}
+		return e
+	}
 	list := func() []provenance.ResourceDescriptor {
 		ds := []provenance.ResourceDescriptor{
 			{URI: "pkg:golang/a@v1.0.0", Digest: provenance.DigestSet{"dirHash": shaA}},
@@ -472,7 +599,9 @@ func full(t testing.TB, r *rand.Rand) (*provenance.Build, []hallmark.Artifact) {
 			{URI: "pkg:golang/a@v1.0.0", Name: "a"},
 			{Name: "b", Content: []byte("b\n"), MediaType: "text/plain"},
 			{Name: "c", Digest: provenance.DigestSet{"sha512": strings.Repeat("0", 128), "sha256": shaA}, DownloadLocation: "https://example.com/c"},
-			{URI: "git+https://example.com/r@refs/heads/main", Digest: provenance.DigestSet{"gitCommit": commitA}, Annotations: object()},
+			{URI: "git+https://example.com/r@refs/heads/main", Digest: provenance.DigestSet{"gitCommit": commitA}, Annotations: object(), Extensions: extensions()},
+			{URI: "a:a", Digest: provenance.DigestSet{"dirHash1": shaA}},
+			{URI: "a:a", Digest: provenance.DigestSet{"dirHash": shaB}},
 		}
 		shuffle(len(ds), func(i, j int) { ds[i], ds[j] = ds[j], ds[i] })
 		return ds
@@ -493,6 +622,9 @@ func full(t testing.TB, r *rand.Rand) (*provenance.Build, []hallmark.Artifact) {
 		Started:             time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600)),
 		Finished:            time.Date(2026, 1, 2, 2, 4, 5, 60, time.UTC),
 		Byproducts:          list(),
+		Extensions: map[string]provenance.Extensions{
+			"": extensions(), "buildDefinition": extensions(), "runDetails": extensions(), "runDetails.builder": extensions(), "runDetails.metadata": extensions(),
+		},
 	}
 	var subjects []hallmark.Artifact
 	for i, n := range append(names, "", "") {
@@ -685,5 +817,99 @@ func TestDigestSet(t *testing.T) {
 	}
 	if got := provenance.NewDigestSet().Digests(); got != nil {
 		t.Errorf("no digests: %v", got)
+	}
+}
+
+// What shows only in the bytes is refused too.
+func TestMarshalChecksItself(t *testing.T) {
+	nested := func(depth int) json.RawMessage {
+		return json.RawMessage(strings.Repeat(`{"a":`, depth) + "1" + strings.Repeat("}", depth))
+	}
+	for _, c := range []struct {
+		name string
+		s    provenance.Statement
+		want string
+	}{
+		{"as deep as can be", provenance.Statement{PredicateType: "a:b", Predicate: nested(99)}, ""},
+		{"too deep", provenance.Statement{PredicateType: "a:b", Predicate: nested(100)}, "provenance: what would be written is refused: malformed statement: $.predicate.a"},
+		{"annotation that is too deep", provenance.Statement{PredicateType: "a:b", Subjects: []provenance.ResourceDescriptor{{
+			Digest: provenance.DigestSet{"sha256": shaB}, Annotations: map[string]any{"a": nested(97)},
+		}}}, "provenance: what would be written is refused: malformed statement: $.subject"},
+		{"extension that is a member", provenance.Statement{PredicateType: "a:b", Subjects: []provenance.ResourceDescriptor{{
+			Digest: provenance.DigestSet{"sha256": shaB}, Extensions: provenance.Extensions{"digest": json.RawMessage(`{}`)},
+		}}}, "malformed statement: $.subject[1].digest: some readers take it for digest"},
+		{"extension that is no JSON", provenance.Statement{PredicateType: "a:b", Subjects: []provenance.ResourceDescriptor{{
+			Digest: provenance.DigestSet{"sha256": shaB}, Extensions: provenance.Extensions{"acme_x": json.RawMessage(`{`)},
+		}}}, `provenance: subject 0: extension "acme_x": $ (byte 1): want a member name, got the end`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.s.Subjects = append([]provenance.ResourceDescriptor{{Name: "app", Digest: provenance.DigestSet{"sha256": shaA}}}, c.s.Subjects...)
+			_, err := c.s.Marshal()
+			switch {
+			case c.want == "":
+				if err != nil {
+					t.Error(err)
+				}
+			case err == nil || !strings.HasPrefix(err.Error(), c.want):
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// A statement of version 0.1 is written as version 1, and dirHash1 as dirHash.
+func TestMarshalNewNames(t *testing.T) {
+	const text = `{"_type":"https://in-toto.io/Statement/v0.1","subject":[{"name":"app","digest":{"dirHash1":"` + shaA + `"},"acme_x":[1.0]}],"predicateType":"https://example.com/p","predicate":{"x":1}}`
+	const want = `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"app","digest":{"dirHash":"` + shaA + `"},"acme_x":[1.0]}],"predicateType":"https://example.com/p","predicate":{"x":1}}`
+	got, err := parse(t, text).Marshal()
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, error %v; want %s", got, err, want)
+	}
+	s := parse(t, want)
+	s.Subjects[0].Digest = provenance.DigestSet{"dirHash1": shaA}
+	if got := s.Subjects[0].Digest.Digests(); len(got) != 1 || got[0].Algorithm() != "dirHash" {
+		t.Errorf("digests %v", got)
+	}
+	if got, err = s.Marshal(); err != nil || string(got) != want {
+		t.Errorf("got %s, error %v; want %s", got, err, want)
+	}
+}
+
+func TestPayloadType(t *testing.T) {
+	for predicateType, want := range map[string]string{
+		provenance.PredicateType:                            "application/vnd.in-toto.provenance+json",
+		provenance.PredicateTypeV02:                         "application/vnd.in-toto.provenance+json",
+		"https://slsa.dev/verification_summary/v1":          "application/vnd.in-toto.vsa+json",
+		"https://cyclonedx.org/bom":                         "application/vnd.in-toto.cyclonedx+json",
+		"https://spdx.dev/Document":                         "application/vnd.in-toto.spdx2+json",
+		"https://spdx.dev/Document/v3":                      "application/vnd.in-toto.spdx3+json",
+		"https://in-toto.io/attestation/test-result/v0.1":   "application/vnd.in-toto.test-result+json",
+		"https://in-toto.io/attestation/vulns/v0.1":         "application/vnd.in-toto.vuln+json",
+		"https://in-toto.io/attestation/vulns/v0.2":         "application/vnd.in-toto.vulns_02+json",
+		"https://in-toto.io/attestation/scai/v0.3":          "application/vnd.in-toto.scai+json",
+		"https://in-toto.io/attestation/link/v0.3":          "application/vnd.in-toto.link+json",
+		"https://in-toto.io/attestation/release/v0.1":       "application/vnd.in-toto.release+json",
+		"https://in-toto.io/attestation/reference/v0.1":     "application/vnd.in-toto.reference+json",
+		"https://in-toto.io/attestation/runtime-trace/v0.1": "application/vnd.in-toto.runtime-trace+json",
+		"https://in-toto.io/attestation/svr/v0.2":           "application/vnd.in-toto.svr+json",
+		"https://example.com/p":                             provenance.MediaType,
+		"":                                                  provenance.MediaType,
+	} {
+		got := provenance.PayloadType(predicateType)
+		if got != want {
+			t.Errorf("%q: got %q, want %q", predicateType, got, want)
+		}
+		if !provenance.IsPayloadType(got) {
+			t.Errorf("%q is no payload type", got)
+		}
+	}
+	for _, no := range []string{
+		"", "application/vnd.in-toto", "application/vnd.in-toto.+json", "application/vnd.in-toto.x", "application/vnd.in-toto.provenance+dsse",
+		"application/vnd.in-toto.X+json", "application/vnd.in-toto.x/y+json", "application/vnd.in-toto.x+json ", "application/vnd.in-toto.x+json+json",
+		"Application/vnd.in-toto+json", "application/json", "x application/vnd.in-toto+json", "application/vnd.in-toto+json; charset=utf-8",
+	} {
+		if provenance.IsPayloadType(no) {
+			t.Errorf("%q is a payload type", no)
+		}
 	}
 }

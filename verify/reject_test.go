@@ -53,6 +53,8 @@ func TestMustReject(t *testing.T) {
 		{"R01", "no attestation", func(_ *testing.T, c *trial) { c.none = true }, verify.RuleSignature},
 		{"R01", "no attestation for a requirement", func(t *testing.T, c *trial) { require(t, c, 1, 2) }, verify.RuleRequired},
 		{"R02", "an attestation of another type", func(_ *testing.T, c *trial) { c.statement["predicateType"] = sbomType }, verify.RuleProvenance},
+		{"R02", "provenance of version 0.2 that would be right in version 1", older("0.2"), verify.RuleProvenance},
+		{"R02", "provenance of version 0.1 that would be right in version 1", older("0.1"), verify.RuleProvenance},
 		{"R02", "predicate type that begins right", func(_ *testing.T, c *trial) { c.statement["predicateType"] = provenance.PredicateType + "/" }, verify.RuleProvenance},
 		{"R03", "truncated payload", payload(func(s string) string { return s[:len(s)/2] }), ""},
 		{"R03", "payload that is no JSON", payload(func(string) string { return "provenance" }), ""},
@@ -138,6 +140,10 @@ func TestMustReject(t *testing.T) {
 		{"R52", "unknown parameter that is false", func(_ *testing.T, c *trial) { c.statement.external()["debug"] = false }, verify.RuleParameter},
 		{"R53", "build type not named", func(_ *testing.T, c *trial) { c.statement.definition()["buildType"] = buildType + "/" }, verify.RuleBuildType},
 		{"R54", "unknown statement type", func(_ *testing.T, c *trial) { c.statement["_type"] = "https://in-toto.io/Statement/v0.1" }, ""},
+		{"R54", "statement type under another name", func(_ *testing.T, c *trial) {
+			c.statement["type"] = c.statement["_type"]
+			delete(c.statement, "_type")
+		}, ""},
 		{"R54", "no statement type", func(_ *testing.T, c *trial) { delete(c.statement, "_type") }, ""},
 		{"R54", "no predicate type", func(_ *testing.T, c *trial) { delete(c.statement, "predicateType") }, ""},
 		{"R62", "requirement's attestation deleted", func(t *testing.T, c *trial) {
@@ -186,6 +192,41 @@ func TestMustReject(t *testing.T) {
 			if r, err := c.policy.Verify(t.Context(), c.artifact, e); end(r, err) != want {
 				t.Errorf("R27: %d bad signatures, order %v: %v, %v, want %s", bad, order, r, err, want)
 			}
+		}
+	}
+}
+
+// older turns the statement into provenance of an older version, from which
+// [provenance.ParseBuild] reads what it reads from the accepted one.
+func older(version string) func(*testing.T, *trial) {
+	return func(t *testing.T, c *trial) {
+		parameters, environment := c.statement.external(), c.statement.definition().at("internalParameters")
+		id := c.statement.at("predicate", "runDetails", "builder")["id"]
+		materials := c.statement.definition()["resolvedDependencies"]
+		c.statement["predicateType"] = "https://slsa.dev/provenance/v" + version
+		predicate := object{"builder": object{"id": id}, "materials": materials}
+		if version == "0.1" {
+			predicate["recipe"] = object{"type": buildType, "arguments": parameters, "environment": environment}
+		} else {
+			predicate["buildType"] = buildType
+			predicate["invocation"] = object{"parameters": parameters, "environment": environment}
+		}
+		c.statement["predicate"] = predicate
+
+		payload, err := json.Marshal(c.statement)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := provenance.Parse(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := provenance.ParseBuild(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, parameter := b.Source(); b.Builder != builderID || b.Type != buildType || parameter != "workflow" || s.Commit.Hex() != commit {
+			t.Fatalf("not the same build: %+v", b)
 		}
 	}
 }

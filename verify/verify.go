@@ -164,7 +164,7 @@ type Rule string
 const (
 	RuleSignature   Rule = "signature"    // somebody whom the policy names signed
 	RulePayloadType Rule = "payload-type" // what was signed is a statement
-	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance
+	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance, version 1
 	RuleSubject     Rule = "subject"      // the statement is about the artifact
 	RuleBuilder     Rule = "builder"      // it names the builder that its signer may speak for
 	RuleBuildType   Rule = "build-type"
@@ -269,11 +269,16 @@ func (r *Result) Statements() []*provenance.Statement {
 		c := *s
 		c.Predicate = bytes.Clone(s.Predicate)
 		c.Subjects = slices.Clone(s.Subjects)
+		c.Notes = slices.Clone(s.Notes)
 		for i := range c.Subjects {
 			d := &c.Subjects[i]
 			d.Digest = maps.Clone(d.Digest)
 			d.Content = bytes.Clone(d.Content)
 			d.Annotations, _ = clone(d.Annotations).(map[string]any)
+			d.Extensions = maps.Clone(d.Extensions)
+			for name, raw := range d.Extensions {
+				d.Extensions[name] = bytes.Clone(raw)
+			}
 		}
 		all = append(all, &c)
 	}
@@ -532,8 +537,8 @@ func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, e
 	return ev, nil
 }
 
-// read returns the statement in the i-th evidence if it is of the predicate
-// type and about a. Otherwise it returns the checks that say why not, or an
+// read returns the statement in the i-th evidence if it is of version 1, of the
+// predicate type, and about a. Otherwise it returns the checks that say why not, or an
 // error if the statement cannot be read.
 func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artifact) (*provenance.Statement, []Check, error) {
 	signature := Check{Rule: RuleSignature, Outcome: Passed, Got: ev.signer(), Envelope: i}
@@ -543,6 +548,15 @@ func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artif
 	st, err := provenance.Parse(ev.Payload)
 	if err != nil {
 		return nil, nil, err
+	}
+	// Leniency is for those who only look.
+	if st.Type != "" {
+		return nil, nil, fmt.Errorf("malformed statement: _type %q, want %q", st.Type, provenance.StatementType)
+	}
+	for _, n := range st.Notes {
+		if n.Severity != provenance.Note {
+			return nil, nil, fmt.Errorf("malformed statement: %s", n)
+		}
 	}
 	typed := Check{rule, "", Passed, quote(st.PredicateType), quote(predicateType), i}
 	if st.PredicateType != predicateType {

@@ -1295,6 +1295,8 @@ func TestResultIsImmutable(t *testing.T) {
 	c := newTrial(t)
 	c.statement.subject()["annotations"] = object{"list": []any{object{"a": "b"}}}
 	c.statement.subject()["content"] = "YXBw"
+	c.statement.subject()["acme_x"] = "y"
+	c.statement.subject().at("digest")["dirHash1"] = strings.Repeat("0", 64)
 	require(t, c, 1, 1)
 	c.more = []*sign.Envelope{attest(t, c.artifact, sbomType, 1)}
 	envelopes := c.envelopes(t)
@@ -1333,6 +1335,8 @@ func TestResultIsImmutable(t *testing.T) {
 		if s.Subjects[0].Annotations != nil {
 			s.Subjects[0].Content[0] = 'x'
 			s.Subjects[0].Annotations["list"].([]any)[0].(map[string]any)["a"] = "x"
+			s.Subjects[0].Extensions["acme_x"][1] = 'x'
+			s.Notes[0].Text = "x"
 		}
 	}
 	r.Statements()[0] = nil

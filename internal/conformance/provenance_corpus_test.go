@@ -2,9 +2,11 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,9 +33,10 @@ func readProvenance(t *testing.T, file string) []byte {
 
 // An attestation is a statement in the corpus.
 type attestation struct {
-	file     string
-	negative bool // tampered with, by the name of the file
-	payload  []byte
+	file      string
+	negative  bool   // tampered with, by the name of the file
+	container string // the outermost thing that it is in
+	payload   []byte
 }
 
 // attestations returns the distinct statements in the corpus that match, bare
@@ -55,25 +58,37 @@ func attestations(t *testing.T, match func(statementType, predicateType string) 
 		if !json.Valid(data) {
 			documents = slices.Collect(bytes.Lines(data))
 		}
-		var walk func(document []byte)
-		walk = func(document []byte) {
+		var walk func(document []byte, container string)
+		walk = func(document []byte, container string) {
 			var list []json.RawMessage
 			var object map[string]json.RawMessage
 			switch {
 			case json.Unmarshal(document, &list) == nil:
 				for _, e := range list {
-					walk(e)
+					walk(e, container)
 				}
 			case json.Unmarshal(document, &object) == nil:
 				var statementType, predicateType string
 				_ = json.Unmarshal(object["_type"], &statementType)
 				_ = json.Unmarshal(object["predicateType"], &predicateType)
-				if statementType != "" {
+				if statementType != "" || object["predicateType"] != nil && object["subject"] != nil {
 					if match(statementType, predicateType) && !seen[string(document)] {
 						seen[string(document)] = true
-						all = append(all, attestation{entry.File, strings.HasPrefix(entry.Val, "NEGATIVE"), document})
+						all = append(all, attestation{entry.File, strings.HasPrefix(entry.Val, "NEGATIVE"), cmp.Or(container, "bare"), document})
 					}
 					return
+				}
+				for _, c := range []struct{ member, container string }{
+					{"provenance_summary", "gcloud"},
+					{"attestation_bundles", "PEP 740"},
+					{"envelope", "PEP 740"},
+					{"attestations", "attestations API"},
+					{"dsseEnvelope", "Sigstore bundle"},
+					{"payload", "DSSE"},
+				} {
+					if object[c.member] != nil {
+						container = cmp.Or(container, c.container)
+					}
 				}
 				// In an envelope, and in a PEP 740 attestation.
 				for _, name := range []string{"payload", "statement"} {
@@ -83,16 +98,16 @@ func attestations(t *testing.T, match func(statementType, predicateType string) 
 					}
 					text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
 					if payload, err := base64.StdEncoding.DecodeString(text); err == nil {
-						walk(payload)
+						walk(payload, container)
 					}
 				}
-				for _, v := range object {
-					walk(v)
+				for _, name := range slices.Sorted(maps.Keys(object)) {
+					walk(object[name], container)
 				}
 			}
 		}
 		for _, d := range documents {
-			walk(d)
+			walk(d, "")
 		}
 	}
 	return all

@@ -155,6 +155,23 @@ func emitted(t *testing.T, commit string) map[string]*provenance.Statement {
 	b.Finished = b.Started.Add(1500 * time.Millisecond)
 	add("every member", b)
 
+	old, err := provenance.Parse([]byte(`{"_type":"https://in-toto.io/Statement/v0.1","subject":[{"name":"app","digest":{"sha256":"` + someSHA256 + `"}}],` +
+		`"predicateType":"https://slsa.dev/provenance/v0.2","predicate":{"builder":{"id":"https://example.com/builder"},"buildType":"https://example.com/type",` +
+		`"invocation":{"configSource":{"uri":"git+https://github.com/octocat/hello","digest":{"gitCommit":"` + commit + `"},"entryPoint":"x"},"parameters":{"p":[1.5]}},"buildConfig":{"x":1}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all["converted"], _, err = provenance.Convert(old); err != nil {
+		t.Fatal(err)
+	}
+
+	b = provenance.Local(source)
+	b.Byproducts = []provenance.ResourceDescriptor{{
+		Name: "n", URI: "https://example.com/n", Digest: provenance.DigestSet{"sha256": someSHA256, "dirHash": someSHA256}, Content: []byte("x"),
+		DownloadLocation: "https://example.com/d", MediaType: "text/plain", Annotations: map[string]any{"a": []any{true, nil, "x"}},
+	}}
+	add("every member of a resource", b)
+
 	doc := &sbom.Document{
 		Main:  sbom.Component{Ref: "pkg:golang/example.com/app", Type: sbom.Application, Name: "example.com/app", PURL: "pkg:golang/example.com/app", Scope: sbom.Runtime},
 		Phase: sbom.PostBuild,

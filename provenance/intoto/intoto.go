@@ -23,7 +23,8 @@ import (
 )
 
 // ToProto returns s as a protocol buffer. It fails if [provenance.Statement]'s
-// Marshal does, and if an annotation or the predicate has an integer beyond 2⁵³,
+// Marshal does, if a subject has Extensions, which the official types have no
+// place for, and if an annotation or the predicate has an integer beyond 2⁵³,
 // where a protocol buffer rounds: the error names it. Numbers with a fraction or
 // an exponent become the nearest floating point numbers.
 func ToProto(s *provenance.Statement) (*v1.Statement, error) {
@@ -59,6 +60,9 @@ func FromProto(p *v1.Statement) (*provenance.Statement, error) {
 	s, err := provenance.Parse(data)
 	if err != nil {
 		return nil, err
+	}
+	if s.Type != "" {
+		return nil, fmt.Errorf("malformed statement: _type %q, want %q", s.Type, provenance.StatementType)
 	}
 	if s.Predicate != nil {
 		// What protojson wrote has white space that nobody may rely on.
