@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -91,7 +92,9 @@ type RecipeModule struct {
 
 // Recipe returns how "go build" makes the package pkg, one of p.Packages, as p
 // was told to build it. s is the source as it was observed; its commit must be
-// p's. A dirty source has no recipe.
+// p's. There is none for a dirty source, for a build without -trimpath, and for
+// one that the go command stamps as modified, or with the commit of a repository
+// around the checkout.
 func (p *SourceProof) Recipe(ctx context.Context, pkg string, s provenance.Source) (*Recipe, error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -104,6 +107,9 @@ func (p *SourceProof) Recipe(ctx context.Context, pkg string, s provenance.Sourc
 	}
 	if s.Commit != p.Commit || s.Modified {
 		return nil, fmt.Errorf("gobuild: recipe for the source %s (modified: %v), want %s as it was proved", s.Commit, s.Modified, p.Commit)
+	}
+	if v, ok := flag(p.flags, "trimpath"); !ok || v == "false" || v == "0" {
+		return nil, errors.New("gobuild: no recipe for a build without -trimpath: its bytes depend on the directory")
 	}
 	r := &Recipe{
 		Go: p.Go, Package: pkg, Module: p.ModulePath, Dir: p.Dir, Mod: "readonly",
@@ -164,15 +170,50 @@ func (p *SourceProof) Recipe(ctx context.Context, pkg string, s provenance.Sourc
 		}
 	}
 
+	if err := p.stamp(ctx, r); err != nil {
+		return nil, err
+	}
+	home := p.o.Getenv("HOME")
+	if err := r.check(home, p.top, p.settings["GOMODCACHE"], p.settings["GOROOT"], p.settings["GOPATH"]); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// stamp sets what the go command has git say of the checkout.
+func (p *SourceProof) stamp(ctx context.Context, r *Recipe) error {
+	if !stamped(r.Flags) {
+		return nil
+	}
+	// The go command does not look into a worktree or a submodule, in which .git
+	// is a file, but into the next repository around it.
+	if info, err := os.Lstat(filepath.Join(p.top, ".git")); err != nil || !info.IsDir() {
+		for dir := filepath.Dir(p.top); ; dir = filepath.Dir(dir) {
+			if info, err := os.Stat(filepath.Join(dir, ".git")); err == nil && info.IsDir() {
+				return errors.New("gobuild: recipe: the go command stamps the commit of the repository around the checkout, unless -buildvcs is false")
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+		}
+		if v, _ := flag(r.Flags, "buildvcs"); v != "" && v != "auto" {
+			return errors.New("gobuild: recipe: the go command finds no repository to stamp the commit of")
+		}
+		r.Flags = append(r.Flags, "-buildvcs=false")
+		return nil
+	}
 	t := tool{p.top, p.o.Getenv}
 	out, err := t.git(ctx, "rev-parse", "--is-shallow-repository")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.Source.Shallow = strings.TrimSpace(string(out)) == "true"
 	m, err := git.InspectModule(ctx, moduleDir(p), p.o.Getenv)
 	if err != nil {
-		return nil, fmt.Errorf("gobuild: %w", err)
+		return fmt.Errorf("gobuild: %w", err)
+	}
+	if m.Modified {
+		return errors.New("gobuild: recipe: the go command stamps the commit as modified, because a file in the repository is, although none that is compiled")
 	}
 	r.Version = m.Version
 	r.Source.Tag = m.Tag
@@ -188,20 +229,16 @@ func (p *SourceProof) Recipe(ctx context.Context, pkg string, s provenance.Sourc
 			r.Source.Tag = path.Join(dir, base)
 		}
 	}
-	if r.Source.Tag != "" {
-		out, err := t.git(ctx, "rev-parse", "--verify", "--end-of-options", "refs/tags/"+r.Source.Tag+"^{commit}")
-		if err != nil {
-			return nil, err
-		}
-		if r.Source.TagCommit, err = hallmark.ParseDigest("gitCommit:" + strings.TrimSpace(string(out))); err != nil {
-			return nil, fmt.Errorf("gobuild: git rev-parse: %w", err)
-		}
+	if r.Source.Tag == "" {
+		return nil
 	}
-	home := p.o.Getenv("HOME")
-	if err := r.check(home, p.top, p.settings["GOMODCACHE"], p.settings["GOROOT"], p.settings["GOPATH"]); err != nil {
-		return nil, err
+	if out, err = t.git(ctx, "rev-parse", "--verify", "--end-of-options", "refs/tags/"+r.Source.Tag+"^{commit}"); err != nil {
+		return err
 	}
-	return r, nil
+	if r.Source.TagCommit, err = hallmark.ParseDigest("gitCommit:" + strings.TrimSpace(string(out))); err != nil {
+		return fmt.Errorf("gobuild: git rev-parse: %w", err)
+	}
+	return nil
 }
 
 // pseudoBase returns the version that a pseudo-version is made of, or "".
