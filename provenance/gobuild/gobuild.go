@@ -1,14 +1,80 @@
-// Package gobuild adds to a Build what a finished Go binary says of itself.
+// Package gobuild ties a Go program to the commit that it was built from, and
+// builds it again.
 //
-// A Go binary carries build information: the modules that are linked into it
-// with their sums, the Go version, settings, and, if it was built in a git
-// checkout with -buildvcs=true, the commit. [Attach] holds it against the
-// source that the Build names and records the rest as dependencies and as a
-// byproduct. The build type and the parameters of the platform stay as they
-// are.
+// Four things tell of a program where it is from: what it says of itself in its
+// build information, the checkout, the files that the compiler read, and what
+// the platform says. Each can be wrong while the others look right. The go
+// command stamps a program with the commit of another repository, and as not
+// modified, if it builds in a worktree or a submodule that lies in one; it does not
+// see edits that git was told to overlook, nor files that git ignores; and a binary
+// in dist can be from last week.
+//
+// # The source
+//
+// [ProveSource] compares every file that decides what is built with the blob of
+// the commit, in the repository that the module itself is of. What comes of each
+// file is an [Outcome]:
+//
+//	match      the bytes are the blob's
+//	converted  git makes the bytes of the blob: other line ends, or LFS
+//	declared   the caller says that the build generates it, and why
+//	differs    the commit has other bytes
+//	untracked  the commit does not have it: new, ignored or hidden
+//	outside    it is not in the checkout
+//	unknown    a filter lies between, or a submodule's commit is not there
+//
+// The last four are deviations, and an error unless they are allowed. Modules of
+// the module cache are pinned by go.sum, which is one of the files.
+//
+// # The binding
+//
+// [Bind] holds the program against all of that, link by link: program, main
+// module, module version, commit, modified, commit time, toolchain, settings and
+// modules by its build information; source by the proof; claim commit, claim
+// repository and claim ref by the Build that was observed; workflow by the blob of
+// its file. A link is a match, a mismatch, which is an error, or unknown, which is
+// recorded and never taken for a match. [Binding.Record] adds what was found to the
+// Build; [Attach] adds what the binary says of itself, without a proof.
 //
 // Whoever has the binary can change its build information, so that it is no
 // better evidence than the binary itself. A contradiction, though, is news.
+//
+// # The recipe
+//
+// What ties the bytes to the source is that the source gives these bytes. With
+// -trimpath a Go program can be built again anywhere, if it is known how; but
+// its build information has neither -ldflags nor CGO_CFLAGS then, nor what
+// "go env -w" had set, nor whether the tags were there that decide its version. A
+// [Recipe] has all of that, without secrets and without paths of the machine:
+//
+//	{"dir":".","env":{"CGO_ENABLED":"0","GOAMD64":"v1","GOARCH":"amd64","GOOS":"linux"},
+//	 "flags":["-trimpath"],"go":"go1.26.8","mod":"readonly","module":"example.com/app",
+//	 "modules":[{"path":"golang.org/x/mod","sum":"dirHash:9f86…","version":"v0.42.0"}],
+//	 "package":"example.com/app","settings":{},"source":{"commit":"gitCommit:283b…",
+//	 "repository":"https://example.com/app","tag":"v1.2.3","tagCommit":"gitCommit:283b…"},
+//	 "version":"v1.2.3"}
+//
+// [Rebuild] follows it offline in another directory. A [Rebuilt] is the second
+// provenance of the same bytes, or says in which setting, module, section or byte
+// they differ. When two builders that have nothing to do with each other have made
+// an artifact, [Reproduced] says so, and else why not.
+//
+// # A release
+//
+// In the order in which a release does it, errors left out:
+//
+//	checkout, _ := git.Inspect(ctx, ".", os.Getenv)
+//	o := gobuild.Options{Getenv: os.Getenv, Flags: []string{"-trimpath"}}
+//	source, _ := gobuild.ProveSource(ctx, ".", []string{"./cmd/app"}, o)
+//	// go build -trimpath -o dist/app ./cmd/app
+//	_ = source.Recheck(ctx)
+//	build, _ := github.Observe(os.Getenv, claims)
+//	binding, _ := gobuild.Bind(ctx, "dist/app", gobuild.Parts{
+//		Getenv: os.Getenv, Source: source, Checkout: checkout, Build: build,
+//	})
+//	recipe, _ := source.Recipe(ctx, source.Packages[0], checkout.Source(git.Options{}))
+//	_ = binding.Record(build, *recipe)
+//	statement, _ := build.Statement(binding.Artifact)
 package gobuild
 
 import (

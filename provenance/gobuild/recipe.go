@@ -297,7 +297,7 @@ func machinePath(s string, dirs []string) bool {
 			return true
 		}
 	}
-	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_.~-])(?:/(?:home|root|Users|tmp|private|var/folders|var/tmp|builds|runner|github)/|[A-Za-z]:[\\/][^\\/])`).MatchString(s)
+	return regexp.MustCompile(`(?:^|[^A-Za-z0-9_.~-]|(?:^|[\s=,;:"'])-[A-Za-z])(?:/(?:home|root|Users|tmp|private|var/folders|var/tmp|builds|runner|github)/|[A-Za-z]:[\\/][^\\/])`).MatchString(s)
 }
 
 // secretShaped reports whether s has what looks like a password, a token or a

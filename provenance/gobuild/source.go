@@ -167,7 +167,8 @@ func (m Module) String() string { return m.Path + "@" + m.Version + ": " + m.Out
 // A SourceProof says of every file that decides what is built, how it relates to
 // a commit.
 type SourceProof struct {
-	Commit, Tree hallmark.Digest
+	Commit hallmark.Digest // the gitCommit that the files are held against: HEAD
+	Tree   hallmark.Digest // its gitTree
 
 	// ModulePath is the path of the main module around the directory, and Dir
 	// its directory in the checkout, "." for the top. Both are empty if there is
@@ -266,8 +267,8 @@ func (p *SourceProof) String() string {
 // An UnprovenError says which files and modules are not proved to be those of
 // the commit. There is at least one.
 type UnprovenError struct {
-	Files   []File
-	Modules []Module
+	Files   []File   // sorted by path
+	Modules []Module // sorted by path and version
 }
 
 func (e *UnprovenError) Error() string {

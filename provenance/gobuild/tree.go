@@ -90,44 +90,9 @@ func (t tool) readTree(ctx context.Context, commit string) (*tree, error) {
 		return nil, fmt.Errorf("gobuild: malformed commit %s: no tree", commit)
 	}
 
-	c := &tree{commit: id, root: rootID, blobs: make(map[string]entry), links: make(map[string]string), closed: make(map[string]string)}
-	ids := map[string]string{"": root} // of the trees, by their paths
-	objects := map[string][]byte{"": nil}
-	n := 0
-	for len(out) > 0 {
-		// 100644 blob 9daeafb9864cf43055ae93beb0afd6c7d144bfa4<TAB>path<NUL>
-		line, rest, ok := bytes.Cut(out, []byte{0})
-		meta, name, tab := strings.Cut(string(line), "\t")
-		fields := strings.Split(meta, " ")
-		if !ok || !tab || len(fields) != 3 || name == "" || len(fields[2]) != len(commit) {
-			return nil, fmt.Errorf("gobuild: malformed git ls-tree: %.200q", line)
-		}
-		out = rest
-		if n++; n > MaxTree {
-			return nil, fmt.Errorf("gobuild: the commit has more than %d entries", MaxTree)
-		}
-		raw, err := hex.DecodeString(fields[2])
-		if err != nil {
-			return nil, fmt.Errorf("gobuild: malformed git ls-tree: %.200q", line)
-		}
-		dir, base := "", name
-		if i := strings.LastIndexByte(name, '/'); i >= 0 {
-			dir, base = name[:i], name[i+1:]
-		}
-		object, ok := objects[dir]
-		if !ok {
-			return nil, fmt.Errorf("gobuild: malformed git ls-tree: %.200q before its directory", line)
-		}
-		object = append(append(append(object, strings.TrimLeft(fields[0], "0")...), ' '), base...)
-		objects[dir] = append(append(object, 0), raw...)
-		switch fields[0] {
-		case modeTree:
-			ids[name], objects[name] = fields[2], nil
-		case modeSubmodule:
-			c.links[name] = fields[2]
-		default:
-			c.blobs[name] = entry{fields[0], fields[2]}
-		}
+	c, ids, objects, err := parseTree(out, id, rootID)
+	if err != nil {
+		return nil, err
 	}
 	for name, object := range objects {
 		if objectID("tree", object, len(commit)) == ids[name] {
@@ -143,6 +108,52 @@ func (t tool) readTree(ctx context.Context, commit string) (*tree, error) {
 		}
 	}
 	return c, nil
+}
+
+// parseTree parses what "git ls-tree -r -t -z" prints of a commit. It returns
+// beside what the commit has the names of its trees, and the trees themselves, as
+// they would be if all modes were as git prints them, by their paths.
+func parseTree(out []byte, commit, root hallmark.Digest) (c *tree, ids map[string]string, objects map[string][]byte, err error) {
+	c = &tree{commit: commit, root: root, blobs: make(map[string]entry), links: make(map[string]string), closed: make(map[string]string)}
+	ids = map[string]string{"": root.Hex()} // of the trees, by their paths
+	objects = map[string][]byte{"": nil}
+	n := 0
+	for len(out) > 0 {
+		// 100644 blob 9daeafb9864cf43055ae93beb0afd6c7d144bfa4<TAB>path<NUL>
+		line, rest, ok := bytes.Cut(out, []byte{0})
+		meta, name, tab := strings.Cut(string(line), "\t")
+		fields := strings.Split(meta, " ")
+		if !ok || !tab || len(fields) != 3 || name == "" || len(fields[2]) != len(root.Hex()) {
+			return nil, nil, nil, fmt.Errorf("gobuild: malformed git ls-tree: %.200q", line)
+		}
+		out = rest
+		if n++; n > MaxTree {
+			return nil, nil, nil, fmt.Errorf("gobuild: the commit has more than %d entries", MaxTree)
+		}
+		raw, err := hex.DecodeString(fields[2])
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("gobuild: malformed git ls-tree: %.200q", line)
+		}
+		dir, base := "", name
+		if i := strings.LastIndexByte(name, '/'); i >= 0 {
+			dir, base = name[:i], name[i+1:]
+		}
+		object, ok := objects[dir]
+		if !ok {
+			return nil, nil, nil, fmt.Errorf("gobuild: malformed git ls-tree: %.200q before its directory", line)
+		}
+		object = append(append(append(object, strings.TrimLeft(fields[0], "0")...), ' '), base...)
+		objects[dir] = append(append(object, 0), raw...)
+		switch fields[0] {
+		case modeTree:
+			ids[name], objects[name] = fields[2], nil
+		case modeSubmodule:
+			c.links[name] = fields[2]
+		default:
+			c.blobs[name] = entry{fields[0], fields[2]}
+		}
+	}
+	return c, ids, objects, nil
 }
 
 // sameEntries reports whether two trees have the same names and objects,
