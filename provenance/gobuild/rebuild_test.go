@@ -3,6 +3,7 @@ package gobuild_test
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -130,6 +131,20 @@ func TestRebuild(t *testing.T) {
 			useLib(r, "v1.0.0", "")
 			r.commit()
 			return r.build(), r.recipe()
+		}, nil},
+		{"cgo", func(t *testing.T, r *repository) (string, *gobuild.Recipe) {
+			if _, err := exec.LookPath("gcc"); err != nil {
+				t.Skip("needs gcc")
+			}
+			r.env["CGO_ENABLED"], r.env["CGO_CFLAGS"] = "1", "-O1 -DN=7"
+			r.write("text.go", "package main\n\n// int c(void);\nimport \"C\"\n\nvar text = string(rune(C.c()))\n")
+			r.write("c.c", "int c(void) { return N; }\n")
+			r.commit()
+			bin, recipe := r.build(), r.recipe()
+			if recipe.Env["CGO_CFLAGS"] != "-O1 -DN=7" {
+				t.Errorf("environment %v", recipe.Env)
+			}
+			return bin, recipe
 		}, nil},
 		{"SHA-256 repository", func(t *testing.T, r *repository) (string, *gobuild.Recipe) {
 			*r = newRepository(t, "--object-format=sha256")

