@@ -268,14 +268,19 @@ func (b *Binding) add(l Link, why string) {
 	b.Links = append(b.Links, l)
 }
 
+// allowed reports whether the source deviates from the commit, and may.
+func (b *Binding) allowed() bool {
+	return b.source != nil && b.source.o.AllowDirty && !b.source.Clean()
+}
+
 // bindInfo holds the build information against the source and the checkout.
 func (b *Binding) bindInfo(p *SourceProof, stamp *git.Module, stampWhy string, checkout *git.Checkout) {
-	const noSource, noStamp = "the source was not proved", "the binary has no stamp of a version control system"
+	const (
+		noSource = "the source was not proved"
+		noStamp  = "the binary has no stamp of a version control system"
+	)
 	info := b.Info
-	settings := make(map[string]string)
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
+	settings := settingsOf(info)
 	link := func(name, got string) Link {
 		return Link{Name: name, Got: got, Evidence: provenance.Binary}
 	}
@@ -333,6 +338,9 @@ func (b *Binding) bindInfo(p *SourceProof, stamp *git.Module, stampWhy string, c
 	}
 	if checkout != nil {
 		l.Want = fmt.Sprint(len(checkout.Modified) > 0)
+	}
+	if l.Got == "false" && l.Want == "true" && b.allowed() {
+		l.Want, l.Why = "", "the go command did not see that files were modified, which was allowed"
 	}
 	b.add(l, "there is no checkout")
 
@@ -634,12 +642,16 @@ func (b *Binding) Record(build *provenance.Build, r Recipe) error {
 		return errors.New("gobuild: no build")
 	}
 	changed := *build
+	// What Bind let pass, because it was allowed, is no mismatch here.
+	if e, ok := errors.AsType[*MismatchError](stamps(build, b.Info)); ok && !(b.allowed() && len(e.Links) == 1 && e.Links[0].Name == Modified) {
+		return e
+	}
 	if b.source != nil {
 		if err := b.source.Record(&changed); err != nil {
 			return err
 		}
 	}
-	if err := Attach(&changed, b.Info, r); err != nil {
+	if err := attach(&changed, b.Info, r); err != nil {
 		return err
 	}
 	if b.workflow.Name != "" {

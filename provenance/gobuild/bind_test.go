@@ -333,6 +333,42 @@ func TestBindModules(t *testing.T) {
 	mismatch("replaced by a directory", err, "no example.com/lib@v1.0.0", "example.com/lib@v1.0.0")
 }
 
+// A dirty source that was allowed is recorded, although the go command did not
+// see that it is one.
+func TestBindAllowed(t *testing.T) {
+	for name, hide := range map[string][]string{"excluded": nil, "assume-unchanged": {"update-index", "--assume-unchanged", "text.go"}} {
+		r := newRepository(t)
+		r.git("remote", "add", "origin", "https://example.com/r.git")
+		if hide != nil {
+			r.git(hide...)
+			r.write("text.go", "package main\n\nvar text = \"changed\"\n")
+		} else {
+			r.write(".git/info/exclude", "new.go\n")
+			r.write("new.go", "package main\n")
+		}
+		for _, sees := range []bool{false, true} {
+			p := r.parts()
+			if p.Checkout.Modified = nil; sees { // as an observer that looks closer
+				p.Checkout.Modified = []string{"text.go"}
+			}
+			p.Build = claim("https://example.com/r", "refs/heads/main", p.Checkout.Commit.Hex(), provenance.Git)
+			b, err := gobuild.Bind(t.Context(), r.build("-buildvcs=true"), p)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if err := b.Record(p.Build, gobuild.Recipe{}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if s, _ := p.Build.Source(); !s.Modified || p.Build.Dependencies[0].Digest != nil {
+				t.Errorf("%s: source %+v", name, s)
+			}
+			if e := p.Build.Evidence["binding."+gobuild.SourceFiles]; e != provenance.NoEvidence {
+				t.Errorf("%s: evidence %v for the source", name, e)
+			}
+		}
+	}
+}
+
 // What is vendored has no sums.
 func TestBindVendored(t *testing.T) {
 	r := newRepository(t)

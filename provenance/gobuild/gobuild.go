@@ -113,26 +113,37 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	if b == nil || info == nil {
 		return errors.New("gobuild: no build or no build information")
 	}
-	settings := make(map[string]string)
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
+	if e := stamps(b, info); e != nil {
+		return e
 	}
-	if source, _ := b.Source(); settings["vcs.revision"] != "" && !source.Commit.IsZero() {
-		e := new(MismatchError)
-		for _, l := range []Link{
-			{Name: Commit, Got: settings["vcs.revision"], Want: source.Commit.Hex()},
-			{Name: Modified, Got: settings["vcs.modified"], Want: fmt.Sprint(source.Modified)},
-		} {
-			if l.Got != l.Want {
-				l.Status, l.Evidence = Mismatched, provenance.Binary
-				e.Links = append(e.Links, l)
-			}
-		}
-		if e.Links != nil {
-			return e
-		}
-	}
+	return attach(b, info, r)
+}
 
+// stamps returns a [*MismatchError] if info contradicts the source of b.
+func stamps(b *provenance.Build, info *debug.BuildInfo) error {
+	settings := settingsOf(info)
+	source, _ := b.Source()
+	if settings["vcs.revision"] == "" || source.Commit.IsZero() {
+		return nil
+	}
+	e := new(MismatchError)
+	for _, l := range []Link{
+		{Name: Commit, Got: settings["vcs.revision"], Want: source.Commit.Hex()},
+		{Name: Modified, Got: settings["vcs.modified"], Want: fmt.Sprint(source.Modified)},
+	} {
+		if l.Got != l.Want {
+			l.Status, l.Evidence = Mismatched, provenance.Binary
+			e.Links = append(e.Links, l)
+		}
+	}
+	if e.Links == nil {
+		return nil
+	}
+	return e
+}
+
+// attach is Attach without a look at the source.
+func attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	for _, d := range b.Byproducts {
 		if d.Name == RecipeName {
 			return errors.New("gobuild: the build has a recipe already")
@@ -159,7 +170,7 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	}
 	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(buildinfo.Release(info.GoVersion), "go"))})
 
-	r = r.with(info.GoVersion, info.Path, settings)
+	r = r.with(info.GoVersion, info.Path, settingsOf(info))
 	if err := r.Check(); err != nil {
 		return err
 	}

@@ -108,9 +108,10 @@ func (r *Rebuilt) String() string {
 // generated, which only a caller's Dir can have; or if the tags there make another
 // version. Then nothing is known of the artifact.
 //
-// The go command compiles the source and runs, for cgo, a C compiler; it does not
-// run what it has compiled. Which version of a C compiler it was, a recipe does not
-// say.
+// The go command compiles the source and runs, for cgo, a C compiler and linker,
+// with the flags of the recipe, which can make them run more; it does not run what it
+// has compiled. Do not follow a recipe of somebody whom you would not let build on
+// the machine. Which version of a C compiler it was, a recipe does not say.
 func Rebuild(ctx context.Context, recipe *Recipe, artifact hallmark.Artifact, o RebuildOptions) (*Rebuilt, error) {
 	if o.Getenv == nil {
 		return nil, errors.New("gobuild: no getenv")
@@ -241,8 +242,11 @@ func checkoutAt(ctx context.Context, top string, o RebuildOptions, r *Recipe) er
 	}
 	// Its own settings are those of the program; a template could have hooks.
 	g := tool{top, func(name string) string {
-		if name == "HOME" || name == "XDG_CONFIG_HOME" {
+		switch name {
+		case "HOME", "XDG_CONFIG_HOME", "USERPROFILE":
 			return ""
+		case "GIT_CONFIG_NOSYSTEM":
+			return "1"
 		}
 		return o.Getenv(name)
 	}}

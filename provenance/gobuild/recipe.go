@@ -273,7 +273,7 @@ func (r *Recipe) check(dirs ...string) error {
 		text("the flag "+shown(name), f)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Env)) {
-		if !slices.Contains(buildVariables(), name) {
+		if !slices.Contains(buildVariables(), name) || name == "GOFLAGS" || name == "GOWORK" || name == "GO111MODULE" { // which have members of their own
 			errs = append(errs, fmt.Errorf("gobuild: recipe: the variable %q is none that decides what is built", shown(name)))
 			continue
 		}
@@ -416,8 +416,9 @@ func (r *Recipe) value() map[string]any {
 
 // ParseRecipe parses a recipe. It is strict: an unknown member, one that occurs
 // twice, a flag that [ProveSource] would refuse, a path that leads out of the
-// checkout, and what [Recipe.Check] refuses are errors. A recipe comes from
-// whoever built: follow it only if they are trusted to run the go command.
+// checkout, a C compiler that is more than a name, and what [Recipe.Check] refuses
+// are errors. A recipe comes from whoever built: follow it only if they are trusted
+// to run the go command and a C compiler.
 func ParseRecipe(data []byte) (*Recipe, error) {
 	if len(data) > MaxRecipeSize {
 		return nil, fmt.Errorf("malformed recipe: %d bytes, at most %d are read", len(data), MaxRecipeSize)
@@ -530,6 +531,15 @@ func (r *Recipe) wellFormed() error {
 		if strings.ContainsRune(v, 0) {
 			errs = append(errs, fmt.Errorf("%s has a NUL", name))
 		}
+		switch name {
+		case "CC", "CXX", "FC", "AR", "GCCGO":
+			if v == "" || v[0] == '-' || strings.Trim(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-") != "" {
+				errs = append(errs, fmt.Errorf("%s is %.100q, want the name of a program without a path and arguments", name, v))
+			}
+		}
+	}
+	if linker, ok := flag(r.Flags, "ldflags"); ok && (strings.Contains(linker, "-extld=") || strings.Contains(linker, "-extld ") || strings.Contains(linker, "-extar")) {
+		errs = append(errs, errors.New("the flag -ldflags names a program to run"))
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(errs...)

@@ -370,12 +370,16 @@ func ProveSource(ctx context.Context, dir string, packages []string, o Options) 
 	if m := settings["GOMOD"]; m != "" && m != os.DevNull {
 		from = filepath.Dir(m)
 	}
-	// The checkout is asked while the go command works.
-	var top, commit string
+	// The commit is read while the go command works.
+	var top string
+	var c *tree
 	asked := make(chan error, 1)
 	go func() {
+		var commit string
 		var err error
-		top, commit, err = t.in(from).checkout(ctx)
+		if top, commit, err = t.in(from).checkout(ctx); err == nil {
+			c, err = t.in(top).readTree(ctx, commit)
+		}
 		asked <- err
 	}()
 	listing, err := t.list(ctx, o.Flags, packages)
@@ -392,11 +396,11 @@ func ProveSource(ctx context.Context, dir string, packages []string, o Options) 
 
 	p.top = top
 
-	s := &source{top: top, digits: len(commit), flags: flags, settings: settings, files: make(map[string]*File), dirs: make(map[string]place)}
+	s := &source{top: top, digits: len(c.commit.Hex()), flags: flags, settings: settings, files: make(map[string]*File), dirs: make(map[string]place)}
 	if err := s.gather(p, from, listing); err != nil {
 		return nil, err
 	}
-	if err := s.compare(ctx, t, commit, declared, p); err != nil {
+	if err := s.compare(ctx, t, c, declared, p); err != nil {
 		return nil, err
 	}
 	if err := p.gatherModules(ctx, listing, settings["GOMODCACHE"]); err != nil {
@@ -485,8 +489,7 @@ func (s *source) gather(p *SourceProof, from string, listing []listed) error {
 		if !l.DepOnly {
 			p.Packages = append(p.Packages, l.ImportPath)
 		}
-		// Not by the module: that of a vendored package has a version too.
-		if within(cache, l.Dir) && l.Module != nil {
+		if l.pinned(cache) {
 			if len(l.CgoFiles)+len(l.CFiles)+len(l.SFiles) > 0 {
 				p.Cgo = append(p.Cgo, l.ImportPath)
 			}
@@ -810,26 +813,14 @@ func (s *source) addIncluded(l *listed) error {
 	return nil
 }
 
-// compare holds the files against a commit and sets those of p. The tree is read
-// while they are hashed.
-func (s *source) compare(ctx context.Context, t tool, commit string, declared map[string]string, p *SourceProof) error {
-	type answer struct {
-		tree *tree
-		err  error
-	}
-	reading := make(chan answer, 1)
-	go func() {
-		c, err := t.in(s.top).readTree(ctx, commit)
-		reading <- answer{c, err}
-	}()
-	err := s.hash(ctx)
-	a := <-reading
-	if err = cmp.Or(err, a.err); err != nil {
+// compare holds the files against a commit and sets those of p.
+func (s *source) compare(ctx context.Context, t tool, c *tree, declared map[string]string, p *SourceProof) error {
+	if err := s.hash(ctx); err != nil {
 		return err
 	}
-	p.Commit, p.Tree = a.tree.commit, a.tree.root
+	p.Commit, p.Tree = c.commit, c.root
 	for _, f := range s.files {
-		if err := s.judge(ctx, t, a.tree, f, declared); err != nil {
+		if err := s.judge(ctx, t, c, f, declared); err != nil {
 			return err
 		}
 		p.Files = append(p.Files, *f)
@@ -924,7 +915,7 @@ func (s *source) judge(ctx context.Context, t tool, c *tree, f *File, declared m
 func (p *SourceProof) gatherModules(ctx context.Context, listing []listed, cache string) error {
 	seen := make(map[string]bool)
 	for _, l := range listing {
-		if l.Standard || l.Module == nil || !within(cache, l.Dir) {
+		if l.Standard || !l.pinned(cache) {
 			continue
 		}
 		m, replaces := l.Module, ""
@@ -939,28 +930,23 @@ func (p *SourceProof) gatherModules(ctx context.Context, listing []listed, cache
 		}
 		seen[m.Path+"@"+m.Version] = true
 		module := Module{Path: m.Path, Version: m.Version, Replaces: replaces}
-		sum := m.Sum
-		if sum == "" { // of a replacement it is that of the module
-			sum = l.Module.Sum
-		}
-		if sum != "" {
+		if m.Sum != "" {
 			var err error
-			if module.Sum, err = hallmark.ParseH1(sum); err != nil {
+			if module.Sum, err = hallmark.ParseH1(m.Sum); err != nil {
 				return fmt.Errorf("gobuild: %s@%s: %w", m.Path, m.Version, err)
 			}
 			module.Outcome = Pinned
 		}
-		if p.o.VerifyModules && sum != "" {
+		if p.o.VerifyModules && m.Sum != "" {
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
-			dir := cmp.Or(m.Dir, l.Module.Dir)
-			got, err := dirhash.HashDir(dir, m.Path+"@"+m.Version, dirhash.Hash1)
+			got, err := dirhash.HashDir(l.Module.Dir, m.Path+"@"+m.Version, dirhash.Hash1)
 			if err != nil {
 				return fmt.Errorf("gobuild: %s@%s: %w", m.Path, m.Version, err)
 			}
 			module.Outcome = Match
-			if got != sum {
+			if got != m.Sum {
 				module.Outcome = Differs
 			}
 		}

@@ -127,6 +127,14 @@ func TestProveSource(t *testing.T) {
 			replaceLib(r, outside.dir)
 			r.commit()
 		}, []string{"example.com/lib/go.mod: outside", "example.com/lib/lib.go: outside"}, ""},
+		{"replaced by a directory in the module cache", func(r *repository, o *gobuild.Options) {
+			cached := repository{r.t, filepath.Join(r.env["GOMODCACHE"], "example.com", "lib@v1.0.0"), r.env}
+			cached.write("go.mod", "module example.com/lib\n\ngo 1.26\n")
+			cached.write("lib.go", "package lib\n")
+			replaceLib(r, cached.dir)
+			r.write("go.sum", "example.com/lib v1.0.0 "+sum+"\n")
+			r.commit()
+		}, []string{"example.com/lib/go.mod: outside", "example.com/lib/lib.go: outside"}, ""},
 		{"replaced by a directory that nothing is used of", func(r *repository, o *gobuild.Options) {
 			r.write("go.mod", "module example.com/app\n\ngo 1.26\n\nreplace example.com/lib => ./lib\n\nrequire example.com/lib v1.0.0\n")
 			r.write("lib/go.mod", "module example.com/lib\n\ngo 1.26\n")

@@ -124,6 +124,17 @@ func (p *listed) files() []string {
 		p.SwigFiles, p.SwigCXXFiles, p.SysoFiles, p.EmbedFiles)
 }
 
+// pinned reports whether p is of a module in the module cache that has a version
+// there. A vendored package has a version too, and a directory that replaces a
+// module could be in the cache.
+func (p *listed) pinned(cache string) bool {
+	m := p.Module
+	if m != nil && m.Replace != nil {
+		m = m.Replace
+	}
+	return m != nil && m.Version != "" && within(cache, p.Dir)
+}
+
 // checkFlags checks flags of "go build". Those are known that leave the files
 // of the packages where they are, and that do not run other programs than Go's
 // own.
@@ -206,7 +217,7 @@ func shown(s string) string {
 // git runs git in a directory. The commands that are used here run no filter
 // and no hook.
 func (t tool) git(ctx context.Context, args ...string) ([]byte, error) {
-	env := append(command.Env(t.getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE"),
+	env := append(command.Env(t.getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE", "GIT_CONFIG_NOSYSTEM"),
 		"LC_ALL=C",
 		"GIT_NO_LAZY_FETCH=1",
 		"GIT_NO_REPLACE_OBJECTS=1",
