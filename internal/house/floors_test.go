@@ -87,7 +87,7 @@ func direct() []struct{ path, reason string } {
 		{cyclonedxGo, "the CycloneDX types, for sbom/cyclonedx"},
 		{licensecheck, "the texts of licences, for sbom/license"},
 		{protobuf, "how the official in-toto types are read and written, in provenance/intoto"},
-		{mod, "the Go project's module rules, for sbom/gomod, sbom/sumdb and provenance/git"},
+		{mod, "the Go project's module rules, for sbom/gomod, sbom/sumdb, provenance/git and provenance/gobuild"},
 		{securesystems, "the DSSE interfaces, for sign and verify"},
 		{toolsGolang, "the SPDX types, for sbom/spdx"},
 		{yaml, "the YAML reader of verify/policyfile"},
