@@ -180,8 +180,7 @@ type SourceProof struct {
 	Files    []File   // sorted by path
 	Modules  []Module // sorted by path and version
 
-	// Cgo are packages, by import path, that a C compiler or an assembler is
-	// run for. Headers and libraries of the system that it finds are not among
+	// Cgo are packages, by import path, that a C compiler is run for. Headers and libraries of the system that it finds are not among
 	// the Files.
 	Cgo []string
 
@@ -490,7 +489,7 @@ func (s *source) gather(p *SourceProof, from string, listing []listed) error {
 			p.Packages = append(p.Packages, l.ImportPath)
 		}
 		if l.pinned(cache) {
-			if len(l.CgoFiles)+len(l.CFiles)+len(l.SFiles) > 0 {
+			if l.usesC() {
 				p.Cgo = append(p.Cgo, l.ImportPath)
 			}
 			continue
@@ -504,8 +503,10 @@ func (s *source) gather(p *SourceProof, from string, listing []listed) error {
 				return err
 			}
 		}
-		if len(l.CgoFiles)+len(l.CFiles)+len(l.CXXFiles)+len(l.MFiles)+len(l.SFiles)+len(l.FFiles)+len(l.SwigFiles)+len(l.SwigCXXFiles) > 0 {
+		if l.usesC() {
 			p.Cgo = append(p.Cgo, l.ImportPath)
+		}
+		if l.usesC() || len(l.SFiles) > 0 {
 			if err := s.addIncluded(&l); err != nil {
 				return err
 			}

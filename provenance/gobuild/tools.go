@@ -124,6 +124,11 @@ func (p *listed) files() []string {
 		p.SwigFiles, p.SwigCXXFiles, p.SysoFiles, p.EmbedFiles)
 }
 
+// usesC reports whether a C compiler, or one of its kind, is run for p.
+func (p *listed) usesC() bool {
+	return len(p.CgoFiles)+len(p.CFiles)+len(p.CXXFiles)+len(p.MFiles)+len(p.FFiles)+len(p.SwigFiles)+len(p.SwigCXXFiles) > 0
+}
+
 // pinned reports whether p is of a module in the module cache that has a version
 // there. A vendored package has a version too, and a directory that replaces a
 // module could be in the cache.
