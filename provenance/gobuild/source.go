@@ -180,8 +180,8 @@ type SourceProof struct {
 	Files    []File   // sorted by path
 	Modules  []Module // sorted by path and version
 
-	// Cgo are packages, by import path, that a C compiler is run for. Headers and libraries of the system that it finds are not among
-	// the Files.
+	// Cgo are packages, by import path, that a C compiler is run for. Headers and
+	// libraries of the system that it finds are not among the Files.
 	Cgo []string
 
 	dir      string // on this machine
