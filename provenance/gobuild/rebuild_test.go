@@ -132,6 +132,40 @@ func TestRebuild(t *testing.T) {
 			r.commit()
 			return r.build(), r.recipe()
 		}, nil},
+		{"settings of go env -w", func(t *testing.T, r *repository) (string, *gobuild.Recipe) {
+			file := repository{t, t.TempDir(), nil}
+			file.write("env", "GOFLAGS=-buildvcs=false '-ldflags=-X main.text=changed'\nGOARCH=arm64\n")
+			r.env["GOENV"] = filepath.Join(file.dir, "env")
+			delete(r.env, "GOFLAGS")
+			bin, recipe := r.build(), r.recipe()
+			if want := []string{"-buildvcs=false", "-ldflags=-X main.text=changed", "-trimpath"}; !slices.Equal(recipe.Flags, want) || recipe.Env["GOARCH"] != "arm64" {
+				t.Errorf("flags %q, environment %v, want %q", recipe.Flags, recipe.Env, want)
+			}
+			return bin, recipe
+		}, nil},
+		{"one of two commands", func(t *testing.T, r *repository) (string, *gobuild.Recipe) {
+			newProxy(t, r)
+			useLib(r, "v1.0.0", "")
+			r.write("cmd/other/main.go", "package main\n\nfunc main() {}\n")
+			r.commit()
+			o := r.options()
+			p, err := gobuild.ProveSource(t.Context(), r.dir, []string{"./..."}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			recipe, err := p.Recipe(t.Context(), "example.com/app/cmd/other", provenance.Source{Commit: p.Commit})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Packages) != 2 || len(p.Modules) != 1 || recipe.Modules != nil {
+				t.Errorf("packages %v, modules %v, of one %v", p.Packages, p.Modules, recipe.Modules)
+			}
+			bin := r.build("./cmd/other")
+			if _, err := gobuild.Bind(t.Context(), bin, gobuild.Parts{Getenv: r.getenv, Source: p}); err != nil {
+				t.Error(err)
+			}
+			return bin, recipe
+		}, nil},
 		{"cgo", func(t *testing.T, r *repository) (string, *gobuild.Recipe) {
 			if _, err := exec.LookPath("gcc"); err != nil {
 				t.Skip("needs gcc")

@@ -102,6 +102,17 @@ func (p *SourceProof) Recipe(ctx context.Context, pkg string, s provenance.Sourc
 	if !slices.Contains(p.Packages, pkg) {
 		return nil, fmt.Errorf("gobuild: %q is none of the packages whose source was proved", pkg)
 	}
+	if len(p.Packages) > 1 {
+		// The others need modules and files that this one does not.
+		one, err := ProveSource(ctx, p.dir, []string{pkg}, p.o)
+		if err != nil {
+			return nil, err
+		}
+		if one.Commit != p.Commit {
+			return nil, fmt.Errorf("gobuild: HEAD was %s and is %s since the source was proved", p.Commit, one.Commit)
+		}
+		p = one
+	}
 	if p.ModulePath == "" {
 		return nil, errors.New("gobuild: no recipe for files without a module")
 	}

@@ -126,6 +126,7 @@ func TestProveSource(t *testing.T) {
 			outside.write("lib.go", "package lib\n")
 			replaceLib(r, outside.dir)
 			r.commit()
+			o.Generated = []gobuild.Generated{{"example.com/lib/lib.go", "not in the checkout"}}
 		}, []string{"example.com/lib/go.mod: outside", "example.com/lib/lib.go: outside"}, ""},
 		{"replaced by a directory in the module cache", func(r *repository, o *gobuild.Options) {
 			cached := repository{r.t, filepath.Join(r.env["GOMODCACHE"], "example.com", "lib@v1.0.0"), r.env}
