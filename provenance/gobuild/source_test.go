@@ -151,6 +151,14 @@ func TestProveSource(t *testing.T) {
 			r.write("lib/go.mod", "module example.com/lib\n\ngo 1.25\n")
 			r.write("lib/lib.go", "package lib // changed\n")
 		}, []string{"lib/go.mod: differs", "lib/lib.go: differs"}, ""},
+		{"member of a workspace that nothing is used of", func(r *repository, o *gobuild.Options) {
+			r.write("go.work", "go 1.26\n\nuse (\n\t.\n\t./lib\n)\n")
+			r.write("lib/go.mod", "module example.com/lib\n\ngo 1.26\n")
+			r.write("lib/lib.go", "package lib\n")
+			r.commit()
+			r.write("lib/go.mod", "module example.com/lib\n\ngo 1.25\n")
+			r.write("lib/lib.go", "package lib // changed, but not compiled\n")
+		}, []string{"lib/go.mod: differs"}, ""},
 		{"workspace around the checkout", func(r *repository, o *gobuild.Options) {
 			outer := repository{r.t, r.t.TempDir(), r.env}
 			outer.write("go.work", "go 1.26\n\nuse "+r.dir+"\n")
