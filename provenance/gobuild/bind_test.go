@@ -104,7 +104,7 @@ func TestBind(t *testing.T) {
 			r.git("update-index", "--assume-unchanged", "main.go")
 			r.write("main.go", mainGo+"// changed\n")
 			p := r.parts()
-			p.Source = nil
+			p.Checkout.Modified = nil // as git status has it
 			return r.build("-buildvcs=true"), withSource(r, p)
 		}, []string{"source: mismatch", "claim commit: unknown", "claim repository: unknown", "claim ref: unknown"}},
 		{"excluded file", func(t *testing.T, r repository) (string, gobuild.Parts) {
