@@ -39,7 +39,7 @@ type RebuildOptions struct {
 	// Repository is a directory in a repository that has the commit. A fresh
 	// checkout is made of it elsewhere, with no tag but the recipe's, without
 	// submodules, and with pointers in the place of LFS files. The repository
-	// is not changed.
+	// is not changed, and neither its configuration nor the user's has a say.
 	Repository string
 
 	// Dir is a checkout of the commit that the caller has made, where such a
@@ -221,17 +221,22 @@ func Rebuild(ctx context.Context, recipe *Recipe, artifact hallmark.Artifact, o 
 	return r, nil
 }
 
-// checkoutAt makes a checkout of the recipe's commit, with the recipe's tag.
+// checkoutAt makes a checkout of the recipe's commit, with the recipe's tag. The
+// new repository borrows the objects of the other one, whose configuration is not
+// asked for anything. ProveSource looks at what came of it.
 func checkoutAt(ctx context.Context, top string, o RebuildOptions, r *Recipe) error {
 	from, err := filepath.Abs(o.Repository)
 	if err != nil {
 		return fmt.Errorf("gobuild: %w", err)
 	}
-	out, err := (tool{from, o.Getenv}).git(ctx, "rev-parse", "--path-format=absolute", "--git-common-dir")
+	out, err := (tool{from, o.Getenv}).git(ctx, "rev-parse", "--path-format=absolute", "--git-path", "objects", "--git-path", "shallow")
 	if err != nil {
 		return err
 	}
-	from = strings.TrimSuffix(string(out), "\n")
+	objects, shallow, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), "\n")
+	if strings.Contains(shallow, "\n") {
+		return errors.New("gobuild: the path of the repository has a line break")
+	}
 	if err := os.Mkdir(top, 0o777); err != nil {
 		return fmt.Errorf("gobuild: %w", err)
 	}
@@ -240,7 +245,7 @@ func checkoutAt(ctx context.Context, top string, o RebuildOptions, r *Recipe) er
 	if len(commit) == 64 {
 		format = "sha256"
 	}
-	// Its own settings are those of the program; a template could have hooks.
+	// Settings and templates of the user could have filters and hooks.
 	g := tool{top, func(name string) string {
 		switch name {
 		case "HOME", "XDG_CONFIG_HOME", "USERPROFILE":
@@ -253,20 +258,28 @@ func checkoutAt(ctx context.Context, top string, o RebuildOptions, r *Recipe) er
 	if _, err := g.git(ctx, "init", "--quiet", "--template=", "--object-format="+format); err != nil {
 		return err
 	}
-	fetch := []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--update-shallow"}
-	if r.Source.Shallow {
-		fetch = append(fetch, "--depth=1")
+	info := filepath.Join(top, ".git", "objects", "info")
+	if err := os.MkdirAll(info, 0o777); err != nil {
+		return fmt.Errorf("gobuild: %w", err)
 	}
-	// With HOME, in which the user may have declared the repository safe.
-	if _, err := (tool{top, o.Getenv}).git(ctx, append(fetch, "--", from, commit)...); err != nil {
-		return err
+	if err := os.WriteFile(filepath.Join(info, "alternates"), []byte(objects+"\n"), 0o666); err != nil {
+		return fmt.Errorf("gobuild: %w", err)
+	}
+	// Where the history of a shallow repository ends.
+	switch ends, err := os.ReadFile(shallow); {
+	case err == nil:
+		if err := os.WriteFile(filepath.Join(top, ".git", "shallow"), ends, 0o666); err != nil {
+			return fmt.Errorf("gobuild: %w", err)
+		}
+	case !errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("gobuild: %w", err)
 	}
 	if r.Source.Tag != "" {
 		if _, err := g.git(ctx, "update-ref", "refs/tags/"+r.Source.Tag, r.Source.TagCommit.Hex()); err != nil {
 			return err
 		}
 	}
-	_, err = g.git(ctx, "-c", "core.autocrlf=false", "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit)
+	_, err = g.git(ctx, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", commit)
 	return err
 }
 

@@ -220,21 +220,36 @@ func shown(s string) string {
 }
 
 // git runs git in a directory. The commands that are used here run no filter
-// and no hook.
+// and no hook, and fetch nothing.
 func (t tool) git(ctx context.Context, args ...string) ([]byte, error) {
-	env := append(command.Env(t.getenv, "PATH", "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE", "GIT_CONFIG_NOSYSTEM"),
+	env := append(command.Env(t.getenv, "HOME", "XDG_CONFIG_HOME", "SYSTEMROOT", "USERPROFILE", "GIT_CONFIG_NOSYSTEM"),
+		"PATH="+absolutePath(t.getenv("PATH")),
 		"LC_ALL=C",
+		// Of a partial clone, no object is fetched. Older versions of git know
+		// only the second of the two.
 		"GIT_NO_LAZY_FETCH=1",
+		"GIT_ALLOW_PROTOCOL=none",
 		"GIT_NO_REPLACE_OBJECTS=1",
 		"GIT_OPTIONAL_LOCKS=0",
 		"GIT_TERMINAL_PROMPT=0",
 	)
-	args = append([]string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "--no-pager"}, args...)
+	args = append([]string{
+		"-c", "core.fsmonitor=false",
+		"-c", "core.hooksPath=" + os.DevNull,
+		"-c", "submodule.recurse=false",
+		"--no-pager",
+	}, args...)
 	out, err := command.Run(ctx, t.dir, env, "git", args...)
 	if err != nil {
 		return nil, fmt.Errorf("gobuild: %w", err)
 	}
 	return out, nil
+}
+
+// absolutePath returns the PATH that git finds programs in, without entries that
+// would be directories of the checkout.
+func absolutePath(path string) string {
+	return strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) }), string(os.PathListSeparator))
 }
 
 // in returns t in another directory.
