@@ -361,6 +361,81 @@ func TestRebuildRefuses(t *testing.T) {
 	}
 }
 
+// What the configuration of a repository names to be run, is not run.
+func TestHostileRepository(t *testing.T) {
+	r := newRepository(t)
+	r.write(".gitattributes", "*.go filter=evil\n")
+	r.commit()
+	bin, recipe := r.build("-buildvcs=false"), r.recipe("-buildvcs=false")
+
+	marker := filepath.Join(t.TempDir(), "ran")
+	evil := filepath.Join(t.TempDir(), "evil")
+	if err := os.WriteFile(evil, []byte("#!/bin/sh\ntouch "+marker+"\nexec cat\n"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"filter.evil.clean": evil, "filter.evil.smudge": evil, "filter.evil.process": evil,
+		"core.fsmonitor": evil, "core.sshCommand": evil, "core.pager": evil, "core.editor": evil, "core.gitProxy": evil,
+		"core.alternateRefsCommand": evil, "uploadpack.packObjectsHook": evil, "gpg.program": evil, "credential.helper": evil,
+		"diff.external": evil, "core.hooksPath": filepath.Dir(evil),
+		"remote.origin.url": "file://" + r.dir, "remote.origin.uploadpack": evil, "remote.origin.promisor": "true", "extensions.partialClone": "origin",
+	} {
+		r.git("config", name, value)
+	}
+	for _, hook := range []string{"post-checkout", "post-index-change", "reference-transaction", "pre-auto-gc"} {
+		for _, dir := range []string{filepath.Dir(evil), filepath.Join(r.dir, ".git", "hooks")} {
+			if err := os.MkdirAll(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, hook), []byte("#!/bin/sh\ntouch "+marker+"\n"), 0o777); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	check := func(what string) {
+		t.Helper()
+		if _, err := os.Stat(marker); err == nil {
+			t.Errorf("%s has run a program", what)
+			os.Remove(marker)
+		}
+	}
+	if _, err := gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err != nil {
+		t.Error(err)
+	}
+	check("ProveSource")
+	r.write("main.go", mainGo+"// changed\n")
+	if _, err := gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err == nil {
+		t.Error("changed: no error")
+	}
+	check("ProveSource of what differs")
+	o := gobuild.RebuildOptions{Getenv: r.getenv, Repository: r.dir, Temp: t.TempDir(), File: bin}
+	got, err := gobuild.Rebuild(t.Context(), recipe, artifact(t, bin), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Reproduced() {
+		t.Error(got)
+	}
+	check("Rebuild")
+
+	// Nor to fetch what a partial clone does not have.
+	id := r.git("rev-parse", "HEAD:text.go")
+	if err := os.Remove(filepath.Join(r.dir, ".git", "objects", id[:2], id[2:])); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gobuild.Rebuild(t.Context(), recipe, artifact(t, bin), o); err == nil {
+		t.Error("an object is not there: no error")
+	}
+	tree := r.git("-c", "core.fsmonitor=false", "rev-parse", "HEAD^{tree}")
+	if err := os.Remove(filepath.Join(r.dir, ".git", "objects", tree[:2], tree[2:])); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := gobuild.ProveSource(t.Context(), r.dir, nil, r.options()); err == nil {
+		t.Error("a tree is not there: no error")
+	}
+	check("what is not there")
+}
+
 // A caller's own checkout can have what a fresh one has not.
 func TestRebuildDir(t *testing.T) {
 	r := newRepository(t)
