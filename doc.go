@@ -37,7 +37,8 @@
 // function. The same input gives the same bytes, in every build and on every
 // machine, and no output has a path of the machine it was made on, unless a
 // caller asks for it. Times are the caller's to give. Package provenance/git runs
-// git, with an environment of its own; no other package runs a program.
+// git, and provenance/gobuild git and the go command, with an environment of their
+// own; no other package runs a program.
 //
 // [sbom.Document]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/sbom#Document
 // [provenance.Build]: https://pkg.go.dev/github.com/hallmark-dev/hallmark/provenance#Build

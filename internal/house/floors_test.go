@@ -67,8 +67,8 @@ func rooms() []room {
 		{"provenance/oidc", 3, []string{jose}, "go-jose reads the keys and the signatures of identity tokens, which an attacker may have written; it links no other module"},
 		{"provenance/intoto", 3, []string{attestation, protobuf}, "it is the bridge to the official types, which are protocol buffers, and who does not cross it does not pay for it"},
 
-		{"provenance/gobuild", 4, nil, "facts of a Go build come from the go command and from the binary"},
 		{"provenance/release", 4, nil, "it keeps statements together, and reads what go test and govulncheck write; it signs and verifies nothing"},
+		{"provenance/gobuild", 4, []string{mod}, "facts of a Go build come from the go command, from the binary and from the checkout; x/mod reads module files and hashes modules as Go does"},
 		{"verify", 4, []string{securesystems, crypto}, "it decides over envelopes, so it links what sign links and no more"},
 		{"provenance/ci", 4, nil, "it tells which of the systems it is, and leaves the rest to the room of that system"},
 
@@ -95,7 +95,7 @@ func direct() []struct{ path, reason string } {
 		{jose, "the keys and signatures of identity tokens, for provenance/oidc"},
 		{licensecheck, "the texts of licences, for sbom/license"},
 		{protobuf, "how the official in-toto types are read and written, in provenance/intoto"},
-		{mod, "the Go project's module rules, for sbom/gomod, sbom/sumdb and provenance/git"},
+		{mod, "the Go project's module rules, for sbom/gomod, sbom/sumdb, provenance/git and provenance/gobuild"},
 		{securesystems, "the DSSE interfaces, for sign and verify"},
 		{toolsGolang, "the SPDX types, for sbom/spdx"},
 		{yaml, "the YAML reader of verify/policyfile"},

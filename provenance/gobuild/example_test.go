@@ -50,5 +50,5 @@ func ExampleAttach() {
 	// pkg:golang/golang.org/x/mod@v0.42.0 [dirHash:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08]
 	// pkg:golang/stdlib@1.26.8 []
 	// go-build-recipe.json: {"flags":["-trimpath"],"go":"go1.26.8","package":"github.com/octocat/hello","settings":{"GOOS":"linux"}}
-	// gobuild: the binary's build information has commit b9f0fb3fdbb94c9d24b2c75b49663122a529e123, the source has 283bf967fa3c591925dd25e6a6e8e781542117bf
+	// gobuild: commit: mismatch: got b9f0fb3fdbb94c9d24b2c75b49663122a529e123, want 283bf967fa3c591925dd25e6a6e8e781542117bf, by binary
 }

@@ -1,18 +1,83 @@
-// Package gobuild adds to a Build what a finished Go binary says of itself.
+// Package gobuild ties a Go program to the commit that it was built from, and
+// builds it again.
 //
-// A Go binary carries build information: the modules that are linked into it
-// with their sums, the Go version, settings, and, if it was built in a git
-// checkout with -buildvcs=true, the commit. [Attach] holds it against the
-// source that the Build names and records the rest as dependencies and as a
-// byproduct. The build type and the parameters of the platform stay as they
-// are.
+// Four things tell of a program where it is from: what it says of itself in its
+// build information, the checkout, the files that the compiler read, and what
+// the platform says. Each can be wrong while the others look right. The go
+// command stamps a program with the commit of another repository, and as not
+// modified, if it builds in a worktree or a submodule that lies in one; it does not
+// see edits that git was told to overlook, nor files that git ignores; and a binary
+// in dist can be from last week.
+//
+// # The source
+//
+// [ProveSource] compares every file that decides what is built with the blob of
+// the commit, in the repository that the module itself is of. What comes of each
+// file is an [Outcome]:
+//
+//	match      the bytes are the blob's
+//	converted  git makes the bytes of the blob: other line ends, or LFS
+//	declared   the caller says that the build generates it, and why
+//	differs    the commit has other bytes
+//	untracked  the commit does not have it: new, ignored or hidden
+//	outside    it is not in the checkout
+//	unknown    a filter lies between, or a submodule's commit is not there
+//
+// The last four are deviations, and an error unless they are allowed. Modules of
+// the module cache are pinned by go.sum, which is one of the files.
+//
+// # The binding
+//
+// [Bind] holds the program against all of that, link by link: program, main
+// module, module version, commit, modified, commit time, toolchain, settings and
+// modules by its build information; source by the proof; claim commit, claim
+// repository and claim ref by the Build that was observed; workflow by the blob of
+// its file. A link is a match, a mismatch, which is an error, or unknown, which is
+// recorded and never taken for a match. [Binding.Record] adds what was found to the
+// Build; [Attach] adds what the binary says of itself, without a proof.
 //
 // Whoever has the binary can change its build information, so that it is no
 // better evidence than the binary itself. A contradiction, though, is news.
+//
+// # The recipe
+//
+// What ties the bytes to the source is that the source gives these bytes. With
+// -trimpath a Go program can be built again anywhere, if it is known how; but
+// its build information has neither -ldflags nor CGO_CFLAGS then, nor what
+// "go env -w" had set, nor whether the tags were there that decide its version. A
+// [Recipe] has all of that, without secrets and without paths of the machine:
+//
+//	{"dir":".","env":{"CGO_ENABLED":"0","GOAMD64":"v1","GOARCH":"amd64","GOOS":"linux"},
+//	 "flags":["-trimpath"],"go":"go1.26.8","mod":"readonly","module":"example.com/app",
+//	 "modules":[{"path":"golang.org/x/mod","sum":"dirHash:9f86…","version":"v0.42.0"}],
+//	 "package":"example.com/app","settings":{},"source":{"commit":"gitCommit:283b…",
+//	 "repository":"https://example.com/app","tag":"v1.2.3","tagCommit":"gitCommit:283b…"},
+//	 "version":"v1.2.3"}
+//
+// [Rebuild] follows it offline in another directory. A [Rebuilt] is the second
+// provenance of the same bytes, or says in which setting, module, section or byte
+// they differ. When two builders that have nothing to do with each other have made
+// an artifact, [Reproduced] says so, and else why not.
+//
+// # A release
+//
+// In the order in which a release does it, errors left out:
+//
+//	checkout, _ := git.Inspect(ctx, ".", os.Getenv)
+//	o := gobuild.Options{Getenv: os.Getenv, Flags: []string{"-trimpath"}}
+//	source, _ := gobuild.ProveSource(ctx, ".", []string{"./cmd/app"}, o)
+//	// go build -trimpath -o dist/app ./cmd/app
+//	_ = source.Recheck(ctx)
+//	build, _ := github.Observe(os.Getenv, claims)
+//	binding, _ := gobuild.Bind(ctx, "dist/app", gobuild.Parts{
+//		Getenv: os.Getenv, Source: source, Checkout: checkout, Build: build,
+//	})
+//	recipe, _ := source.Recipe(ctx, source.Packages[0], checkout.Source(git.Options{}))
+//	_ = binding.Record(build, *recipe)
+//	statement, _ := build.Statement(binding.Artifact)
 package gobuild
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -22,34 +87,8 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/buildinfo"
 	"github.com/hallmark-dev/hallmark/internal/purl"
-	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/provenance"
 )
-
-// RecipeName is the name of the byproduct that says how to build again.
-const RecipeName = "go-build-recipe.json"
-
-// A Recipe is what a binary does not record of how it was built.
-type Recipe struct {
-	// Flags are the flags of the go command, as "-trimpath". They are
-	// published: a flag that holds a secret does not belong here.
-	Flags []string
-}
-
-// A MismatchError says that a binary was not built from the source that its
-// Build names.
-type MismatchError struct {
-	What      string // "commit" or "modified"
-	Got, Want string // in the binary, or "", and in the source
-}
-
-func (e *MismatchError) Error() string {
-	has := e.What + " " + e.Got
-	if e.Got == "" {
-		has = "no " + e.What
-	}
-	return fmt.Sprintf("gobuild: the binary's build information has %s, the source has %s", has, e.Want)
-}
 
 // Attach adds to b what info says of the binary that b made:
 //
@@ -74,29 +113,37 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	if b == nil || info == nil {
 		return errors.New("gobuild: no build or no build information")
 	}
-	settings := make(map[string]any)
-	var revision, modified string
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified":
-			modified = s.Value
-		case !strings.HasPrefix(s.Key, "vcs"): // b has the commit
-			if v, ok := buildinfo.Setting(s.Key, s.Value); ok {
-				settings[s.Key] = v
-			}
-		}
+	if e := stamps(b, info); e != nil {
+		return e
 	}
-	if source, _ := b.Source(); revision != "" && !source.Commit.IsZero() {
-		if revision != source.Commit.Hex() {
-			return &MismatchError{"commit", revision, source.Commit.Hex()}
-		}
-		if want := fmt.Sprint(source.Modified); modified != want {
-			return &MismatchError{"modified", modified, want}
-		}
-	}
+	return attach(b, info, r)
+}
 
+// stamps returns a [*MismatchError] if info contradicts the source of b.
+func stamps(b *provenance.Build, info *debug.BuildInfo) error {
+	settings := settingsOf(info)
+	source, _ := b.Source()
+	if settings["vcs.revision"] == "" || source.Commit.IsZero() {
+		return nil
+	}
+	e := new(MismatchError)
+	for _, l := range []Link{
+		{Name: Commit, Got: settings["vcs.revision"], Want: source.Commit.Hex()},
+		{Name: Modified, Got: settings["vcs.modified"], Want: fmt.Sprint(source.Modified)},
+	} {
+		if l.Got != l.Want {
+			l.Status, l.Evidence = Mismatched, provenance.Binary
+			e.Links = append(e.Links, l)
+		}
+	}
+	if e.Links == nil {
+		return nil
+	}
+	return e
+}
+
+// attach is Attach without a look at the source.
+func attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	for _, d := range b.Byproducts {
 		if d.Name == RecipeName {
 			return errors.New("gobuild: the build has a recipe already")
@@ -108,8 +155,8 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 		if m.Replace != nil {
 			m = m.Replace
 		}
-		if m.Version == "" || m.Version == "(devel)" || strings.ContainsAny(m.Path, `:\`) || m.Path == "" || m.Path[0] == '.' || m.Path[0] == '/' {
-			continue // a directory, perhaps an absolute path of some system
+		if isDirectory(m) {
+			continue
 		}
 		d := provenance.ResourceDescriptor{URI: purl.Golang(m.Path, m.Version)}
 		if m.Sum != "" {
@@ -123,32 +170,15 @@ func Attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	}
 	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(buildinfo.Release(info.GoVersion), "go"))})
 
-	flags := r.Flags
-	if flags == nil {
-		flags = []string{}
+	r = r.with(info.GoVersion, info.Path, settingsOf(info))
+	if err := r.Check(); err != nil {
+		return err
 	}
-	recipe, err := strictjson.Append(nil, map[string]any{
-		"flags":    flags,
-		"go":       info.GoVersion,
-		"package":  info.Path,
-		"settings": settings,
-	})
+	d, err := byproduct(RecipeName, r.value())
 	if err != nil {
-		return fmt.Errorf("gobuild: recipe: %w", err)
-	}
-	digests, err := hallmark.Hash(bytes.NewReader(recipe))
-	if err != nil {
-		return fmt.Errorf("gobuild: recipe: %w", err)
-	}
-	byproduct := provenance.ResourceDescriptor{
-		Name:      RecipeName,
-		Digest:    provenance.NewDigestSet(digests...),
-		MediaType: "application/json",
-	}
-	if len(recipe) < 1<<10 {
-		byproduct.Content = recipe
+		return err
 	}
 	b.Dependencies = append(slices.Clip(b.Dependencies), dependencies...)
-	b.Byproducts = append(slices.Clip(b.Byproducts), byproduct)
+	b.Byproducts = append(slices.Clip(b.Byproducts), d)
 	return nil
 }

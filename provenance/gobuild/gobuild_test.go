@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -212,7 +213,7 @@ func TestAttachMismatch(t *testing.T) {
 	for _, c := range []struct {
 		name, info string
 		b          *provenance.Build
-		want       *gobuild.MismatchError
+		want       []gobuild.Link
 	}{
 		{"the same", "build\tvcs.revision=" + commit + clean, local(t, false), nil},
 		{"the same, modified", "build\tvcs.revision=" + commit + dirty, local(t, true), nil},
@@ -220,12 +221,12 @@ func TestAttachMismatch(t *testing.T) {
 		{"no commit in the binary, modified source", "", local(t, true), nil},
 		{"no commit in the source", "build\tvcs.revision=" + commit + dirty, provenance.Local(provenance.Source{Repository: "https://example.com/r"}), nil},
 		{"no source", "build\tvcs.revision=" + commit + dirty, provenance.Local(provenance.Source{}), nil},
-		{"another commit", "build\tvcs.revision=" + other + clean, local(t, false), &gobuild.MismatchError{What: "commit", Got: other, Want: commit}},
-		{"another commit than the modified one", "build\tvcs.revision=" + other + dirty, local(t, true), &gobuild.MismatchError{What: "commit", Got: other, Want: commit}},
-		{"half of the commit", "build\tvcs.revision=" + commit[:20] + clean, local(t, false), &gobuild.MismatchError{What: "commit", Got: commit[:20], Want: commit}},
-		{"modified in the binary", "build\tvcs.revision=" + commit + dirty, local(t, false), &gobuild.MismatchError{What: "modified", Got: "true", Want: "false"}},
-		{"modified in the source", "build\tvcs.revision=" + commit + clean, local(t, true), &gobuild.MismatchError{What: "modified", Got: "false", Want: "true"}},
-		{"the binary does not say", "build\tvcs.revision=" + commit + "\n", local(t, false), &gobuild.MismatchError{What: "modified", Got: "", Want: "false"}},
+		{"another commit", "build\tvcs.revision=" + other + clean, local(t, false), mismatch(gobuild.Commit, other, commit)},
+		{"another commit than the modified one", "build\tvcs.revision=" + other + dirty, local(t, true), mismatch(gobuild.Commit, other, commit)},
+		{"half of the commit", "build\tvcs.revision=" + commit[:20] + clean, local(t, false), mismatch(gobuild.Commit, commit[:20], commit)},
+		{"modified in the binary", "build\tvcs.revision=" + commit + dirty, local(t, false), mismatch(gobuild.Modified, "true", "false")},
+		{"modified in the source", "build\tvcs.revision=" + commit + clean, local(t, true), mismatch(gobuild.Modified, "false", "true")},
+		{"the binary does not say", "build\tvcs.revision=" + commit + "\n", local(t, false), mismatch(gobuild.Modified, "", "false")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := *c.b
@@ -237,7 +238,7 @@ func TestAttachMismatch(t *testing.T) {
 				return
 			}
 			got, ok := errors.AsType[*gobuild.MismatchError](err)
-			if !ok || *got != *c.want {
+			if !ok || !slices.Equal(got.Links, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
 			if !reflect.DeepEqual(*c.b, before) {
@@ -245,14 +246,14 @@ func TestAttachMismatch(t *testing.T) {
 			}
 		})
 	}
-	err := &gobuild.MismatchError{What: "commit", Got: "a", Want: "b"}
-	if got, want := err.Error(), "gobuild: the binary's build information has commit a, the source has b"; got != want {
+	err := &gobuild.MismatchError{Links: append(mismatch(gobuild.Commit, "a", "b"), mismatch(gobuild.Modified, "", "false")...)}
+	if got, want := err.Error(), "gobuild: commit: mismatch: got a, want b, by binary; modified: mismatch: got nothing, want false, by binary"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	err = &gobuild.MismatchError{What: "modified", Got: "", Want: "false"}
-	if got, want := err.Error(), "gobuild: the binary's build information has no modified, the source has false"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
+}
+
+func mismatch(name, got, want string) []gobuild.Link {
+	return []gobuild.Link{{Name: name, Status: gobuild.Mismatched, Got: got, Want: want, Evidence: provenance.Binary}}
 }
 
 func TestAttachRefuses(t *testing.T) {
@@ -268,7 +269,7 @@ func TestAttachRefuses(t *testing.T) {
 		{"no build", nil, &debug.BuildInfo{}, gobuild.Recipe{}, "gobuild: no build or no build information"},
 		{"no information", b, nil, gobuild.Recipe{}, "gobuild: no build or no build information"},
 		{"malformed sum", b, info(t, "go1.26.8", "dep\texample.com/a\tv1.0.0\t"+sum+"\ndep\texample.com/b\tv1.0.0\th1:x\n"), gobuild.Recipe{}, `gobuild: module example.com/b: malformed module sum "h1:x"`},
-		{"flag that is not UTF-8", b, info(t, "go1.26.8", ""), gobuild.Recipe{Flags: []string{"\xff"}}, "gobuild: recipe: "},
+		{"flag that is not UTF-8", b, info(t, "go1.26.8", ""), gobuild.Recipe{Flags: []string{"\xff"}}, "gobuild: go-build-recipe.json: "},
 	} {
 		if err := gobuild.Attach(c.b, c.info, c.r); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
