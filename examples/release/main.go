@@ -88,6 +88,9 @@ type release struct {
 	allowDirty                                     bool
 	env                                            environment
 	progress                                       *cli.Progress
+
+	checkout *git.Checkout
+	proofs   map[string]*gobuild.SourceProof // by the import path of a command
 }
 
 // A command is a program to build.
@@ -347,23 +350,26 @@ func (r *release) observe(ctx context.Context, commands []command) (provenance.S
 
 	// git does not show files that it ignores, and cannot know those outside;
 	// the compiler reads both.
+	r.checkout, r.proofs = checkout, make(map[string]*gobuild.SourceProof)
 	for _, c := range commands {
-		compiled, err := r.compiled(ctx, c)
+		proof, err := gobuild.ProveSource(ctx, c.moduleDir, []string{c.pkg}, gobuild.Options{Getenv: r.env.get, Flags: buildFlags(), AllowDirty: true})
 		if err != nil {
 			return fail(err)
 		}
-		untracked, err := checkout.Untracked(ctx, compiled, os.Getenv)
-		if err != nil {
-			return fail(err)
-		}
-		for _, name := range untracked {
-			if filepath.IsAbs(name) {
-				return fail(fmt.Errorf("%s is built from %s, which is not in the checkout", c.pkg, name))
+		for _, f := range proof.Deviations() {
+			if f.Outcome == gobuild.Outside {
+				return fail(fmt.Errorf("%s is built from %s, which is not in the checkout", c.pkg, f.Path))
 			}
-			if !slices.Contains(checkout.Modified, name) {
-				checkout.Modified = append(checkout.Modified, name)
+			if !slices.Contains(checkout.Modified, f.Path) {
+				checkout.Modified = append(checkout.Modified, f.Path)
 			}
 		}
+		for _, m := range proof.Modules {
+			if m.Outcome != gobuild.Pinned && m.Outcome != gobuild.Match {
+				return fail(fmt.Errorf("%s is built from a module that go.sum does not have: %s", c.pkg, m))
+			}
+		}
+		r.proofs[c.pkg] = proof
 	}
 	slices.Sort(checkout.Modified)
 
@@ -385,49 +391,22 @@ func (r *release) observe(ctx context.Context, commands []command) (provenance.S
 	return checkout.Source(o), b, checkout.Time, nil
 }
 
-// compiled returns the files of the packages of c that no go.sum pins: those of
-// modules that have no version.
-func (r *release) compiled(ctx context.Context, c command) ([]string, error) {
-	out, err := goCommand(ctx, c.moduleDir, r.env, "list", "-deps",
-		"-json=Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles", "--", c.pkg)
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for dec := json.NewDecoder(strings.NewReader(out)); ; {
-		var p struct {
-			Dir      string
-			Standard bool
-			Module   *struct {
-				Version string
-				Replace *struct{ Version string }
-			}
-			GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SwigCXXFiles, SysoFiles, EmbedFiles []string
-		}
-		if err := dec.Decode(&p); err == io.EOF {
-			return files, nil
-		} else if err != nil {
-			return nil, err
-		}
-		if m := p.Module; p.Standard || m != nil && (m.Replace == nil && m.Version != "" || m.Replace != nil && m.Replace.Version != "") {
-			continue
-		}
-		for _, list := range [][]string{p.GoFiles, p.CgoFiles, p.CFiles, p.CXXFiles, p.MFiles, p.HFiles, p.FFiles, p.SFiles, p.SwigFiles, p.SwigCXXFiles, p.SysoFiles, p.EmbedFiles} {
-			for _, name := range list {
-				files = append(files, filepath.Join(p.Dir, name))
-			}
-		}
-	}
-}
+// buildFlags are those that programs are built with.
+func buildFlags() []string { return []string{"-trimpath", "-buildvcs=true"} }
 
 // makeOne makes the files of one command in the directory staging.
 func (r *release) makeOne(ctx context.Context, c command, source provenance.Source, build *provenance.Build, signer sign.Signer, created time.Time, staging string) error {
 	// The program.
 	binary := filepath.Join(staging, c.name)
-	recipe := gobuild.Recipe{Flags: []string{"-trimpath", "-buildvcs=true"}}
-	args := append(append([]string{"build"}, recipe.Flags...), "-o", binary, "--", c.pkg)
+	args := append(append([]string{"build"}, buildFlags()...), "-o", binary, "--", c.pkg)
 	if _, err := goCommand(ctx, c.moduleDir, r.env, args...); err != nil {
 		return err
+	}
+	proof := r.proofs[c.pkg]
+	if proof != nil {
+		if err := proof.Recheck(ctx); err != nil {
+			return err
+		}
 	}
 	app, err := hallmark.HashFile(binary, "sha256", "sha512")
 	if err != nil {
@@ -438,7 +417,7 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 		return err
 	}
 
-	// gobuild.Attach compares the commit in the binary, if there is one.
+	// gobuild.Bind compares the commit in the binary, if there is one.
 	stamped := slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" })
 	if source.CommitFrom == provenance.Git && !stamped {
 		return errors.New("the go command found no commit for it: it is not of the checkout")
@@ -479,7 +458,22 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 	}
 
 	// Where it came from.
-	if err := gobuild.Attach(build, info, recipe); err != nil {
+	recipe := &gobuild.Recipe{Flags: buildFlags()}
+	if proof == nil { // nobody says what it was made of
+		err = gobuild.Attach(build, info, *recipe)
+	} else {
+		var binding *gobuild.Binding
+		if binding, err = gobuild.Bind(ctx, binary, gobuild.Parts{Getenv: r.env.get, Artifact: app, Source: proof, Checkout: r.checkout, Build: build}); err != nil {
+			return err
+		}
+		if proof.Clean() {
+			if recipe, err = proof.Recipe(ctx, c.pkg, source); err != nil {
+				return err
+			}
+		}
+		err = binding.Record(build, *recipe)
+	}
+	if err != nil {
 		return err
 	}
 	documents := []struct {
