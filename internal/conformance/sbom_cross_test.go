@@ -154,10 +154,15 @@ func fieldsOf(d *sbom.Document) *sbom.Document {
 // unlike says where losses are not all values that are in Remainders, and nothing else.
 func unlike(d *sbom.Document, losses []sbom.Loss) (list []string) {
 	left := slices.DeleteFunc(slices.Clone(losses), func(l sbom.Loss) bool { return l.Approximated })
-	if d.Original != nil {
-		left = slices.DeleteFunc(left, func(l sbom.Loss) bool { return l.Path == "/signature" && !strings.Contains(l.Why, "@") })
-	}
 	rest := slices.Clone(d.Remainder)
+	if d.Original != nil { // its signature is told once, whatever the reason
+		signature := func(path string) bool { return path == "/signature" }
+		if n := len(left); len(slices.DeleteFunc(slices.Clone(left), func(l sbom.Loss) bool { return signature(l.Path) })) != n-1 {
+			list = append(list, "the signature is not told once")
+		}
+		left = slices.DeleteFunc(left, func(l sbom.Loss) bool { return signature(l.Path) })
+		rest = slices.DeleteFunc(rest, func(r sbom.Remainder) bool { return signature(r.Path) })
+	}
 	for _, c := range d.All() {
 		for _, r := range c.Remainder {
 			// An element that stands within another one is told with it.
