@@ -150,6 +150,68 @@ func FuzzSignature(f *testing.F) {
 	})
 }
 
+// What gpg and ssh-keygen do not print, or not together.
+func TestParseSignature(t *testing.T) {
+	const (
+		good  = "[GNUPG:] GOODSIG 00 Octocat <octocat@example.com>\n"
+		valid = "[GNUPG:] VALIDSIG F0 2023-11-14 1700000000 0 4 0 22 8 00 F1\n"
+		ssh   = `Good "git" signature for octocat@example.com with ED25519 key SHA256:x` + "\n"
+	)
+	for _, c := range []struct {
+		text string
+		ok   bool
+		want Status
+	}{
+		{good + valid, true, Good},
+		{good + valid, false, Unknown},
+		{good, true, Unknown},
+		{valid, true, Unknown},
+		{good + valid + good + valid, true, Unknown},
+		{good + valid + valid, true, Unknown},
+		{good + "[GNUPG:] BADSIG 00 Octocat\n" + valid, true, Unknown},
+		{good + "[GNUPG:] VALIDSIG F0 2023-11-14 1700000000\n", true, Unknown},
+		{"gpg: " + good + valid, true, Unknown},
+		{"[GNUPG:] EXPSIG 00 Octocat\n" + valid, true, Expired},
+		{"[GNUPG:] EXPKEYSIG 00 Octocat\n" + valid, false, Expired},
+		{"[GNUPG:] REVKEYSIG 00 Octocat\n" + valid, false, Revoked},
+		{"[GNUPG:] BADSIG 00 Octocat\n", false, Bad},
+		{"[GNUPG:] ERRSIG 00 22 8 00 1700000000 9 -\n", false, Unknown},
+		{"", true, Unknown},
+	} {
+		var sig Signature
+		sig.parseOpenPGP(c.text, c.ok)
+		if sig.Status != c.want || sig.Status != Good && sig.Why == "" {
+			t.Errorf("%q, %t: %+v, want %v", c.text, c.ok, sig, c.want)
+		}
+	}
+	for _, c := range []struct {
+		text   string
+		ok     bool
+		want   Status
+		signer string
+	}{
+		{ssh, true, Good, "octocat@example.com"},
+		{ssh, false, Unknown, ""},
+		{ssh + ssh, true, Unknown, ""},
+		{`Good "git" signature for a with RSA key SHA256:y with ED25519 key SHA256:x`, true, Good, "a with RSA key SHA256:y"},
+		{`Good "git" signature for  with ED25519 key SHA256:x`, true, Unknown, ""},
+		{`Good "git" signature for octocat@example.com with ED25519 key x`, true, Unknown, ""},
+		{`Good "file" signature for octocat@example.com with ED25519 key SHA256:x`, true, Unknown, ""},
+		{`Good "git" signature with ED25519 key SHA256:x`, true, Unknown, ""},
+		{"Could not verify signature.\n", false, Bad, ""},
+		{"", true, Unknown, ""},
+	} {
+		var sig Signature
+		sig.parseSSH(c.text, c.ok, "/tmp/x")
+		if sig.Status != c.want || sig.Signer != c.signer || sig.Status == Good && sig.Key != "SHA256:x" {
+			t.Errorf("%q, %t: %+v, want %v", c.text, c.ok, sig, c.want)
+		}
+		if sig.Status != Good && sig.Why == "" {
+			t.Errorf("%q, %t: no reason", c.text, c.ok)
+		}
+	}
+}
+
 func TestParsePerson(t *testing.T) {
 	for _, c := range []struct {
 		in   string

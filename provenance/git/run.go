@@ -213,10 +213,7 @@ func (g gitIn) status(ctx context.Context) (modified bool, err error) {
 			}
 			defer w.top.Close()
 		}
-		if e.mode == modeSubmodule {
-			return true, nil
-		}
-		switch f, err := w.compare(e); {
+		switch f, err := w.compare(e); { // a submodule is no file, and so modified
 		case err != nil:
 			return false, err
 		case f == fileOther:

@@ -296,6 +296,9 @@ func (sig *Signature) parseSSH(text string, ok bool, dir string) {
 		sig.Status = Bad
 	}
 	sig.Signer = ""
+	if len(why) == 0 {
+		why = append(why, "git or ssh-keygen does not confirm the signature")
+	}
 	sig.Why = strings.ToValidUTF8(strings.Join(why, "; "), "\uFFFD")
 }
 

@@ -102,6 +102,11 @@ func TestModified(t *testing.T) {
 			r.git("sparse-checkout", "set", "nothing")
 			r.write("dir/b", "evil\n")
 		}, modified: []string{"dir/b"}},
+		{name: "sparse, and a directory deleted", do: func(r repository) {
+			r.git("sparse-checkout", "set", "dir")
+			r.remove("dir/b")
+			r.remove("dir")
+		}, modified: []string{"dir/b"}},
 		{name: "sparse, a file of a directory", do: func(r repository) {
 			r.write("dir/auth.go", "package dir\n")
 			r.commit()
@@ -411,6 +416,17 @@ func TestInspectSubmodule(t *testing.T) {
 	if err != nil || !slices.Equal(untracked, []string{"middle/inner/x"}) {
 		t.Errorf("untracked %q, %v", untracked, err)
 	}
+
+	// By its configuration, the submodule has its files elsewhere.
+	worktree := innerIn.git("config", "core.worktree")
+	innerIn.git("config", "core.worktree", inner.dir)
+	innerIn.write("evil.go", "package inner\n")
+	if c, err := git.Inspect(t.Context(), outer.dir, outer.getenv); err == nil || !strings.Contains(err.Error(), "the repository there is that of "+inner.dir) {
+		t.Errorf("files elsewhere: %+v, %v", c, err)
+	}
+	innerIn.remove("evil.go")
+	repository{t, filepath.Join(outer.dir, ".git", "modules", "middle", "modules", "inner")}.git("config", "core.worktree", worktree)
+	check("back again", nil, nil)
 
 	innerIn.git("symbolic-ref", "HEAD", "refs/heads/none")
 	check("without a commit", []string{"middle"}, nil)
