@@ -15,8 +15,10 @@
 //	                   proofs, licences added to it               sbom/sumdb, sbom/license
 //	                   sbom.Document   ↔  CycloneDX, SPDX         sbom/cyclonedx, sbom/spdx
 //	                   held against minimum elements              sbom/minimum
-//	where it is from   finished build  →  [provenance.Build]      provenance/github, provenance/git
-//	                   Build           →  [provenance.Statement]  provenance, provenance/gobuild
+//	where it is from   running build   →  [provenance.Build]      provenance/ci, provenance/git
+//	                   with the platform's word                   provenance/oidc
+//	                   Build           →  [provenance.Statement]  provenance
+//	                   tied to source, commit and program         provenance/gobuild
 //	                   what is said of a release, together        provenance/release
 //	who says so        statement       →  [sign.Envelope]         sign
 //	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile

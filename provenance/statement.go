@@ -18,10 +18,13 @@
 // verifier, [VSA] and [SVR]. Each is read from a Statement and makes one. Any
 // other predicate becomes a Statement through [New].
 //
-// Builds are observed by the packages below this one: provenance/github in a
-// job of GitHub Actions, provenance/git in a checkout on somebody's machine;
-// provenance/gobuild adds what a Go binary says of itself. None of them reads
-// the environment but through the function that it is given.
+// Builds are observed by the packages below this one: provenance/ci in a job of a
+// CI system, with provenance/github, gitlab and buildkite for those that have a
+// layout of their own, and provenance/git in a checkout on somebody's machine.
+// provenance/oidc fetches the word of the platform, which counts for more than the
+// environment; provenance/gobuild ties a Go program to its source, and
+// provenance/release keeps the statements of a release together. None of them
+// reads the environment but through the function that it is given.
 //
 // # A claim
 //
