@@ -370,7 +370,7 @@ func TestHostileRepository(t *testing.T) {
 
 	marker := filepath.Join(t.TempDir(), "ran")
 	evil := filepath.Join(t.TempDir(), "evil")
-	if err := os.WriteFile(evil, []byte("#!/bin/sh\ntouch "+marker+"\nexec cat\n"), 0o777); err != nil {
+	if err := os.WriteFile(evil, []byte("#!/bin/sh\ntouch "+marker+"\nexit 1\n"), 0o777); err != nil {
 		t.Fatal(err)
 	}
 	for name, value := range map[string]string{
@@ -378,7 +378,7 @@ func TestHostileRepository(t *testing.T) {
 		"core.fsmonitor": evil, "core.sshCommand": evil, "core.pager": evil, "core.editor": evil, "core.gitProxy": evil,
 		"core.alternateRefsCommand": evil, "uploadpack.packObjectsHook": evil, "gpg.program": evil, "credential.helper": evil,
 		"diff.external": evil, "core.hooksPath": filepath.Dir(evil),
-		"remote.origin.url": "file://" + r.dir, "remote.origin.uploadpack": evil, "remote.origin.promisor": "true", "extensions.partialClone": "origin",
+		"remote.origin.url": "file://" + r.dir, "remote.origin.uploadpack": evil, "remote.origin.promisor": "true", "core.repositoryFormatVersion": "1", "extensions.partialClone": "origin",
 	} {
 		r.git("config", name, value)
 	}
