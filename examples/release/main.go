@@ -46,6 +46,8 @@ there, and writes for each into -out:
 	NAME               the program, built with -trimpath -buildvcs=true
 	NAME.cdx.json      what is in it, as CycloneDX
 	NAME.spdx.json     the same as SPDX
+	NAME.recipe.json   how to build it again
+	NAME.binding.json  what ties it to the source, link by link
 	NAME.intoto.jsonl  its provenance and its SBOM, attested and signed
 
 and release.pub, the public key. Then a second process, which gets these files,
@@ -218,7 +220,11 @@ func (r *release) make(ctx context.Context, signer sign.SignerVerifier) (names [
 			return fail(fmt.Errorf("%s: %w", c.pkg, err))
 		}
 		names = append(names, c.name)
-		files = append(files, c.files()...)
+		for _, file := range c.files() {
+			if _, err := os.Stat(filepath.Join(staging, file)); err == nil {
+				files = append(files, file)
+			}
+		}
 	}
 
 	if err := ctx.Err(); err != nil {
@@ -303,9 +309,16 @@ func (r *release) commands(ctx context.Context) ([]command, error) {
 	return commands, nil
 }
 
-// files returns the names of the files that are made of c, the program first.
+// A document is a file that is written beside a program.
+type document struct {
+	name, mediaType string
+	data            []byte
+}
+
+// files returns the names of the files that are made of c, the program first. There
+// is no .binding.json where there is no source to bind to.
 func (c command) files() []string {
-	return []string{c.name, c.name + ".cdx.json", c.name + ".spdx.json", c.name + ".intoto.jsonl"}
+	return []string{c.name, c.name + ".cdx.json", c.name + ".spdx.json", c.name + ".recipe.json", c.name + ".binding.json", c.name + ".intoto.jsonl"}
 }
 
 // programName returns the name that go build gives to a command: the last
@@ -459,10 +472,10 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 
 	// Where it came from.
 	recipe := &gobuild.Recipe{Flags: buildFlags()}
+	var binding *gobuild.Binding
 	if proof == nil { // nobody says what it was made of
 		err = gobuild.Attach(build, info, *recipe)
 	} else {
-		var binding *gobuild.Binding
 		if binding, err = gobuild.Bind(ctx, binary, gobuild.Parts{Getenv: r.env.get, Artifact: app, Source: proof, Checkout: r.checkout, Build: build}); err != nil {
 			return err
 		}
@@ -476,12 +489,21 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 	if err != nil {
 		return err
 	}
-	documents := []struct {
-		name, mediaType string
-		data            []byte
-	}{
+	documents := []document{
 		{c.name + ".cdx.json", cyclonedx.MediaType, cdxJSON},
 		{c.name + ".spdx.json", spdx.MediaType, spdxJSON},
+	}
+	how, err := recipe.With(info).Marshal()
+	if err != nil {
+		return err
+	}
+	documents = append(documents, document{c.name + ".recipe.json", "application/json", how})
+	if binding != nil {
+		links, err := binding.Marshal()
+		if err != nil {
+			return err
+		}
+		documents = append(documents, document{c.name + ".binding.json", "application/json", links})
 	}
 	for _, d := range documents {
 		digests, err := hallmark.Hash(bytes.NewReader(d.data))
@@ -551,7 +573,7 @@ func (r *release) verify(ctx context.Context, names []string, source provenance.
 	args := []string{
 		"verify", "-json", "-policy", file,
 		"-key", "release=" + filepath.Join(r.out, publicKey),
-		"-byproduct", ".cdx.json", "-byproduct", ".spdx.json",
+		"-byproduct", ".cdx.json", "-byproduct", ".spdx.json", "-byproduct", ".recipe.json",
 		"-source", expected,
 	}
 	if source.Commit.IsZero() {

@@ -657,11 +657,33 @@ func (b *Binding) Record(build *provenance.Build, r Recipe) error {
 	if b.workflow.Name != "" {
 		changed.Dependencies = append(changed.Dependencies, b.workflow)
 	}
-	var links []any
 	evidence := make(map[string]provenance.Evidence)
 	for name, e := range build.Evidence {
 		evidence[name] = e
 	}
+	for _, l := range b.Links {
+		if l.Status == Matched {
+			evidence["binding."+l.Name] = l.Evidence
+		}
+	}
+	links, err := b.Marshal()
+	if err != nil {
+		return err
+	}
+	d, err := byproduct(BindingName, links)
+	if err != nil {
+		return err
+	}
+	changed.Byproducts = append(changed.Byproducts, d)
+	changed.Evidence = evidence
+	*build = changed
+	return nil
+}
+
+// Marshal returns the links as JSON, which are the bytes of the byproduct
+// [BindingName].
+func (b *Binding) Marshal() ([]byte, error) {
+	var links []any
 	for _, l := range b.Links {
 		link := map[string]any{"name": l.Name, "status": l.Status.String()}
 		for name, text := range map[string]string{"got": l.Got, "want": l.Want, "why": l.Why} {
@@ -672,28 +694,17 @@ func (b *Binding) Record(build *provenance.Build, r Recipe) error {
 		if l.Status != Unlinked {
 			link["evidence"] = l.Evidence.String()
 		}
-		if l.Status == Matched {
-			evidence["binding."+l.Name] = l.Evidence
-		}
 		links = append(links, link)
 	}
-	d, err := byproduct(BindingName, map[string]any{"links": links})
+	text, err := strictjson.Append(nil, map[string]any{"links": links})
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("gobuild: %s: %w", BindingName, err)
 	}
-	changed.Byproducts = append(changed.Byproducts, d)
-	changed.Evidence = evidence
-	*build = changed
-	return nil
+	return text, nil
 }
 
-// byproduct returns a JSON value as a resource, with its content if that is
-// small.
-func byproduct(name string, value any) (provenance.ResourceDescriptor, error) {
-	text, err := strictjson.Append(nil, value)
-	if err != nil {
-		return provenance.ResourceDescriptor{}, fmt.Errorf("gobuild: %s: %w", name, err)
-	}
+// byproduct returns JSON as a resource, with its content if that is small.
+func byproduct(name string, text []byte) (provenance.ResourceDescriptor, error) {
 	digests, err := hallmark.Hash(bytes.NewReader(text))
 	if err != nil {
 		return provenance.ResourceDescriptor{}, fmt.Errorf("gobuild: %s: %w", name, err)

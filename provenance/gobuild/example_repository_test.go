@@ -176,9 +176,19 @@ func ExampleBind() {
 	if err := binding.Record(build, *recipe); err != nil {
 		log.Fatal(err)
 	}
-	for _, b := range build.Byproducts {
+	for _, b := range build.Byproducts { // to be published beside the program
 		fmt.Println(b.Name)
 	}
+	links, err := binding.Marshal()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.14s…\n", links)
+	how, err := recipe.With(binding.Info).Marshal()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.14s…\n", how)
 
 	goBuild(dir, getenv, "-trimpath", "-buildvcs=false", "-tags=test", "-o", file)
 	_, err = gobuild.Bind(ctx, file, parts)
@@ -190,6 +200,8 @@ func ExampleBind() {
 	// claim commit: match: b73628b12bb0286bcfef57bfbe107585da5073c0, by git
 	// go-build-recipe.json
 	// go-build-binding.json
+	// {"links":[{"ev…
+	// {"dir":".","en…
 	// gobuild: settings: mismatch: got -tags=test, want -tags=, by binary
 }
 

@@ -170,11 +170,11 @@ func attach(b *provenance.Build, info *debug.BuildInfo, r Recipe) error {
 	}
 	dependencies = append(dependencies, provenance.ResourceDescriptor{URI: purl.Golang("stdlib", strings.TrimPrefix(buildinfo.Release(info.GoVersion), "go"))})
 
-	r = r.with(info.GoVersion, info.Path, settingsOf(info))
-	if err := r.Check(); err != nil {
+	recipe, err := r.With(info).Marshal()
+	if err != nil {
 		return err
 	}
-	d, err := byproduct(RecipeName, r.value())
+	d, err := byproduct(RecipeName, recipe)
 	if err != nil {
 		return err
 	}

@@ -388,7 +388,11 @@ func (r *Rebuilt) Build(builder string) (*provenance.Build, error) {
 			})
 		}
 	}
-	d, err := byproduct(RecipeName, r.Recipe.value())
+	recipe, err := r.Recipe.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	d, err := byproduct(RecipeName, recipe)
 	if err != nil {
 		return nil, err
 	}
@@ -401,7 +405,11 @@ func (r *Rebuilt) Build(builder string) (*provenance.Build, error) {
 // of whoever rebuilt, resource where the artifact is to be had. The policy is the
 // recipe. inputs are the attestations that the recipe is from, with their digests.
 func (r *Rebuilt) VSA(verifier, resource string, when time.Time, inputs ...provenance.ResourceDescriptor) (*provenance.VSA, error) {
-	d, err := byproduct(RecipeName, r.Recipe.value())
+	recipe, err := r.Recipe.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	d, err := byproduct(RecipeName, recipe)
 	if err != nil {
 		return nil, err
 	}

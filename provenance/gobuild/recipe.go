@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -622,19 +623,21 @@ func readDigest(d *strictjson.Reader, algorithm string) (hallmark.Digest, error)
 	return digest, nil
 }
 
-// with returns r with what a binary says of itself where r says nothing.
-func (r Recipe) with(goVersion, pkg string, settings map[string]string) Recipe {
+// With returns r with what the build information of a binary says where r says
+// nothing. It is what [Attach] and [Binding.Record] record: the bytes of the
+// byproduct [RecipeName] are what its Marshal returns.
+func (r Recipe) With(info *debug.BuildInfo) *Recipe {
 	if r.Go == "" {
-		r.Go = goVersion
+		r.Go = info.GoVersion
 	}
 	if r.Package == "" {
-		r.Package = pkg
+		r.Package = info.Path
 	}
 	r.Settings = make(map[string]string)
-	for key, value := range settings {
+	for key, value := range settingsOf(info) {
 		if v, ok := buildinfo.Setting(key, value); ok && !strings.HasPrefix(key, "vcs") { // the source has the commit
 			r.Settings[key] = v
 		}
 	}
-	return r
+	return &r
 }
