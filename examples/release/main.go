@@ -466,7 +466,8 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 		if binding, err = gobuild.Bind(ctx, binary, gobuild.Parts{Getenv: r.env.get, Artifact: app, Source: proof, Checkout: r.checkout, Build: build}); err != nil {
 			return err
 		}
-		if proof.Clean() {
+		// Other files that were modified make no recipe either: no commit has them.
+		if proof.Clean() && !source.Modified {
 			if recipe, err = proof.Recipe(ctx, c.pkg, source); err != nil {
 				return err
 			}
