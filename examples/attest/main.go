@@ -30,15 +30,18 @@ const usage = `usage: attest -key FILE [flags] [SUBJECT...]
 
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
-with digests: registry.example/org/app@sha256:…
+with digests: registry.example/org/app@sha256:… A directory gets a dirHash, by which
+examples/verify does not know artifacts.
 
 Without -predicate the statement is SLSA provenance: who built the subjects, from
 which commit, in which run. In a job of GitHub Actions, GitLab, Buildkite and other
 systems it is observed from the job's environment, and from the job's identity
-token if the system offers one (network); elsewhere from the git checkout around
--dir. What nothing tells has to be named with flags. A file in the checkout that
-the commit does not have, and that git does not ignore, differs from the commit: a
-subject, too, and what is written to -o.
+token if the system offers one (network). GitHub Actions offers it to jobs with the
+permission "id-token: write"; in GitLab and Buildkite the job lets it be put into the
+variable HALLMARK_ID_TOKEN, for the audience hallmark. Elsewhere the provenance is
+observed from the git checkout around -dir. What nothing tells has to be named with
+flags. A file in the checkout that the commit does not have, and that git does not
+ignore, differs from the commit: a subject, too, and what -o names.
 
 With -predicate or one of the flags for reports, the statement has that predicate:
 an SBOM, test results, a scan.
