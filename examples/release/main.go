@@ -36,6 +36,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 const usage = `usage: release [flags]
@@ -122,6 +123,20 @@ func run(ctx context.Context, args []string) error {
 	signer, err := r.signer()
 	if err != nil {
 		return err
+	}
+	if r.policy != "" { // before anything is built
+		data, err := cli.ReadFile(r.policy, policyfile.MaxSize)
+		if err != nil {
+			return err
+		}
+		if _, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+			if name != "release" {
+				return nil, errors.New(`the only key is "release"`)
+			}
+			return signer, nil
+		}}); err != nil {
+			return fmt.Errorf("%s: %w", r.policy, err)
+		}
 	}
 	if r.source != "" {
 		url := provenance.RepositoryURL(r.source)
