@@ -87,15 +87,21 @@ type Policy struct {
 	// Triggers are the events that may have started a build. Empty means
 	// push, release and workflow_dispatch, which only people with write
 	// access can cause, and is not held against builds of a platform that
-	// has no events.
+	// has no events. A certificate tells the event; without one only a build
+	// of GitHub Actions does, by its internal parameters. Those of other
+	// platforms are not read: what started such a build is unproven if this
+	// is given, and not asked if it is empty.
 	Triggers []string
 
 	// Runners are the kinds of machine on which the build may have run. Empty
 	// means those of the platform itself, github-hosted and gitlab-hosted, and
-	// is not held against builds of a platform without such kinds.
+	// is not held against builds of a platform without such kinds. What tells
+	// the machine is what tells the event of Triggers.
 	Runners []string
 
 	// Require is what must be attested of the artifact beside its provenance.
+	// That it is attested is all: what the predicate says is not looked at, so
+	// that results of failed tests are test results.
 	Require []Requirement
 }
 

@@ -30,13 +30,18 @@ const usage = `usage: attest -key FILE [flags] [SUBJECT...]
 
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
-with digests: registry.example/org/app@sha256:…
+with digests: registry.example/org/app@sha256:… A directory gets a dirHash, by which
+examples/verify does not know artifacts.
 
 Without -predicate the statement is SLSA provenance: who built the subjects, from
 which commit, in which run. In a job of GitHub Actions, GitLab, Buildkite and other
 systems it is observed from the job's environment, and from the job's identity
-token if the system offers one (network); elsewhere from the git checkout around
-the working directory. What nothing tells has to be named with flags.
+token if the system offers one (network). GitHub Actions offers it to jobs with the
+permission "id-token: write"; in GitLab and Buildkite the job lets it be put into the
+variable HALLMARK_ID_TOKEN, for the audience hallmark. Elsewhere the provenance is
+observed from the git checkout around -dir. What nothing tells has to be named with
+flags. A file in the checkout that the commit does not have, and that git does not
+ignore, differs from the commit: a subject, too, and what -o names.
 
 With -predicate or one of the flags for reports, the statement has that predicate:
 an SBOM, test results, a scan.
@@ -53,7 +58,7 @@ func main() {
 type step struct {
 	subjects, parameters, issuers, configuration                cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
-	tests, scan, summary, started, finished                     string
+	tests, scan, summary, started, finished, source             string
 	noToken, allowDirty, explain                                bool
 
 	stdout io.Writer
@@ -76,6 +81,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.StringVar(&s.started, "started", "", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began")
 	flags.StringVar(&s.finished, "finished", "", "the `TIME` at which it ended")
 	flags.StringVar(&s.dir, "dir", ".", "a `DIRECTORY` of the checkout")
+	flags.StringVar(&s.source, "source", "", "the repository `URL`, outside of a CI job, where the checkout does not tell")
 	flags.StringVar(&s.builder, "builder", "", "the `URI` of the builder, where the job's token does not tell it")
 	flags.Var(&s.parameters, "parameter", "the `NAME` of a variable that the build depends on and that may be published; may be repeated")
 	flags.Var(&s.issuers, "issuer", "the `URL` of an issuer of identity tokens that is believed, instead of the public ones; may be repeated")
@@ -110,6 +116,13 @@ func (s *step) run(ctx context.Context) error {
 		return errors.New("-predicate-type without -predicate")
 	case len(s.subjects) == 0 && s.checksums == "":
 		return errors.New("no subject (-h lists the flags)")
+	}
+	if s.source != "" {
+		url := provenance.RepositoryURL(s.source)
+		if url == "" {
+			return fmt.Errorf("-source %s: want the URL of a repository", s.source)
+		}
+		s.source = url
 	}
 	pem, err := cli.ReadFile(s.key, sign.MaxKeySize)
 	if err != nil {
@@ -149,10 +162,17 @@ func (s *step) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var summary *os.File
+	if s.summary != "" { // before anything is written
+		if summary, err = os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666); err != nil {
+			return err
+		}
+		defer summary.Close()
+	}
 	if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
 		return err
 	}
-	return s.report(subjects, st, explanation)
+	return s.report(subjects, st, explanation, summary)
 }
 
 // artifacts returns the subjects, those of the flags first.
@@ -291,11 +311,21 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 		return nil, err
 	}
 	if system == ci.Local || system == ci.Act {
-		b, err := git.Observe(ctx, s.dir, git.Options{Getenv: s.getenv, AllowModified: s.allowDirty})
+		b, err := git.Observe(ctx, s.dir, git.Options{Getenv: s.getenv, Repository: s.source, AllowModified: s.allowDirty})
 		if err != nil {
-			return nil, err
+			return nil, advise(err)
+		}
+		source, _ := b.Source()
+		switch {
+		case source.Repository == "":
+			return nil, errors.New("the repository is not known, because the checkout has no remote that others can reach: name it with -source")
+		case s.source != "" && s.source != source.Repository:
+			return nil, fmt.Errorf("-source is %s, but the checkout is of %s", s.source, source.Repository)
 		}
 		return b, s.name(b)
+	}
+	if s.source != "" {
+		return nil, fmt.Errorf("-source in a job of %s, which tells the source", system)
 	}
 	var claims *provenance.Claims
 	if !s.noToken {
@@ -316,7 +346,7 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	case err != nil:
 		return nil, err
 	case len(checkout.Modified) > 0 && !s.allowDirty:
-		return nil, &git.ModifiedError{Files: checkout.Modified}
+		return nil, advise(&git.ModifiedError{Files: checkout.Modified})
 	default:
 		o.Source = checkout.Source(git.Options{Getenv: s.getenv})
 	}
@@ -325,6 +355,14 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 		return nil, err
 	}
 	return b, s.name(b)
+}
+
+// advise adds to err what can be done about files that differ from the commit.
+func advise(err error) error {
+	if modified, ok := errors.AsType[*git.ModifiedError](err); ok {
+		return fmt.Errorf("%w: commit them, let git ignore them, or use -allow-dirty", modified)
+	}
+	return err
 }
 
 // name gives b the builder that the caller has named.
@@ -343,14 +381,14 @@ func (s *step) name(b *provenance.Build) error {
 }
 
 // report prints what was signed, and adds it to the summary of the job.
-func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation) error {
+func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation, summary *os.File) error {
 	for _, a := range subjects {
 		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), s.out)
 	}
 	if s.explain {
 		fmt.Fprint(s.stdout, e)
 	}
-	if s.summary == "" {
+	if summary == nil {
 		return nil
 	}
 	var md strings.Builder
@@ -364,15 +402,10 @@ func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e 
 	if text := e.String(); text != "" {
 		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
 	}
-	f, err := os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-	if err != nil {
+	if _, err := io.WriteString(summary, md.String()); err != nil {
 		return err
 	}
-	if _, err := io.WriteString(f, md.String()); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return summary.Close()
 }
 
 // code returns s as code in a table of Markdown.

@@ -330,6 +330,12 @@ func TestRefuses(t *testing.T) {
 	empty := write(t, filepath.Join(w.dir, "empty"), "")
 	dirty := newWorkplace(t)
 	write(t, filepath.Join(dirty.repo, "main.go"), "package other\n")
+	local := newWorkplace(t)
+	remote := exec.Command("git", "remote", "set-url", "origin", "/srv/git/r")
+	remote.Dir = local.repo
+	if out, err := remote.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	base := []string{"-key", w.key, "-dir", w.repo, "-o", out}
 	with := func(args ...string) []string { return append(append([]string(nil), base...), args...) }
 	for name, test := range map[string]struct {
@@ -355,7 +361,11 @@ func TestRefuses(t *testing.T) {
 		"several and no -o":      {[]string{"-key", w.key, w.app, empty}, "no -o"},
 		"a directory that lacks": {[]string{"-key", w.key, "-dir", w.repo, "-o", filepath.Join(w.dir, "no", "x"), w.app}, "no such file"},
 		"no checkout":            {[]string{"-key", w.key, "-dir", w.dir, "-o", out, w.app}, "not in a git checkout"},
-		"modified":               {[]string{"-key", w.key, "-dir", dirty.repo, "-o", out, w.app}, "differs from the commit"},
+		"modified":               {[]string{"-key", w.key, "-dir", dirty.repo, "-o", out, w.app}, "differs from the commit: main.go: commit them, let git ignore them"},
+		"no repository":          {[]string{"-key", w.key, "-dir", local.repo, "-o", out, w.app}, "name it with -source"},
+		"another repository":     {with("-source", "https://example.com/other", w.app), "but the checkout is of https://github.com/o/r"},
+		"no URL of a repository": {with("-source", "/srv/git/r", w.app), "want the URL of a repository"},
+		"unwritable summary":     {with("-summary", filepath.Join(w.dir, "no", "x"), w.app), "no such file"},
 		"unknown flag":           {with("-x"), "-h lists the flags"},
 	} {
 		err := run(t.Context(), test.args, new(bytes.Buffer), environ(nil), http.DefaultClient)

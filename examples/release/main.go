@@ -36,6 +36,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 const usage = `usage: release [flags]
@@ -124,6 +125,20 @@ func run(ctx context.Context, args []string) error {
 	signer, err := r.signer()
 	if err != nil {
 		return err
+	}
+	if r.policy != "" { // before anything is built
+		data, err := cli.ReadFile(r.policy, policyfile.MaxSize)
+		if err != nil {
+			return err
+		}
+		if _, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+			if name != "release" {
+				return nil, errors.New(`the only key is "release"`)
+			}
+			return signer, nil
+		}}); err != nil {
+			return fmt.Errorf("%s: %w", r.policy, err)
+		}
 	}
 	if r.source != "" {
 		url := provenance.RepositoryURL(r.source)
@@ -479,7 +494,8 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 		if binding, err = gobuild.Bind(ctx, binary, gobuild.Parts{Getenv: r.env.get, Artifact: app, Source: proof, Checkout: r.checkout, Build: build}); err != nil {
 			return err
 		}
-		if proof.Clean() {
+		// Other files that were modified make no recipe either: no commit has them.
+		if proof.Clean() && !source.Modified {
 			if recipe, err = proof.Recipe(ctx, c.pkg, source); err != nil {
 				return err
 			}

@@ -27,9 +27,11 @@ var ErrFindings = errors.New("findings")
 
 // Main runs a program and exits: with 0 if it returns nil, with 1 if it returns
 // [ErrFindings], and else with 2 after one line on standard error. The
-// context ends with an interrupt.
+// context ends with an interrupt; a second one ends the program at once, whatever
+// it waits for.
 func Main(name string, run func(ctx context.Context, args []string) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:])
 	stop()
 	switch {
