@@ -55,9 +55,11 @@ func AppendFile(ctx context.Context, path string, envelopes ...*Envelope) (added
 		now, err := os.Lstat(lock.Name())
 		return err == nil && os.SameFile(mine, now)
 	}
+	renamed := false
 	defer func() {
+		own := !renamed && held() // while it is open, no other file can be taken for it
 		lock.Close()
-		if held() {
+		if own {
 			err = errors.Join(err, os.Remove(lock.Name()))
 		}
 	}()
@@ -127,6 +129,7 @@ func AppendFile(ctx context.Context, path string, envelopes ...*Envelope) (added
 	if err := os.Rename(lock.Name(), path); err != nil {
 		return 0, err
 	}
+	renamed = true
 	return added, nil
 }
 
