@@ -58,7 +58,7 @@ func main() {
 type step struct {
 	subjects, parameters, issuers, configuration                cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
-	tests, scan, summary, started, finished, source             string
+	tests, scan, summary, started, finished, system, source     string
 	noToken, allowDirty, explain                                bool
 
 	stdout io.Writer
@@ -85,6 +85,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.StringVar(&s.builder, "builder", "", "the `URI` of the builder, where the job's token does not tell it")
 	flags.Var(&s.parameters, "parameter", "the `NAME` of a variable that the build depends on and that may be published; may be repeated")
 	flags.Var(&s.issuers, "issuer", "the `URL` of an issuer of identity tokens that is believed, instead of the public ones; may be repeated")
+	flags.StringVar(&s.system, "system", "", "the CI `SYSTEM`, such as tekton, where its environment does not show it")
 	flags.BoolVar(&s.noToken, "no-token", false, "do not ask for an identity token: the environment alone is the evidence")
 	flags.BoolVar(&s.allowDirty, "allow-dirty", false, "attest although files differ from the commit; the provenance says so")
 	flags.BoolVar(&s.explain, "explain", false, "print what the statement tells and how it is known")
@@ -310,6 +311,9 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.system != "" && system == ci.Local { // it need not show
+		system = ci.System(s.system)
+	}
 	if system == ci.Local || system == ci.Act {
 		b, err := git.Observe(ctx, s.dir, git.Options{Getenv: s.getenv, Repository: s.source, AllowModified: s.allowDirty})
 		if err != nil {
@@ -338,7 +342,7 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 			return nil, err
 		}
 	}
-	o := ci.Observer{Parameters: s.parameters}
+	o := ci.Observer{System: ci.System(s.system), Parameters: s.parameters}
 	// A checkout beside the job's word is another witness.
 	checkout, err := git.Inspect(ctx, s.dir, s.getenv)
 	switch {
