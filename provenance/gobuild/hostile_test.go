@@ -1,0 +1,148 @@
+package gobuild_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark/provenance/gobuild"
+)
+
+// Whoever can write files into a checkout cannot have them compiled unseen.
+func TestHostileCheckout(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("needs gcc")
+	}
+	for _, c := range []struct {
+		name string
+		do   func(r *repository, o *gobuild.Options)
+		want string // in the error
+	}{
+		{"header by the directory of the package", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #include <deep/a.h>\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.commit()
+			r.write("deep/a.h", "#define a 66\n")
+		}, "deep/a.h: untracked"},
+		{"quoted header of a header by the directory of the package", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #include \"deep/a.h\"\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.write("deep/a.h", "#include \"other/b.h\"\n")
+			r.commit()
+			r.write("other/b.h", "#define a 66\n")
+		}, "other/b.h: untracked"},
+		{"-I and its directory as two words", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #cgo CFLAGS: -I include\n// #include <b.h>\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.commit()
+			r.write("include/b.h", "#define a 66\n")
+		}, "include/b.h: untracked"},
+		{"-isystem", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #cgo CFLAGS: -isystem ${SRCDIR}/include\n// #include <b.h>\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.commit()
+			r.write("include/b.h", "#define a 66\n")
+		}, "include/b.h: untracked"},
+		{"-include", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #cgo CFLAGS: -include include/b.h\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.commit()
+			r.write("include/b.h", "enum { a = 66 };\n")
+		}, "include/b.h: untracked"},
+		{"CGO_CFLAGS of the environment", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #include <b.h>\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.commit()
+			r.write("include/b.h", "#define a 66\n")
+			r.env["CGO_CFLAGS"] = "-I" + filepath.Join(r.dir, "include")
+		}, "include/b.h: untracked"},
+		{"computed include", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #define H \"deep/b.h\"\n// #include H\nimport \"C\"\n\nvar text = string(rune(C.a))\n")
+			r.commit()
+			r.write("deep/b.h", "#define a 66\n")
+		}, "deep/b.h: untracked"},
+		{"incbin", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// extern char a[1];\nimport \"C\"\n\nvar text = string(rune(C.a[0]))\n")
+			r.write("a.S", ".section .rodata\n.global a\na: .incbin \"deep/data\"\n.section .note.GNU-stack,\"\",%progbits\n")
+			r.commit()
+			r.write("deep/data", "B")
+		}, "deep/data: untracked"},
+		{"static library", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #cgo LDFLAGS: ${SRCDIR}/lib/liba.a\n// int a(void);\nimport \"C\"\n\nvar text = string(rune(C.a()))\n")
+			r.commit()
+			archive(r, "lib/liba.a")
+		}, "lib/liba.a: untracked"},
+		{"library by -L and -l", func(r *repository, o *gobuild.Options) {
+			r.write("text.go", "package main\n\n// #cgo LDFLAGS: -L${SRCDIR}/lib -la\n// int a(void);\nimport \"C\"\n\nvar text = string(rune(C.a()))\n")
+			r.commit()
+			archive(r, "lib/liba.a")
+		}, "lib/liba.a: untracked"},
+		{"assembler, from the directory of the package", func(r *repository, o *gobuild.Options) {
+			r.env["CGO_ENABLED"] = "0"
+			r.write("text.go", "package main\n\nfunc a() int\n\nvar text = string(rune(a()))\n")
+			r.write("a.s", "#include \"deep/a.h\"\nTEXT ·a(SB),4,$0-8\n\tMOVQ $V, ret+0(FP)\n\tRET\n")
+			r.write("deep/a.h", "#include \"other/b.h\"\n")
+			r.commit()
+			r.write("other/b.h", "#define V 66\n")
+		}, "other/b.h: untracked"},
+		{"assembler, -asmflags=-I", func(r *repository, o *gobuild.Options) {
+			r.env["CGO_ENABLED"] = "0"
+			r.write("text.go", "package main\n\nfunc a() int\n\nvar text = string(rune(a()))\n")
+			r.write("a.s", "#include \"b.h\"\nTEXT ·a(SB),4,$0-8\n\tMOVQ $V, ret+0(FP)\n\tRET\n")
+			r.commit()
+			r.write("deep/b.h", "#define V 66\n")
+			o.Flags = append(o.Flags, "-asmflags=-I="+filepath.Join(r.dir, "deep"))
+		}, "-asmflags with -I makes"},
+		{"a link outside on the way", func(r *repository, o *gobuild.Options) {
+			r.env["CGO_ENABLED"] = "0"
+			outside := r.t.TempDir()
+			r.write("testdata/evil.go", "package main\n\nvar text = \"evil\"\n")
+			if err := os.Remove(filepath.Join(r.dir, "text.go")); err != nil {
+				r.t.Fatal(err)
+			}
+			r.link("text.go", filepath.Join(outside, "text.go"))
+			r.commit()
+			if err := os.Symlink(filepath.Join(r.dir, "testdata", "evil.go"), filepath.Join(outside, "text.go")); err != nil {
+				r.t.Fatal(err)
+			}
+		}, "text.go: outside"},
+		{"-pkgdir", func(r *repository, o *gobuild.Options) {
+			r.env["CGO_ENABLED"] = "0"
+			o.Flags = append(o.Flags, "-pkgdir=pkg")
+		}, "the flag -pkgdir"},
+		{"-extld", func(r *repository, o *gobuild.Options) {
+			r.env["CGO_ENABLED"] = "0"
+			o.Flags = append(o.Flags, "-ldflags=-linkmode=external -extld=evil")
+		}, "-ldflags with -extld names a program"},
+		{"-embedcfg", func(r *repository, o *gobuild.Options) {
+			r.env["CGO_ENABLED"] = "0"
+			o.Flags = append(o.Flags, "-gcflags=-embedcfg=evil")
+		}, "-gcflags with -embedcfg makes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRepository(t)
+			r.env["CGO_ENABLED"] = "1"
+			o := r.options()
+			c.do(&r, &o)
+			o.Getenv = r.getenv
+			_, err := gobuild.ProveSource(t.Context(), r.dir, nil, o)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			_, isUnproven := errors.AsType[*gobuild.UnprovenError](err)
+			if err == nil || isUnproven {
+				bin := r.build(o.Flags...)
+				out, _ := exec.Command(bin).CombinedOutput()
+				t.Logf("builds, %s", out)
+			}
+		})
+	}
+}
+
+func archive(r *repository, name string) {
+	r.write("lib/a.c", "int a(void) { return 66; }\n")
+	for _, args := range [][]string{{"gcc", "-c", "-o", "lib/a.o", "lib/a.c"}, {"ar", "rc", name, "lib/a.o"}} {
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Dir = r.dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			r.t.Fatalf("%v\n%s", err, out)
+		}
+	}
+}
