@@ -1,12 +1,14 @@
 package gobuild_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmark-dev/hallmark/provenance/gobuild"
 )
@@ -143,6 +145,25 @@ func archive(r *repository, name string) {
 		cmd.Dir = r.dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			r.t.Fatalf("%v\n%s", err, out)
+		}
+	}
+}
+
+// What a rebuild that is cancelled was at, it takes with it.
+func TestRebuildCancelled(t *testing.T) {
+	r := newRepository(t)
+	bin, recipe := r.build(), r.recipe()
+	r.env["TMPDIR"] = t.TempDir()
+	temp := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	defer cancel()
+	_, err := gobuild.Rebuild(ctx, recipe, artifact(t, bin), gobuild.RebuildOptions{Getenv: r.getenv, Repository: r.dir, Temp: temp, FreshCache: true})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{temp, r.env["TMPDIR"]} {
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v %v", left, err)
 		}
 	}
 }
