@@ -412,7 +412,7 @@ func (p *SourceProof) expected() []debug.BuildSetting {
 	// Of several, the go command writes the last.
 	for _, name := range []string{"asmflags", "gcflags"} {
 		v, _ := flag(p.flags, name)
-		add("-"+name, strings.TrimSpace(v))
+		add("-"+name, v)
 	}
 	add("CGO_ENABLED", p.settings["CGO_ENABLED"])
 	add("GOARCH", p.settings["GOARCH"])

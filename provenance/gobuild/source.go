@@ -12,9 +12,11 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/sumdb/dirhash"
@@ -146,7 +148,11 @@ type File struct {
 }
 
 func (f File) String() string {
-	text := f.Path + ": " + f.Outcome.String()
+	text := f.Path
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		text = strconv.Quote(text)
+	}
+	text += ": " + f.Outcome.String()
 	if f.Why != "" {
 		text += " (" + f.Why + ")"
 	}
@@ -541,6 +547,9 @@ func (s *source) gather(p *SourceProof, from string, listing []listed) error {
 				return err
 			}
 		}
+	}
+	if len(p.Packages) == 0 {
+		return errors.New("gobuild: the packages are all of the standard library, as GOROOT has it: there is nothing to prove")
 	}
 	slices.Sort(p.Packages)
 	slices.Sort(p.Cgo)
