@@ -56,10 +56,10 @@ the policy, and the source and the commit that are expected, verifies them, and 
 table shows what came of it.
 
 The source is the git checkout around -dir. Every file that go list knows to be
-compiled, but for the modules that go.sum pins, must be tracked there and, as far
-as git status tells, unmodified. Without a checkout the source is unknown, unless
--source and -commit say what it is; a source without a repository and a commit is
-not accepted.
+compiled must be that of the commit, and every module in the module cache as
+go.sum has it. Without a checkout the source is unknown, unless -source and
+-commit say what it is; a source without a repository and a commit is not
+accepted.
 
 The go command runs with GOFLAGS and the other settings of how to build at their
 defaults. Commands in directories named internal or testdata are not built.
@@ -380,7 +380,7 @@ func (r *release) observe(ctx context.Context, commands []command) (provenance.S
 	// the compiler reads both.
 	r.checkout, r.proofs = checkout, make(map[string]*gobuild.SourceProof)
 	for _, c := range commands {
-		proof, err := gobuild.ProveSource(ctx, c.moduleDir, []string{c.pkg}, gobuild.Options{Getenv: r.env.get, Flags: buildFlags(), AllowDirty: true})
+		proof, err := gobuild.ProveSource(ctx, c.moduleDir, []string{c.pkg}, gobuild.Options{Getenv: r.env.get, Flags: buildFlags(), AllowDirty: true, VerifyModules: true})
 		if err != nil {
 			return fail(err)
 		}
@@ -393,8 +393,8 @@ func (r *release) observe(ctx context.Context, commands []command) (provenance.S
 			}
 		}
 		for _, m := range proof.Modules {
-			if m.Outcome != gobuild.Pinned && m.Outcome != gobuild.Match {
-				return fail(fmt.Errorf("%s is built from a module that go.sum does not have: %s", c.pkg, m))
+			if m.Outcome != gobuild.Match {
+				return fail(fmt.Errorf("%s is built from a module that is not as go.sum has it: %s", c.pkg, m))
 			}
 		}
 		r.proofs[c.pkg] = proof
@@ -424,10 +424,10 @@ func buildFlags() []string { return []string{"-trimpath", "-buildvcs=true"} }
 
 // makeOne makes the files of one command in the directory staging.
 func (r *release) makeOne(ctx context.Context, c command, source provenance.Source, build *provenance.Build, signer sign.Signer, created time.Time, staging string) error {
-	// The program.
+	// The program. If the go command is killed, it leaves its own files behind.
 	binary := filepath.Join(staging, c.name)
 	args := append(append([]string{"build"}, buildFlags()...), "-o", binary, "--", c.pkg)
-	if _, err := goCommand(ctx, c.moduleDir, r.env, args...); err != nil {
+	if _, err := goCommand(ctx, c.moduleDir, r.env.with("GOTMPDIR", staging), args...); err != nil {
 		return err
 	}
 	proof := r.proofs[c.pkg]

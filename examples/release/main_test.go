@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -613,6 +615,50 @@ func TestBadInput(t *testing.T) {
 }
 
 // An interrupt ends the program while it builds, and nothing is left.
+// A module whose files in the module cache were changed is not built.
+func TestTamperedModule(t *testing.T) {
+	proxy, cache := t.TempDir(), t.TempDir()
+	write(t, proxy, "example.com/lib/@v/list", "v1.0.0\n")
+	write(t, proxy, "example.com/lib/@v/v1.0.0.info", `{"Version":"v1.0.0"}`)
+	write(t, proxy, "example.com/lib/@v/v1.0.0.mod", "module example.com/lib\n")
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	for name, text := range map[string]string{"go.mod": "module example.com/lib\n", "lib.go": "package lib\n\nconst Text = \"good\"\n"} {
+		w, err := z.Create("example.com/lib@v1.0.0/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, proxy, "example.com/lib/@v/v1.0.0.zip", archive.String())
+	for name, value := range map[string]string{"GOMODCACHE": cache, "GOPROXY": "file://" + filepath.ToSlash(proxy), "GOSUMDB": "off", "GOFLAGS": "-modcacherw"} {
+		t.Setenv(name, value)
+	}
+
+	dir, _ := checkout(t)
+	write(t, dir, "cmd/hello/main.go", "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Text) }\n")
+	tidy := exec.Command("go", "get", "example.com/lib@v1.0.0")
+	tidy.Dir = dir
+	if out, err := tidy.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	gitIn(t, dir, "add", "-A")
+	gitIn(t, dir, "commit", "-q", "-m", "two")
+	if _, stderr, code := runRelease(t, dir); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	write(t, cache, "example.com/lib@v1.0.0/lib.go", "package lib\n\nconst Text = \"evil\"\n")
+	_, stderr, code := runRelease(t, dir)
+	if want := "not as go.sum has it: example.com/lib@v1.0.0: differs"; code != 2 || !strings.Contains(stderr, want) {
+		t.Errorf("exit %d, want %s\n%s", code, want, stderr)
+	}
+}
+
 func TestInterrupt(t *testing.T) {
 	dir, _ := checkout(t)
 	tmp := t.TempDir()
@@ -624,7 +670,7 @@ func TestInterrupt(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(2 * time.Second)
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -636,7 +682,7 @@ func TestInterrupt(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "dist")); err == nil {
 		t.Error("something was written")
 	}
-	left, err := filepath.Glob(filepath.Join(tmp, "release-*"))
+	left, err := os.ReadDir(tmp)
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
 	}

@@ -369,9 +369,15 @@ func (b *Binding) bindInfo(p *SourceProof, stamp *git.Module, stampWhy string, c
 		l.Why = "the binary has no settings"
 	} else {
 		var got, want []string
+		show := func(key, value string) string {
+			if _, public := buildinfo.Setting(key, value); value != "" && !public {
+				value = "a value that is not shown"
+			}
+			return key + "=" + value
+		}
 		for _, s := range p.expected() {
 			if settings[s.Key] != s.Value {
-				got, want = append(got, s.Key+"="+settings[s.Key]), append(want, s.Key+"="+s.Value)
+				got, want = append(got, show(s.Key, settings[s.Key])), append(want, show(s.Key, s.Value))
 			}
 		}
 		l.Got, l.Want, l.Status = strings.Join(got, " "), strings.Join(want, " "), Matched
@@ -395,7 +401,7 @@ func (p *SourceProof) expected() []debug.BuildSetting {
 	} else {
 		add("-tags", "")
 	}
-	for _, name := range []string{"race", "trimpath"} {
+	for _, name := range []string{"asan", "msan", "race", "trimpath"} {
 		switch v, ok := flag(p.flags, name); {
 		case ok && v != "false" && v != "0":
 			add("-"+name, "true")
@@ -403,8 +409,17 @@ func (p *SourceProof) expected() []debug.BuildSetting {
 			add("-"+name, "")
 		}
 	}
+	// Of several, the go command writes the last.
+	for _, name := range []string{"asmflags", "gcflags"} {
+		v, _ := flag(p.flags, name)
+		add("-"+name, v)
+	}
 	add("CGO_ENABLED", p.settings["CGO_ENABLED"])
 	add("GOARCH", p.settings["GOARCH"])
+	add("GOEXPERIMENT", p.settings["GOEXPERIMENT"])
+	if v := p.settings["GOFIPS140"]; v == "" || v == "off" { // else it is a version, which has other names
+		add("GOFIPS140", "")
+	}
 	add("GOOS", p.settings["GOOS"])
 	if name := archVariable(p.settings["GOARCH"]); name != "" {
 		add(name, p.settings[name])

@@ -170,6 +170,18 @@ func TestBind(t *testing.T) {
 		{"another setting", func(t *testing.T, r repository) (string, gobuild.Parts) {
 			return r.build("-buildvcs=true", "-tags=other"), r.strict()
 		}, []string{"settings: mismatch", "claim commit: unknown", "claim repository: unknown", "claim ref: unknown"}},
+		{"flags for the compiler", func(t *testing.T, r repository) (string, gobuild.Parts) {
+			return r.build("-buildvcs=true", "-gcflags=-trimpath="+r.dir), r.strict()
+		}, []string{"settings: mismatch", "claim commit: unknown", "claim repository: unknown", "claim ref: unknown"}},
+		{"flags for the assembler", func(t *testing.T, r repository) (string, gobuild.Parts) {
+			return r.build("-buildvcs=true", "-asmflags=-I="+r.dir), r.strict()
+		}, []string{"settings: mismatch", "claim commit: unknown", "claim repository: unknown", "claim ref: unknown"}},
+		{"an experiment", func(t *testing.T, r repository) (string, gobuild.Parts) {
+			r.env["GOEXPERIMENT"] = "arenas"
+			p := r.strict()
+			delete(r.env, "GOEXPERIMENT")
+			return r.build("-buildvcs=true"), p
+		}, []string{"settings: mismatch", "claim commit: unknown", "claim repository: unknown", "claim ref: unknown"}},
 		{"another artifact", func(t *testing.T, r repository) (string, gobuild.Parts) {
 			p := r.strict()
 			p.Artifact = hallmark.Artifact{Name: "app", Digests: hash(t, "app")}

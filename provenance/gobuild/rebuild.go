@@ -289,6 +289,8 @@ func (r *Recipe) getenv(o RebuildOptions, top, temp string) func(string) string 
 		switch name {
 		case "GOENV", "GOPROXY":
 			return "off"
+		case "GOTMPDIR": // a go command that is killed leaves something there
+			return temp
 		case "GOTOOLCHAIN":
 			return "local"
 		case "GOFLAGS":

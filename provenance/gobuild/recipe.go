@@ -550,9 +550,6 @@ func (r *Recipe) wellFormed() error {
 			}
 		}
 	}
-	if linker, ok := flag(r.Flags, "ldflags"); ok && (strings.Contains(linker, "-extld=") || strings.Contains(linker, "-extld ") || strings.Contains(linker, "-extar")) {
-		errs = append(errs, errors.New("the flag -ldflags names a program to run"))
-	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(errs...)
 }

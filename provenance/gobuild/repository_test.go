@@ -117,7 +117,7 @@ func (r repository) build(args ...string) string {
 	var env []string
 	for _, name := range []string{
 		"GOENV", "GOPROXY", "GOTOOLCHAIN", "CGO_ENABLED", "PATH", "HOME", "GOROOT", "GOCACHE", "GOMODCACHE", "GOPATH", "TMPDIR", "XDG_CACHE_HOME",
-		"SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "TMP", "TEMP", "GOFLAGS", "GOWORK", "GOOS", "GOARCH", "GOAMD64", "CGO_CFLAGS",
+		"SYSTEMROOT", "USERPROFILE", "LOCALAPPDATA", "TMP", "TEMP", "GOFLAGS", "GOWORK", "GOOS", "GOARCH", "GOAMD64", "GOEXPERIMENT", "CGO_CFLAGS",
 	} {
 		if v := r.getenv(name); v != "" {
 			env = append(env, name+"="+v)

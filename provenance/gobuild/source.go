@@ -12,9 +12,11 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/sumdb/dirhash"
@@ -146,7 +148,11 @@ type File struct {
 }
 
 func (f File) String() string {
-	text := f.Path + ": " + f.Outcome.String()
+	text := f.Path
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		text = strconv.Quote(text)
+	}
+	text += ": " + f.Outcome.String()
 	if f.Why != "" {
 		text += " (" + f.Why + ")"
 	}
@@ -303,7 +309,8 @@ func (e *UnprovenError) Error() string {
 //     and those that are embedded, of all packages but those of the standard
 //     library and of modules in the module cache: vendored ones, those of local
 //     replacements and those of the modules of a workspace too;
-//   - headers that C and assembler files include and that are in the checkout;
+//   - headers and data that C and assembler files include and libraries that are
+//     linked to them, if they are in the checkout;
 //   - the profile default.pgo of a command, or the one that -pgo names;
 //   - go.mod and go.sum of the main modules, go.mod of local replacements,
 //     go.work, go.work.sum and vendor/modules.txt;
@@ -326,8 +333,15 @@ func (e *UnprovenError) Error() string {
 // The proof is about the files as they are now. What a compiler reads later can
 // be something else: call [SourceProof.Recheck] when the build is done. A file
 // that is changed and changed back in between is not found. The standard library
-// and the toolchain, what a C compiler finds on the system, and programs that
-// ran before, such as "go generate", are not looked at.
+// and the toolchain, which GOROOT and GOTOOLCHAIN choose, what is in the build
+// cache, the C compiler that CC names, what it finds on the system, and programs
+// that ran before, such as "go generate", are not looked at.
+//
+// Of C not every way to a file is followed: not to a header in the checkout that
+// only a header of the system includes, as bits/types.h below the package's
+// directory would be, and not to one whose name is made of several macros. For a
+// program with [SourceProof.Cgo] a checkout without files that git does not track
+// says more than the proof.
 //
 // The go command is run with Getenv's environment and may fetch modules, as it
 // would to build. git runs no filter and no hook for it.
@@ -359,7 +373,7 @@ func ProveSource(ctx context.Context, dir string, packages []string, o Options) 
 	}
 	inherited, err := splitFlags(settings["GOFLAGS"])
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("gobuild: malformed GOFLAGS: %w", err)
 	}
 	flags := slices.Concat(inherited, o.Flags)
 	if err := checkFlags(flags); err != nil {
@@ -533,6 +547,9 @@ func (s *source) gather(p *SourceProof, from string, listing []listed) error {
 				return err
 			}
 		}
+	}
+	if len(p.Packages) == 0 {
+		return errors.New("gobuild: the packages are all of the standard library, as GOROOT has it: there is nothing to prove")
 	}
 	slices.Sort(p.Packages)
 	slices.Sort(p.Cgo)
@@ -720,8 +737,8 @@ func (s *source) place(dir string) (place, error) {
 	return at, nil
 }
 
-// follow returns name without symbolic links, and the links in the checkout that
-// it led over.
+// follow returns name without symbolic links, and the links that it led over, from
+// the first in the checkout on.
 func (s *source) follow(name string) (real string, links []string, err error) {
 	const sep = string(filepath.Separator)
 	volume := filepath.VolumeName(name)
@@ -749,7 +766,9 @@ func (s *source) follow(name string) (real string, links []string, err error) {
 		if followed++; followed > maxLinks {
 			return "", nil, fmt.Errorf("gobuild: %s: more than %d symbolic links", name, maxLinks)
 		}
-		if within(s.top, next) {
+		// One outside of the checkout that a link in it leads to counts too: it
+		// chooses among the files.
+		if within(s.top, next) || len(links) > 0 {
 			links = append(links, next)
 		}
 		to, err := os.Readlink(next)
@@ -765,22 +784,49 @@ func (s *source) follow(name string) (real string, links []string, err error) {
 	return real, links, nil
 }
 
-// addIncluded adds the headers in the checkout that the C and assembler files of
-// a package include: those beside them, and those in the directories of the
-// package's own -I flags. The go command knows those in the package's directory
-// only.
+// addIncluded adds what the C and assembler files of a package read in the
+// checkout: headers, also those that a macro names, and what .incbin puts in,
+// beside a file, in the package's directory, in those of -I flags and the like;
+// and the libraries that the flags of the linker name or that are in a directory
+// of -L. Which of several files of a name is read is the compiler's to know: all of
+// them count. The go command knows those in the package's directory only.
 func (s *source) addIncluded(l *listed) error {
-	include := regexp.MustCompile(`(?m)^[ \t/*]*#[ \t]*(?:include|import)[ \t]*(["<])([^">\n]+)[">]`)
-	var dirs []string
-	for _, f := range slices.Concat(l.CgoCFLAGS, l.CgoCPPFLAGS, l.CgoCXXFLAGS) {
-		if dir, ok := strings.CutPrefix(f, "-I"); ok && dir != "" && within(s.top, joined(l.Dir, dir)) {
-			dirs = append(dirs, joined(l.Dir, dir))
+	include := regexp.MustCompile(`(?m)^[ \t/*]*#[ \t]*(?:include|include_next|import|embed|define[ \t]+\w+)[ \t]*["<]([^">\n]+)[">]|\.inc(?:bin|lude)[ \t]+\\?"([^"\\\n]+)`)
+	compiler := slices.Concat(l.CgoCFLAGS, l.CgoCPPFLAGS, l.CgoCXXFLAGS)
+	linker := slices.Clone(l.CgoLDFLAGS)
+	for _, name := range []string{"CGO_CFLAGS", "CGO_CPPFLAGS", "CGO_CXXFLAGS", "CGO_FFLAGS", "CGO_LDFLAGS"} {
+		words, err := splitFlags(s.settings[name])
+		if err != nil {
+			return fmt.Errorf("gobuild: malformed %s: %w", name, err)
+		}
+		if name == "CGO_LDFLAGS" {
+			linker = append(linker, words...)
+		} else {
+			compiler = append(compiler, words...)
 		}
 	}
+	dirs := []string{l.Dir} // the go command has it among those of -I
 	var open []string
 	for _, name := range slices.Concat(l.CgoFiles, l.CFiles, l.CXXFiles, l.MFiles, l.HFiles, l.FFiles, l.SFiles, l.SwigFiles, l.SwigCXXFiles) {
 		open = append(open, joined(l.Dir, name))
 	}
+	for i, word := range compiler {
+		for _, option := range []string{"-I", "-iquote", "-isystem", "-idirafter"} {
+			if dir, ok := argument(compiler, i, option); ok && s.has(joined(l.Dir, dir)) {
+				dirs = append(dirs, joined(l.Dir, dir))
+			}
+		}
+		if word == "-include" || word == "-imacros" {
+			if i+1 < len(compiler) {
+				for _, dir := range dirs {
+					if name := joined(dir, compiler[i+1]); isRegular(name) && s.has(name) {
+						open = append(open, name)
+					}
+				}
+			}
+		}
+	}
+
 	seen := make(map[string]bool)
 	for len(open) > 0 {
 		name := open[0]
@@ -789,29 +835,83 @@ func (s *source) addIncluded(l *listed) error {
 			continue
 		}
 		seen[name] = true
+		if err := s.add(name, l.ImportPath); err != nil {
+			return err
+		}
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return fmt.Errorf("gobuild: %w", err)
 		}
 		for _, m := range include.FindAllSubmatch(text, -1) {
-			places := dirs
-			if string(m[1]) == `"` {
-				places = append([]string{filepath.Dir(name)}, dirs...)
-			}
-			for _, dir := range places {
-				header := joined(dir, string(m[2]))
-				if info, err := os.Stat(header); err != nil || !info.Mode().IsRegular() {
-					continue
+			for _, dir := range append([]string{filepath.Dir(name)}, dirs...) {
+				if file := joined(dir, string(m[1])+string(m[2])); isRegular(file) {
+					open = append(open, file)
 				}
-				if err := s.add(header, l.ImportPath); err != nil {
+			}
+		}
+	}
+	return s.addLibraries(l, linker)
+}
+
+// addLibraries adds the files in the checkout that flags give to the linker.
+func (s *source) addLibraries(l *listed, flags []string) error {
+	var words []string
+	for _, f := range flags {
+		words = append(words, strings.Split(strings.TrimPrefix(f, "-Wl,"), ",")...)
+	}
+	for i, word := range words {
+		if name := joined(l.Dir, word); !strings.HasPrefix(word, "-") && isRegular(name) && s.has(name) {
+			if err := s.add(name, l.ImportPath); err != nil {
+				return err
+			}
+		}
+		dir, ok := argument(words, i, "-L")
+		if dir = joined(l.Dir, dir); !ok || !s.has(dir) {
+			continue
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // to the linker it is none
+		}
+		for _, e := range entries {
+			name := filepath.Join(dir, e.Name())
+			switch ext := filepath.Ext(name); {
+			case !isRegular(name):
+			case ext == ".a", ext == ".so", ext == ".dylib", ext == ".tbd", ext == ".lib", ext == ".dll", strings.Contains(e.Name(), ".so."):
+				// Also those that nobody names: they can stand for one of the
+				// system.
+				if err := s.add(name, l.ImportPath); err != nil {
 					return err
 				}
-				open = append(open, header)
-				break
 			}
 		}
 	}
 	return nil
+}
+
+// argument returns the argument of an option at words[i], which is behind it or
+// the next word.
+func argument(words []string, i int, option string) (string, bool) {
+	value, ok := strings.CutPrefix(words[i], option)
+	if ok && value == "" && i+1 < len(words) {
+		value = words[i+1]
+	}
+	return value, ok && value != ""
+}
+
+// has reports whether a file or directory is in the checkout, by its name or
+// behind its links.
+func (s *source) has(name string) bool {
+	if within(s.top, name) {
+		return true
+	}
+	real, err := filepath.EvalSymlinks(name)
+	return err == nil && within(s.top, real)
+}
+
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // compare holds the files against a commit and sets those of p.

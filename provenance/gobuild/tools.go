@@ -78,7 +78,7 @@ type listed struct {
 
 	GoFiles, CgoFiles, CFiles, CXXFiles, MFiles, HFiles, FFiles, SFiles, SwigFiles, SwigCXXFiles, SysoFiles, EmbedFiles []string
 
-	CgoCFLAGS, CgoCPPFLAGS, CgoCXXFLAGS []string
+	CgoCFLAGS, CgoCPPFLAGS, CgoCXXFLAGS, CgoLDFLAGS []string
 }
 
 // A listedModule is a module as "go list" has it.
@@ -91,7 +91,7 @@ type listedModule struct {
 func (t tool) list(ctx context.Context, flags, packages []string) ([]listed, error) {
 	args := []string{"list", "-deps", "-json=Dir,ImportPath,Name,Standard,DepOnly,Module," +
 		"GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,HFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,SysoFiles,EmbedFiles," +
-		"CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS"}
+		"CgoCFLAGS,CgoCPPFLAGS,CgoCXXFLAGS,CgoLDFLAGS"}
 	for _, f := range flags {
 		// Only those that select files: others could be long, or secret, and an
 		// error would have them in its text.
@@ -151,9 +151,12 @@ func checkFlags(flags []string) error {
 		}
 		switch name {
 		case "a", "asan", "cover", "linkshared", "modcacherw", "msan", "race", "trimpath", "v", "x":
-		case "asmflags", "buildmode", "buildvcs", "covermode", "coverpkg", "gccgoflags", "gcflags", "installsuffix", "json", "ldflags", "p", "pgo", "pkgdir", "tags":
+		case "asmflags", "buildmode", "buildvcs", "covermode", "coverpkg", "gccgoflags", "gcflags", "installsuffix", "json", "ldflags", "p", "pgo", "tags":
 			if !hasValue && name != "buildvcs" && name != "json" {
 				return fmt.Errorf("gobuild: the flag -%s has no value: write -%s=…", name, name)
+			}
+			if err := checkToolFlags(name, value); err != nil {
+				return err
 			}
 		case "compiler":
 			if value != "gc" {
@@ -163,12 +166,50 @@ func checkFlags(flags []string) error {
 			if value != "readonly" && value != "vendor" {
 				return fmt.Errorf("gobuild: -mod=%s, want readonly or vendor: with another one the go command may change go.mod", shown(value))
 			}
-		case "overlay", "modfile":
+		case "overlay", "modfile", "pkgdir":
 			return fmt.Errorf("gobuild: the flag -%s makes the go command read other files than those of the checkout", name)
 		case "toolexec", "exec":
 			return fmt.Errorf("gobuild: the flag -%s makes the go command run other programs than its own", name)
 		default:
 			return fmt.Errorf("gobuild: unknown flag -%s", shown(name))
+		}
+	}
+	return nil
+}
+
+// checkToolFlags checks the flags that a flag of "go build" hands on to the
+// compiler, the assembler or the linker.
+func checkToolFlags(name, value string) error {
+	var reads, runs []string // that are refused
+	switch name {
+	case "asmflags":
+		reads = []string{"I"}
+	case "gcflags":
+		reads = []string{"embedcfg", "importcfg", "pgoprofile", "symabis"}
+	case "ldflags":
+		reads, runs = []string{"L", "importcfg"}, []string{"extld", "extar"}
+	default:
+		return nil
+	}
+	value = strings.TrimSpace(value)
+	if value != "" && !strings.HasPrefix(value, "-") { // it begins with a pattern of packages
+		var ok bool
+		if _, value, ok = strings.Cut(value, "="); !ok {
+			return fmt.Errorf("gobuild: malformed -%s: neither a flag nor a pattern of packages", name)
+		}
+	}
+	words, err := splitFlags(value)
+	if err != nil {
+		return fmt.Errorf("gobuild: malformed -%s: %w", name, err)
+	}
+	for _, word := range words {
+		tool, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(word, "-"), "-"), "=")
+		switch {
+		case !strings.HasPrefix(word, "-"):
+		case slices.Contains(reads, tool):
+			return fmt.Errorf("gobuild: -%s with -%s makes Go's tools read other files than those of the packages", name, tool)
+		case slices.Contains(runs, tool):
+			return fmt.Errorf("gobuild: -%s with -%s names a program to run, which would be another than Go's own", name, tool)
 		}
 	}
 	return nil
@@ -197,7 +238,7 @@ func splitFlags(s string) ([]string, error) {
 		if q := s[0]; q == '\'' || q == '"' {
 			text, rest, ok := strings.Cut(s[1:], string(q))
 			if !ok {
-				return nil, errors.New("gobuild: malformed GOFLAGS: a quotation that does not end")
+				return nil, errors.New("a quotation that does not end")
 			}
 			flags, s = append(flags, text), rest
 			continue
