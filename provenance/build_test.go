@@ -87,6 +87,8 @@ func TestParseBuildRefuses(t *testing.T) {
 		{"invocation in another case", `{` + r + `{"metadata":{"InvocationId":"1"}}}`, `want "invocationId"`},
 		{"time that is a number", `{` + r + `{"metadata":{"startedOn":1}}}`, "want a string, got a number"},
 		{"time without a zone", `{` + r + `{"metadata":{"finishedOn":"2026-01-02T03:04:05"}}}`, `malformed time "2026-01-02T03:04:05", want RFC 3339`},
+		{"time with a comma", `{` + r + `{"metadata":{"finishedOn":"2026-01-02T03:04:05,6Z"}}}`, `malformed time "2026-01-02T03:04:05,6Z", want RFC 3339`},
+		{"hour of one digit", `{` + r + `{"metadata":{"finishedOn":"2026-01-02T3:04:05Z"}}}`, `malformed time "2026-01-02T3:04:05Z", want RFC 3339`},
 		{"day alone", `{` + r + `{"metadata":{"finishedOn":"2026-01-02"}}}`, `malformed time "2026-01-02", want RFC 3339`},
 		{"byproducts that are an object", `{` + r + `{"byproducts":{}}}`, "want an array, got an object"},
 	} {
@@ -121,6 +123,11 @@ func TestParseBuildAccepts(t *testing.T) {
 			"nulls",
 			`{"buildDefinition":{"externalParameters":null,"internalParameters":null,"resolvedDependencies":null},"runDetails":{"builder":{"builderDependencies":null,"version":null},"metadata":null,"byproducts":null}}`,
 			provenance.Build{},
+		},
+		{
+			"nulls in a resource and in the metadata",
+			`{"buildDefinition":{"resolvedDependencies":[{"name":null,"uri":"a:b","digest":null,"content":null,"downloadLocation":null,"mediaType":null,"annotations":null}]},"runDetails":{"metadata":{"invocationId":null,"finishedOn":null}}}`,
+			provenance.Build{Dependencies: []provenance.ResourceDescriptor{{URI: "a:b"}}},
 		},
 		{
 			"unknown members",
