@@ -241,7 +241,7 @@ func (b *Build) Source() (s Source, parameter string) {
 			s.Ref = "refs/heads/" + branch
 		}
 	}
-	var commits []hallmark.Digest
+	several := false
 	for _, d := range b.Dependencies {
 		if d.URI != s.URI() {
 			continue
@@ -260,12 +260,13 @@ func (b *Build) Source() (s Source, parameter string) {
 		if base, ok := d.Annotations[annotationBase].(string); ok && modified {
 			c, err = hallmark.ParseDigest(base)
 		}
-		if err == nil && c.Algorithm() == "gitCommit" && !slices.Contains(commits, c) {
-			commits = append(commits, c)
+		if err == nil && c.Algorithm() == "gitCommit" {
+			several = several || !s.Commit.IsZero() && c != s.Commit
+			s.Commit = c
 		}
 	}
-	if len(commits) == 1 { // of two, neither is known to be the one
-		s.Commit = commits[0]
+	if several { // neither is known to be the one
+		s.Commit = hallmark.Digest{}
 	}
 	return s, parameter
 }

@@ -2,6 +2,7 @@ package provenance_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -463,5 +464,22 @@ func TestBuildExtensions(t *testing.T) {
 		if _, err := b.Statement(app(t)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// Whoever signs a statement must not be able to keep those busy who read it.
+func TestSourceOfManyCommits(t *testing.T) {
+	b := &provenance.Build{External: map[string]any{"source": map[string]any{"repository": "https://example.com/r"}}}
+	for i := range provenance.MaxDependencies {
+		b.Dependencies = append(b.Dependencies, provenance.ResourceDescriptor{
+			URI: "git+https://example.com/r", Digest: provenance.DigestSet{"gitCommit": fmt.Sprintf("%040x", i)},
+		})
+	}
+	start := time.Now()
+	if s, _ := b.Source(); !s.Commit.IsZero() {
+		t.Errorf("one of many commits: %s", s.Commit)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%v for %d commits", took, len(b.Dependencies))
 	}
 }
