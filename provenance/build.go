@@ -241,7 +241,7 @@ func (b *Build) Source() (s Source, parameter string) {
 			s.Ref = "refs/heads/" + branch
 		}
 	}
-	var commits []hallmark.Digest
+	several := false
 	for _, d := range b.Dependencies {
 		if d.URI != s.URI() {
 			continue
@@ -260,12 +260,13 @@ func (b *Build) Source() (s Source, parameter string) {
 		if base, ok := d.Annotations[annotationBase].(string); ok && modified {
 			c, err = hallmark.ParseDigest(base)
 		}
-		if err == nil && c.Algorithm() == "gitCommit" && !slices.Contains(commits, c) {
-			commits = append(commits, c)
+		if err == nil && c.Algorithm() == "gitCommit" {
+			several = several || !s.Commit.IsZero() && c != s.Commit
+			s.Commit = c
 		}
 	}
-	if len(commits) == 1 { // of two, neither is known to be the one
-		s.Commit = commits[0]
+	if several { // neither is known to be the one
+		s.Commit = hallmark.Digest{}
 	}
 	return s, parameter
 }
@@ -550,7 +551,7 @@ func (b *Build) readRun(r *strictjson.Reader, name string) (err error) {
 				if name == "invocationID" {
 					b.note(Note, r.Path(), "read as invocationId")
 				}
-				b.Invocation, err = r.String()
+				b.Invocation, err = readOptional(r)
 			case "startedOn":
 				b.Started, err = b.readTime(r)
 			case "finishedOn":
@@ -591,9 +592,9 @@ func (b *Build) readTime(r *strictjson.Reader) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	t, err := time.Parse(time.RFC3339, s)
+	t, err := parseTime(r, s)
 	if err != nil {
-		return time.Time{}, r.Errorf("malformed time %.40q, want RFC 3339", s)
+		return time.Time{}, err
 	}
 	if t.IsZero() {
 		b.note(Warning, r.Path(), "the zero time, read as none")
@@ -602,6 +603,16 @@ func (b *Build) readTime(r *strictjson.Reader) (time.Time, error) {
 		b.note(Warning, r.Path(), "%s is not in UTC, with a Z at its end", s)
 	}
 	return t.UTC(), nil
+}
+
+// parseTime parses a time of RFC 3339. [time.Parse] also reads an hour of one
+// digit, and a comma before the fraction.
+func parseTime(r *strictjson.Reader, s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || s[len("2006-01-02T15")] != ':' || strings.Contains(s, ",") {
+		return time.Time{}, r.Errorf("malformed time %.40q, want RFC 3339", s)
+	}
+	return t, nil
 }
 
 // validateBuild reports what is wrong with SLSA provenance. The paths are those

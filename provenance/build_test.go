@@ -2,6 +2,7 @@ package provenance_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -87,6 +88,8 @@ func TestParseBuildRefuses(t *testing.T) {
 		{"invocation in another case", `{` + r + `{"metadata":{"InvocationId":"1"}}}`, `want "invocationId"`},
 		{"time that is a number", `{` + r + `{"metadata":{"startedOn":1}}}`, "want a string, got a number"},
 		{"time without a zone", `{` + r + `{"metadata":{"finishedOn":"2026-01-02T03:04:05"}}}`, `malformed time "2026-01-02T03:04:05", want RFC 3339`},
+		{"time with a comma", `{` + r + `{"metadata":{"finishedOn":"2026-01-02T03:04:05,6Z"}}}`, `malformed time "2026-01-02T03:04:05,6Z", want RFC 3339`},
+		{"hour of one digit", `{` + r + `{"metadata":{"finishedOn":"2026-01-02T3:04:05Z"}}}`, `malformed time "2026-01-02T3:04:05Z", want RFC 3339`},
 		{"day alone", `{` + r + `{"metadata":{"finishedOn":"2026-01-02"}}}`, `malformed time "2026-01-02", want RFC 3339`},
 		{"byproducts that are an object", `{` + r + `{"byproducts":{}}}`, "want an array, got an object"},
 	} {
@@ -121,6 +124,11 @@ func TestParseBuildAccepts(t *testing.T) {
 			"nulls",
 			`{"buildDefinition":{"externalParameters":null,"internalParameters":null,"resolvedDependencies":null},"runDetails":{"builder":{"builderDependencies":null,"version":null},"metadata":null,"byproducts":null}}`,
 			provenance.Build{},
+		},
+		{
+			"nulls in a resource and in the metadata",
+			`{"buildDefinition":{"resolvedDependencies":[{"name":null,"uri":"a:b","digest":null,"content":null,"downloadLocation":null,"mediaType":null,"annotations":null}]},"runDetails":{"metadata":{"invocationId":null,"finishedOn":null}}}`,
+			provenance.Build{Dependencies: []provenance.ResourceDescriptor{{URI: "a:b"}}},
 		},
 		{
 			"unknown members",
@@ -456,5 +464,22 @@ func TestBuildExtensions(t *testing.T) {
 		if _, err := b.Statement(app(t)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// Whoever signs a statement must not be able to keep those busy who read it.
+func TestSourceOfManyCommits(t *testing.T) {
+	b := &provenance.Build{External: map[string]any{"source": map[string]any{"repository": "https://example.com/r"}}}
+	for i := range provenance.MaxDependencies {
+		b.Dependencies = append(b.Dependencies, provenance.ResourceDescriptor{
+			URI: "git+https://example.com/r", Digest: provenance.DigestSet{"gitCommit": fmt.Sprintf("%040x", i)},
+		})
+	}
+	start := time.Now()
+	if s, _ := b.Source(); !s.Commit.IsZero() {
+		t.Errorf("one of many commits: %s", s.Commit)
+	}
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("%v for %d commits", took, len(b.Dependencies))
 	}
 }

@@ -320,8 +320,9 @@ func isResources(path string) bool {
 	return false
 }
 
-// compareResources compares resources with those of the same name and URI, and
-// of several with the same in their order.
+// compareResources compares resources with those of the same name and URI. Of
+// several with the same, those that are in both lists are passed over, and the
+// others compared in their order.
 func (ds *differences) compareResources(path string, a, b []any) {
 	key := func(v any) string {
 		m := v.(map[string]any)
@@ -345,7 +346,7 @@ func (ds *differences) compareResources(path string, a, b []any) {
 	keys := maps.Clone(as)
 	maps.Copy(keys, bs)
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		x, y := as[k], bs[k]
+		x, y := missing(as[k], bs[k]), missing(bs[k], as[k])
 		at := path + "[" + k + "]"
 		for i := range max(len(x), len(y)) {
 			switch {
@@ -358,6 +359,27 @@ func (ds *differences) compareResources(path string, a, b []any) {
 			}
 		}
 	}
+}
+
+// missing returns what of a is not in b, as often as it is in a.
+func missing(a, b []any) []any {
+	key := func(v any) string {
+		j, _ := strictjson.Append(nil, v) // it was read from JSON
+		return string(j)
+	}
+	have := make(map[string]int)
+	for _, v := range b {
+		have[key(v)]++
+	}
+	var rest []any
+	for _, v := range a {
+		if k := key(v); have[k] > 0 {
+			have[k]--
+		} else {
+			rest = append(rest, v)
+		}
+	}
+	return rest
 }
 
 // add adds a difference at path, unless the values are equal.

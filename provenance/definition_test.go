@@ -41,6 +41,12 @@ func TestEquivalent(t *testing.T) {
 	typed := func(buildType, internal string) string {
 		return `{"buildDefinition":{"buildType":"` + buildType + `","externalParameters":{"a":1},"internalParameters":` + internal + `},"runDetails":{"builder":{"id":"a:b"}}}`
 	}
+	several := func(sums ...string) string {
+		for i, sum := range sums {
+			sums[i] = `{"uri":"pkg:golang/b@v1","digest":{"x":"` + sum + `"}}`
+		}
+		return strings.Join(sums, ",")
+	}
 	for _, c := range []struct {
 		name, a, b string // predicates
 		want       []string
@@ -54,6 +60,12 @@ func TestEquivalent(t *testing.T) {
 		{"another order", goBuild(), goBuild(`{"uri":"pkg:golang/b@v1"}`, `{"uri":"pkg:golang/a@v1","digest":{"dirHash":"`+shaA+`"}}`, `{"uri":"pkg:golang/a@v1","digest":{"dirHash":"`+shaA+`"},"downloadLocation":"https://one.example.com/a"}`, `{"uri":"pkg:golang/b@v1"}`), nil},
 		{"a linker flag", goBuild(), goBuild("-ldflags=-s", "-ldflags=-s -w"), []string{
 			definition + `externalParameters.flags[1]: "-ldflags=-s", then "-ldflags=-s -w"`,
+		}},
+		{"a resource more of several with one name", goBuild(`{"uri":"pkg:golang/b@v1"}`, several("1", "2", "3")), goBuild(`{"uri":"pkg:golang/b@v1"}`, several("2", "3")), []string{
+			definition + `resolvedDependencies["pkg:golang/b@v1"]: {"digest":{"x":"1"},"uri":"pkg:golang/b@v1"}, then nothing`,
+		}},
+		{"another resource of several with one name", goBuild(`{"uri":"pkg:golang/b@v1"}`, several("1", "2", "2")), goBuild(`{"uri":"pkg:golang/b@v1"}`, several("2", "2", "3")), []string{
+			definition + `resolvedDependencies["pkg:golang/b@v1"].digest.x: "1", then "3"`,
 		}},
 		{"a flag more", goBuild(), goBuild(`"-ldflags=-s"]`, `"-ldflags=-s","-race"]`), []string{
 			definition + `externalParameters.flags[2]: nothing, then "-race"`,

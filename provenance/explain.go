@@ -309,6 +309,8 @@ func (e *Explanation) String() string {
 		fmt.Fprintf(&t, "  %s\n", shorten(line, maxShownBytes))
 	}
 	switch n := len(e.Subjects); {
+	case slices.ContainsFunc(e.Subjects, func(d ResourceDescriptor) bool { return len(d.Digest.Digests()) == 0 }):
+		// It, or one of them, has none.
 	case n == 1:
 		t.WriteString("Whoever has it can check that it has this digest.\n")
 	case n > 1:

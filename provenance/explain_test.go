@@ -146,6 +146,9 @@ func TestExplainFaults(t *testing.T) {
 			t.Errorf("got\n%s\nwant in it\n%s", got, want)
 		}
 	}
+	if none := parse(t, `{"_type":"`+provenance.StatementType+`","subject":[{"name":"a"}],"predicateType":"a:b"}`).Explain().String(); strings.Contains(none, "this digest") {
+		t.Errorf("of no digest: got\n%s", none)
+	}
 	if empty := stated(t, provenance.PredicateType, anApp, "{}").Explain(); empty.Level != 0 || !strings.Contains(empty.String(), "\nWhat is in the way of SLSA Build level 1:\n  the builder is not known\n") {
 		t.Errorf("got %s", empty)
 	}

@@ -80,7 +80,7 @@ func (l *Link) validate(ps *problems, s *Statement) {
 		if first, ok := names[d.Name]; d.Name == "" {
 			ps.add(Error, at+".name", "missing")
 		} else if ok {
-			ps.add(Error, at+".name", "%.200q is also the name of material %d", d.Name, first)
+			ps.add(Error, at+".name", "%.200q is also the name of material %d", hideUsers(d.Name), first)
 		} else {
 			names[d.Name] = i
 		}

@@ -58,7 +58,7 @@ func parseOld(s *Statement) (*oldBuild, error) {
 	if o.material != "" {
 		const path = "$.recipe.definedInMaterial"
 		i, err := strconv.Atoi(o.material)
-		if err != nil || i < 0 || i >= len(o.materials) {
+		if err != nil || i < 0 || i >= len(o.materials) || strconv.Itoa(i) != o.material { // +0 and 00 are none
 			o.lose(path, "no material has this index")
 		} else {
 			o.config.URI = o.materials[i].URI
@@ -82,7 +82,7 @@ func parseOld(s *Statement) (*oldBuild, error) {
 		o.Dependencies = append(o.Dependencies, o.config)
 	}
 	if o.Type != "" {
-		o.note(Warning, "$"+strings.TrimPrefix(oldType(s), "$.predicate"), "%.200q does not describe the parameters of version 1", o.Type)
+		o.note(Warning, "$"+strings.TrimPrefix(oldType(s), "$.predicate"), "%.200q does not describe the parameters of version 1", hideUsers(o.Type))
 	}
 	return o, nil
 }
@@ -319,7 +319,8 @@ func (o *oldBuild) readOldTime(r *strictjson.Reader) (time.Time, error) {
 	return t, err
 }
 
-// readOptional reads a string or null: "Optional fields MAY be unset or null".
+// readOptional reads a string or null: "Unset, null, and empty field values MUST
+// be interpreted equivalently."
 func readOptional(r *strictjson.Reader) (string, error) {
 	if r.Null() {
 		return "", nil

@@ -116,6 +116,11 @@ func TestConvert(t *testing.T) {
 			[]string{"$.predicate.recipe.definedInMaterial: no material has this index"},
 		},
 		{
+			"index with a sign", "0.1", `{"recipe":{"definedInMaterial":"+0"},"materials":[{"uri":"a:b"}]}`,
+			head + `"resolvedDependencies":[{"uri":"a:b"}]},` + tail,
+			[]string{"$.predicate.recipe.definedInMaterial: no material has this index"},
+		},
+		{
 			"index that is no integer", "0.1", `{"recipe":{"definedInMaterial":0.5},"materials":[{"uri":"a:b"}]}`,
 			head + `"resolvedDependencies":[{"uri":"a:b"}]},` + tail,
 			[]string{"$.predicate.recipe.definedInMaterial: no material has this index"},

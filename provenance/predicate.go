@@ -271,12 +271,9 @@ func timestamp(name string, v *time.Time) field {
 		if err != nil {
 			return err
 		}
-		t, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			return r.Errorf("malformed time %.40q, want RFC 3339", s)
-		}
+		t, err := parseTime(r, s)
 		*v = t.UTC()
-		return nil
+		return err
 	})
 }
 

@@ -277,12 +277,15 @@ func readDescriptor(r *strictjson.Reader, note noter) (d ResourceDescriptor, err
 	err = r.Object(func(name string) (err error) {
 		switch name {
 		case "name":
-			d.Name, err = r.String()
+			d.Name, err = readOptional(r)
 		case "uri":
-			d.URI, err = r.String()
+			d.URI, err = readOptional(r)
 		case "digest":
 			d.Digest, err = readDigests(r, note)
 		case "content":
+			if r.Null() {
+				return nil
+			}
 			var text []byte
 			if text, err = r.Text(); err != nil {
 				return err
@@ -295,9 +298,9 @@ func readDescriptor(r *strictjson.Reader, note noter) (d ResourceDescriptor, err
 				return r.Errorf("malformed base64: %v", err)
 			}
 		case "downloadLocation":
-			d.DownloadLocation, err = r.String()
+			d.DownloadLocation, err = readOptional(r)
 		case "mediaType":
-			d.MediaType, err = r.String()
+			d.MediaType, err = readOptional(r)
 		case "annotations":
 			if r.Null() {
 				return nil

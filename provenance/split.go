@@ -36,7 +36,7 @@ func (s *Statement) Split(size int) ([]*Statement, error) {
 	subjects := sortedSubjects(s.Subjects)
 	for i := 1; i < len(subjects); i++ {
 		if name := subjects[i].Name; name != "" && name == subjects[i-1].Name {
-			return nil, fmt.Errorf("provenance: two subjects are named %.200q", name)
+			return nil, fmt.Errorf("provenance: two subjects are named %.200q", hideUsers(name))
 		}
 	}
 	parts := make([]*Statement, 0, len(subjects)/size+1)

@@ -345,7 +345,7 @@ func (s *Statement) Validate() []Problem {
 	for i, d := range s.Subjects {
 		at := fmt.Sprintf("$.subject[%d]", i)
 		if first, ok := names[d.Name]; ok && d.Name != "" {
-			ps.add(Error, at+".name", "%q is also the name of subject %d", d.Name, first)
+			ps.add(Error, at+".name", "%.200q is also the name of subject %d", hideUsers(d.Name), first)
 		} else {
 			names[d.Name] = i
 		}
@@ -353,7 +353,7 @@ func (s *Statement) Validate() []Problem {
 			ps.add(Warning, at+".name", "missing, which only later versions allow")
 		}
 		if first, ok := uris[d.URI]; ok && d.URI != "" {
-			ps.add(Warning, at+".uri", "%q is also the uri of subject %d", d.URI, first)
+			ps.add(Warning, at+".uri", "%.200q is also the uri of subject %d", hideUsers(d.URI), first)
 		} else {
 			uris[d.URI] = i
 		}
@@ -405,17 +405,23 @@ func checkURI(ps *problems, path, uri string) {
 	if !strings.HasPrefix(rest, "//") {
 		authority = ""
 	}
-	if i := strings.LastIndexByte(authority, '@'); i >= 0 && authority[:i] != "git" {
-		uri = scheme + "://…@" + rest[len("//")+i+1:]
-		ps.add(Error, path, "%.200q has user information, which can be a secret", uri)
+	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
+		if authority[:i] != "git" {
+			uri = scheme + "://…@" + rest[len("//")+i+1:]
+			ps.add(Error, path, "%.200q has user information, which can be a secret", uri)
+		}
+		authority = authority[i+1:]
 	}
 	switch {
 	case uri == "":
 		ps.add(Error, path, "missing")
 		return
 	case !ok || rest == "" || !isScheme(scheme):
-		if i := strings.LastIndexByte(scheme, '@'); i >= 0 && scheme[:i] != "git" && !strings.Contains(scheme, "/") {
-			uri = "…@" + uri[i+1:]
+		// user@host:path, user@host/path or //user@host/path
+		remote := strings.TrimLeft(uri, "/")
+		host, _, _ := strings.Cut(remote, "/")
+		if i := strings.LastIndexByte(host, '@'); i >= 0 && host[:i] != "git" {
+			uri = "…@" + remote[i+1:]
 		}
 		ps.add(Error, path, "%.200q is not an absolute URI", uri)
 		return

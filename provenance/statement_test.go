@@ -194,6 +194,15 @@ func TestValidate(t *testing.T) {
 		{"uri with a newline", typed("https://example.com/\n"), []string{`error $.predicateType: "https://example.com/\n" has a character that no URI has`}},
 		{"uri with a password", typed("https://user:secret@example.com/p"), []string{`error $.predicateType: "https://…@example.com/p" has user information, which can be a secret`}},
 		{"uri with a token", typed("https://token@example.com?p"), []string{`error $.predicateType: "https://…@example.com?p" has user information, which can be a secret`}},
+		{"uri with a password in capitals", typed("https://USER:SECRET@example.com/p"), []string{`error $.predicateType: "https://…@example.com/p" has user information, which can be a secret`}},
+		{"secret before a host and a path", typed("secret@example.com/p"), []string{`error $.predicateType: "…@example.com/p" is not an absolute URI`}},
+		{"secret without a scheme", typed("//user:secret@example.com/p"), []string{`error $.predicateType: "…@example.com/p" is not an absolute URI`}},
+		{"secrets in two subjects", subject(`"name":"ssh://secret@a.example","uri":"ssh://secret@a.example","digest":{"sha256":"` + shaA + `"}},{"name":"ssh://secret@a.example","uri":"ssh://secret@a.example","digest":{"sha256":"` + shaA + `"}`), []string{
+			`error $.subject[1].uri: "ssh://…@a.example" has user information, which can be a secret`,
+			`error $.subject[2].name: "ssh://…@a.example" is also the name of subject 1`,
+			`warning $.subject[2].uri: "ssh://…@a.example" is also the uri of subject 1`,
+			`error $.subject[2].uri: "ssh://…@a.example" has user information, which can be a secret`,
+		}},
 		{"uri with git's user", typed("git+ssh://git@example.com/p"), nil},
 		{"uri with an at sign in its path", typed("https://example.com/a@b"), nil},
 		{"secret before a host", typed("secret@example.com:p"), []string{`error $.predicateType: "…@example.com:p" is not an absolute URI`}},
@@ -306,6 +315,11 @@ func TestValidate(t *testing.T) {
 			"note $.predicate.metadata.buildInvocationID: read as buildInvocationId",
 			`warning $.predicate.buildType: "a:b" does not describe the parameters of version 1`,
 		}},
+		{"version 0.2 with a secret", old("0.2", `{"builder":{"id":"a:b"},"buildType":"https://secret@a.example"}`), []string{
+			`error $.predicate.buildType: "https://…@a.example" has user information, which can be a secret`,
+			"note $.predicate: read as version 1, by the migration table of SLSA",
+			`warning $.predicate.buildType: "https://…@a.example" does not describe the parameters of version 1`,
+		}},
 		{"version 0.2 that cannot be read", old("0.2", `{"builder":[]}`), []string{
 			"error $.predicate: malformed provenance: $.builder (byte 11): want an object, got an array",
 		}},
@@ -401,7 +415,7 @@ func TestParseRefuses(t *testing.T) {
 		{"predicate in another case", all(typ, subjects, predicateType, `"Predicate":{}`), `want "predicate"`},
 		{"digest in another case", subject(`[{"Digest":{"sha256":"` + shaA + `"}}]`), `want "digest"`},
 
-		{"name that is no string", subject(`[{"name":null}]`), "$.subject[0].name (byte 62): want a string, got null"},
+		{"name that is no string", subject(`[{"name":1}]`), "$.subject[0].name (byte 62): want a string, got a number"},
 		{"digest that is a string", subject(`[{"digest":"` + shaA + `"}]`), "$.subject[0].digest (byte 64): want an object, got a string"},
 		{"two digests by one algorithm", subject(`[{"digest":{"dirHash":"` + shaA + `","dirHash1":"` + shaB + `"}}]`), "$.subject[0].digest.dirHash1 (byte 219): two digests dirHash, "},
 		{"digest that is a number", subject(`[{"digest":{"sha256":1}}]`), "$.subject[0].digest.sha256 (byte 74): want a string, got a number"},

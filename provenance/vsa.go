@@ -335,7 +335,7 @@ func (v *VSA) SourceStatement(r Revision) (*Statement, error) {
 		errs = append(errs, errors.New("provenance: a source VSA needs a level of the source track"))
 	}
 	if !strings.HasPrefix(v.ResourceURI, "git+") {
-		errs = append(errs, fmt.Errorf("provenance: the resource of a source VSA is %.200q, want git+ and the URL of the repository", v.ResourceURI))
+		errs = append(errs, fmt.Errorf("provenance: the resource of a source VSA is %.200q, want git+ and the URL of the repository", hideUsers(v.ResourceURI)))
 	}
 	if r.Commit.Algorithm() != "gitCommit" {
 		errs = append(errs, fmt.Errorf("provenance: the revision of a source VSA is %q, want a gitCommit", r.Commit))
@@ -444,6 +444,6 @@ func (v *VSA) validateSource(ps *problems, s *Statement) {
 		}
 	}
 	if isSource && v.ResourceURI != "" && !strings.HasPrefix(v.ResourceURI, "git+") {
-		ps.add(Warning, "$.predicate.resourceUri", "%.200q, want git+ and the URL of the repository", v.ResourceURI)
+		ps.add(Warning, "$.predicate.resourceUri", "%.200q, want git+ and the URL of the repository", hideUsers(v.ResourceURI))
 	}
 }

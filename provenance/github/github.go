@@ -49,6 +49,7 @@ import (
 	"strings"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/facts"
 	"github.com/hallmark-dev/hallmark/provenance"
 )
 
@@ -153,6 +154,20 @@ func Observe(getenv func(string) string, claims *provenance.Claims) (*provenance
 	}
 	if ref != "" && !strings.HasPrefix(ref, "refs/") {
 		errs = append(errs, fmt.Errorf("github: ref %q is not the full name of one", ref))
+	} else if _, err := facts.Ref(ref); ref != "" && err != nil {
+		errs = append(errs, fmt.Errorf("github: the ref %w", err))
+	}
+	// They become parts of URLs, in which there is no user.
+	for part := range strings.SplitSeq(repository, "/") {
+		if _, err := facts.Segment(part); repository != "" && (err != nil || part == "") {
+			errs = append(errs, errors.New("github: the repository is not of the form owner/name"))
+			repository = ""
+		}
+	}
+	for _, part := range []string{runID, attempt} {
+		if _, err := facts.Segment(part); err != nil {
+			errs = append(errs, fmt.Errorf("github: the run or its attempt %w", err))
+		}
 	}
 	commit, err := hallmark.ParseDigest("gitCommit:" + sha)
 	if err != nil && sha != "" {

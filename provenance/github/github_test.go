@@ -299,6 +299,11 @@ func TestObserveRefuses(t *testing.T) {
 
 		{"short commit", job("GITHUB_SHA=283bf96"), nil, []string{`commit: malformed digest "gitCommit:283bf96"`}},
 		{"commit that is a ref", job("GITHUB_SHA=HEAD"), nil, []string{`commit: malformed digest "gitCommit:HEAD"`}},
+		{"repository with a user", job("GITHUB_REPOSITORY=user:secret-6@octocat/hello"), nil, []string{"the repository is not of the form owner/name"}},
+		{"repository above", job("GITHUB_REPOSITORY=octocat/.."), nil, []string{"the repository is not of the form owner/name"}},
+		{"run with a query", job("GITHUB_RUN_ID=1?token=secret-6"), nil, []string{"the run or its attempt is not of letters"}},
+		{"attempt that is a path", job("GITHUB_RUN_ATTEMPT=1/../2"), nil, []string{"the run or its attempt is not of letters"}},
+		{"ref that git cannot have", job("GITHUB_REF=refs/heads/../x", "GITHUB_WORKFLOW_REF=octocat/hello/.github/workflows/release.yml@refs/heads/../x"), nil, []string{"the ref is not a name that a ref can have"}},
 		{"short ref", job("GITHUB_REF=main", "GITHUB_WORKFLOW_REF=octocat/hello/.github/workflows/release.yml@main"), nil, []string{`ref "main" is not the full name of one`}},
 		{"workflow of another repository", job("GITHUB_WORKFLOW_REF=octocat/hello2/.github/workflows/release.yml@refs/tags/v1.2.3"), nil, []string{
 			`workflow "octocat/hello2/.github/workflows/release.yml@refs/tags/v1.2.3" is not in repository "octocat/hello" at ref "refs/tags/v1.2.3"`,

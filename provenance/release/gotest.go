@@ -173,7 +173,9 @@ func (g *goTest) line(line []byte) error {
 	if test == "" {
 		switch action {
 		case "pass", "fail", "skip":
-			delete(g.builds, failedBuild)
+			if action == "fail" { // it stands for its build
+				delete(g.builds, failedBuild)
+			}
 			p.end(action)
 		default:
 			p.open = true

@@ -80,6 +80,10 @@ func TestReadGoTest(t *testing.T) {
 				event("start", "") + `{"Action":"fail","Package":"p","FailedBuild":"p [p.test]"}` + "\n",
 			result: provenance.Failed, failed: "p",
 		},
+		{
+			name: "not built, although a package that is passed has it", in: `{"ImportPath":"q","Action":"build-fail"}` + "\n" + event("run", "TestA") + event("pass", "TestA") + `{"Action":"pass","Package":"p","FailedBuild":"q"}` + "\n",
+			result: provenance.Failed, passed: "p.TestA", failed: "q",
+		},
 		{name: "not built, and of no package", in: passing() + `{"ImportPath":"q","Action":"build-fail"}` + "\n", result: provenance.Failed, passed: "p.TestA", failed: "q"},
 		{name: "twice, and failed once", in: event("run", "TestA") + event("fail", "TestA") + event("run", "TestA") + event("pass", "TestA") + event("fail", ""), result: provenance.Failed, failed: "p.TestA"},
 		{name: "two runs, one skips", in: passing() + strings.ReplaceAll(passing(), `"pass","Package":"p","Test"`, `"skip","Package":"p","Test"`), result: provenance.Warned, warned: "p.TestA"},
