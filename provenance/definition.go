@@ -26,7 +26,8 @@ import (
 //	 "predicateType":"https://slsa.dev/provenance/v1","subject":[…]}
 //
 // The build definition has its extensions too, and an old version is digested in
-// the form of version 1: see [Convert]. Members that are empty are left out.
+// the form of version 1: see [Convert]. What that has no place for, buildConfig of
+// version 0.2 for one, is not in it. Members that are empty are left out.
 // Subjects and dependencies come in the byte order of their JSON. They have the
 // members name, uri, digest, content and annotations: where a resource was had,
 // its media type, and the annotations that tell how a source is known,

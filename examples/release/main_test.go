@@ -192,8 +192,8 @@ func TestRelease(t *testing.T) {
 	got := files(t, filepath.Join(dir, "dist"))
 	for _, name := range []string{
 		"release.pub",
-		"hello", "hello.cdx.json", "hello.spdx.json", "hello.intoto.jsonl",
-		"bye", "bye.cdx.json", "bye.spdx.json", "bye.intoto.jsonl",
+		"hello", "hello.cdx.json", "hello.spdx.json", "hello.recipe.json", "hello.binding.json", "hello.intoto.jsonl",
+		"bye", "bye.cdx.json", "bye.spdx.json", "bye.recipe.json", "bye.binding.json", "bye.intoto.jsonl",
 	} {
 		if got[name] == "" {
 			t.Errorf("%s is missing or empty", name)

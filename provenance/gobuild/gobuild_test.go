@@ -269,7 +269,7 @@ func TestAttachRefuses(t *testing.T) {
 		{"no build", nil, &debug.BuildInfo{}, gobuild.Recipe{}, "gobuild: no build or no build information"},
 		{"no information", b, nil, gobuild.Recipe{}, "gobuild: no build or no build information"},
 		{"malformed sum", b, info(t, "go1.26.8", "dep\texample.com/a\tv1.0.0\t"+sum+"\ndep\texample.com/b\tv1.0.0\th1:x\n"), gobuild.Recipe{}, `gobuild: module example.com/b: malformed module sum "h1:x"`},
-		{"flag that is not UTF-8", b, info(t, "go1.26.8", ""), gobuild.Recipe{Flags: []string{"\xff"}}, "gobuild: go-build-recipe.json: "},
+		{"flag that is not UTF-8", b, info(t, "go1.26.8", ""), gobuild.Recipe{Flags: []string{"\xff"}}, "gobuild: recipe: "},
 	} {
 		if err := gobuild.Attach(c.b, c.info, c.r); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.name, err, c.want)
