@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -151,13 +152,13 @@ func (s *step) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What was hashed first may have been replaced meanwhile.
-	for i, path := range s.subjects {
-		if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() {
-			if err := subjects[i].CheckFile(path); err != nil {
-				return err
-			}
-		}
+	// What was hashed first may have been replaced meanwhile, or be gone.
+	again, err := s.artifacts(ctx)
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(again, subjects) {
+		return errors.New("the subjects changed while they were attested")
 	}
 	env, err := sign.Sign(ctx, provenance.MediaType, payload, signer)
 	if err != nil {

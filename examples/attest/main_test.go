@@ -242,7 +242,9 @@ func TestToken(t *testing.T) {
 		"job_workflow_ref": "o/builder/.github/workflows/build.yml@refs/tags/v1",
 	}
 	mux := http.NewServeMux()
+	meanwhile := func() {} // between the hashing of the subjects and the signature
 	mux.HandleFunc("/token", func(rw http.ResponseWriter, r *http.Request) {
+		meanwhile()
 		now := time.Now().Unix()
 		body := maps.Clone(claims)
 		body["iss"], body["aud"], body["iat"], body["exp"] = server.URL+"/_services/token", r.URL.Query().Get("audience"), now, now+300
@@ -295,6 +297,25 @@ func TestToken(t *testing.T) {
 	err = run(t.Context(), append([]string{"-builder", "https://example.com/me"}, args...), &out, environ(env), server.Client())
 	if err == nil || !strings.Contains(err.Error(), "but the identity token says") {
 		t.Errorf("another builder: %v", err)
+	}
+	for name, change := range map[string]func() error{
+		"replaced": func() error { return os.WriteFile(w.app, []byte("another"), 0o644) },
+		"removed":  func() error { return os.Remove(w.app) },
+	} {
+		meanwhile = func() {
+			if err := change(); err != nil {
+				t.Error(err)
+			}
+		}
+		file := filepath.Join(w.dir, name+".jsonl")
+		if err := run(t.Context(), append([]string{"-o", file}, args...), &out, environ(env), server.Client()); err == nil {
+			t.Errorf("a subject that was %s meanwhile is attested", name)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("%s: something was written", name)
+		}
+		meanwhile = func() {}
+		write(t, w.app, "app")
 	}
 	env["GITHUB_REF"] = "refs/heads/other"
 	if err := run(t.Context(), args, &out, environ(env), server.Client()); err == nil || !strings.Contains(err.Error(), "GITHUB_REF") {
