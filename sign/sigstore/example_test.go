@@ -71,10 +71,14 @@ func newRoot() []byte {
 
 // A policy trusts releases of one reusable workflow on GitHub's own machines.
 // The provenance that it is given was signed with somebody's key.
-func ExampleNewIdentity() {
-	trustedRoot := newRoot() // usually the trusted_root.json of the instance
+func ExampleTrustedRoot_NewIdentity() {
+	root, err := sigstore.ParseTrustedRoot(newRoot()) // usually the trusted_root.json of the instance
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	const builder = "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.2.3"
-	id, err := sigstore.NewIdentity(trustedRoot, sigstore.Workflow{
+	id, err := root.NewIdentity(sigstore.Workflow{
 		Issuer:  "https://token.actions.githubusercontent.com",
 		Builder: builder,
 	})
@@ -113,4 +117,11 @@ func ExampleNewIdentity() {
 	// Output:
 	// app rejected
 	//   signature: got not signed by this identity: the envelope is not in a bundle, want workflow https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.2.3 (issuer https://token.actions.githubusercontent.com) (evidence 0)
+}
+
+func ExampleParseTrustedRoot() {
+	root, err := sigstore.ParseTrustedRoot([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`))
+	fmt.Println(root != nil, err)
+	// Output:
+	// false sigstore: trusted root without a certificate authority
 }

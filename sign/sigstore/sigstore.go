@@ -7,11 +7,12 @@
 // timestamps or the log itself, says when that was. All of it is kept in a
 // Sigstore bundle beside the envelope.
 //
-// [NewIdentity] makes a [verify.Identity] of the [Workflow] that is expected to
-// sign. A policy uses it as it uses a key:
+// [TrustedRoot.NewIdentity] makes a [verify.Identity] of the [Workflow] that is
+// expected to sign. A policy uses it as it uses a key:
 //
+//	root, err := sigstore.ParseTrustedRoot(trustedRoot)
 //	builder := "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.2.3"
-//	id, err := sigstore.NewIdentity(trustedRoot, sigstore.Workflow{
+//	id, err := root.NewIdentity(sigstore.Workflow{
 //		Issuer:  "https://token.actions.githubusercontent.com",
 //		Builder: builder,
 //	})
@@ -78,16 +79,13 @@ import (
 	"strings"
 
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
-	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
 	"github.com/sigstore/rekor-tiles/v2/pkg/types/hashedrekord"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/options"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -107,58 +105,16 @@ type Workflow struct {
 	Builder string
 }
 
-// NewIdentity returns the Identity of w. trustedRoot is Sigstore's
-// trusted_root.json, of version 0.1: the authorities and logs to rely on. The
-// caller got it from where it may be trusted, for instance by TUF.
-//
-// It is an error if trustedRoot lacks a certificate authority, a log or a
-// certificate log, if two of its logs have the same id, or if the key of a log
-// has no start of its validity.
-func NewIdentity(trustedRoot []byte, w Workflow) (verify.Identity, error) {
+// NewIdentity returns the Identity of w, as far as r vouches for it.
+func (r *TrustedRoot) NewIdentity(w Workflow) (verify.Identity, error) {
 	if w.Issuer == "" || w.Builder == "" {
 		return nil, errors.New("sigstore: a workflow needs an issuer and a builder")
 	}
-	if len(trustedRoot) > MaxTrustedRootSize {
-		return nil, fmt.Errorf("malformed trusted root: %d bytes, at most %d are read", len(trustedRoot), MaxTrustedRootSize)
-	}
-	if err := camelCase(trustedRoot); err != nil {
-		return nil, fmt.Errorf("malformed trusted root: %w", err)
-	}
-	pb := new(prototrustroot.TrustedRoot)
-	if err := protojson.Unmarshal(trustedRoot, pb); err != nil {
-		return nil, fmt.Errorf("malformed trusted root: %w", err)
-	}
-	for _, logs := range [][]*prototrustroot.TransparencyLogInstance{pb.GetTlogs(), pb.GetCtlogs()} {
-		seen := make(map[string]bool)
-		for _, l := range logs {
-			id := hex.EncodeToString(l.GetLogId().GetKeyId())
-			// sigstore-go would keep the last of them.
-			if seen[id] {
-				return nil, fmt.Errorf("malformed trusted root: two logs have the id %s", id)
-			}
-			seen[id] = true
-			if l.GetPublicKey().GetValidFor().GetStart() == nil {
-				return nil, fmt.Errorf("malformed trusted root: the key of log %s has no start of its validity", id)
-			}
-		}
-	}
-	tr, err := root.NewTrustedRootFromProtobuf(pb)
-	if err != nil {
-		return nil, fmt.Errorf("malformed trusted root: %w", err)
-	}
-	switch {
-	case len(tr.FulcioCertificateAuthorities()) == 0:
-		return nil, errors.New("sigstore: trusted root without a certificate authority")
-	case len(tr.RekorLogs()) == 0:
-		return nil, errors.New("sigstore: trusted root without a log")
-	case len(tr.CTLogs()) == 0:
-		return nil, errors.New("sigstore: trusted root without a certificate log")
-	}
-	return &identity{tr, w}, nil
+	return &identity{r, w}, nil
 }
 
 type identity struct {
-	root     *root.TrustedRoot
+	root     *TrustedRoot
 	workflow Workflow
 }
 
@@ -170,43 +126,53 @@ func (id *identity) Recognize(ctx context.Context, e *sign.Envelope) (*verify.Ev
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	claims, err := id.recognize(e)
+	_, claims, err := id.root.recognize(e, func(claims *verify.Claims) error {
+		switch {
+		case claims.Builder != id.workflow.Builder:
+			return fmt.Errorf("the certificate is of %.300q", claims.Builder)
+		case claims.Issuer != id.workflow.Issuer:
+			return fmt.Errorf("the certificate is for a token of %.300q", claims.Issuer)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
 	}
 	return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Claims: claims}, nil
 }
 
-// recognize returns what the certificate says of the run that signed e.
-func (id *identity) recognize(e *sign.Envelope) (*verify.Claims, error) {
+// recognize returns the certificate of whoever signed e, and what it says of
+// them, if all of it is verified. Before anything that costs much, expected has a
+// look at what it says: nothing vouches for it then.
+func (r *TrustedRoot) recognize(e *sign.Envelope, expected func(*verify.Claims) error) (*x509.Certificate, *verify.Claims, error) {
 	if e.Bundle == nil {
-		return nil, errors.New("the envelope is not in a bundle")
+		return nil, nil, errors.New("the envelope is not in a bundle")
 	}
 	if err := camelCase(e.Bundle); err != nil {
-		return nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
 	}
 	b := new(bundle.Bundle)
 	if err := b.UnmarshalJSON(e.Bundle); err != nil {
-		return nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
 	}
 	switch b.GetMediaType() {
 	case "application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3":
 	default:
-		return nil, fmt.Errorf("bundle of media type %.100q, want version 0.3", b.GetMediaType())
+		return nil, nil, fmt.Errorf("bundle of media type %.100q, want version 0.3", b.GetMediaType())
 	}
 	inner := b.GetDsseEnvelope()
 	if inner.GetPayloadType() != e.PayloadType || !bytes.Equal(inner.GetPayload(), e.Payload) {
-		return nil, errors.New("the bundle has another envelope")
+		return nil, nil, errors.New("the bundle has another envelope")
 	}
 	if len(inner.GetSignatures()) != 1 {
-		return nil, fmt.Errorf("malformed bundle: its envelope has %d signatures, want 1", len(inner.GetSignatures()))
+		return nil, nil, fmt.Errorf("malformed bundle: its envelope has %d signatures, want 1", len(inner.GetSignatures()))
 	}
 	if b.GetVerificationMaterial().GetCertificate() == nil {
-		return nil, errors.New("the bundle has no certificate")
+		return nil, nil, errors.New("the bundle has no certificate")
 	}
 	content, err := b.VerificationContent()
 	if err != nil {
-		return nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
 	}
 	leaf := content.Certificate()
 
@@ -214,45 +180,42 @@ func (id *identity) recognize(e *sign.Envelope) (*verify.Claims, error) {
 	// else, all the rest is not worth computing.
 	claims, err := claimsOf(leaf)
 	if err != nil {
-		return nil, fmt.Errorf("malformed certificate: %w", err)
+		return nil, nil, fmt.Errorf("malformed certificate: %w", err)
 	}
-	switch {
-	case claims.Builder != id.workflow.Builder:
-		return nil, fmt.Errorf("the certificate is of %.300q", claims.Builder)
-	case claims.Issuer != id.workflow.Issuer:
-		return nil, fmt.Errorf("the certificate is for a token of %.300q", claims.Issuer)
+	if err := expected(claims); err != nil {
+		return nil, nil, err
 	}
 
 	// Is it in the log? sigstore-go wants one proof in all entries, and does not
 	// look at what an entry is said to be.
 	entries, err := b.TlogEntries()
 	if err != nil {
-		return nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
 	}
 	for i, entry := range entries {
 		if !entry.HasInclusionProof() {
-			return nil, fmt.Errorf("log entry %d has no inclusion proof", i)
+			return nil, nil, fmt.Errorf("log entry %d has no inclusion proof", i)
 		}
 		if err := checkBody(entry, e.PAE(), inner.GetSignatures()[0].GetSig(), leaf); err != nil {
-			return nil, fmt.Errorf("log entry %d: %w", i, err)
+			return nil, nil, fmt.Errorf("log entry %d: %w", i, err)
 		}
 	}
-	logged, err := sigstoreverify.VerifyTlogEntry(b, id.root, 1, true)
+	logged, err := sigstoreverify.VerifyTlogEntry(b, r.root, 1, true)
 	if err != nil {
-		return nil, fmt.Errorf("log: %w", err)
+		return nil, nil, fmt.Errorf("log: %w", err)
 	}
 
 	// When was it signed?
-	stamped, faults, err := sigstoreverify.VerifySignedTimestamp(b, id.root)
+	stamped, faults, err := sigstoreverify.VerifySignedTimestamp(b, r.root)
 	if err != nil {
-		return nil, fmt.Errorf("timestamp: %w", err)
+		return nil, nil, fmt.Errorf("timestamp: %w", err)
 	}
 	times := logged
 	for _, t := range stamped {
 		times = append(times, *t)
 	}
 	if len(times) == 0 {
-		return nil, fmt.Errorf("no verified time: %w", errors.Join(faults...))
+		return nil, nil, fmt.Errorf("no verified time: %w", errors.Join(faults...))
 	}
 
 	// "If a timestamp from the timestamping service is available, the Verifier
@@ -260,29 +223,29 @@ func (id *identity) recognize(e *sign.Envelope) (*verify.Claims, error) {
 	// certificate's validity is not outvoted by one within.
 	var chains [][]*x509.Certificate
 	for _, t := range times {
-		chains, err = sigstoreverify.VerifyLeafCertificate(t.Time, leaf, id.root)
+		chains, err = sigstoreverify.VerifyLeafCertificate(t.Time, leaf, r.root)
 		if err != nil {
-			return nil, fmt.Errorf("certificate: %w", err)
+			return nil, nil, fmt.Errorf("certificate: %w", err)
 		}
 		for i, entry := range entries {
-			key, ok := id.root.RekorLogs()[hex.EncodeToString([]byte(entry.LogKeyID()))]
+			key, ok := r.root.RekorLogs()[hex.EncodeToString([]byte(entry.LogKeyID()))]
 			if ok && (t.Time.Before(key.ValidityPeriodStart) || !key.ValidityPeriodEnd.IsZero() && t.Time.After(key.ValidityPeriodEnd)) {
-				return nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t.Time)
+				return nil, nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t.Time)
 			}
 		}
 	}
-	if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, id.root); err != nil {
-		return nil, fmt.Errorf("certificate log: %w", err)
+	if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, r.root); err != nil {
+		return nil, nil, fmt.Errorf("certificate log: %w", err)
 	}
 
 	signed, err := b.SignatureContent()
 	if err != nil {
-		return nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
 	}
-	if err := sigstoreverify.VerifySignature(signed, content, id.root); err != nil {
-		return nil, fmt.Errorf("signature: %w", err)
+	if err := sigstoreverify.VerifySignature(signed, content, r.root); err != nil {
+		return nil, nil, fmt.Errorf("signature: %w", err)
 	}
-	return claims, nil
+	return leaf, claims, nil
 }
 
 // camelCase returns an error if a member of data has an underscore in its name.

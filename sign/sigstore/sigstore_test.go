@@ -71,9 +71,18 @@ func trustedRoot(t testing.TB) []byte {
 	return read(t, corpus(t, "builder-identity", "trusted_root.json"))
 }
 
+// identityOf is an identity by the bytes of a trusted root.
+func identityOf(trustedRoot []byte, w sigstore.Workflow) (verify.Identity, error) {
+	r, err := sigstore.ParseTrustedRoot(trustedRoot)
+	if err != nil {
+		return nil, err
+	}
+	return r.NewIdentity(w)
+}
+
 func newIdentity(t testing.TB, w sigstore.Workflow) verify.Identity {
 	t.Helper()
-	id, err := sigstore.NewIdentity(trustedRoot(t), w)
+	id, err := identityOf(trustedRoot(t), w)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -432,14 +441,14 @@ func TestTrustedRoot(t *testing.T) {
 			delete(r["ctlogs"].([]any)[0].(map[string]any)["publicKey"].(map[string]any), "validFor")
 		}), expected, "no start of its validity"},
 	} {
-		if id, err := sigstore.NewIdentity(test.root, test.workflow); id != nil || err == nil || !strings.Contains(err.Error(), test.want) {
+		if id, err := identityOf(test.root, test.workflow); id != nil || err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, %v, want an error with %q", test.name, id, err, test.want)
 		}
 	}
 
 	// The roots of others are read, and do not know this bundle.
 	e := mustParse(t, accepted(t))
-	id, err := sigstore.NewIdentity(read(t, corpus(t, "sigstore-roots", "production", "trusted_root.json")), expected)
+	id, err := identityOf(read(t, corpus(t, "sigstore-roots", "production", "trusted_root.json")), expected)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -465,7 +474,7 @@ func TestTrustedRoot(t *testing.T) {
 				}
 			}
 		})
-		id, err := sigstore.NewIdentity(late, expected)
+		id, err := identityOf(late, expected)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -512,7 +521,7 @@ func TestConformance(t *testing.T) {
 		if c.TrustedRoot == "<production>" {
 			file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
 		}
-		id, err := sigstore.NewIdentity(read(t, file), sigstore.Workflow{Issuer: c.Issuer, Builder: c.Identity})
+		id, err := identityOf(read(t, file), sigstore.Workflow{Issuer: c.Issuer, Builder: c.Identity})
 		if err != nil {
 			t.Errorf("%s: %v", c.Case, err)
 			continue
@@ -557,7 +566,7 @@ func TestRealWorld(t *testing.T) {
 	} {
 		t.Run(path.Base(test.file), func(t *testing.T) {
 			e := mustParse(t, bytes.TrimSpace(read(t, corpus(t, filepath.FromSlash(test.file)))))
-			id, err := sigstore.NewIdentity(production, sigstore.Workflow{Issuer: test.want.Issuer, Builder: test.want.Builder})
+			id, err := identityOf(production, sigstore.Workflow{Issuer: test.want.Issuer, Builder: test.want.Builder})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -573,7 +582,7 @@ func TestRealWorld(t *testing.T) {
 
 	// GitHub's own instance for private repositories has no log.
 	e := mustParse(t, read(t, corpus(t, "gh-attestation", "data", "github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl")))
-	id, err := sigstore.NewIdentity(production, sigstore.Workflow{
+	id, err := identityOf(production, sigstore.Workflow{
 		Issuer:  issuer,
 		Builder: "https://github.com/actions/attest-demo/.github/workflows/build-python.yml@refs/heads/main",
 	})
@@ -608,7 +617,7 @@ func TestQuiet(t *testing.T) {
 }
 
 func FuzzRecognize(f *testing.F) {
-	id, err := sigstore.NewIdentity(newRoot(), sigstore.Workflow{Issuer: issuer, Builder: builder})
+	id, err := identityOf(newRoot(), sigstore.Workflow{Issuer: issuer, Builder: builder})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -635,11 +644,11 @@ func FuzzRecognize(f *testing.F) {
 	})
 }
 
-func FuzzNewIdentity(f *testing.F) {
+func FuzzParseTrustedRoot(f *testing.F) {
 	f.Add(newRoot())
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{}],"timestampAuthorities":[{"certChain":{}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		id, err := sigstore.NewIdentity(data, sigstore.Workflow{Issuer: issuer, Builder: builder})
+		id, err := identityOf(data, sigstore.Workflow{Issuer: issuer, Builder: builder})
 		if (id == nil) == (err == nil) {
 			t.Fatalf("%v, %v", id, err)
 		}
