@@ -149,7 +149,7 @@ func seal(t testing.TB, payloadType string, payload any, keys ...int) *sign.Enve
 			t.Fatal(err)
 		}
 	}
-	var signers []sign.Signer
+	var signers []sign.SignerVerifier
 	for _, n := range keys {
 		signers = append(signers, newKey(t, n))
 	}

@@ -410,7 +410,7 @@ func TestDSSEInterop(t *testing.T) {
 	sets := [][]envelopeKey{{keys[0]}, {keys[1]}, keys}
 	for _, set := range sets {
 		var name []string
-		var ourSigners []sign.Signer
+		var ourSigners []sign.SignerVerifier
 		var theirSigners []dsse.Signer
 		var ours, theirs []dsse.Verifier
 		for _, k := range set {
