@@ -108,7 +108,13 @@ type envelopeKey struct {
 // envelopeKeys returns a key of each kind, the same ones in every run.
 func envelopeKeys(t testing.TB) []envelopeKey {
 	t.Helper()
-	seed := bytes.Repeat([]byte("k"), 32)
+	return envelopeKeysOf(t, 'k')
+}
+
+// envelopeKeysOf returns a key of each kind, others for another seed.
+func envelopeKeysOf(t testing.TB, with byte) []envelopeKey {
+	t.Helper()
+	seed := bytes.Repeat([]byte{with}, 32)
 	onP256, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seed)
 	if err != nil {
 		t.Fatal(err)
