@@ -27,9 +27,11 @@ func bundleVersion(mediaType string) string {
 
 // MarshalBundle returns a Sigstore bundle of version 0.3 with e, as JSON on one
 // line, without a newline: the form in which cosign and others of Sigstore keep
-// envelopes that were signed with a key. The key id of the signature is in it as
-// the hint which key that is. The same envelope gives the same bytes. An envelope
-// that was found in a bundle gives that bundle.
+// envelopes that were signed with a key. The key id of the signature is the hint
+// which key that is, and is in that place only: go-securesystemslib, with which
+// they verify, passes over a signature whose key id is not one of its own making.
+// The same envelope gives the same bytes. An envelope that was found in a bundle
+// gives that bundle.
 //
 // It is an error if e has more or less than one signature, and in the cases of
 // [Envelope.Marshal].
@@ -44,12 +46,14 @@ func (e *Envelope) MarshalBundle() ([]byte, error) {
 		}
 		return line, nil
 	}
-	inner, err := e.Marshal()
-	if err != nil {
-		return nil, err
-	}
 	if n := len(e.Signatures); n != 1 {
 		return nil, fmt.Errorf("sign: envelope with %d signatures, a bundle has exactly one", n)
+	}
+	nameless := *e
+	nameless.Signatures = []Signature{{"", e.Signatures[0].Sig}}
+	inner, err := nameless.Marshal()
+	if err != nil {
+		return nil, err
 	}
 	b := make([]byte, 0, len(inner)+len(e.Signatures[0].KeyID)+256)
 	b = append(b, `{"mediaType":"`+bundleType+`","verificationMaterial":{"publicKey":{`...)
@@ -182,8 +186,11 @@ func (b *bundle) whole() (*Envelope, error) {
 	if len(e.Signatures) != 1 {
 		return nil, fmt.Errorf("its envelope has %d signatures, want 1", len(e.Signatures))
 	}
-	if id := e.Signatures[0].KeyID; b.hint != "" && id != "" && b.hint != id {
-		return nil, fmt.Errorf("the hint of its public key is %.100q, and the key id of its signature %.100q", b.hint, id)
+	switch id := &e.Signatures[0].KeyID; {
+	case *id == "":
+		*id = b.hint
+	case b.hint != "" && b.hint != *id:
+		return nil, fmt.Errorf("the hint of its public key is %.100q, and the key id of its signature %.100q", b.hint, *id)
 	}
 	return e, nil
 }

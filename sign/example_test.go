@@ -250,5 +250,5 @@ func ExampleEnvelope_MarshalBundle() {
 	}
 	fmt.Printf("%s\n", data)
 	// Output:
-	// {"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"a hint"}},"dsseEnvelope":{"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"a hint","sig":"c2ln"}]}}
+	// {"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"a hint"}},"dsseEnvelope":{"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}}
 }

@@ -66,8 +66,9 @@ type Envelope struct {
 
 // A Signature is one signature of an Envelope.
 type Signature struct {
-	// KeyID is a hint which key it could be. It is not signed, so nothing
-	// may be decided by it. It may be empty.
+	// KeyID is a hint which key it could be: that of the signature or, without
+	// one, that of the bundle around it. It is not signed, so nothing may be
+	// decided by it. It may be empty.
 	KeyID string
 
 	// Sig is what the key made of [Envelope.PAE], in the form of its algorithm.

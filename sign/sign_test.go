@@ -714,6 +714,10 @@ func TestParseBundle(t *testing.T) {
 		object(bundle03, byKey, strings.Replace(sealed, `,"keyid":""`, ``, 1)),
 		object(bundle03, `"verificationMaterial":{"publicKey":{"hint":""}}`, strings.Replace(sealed, `"keyid":""`, `"keyid":"k"`, 1)),
 	} {
+		hint := ""
+		if strings.Contains(in, `"k"`) {
+			hint = "k" // in the one place or the other
+		}
 		data := []byte(in)
 		e, err := sign.Parse(data)
 		if err != nil {
@@ -721,7 +725,7 @@ func TestParseBundle(t *testing.T) {
 			continue
 		}
 		clear(data) // the envelope has its own
-		if string(e.Payload) != "hello" || e.PayloadType != "t" || len(e.Signatures) != 1 || string(e.Signatures[0].Sig) != "sig" {
+		if string(e.Payload) != "hello" || e.PayloadType != "t" || len(e.Signatures) != 1 || string(e.Signatures[0].Sig) != "sig" || e.Signatures[0].KeyID != hint {
 			t.Errorf("%s: got %+v", in, e)
 		}
 		if string(e.Bundle) != in {
@@ -816,7 +820,7 @@ func TestMarshalBundle(t *testing.T) {
 		e    sign.Envelope
 		want string
 	}{
-		{plain, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"k\""}},"dsseEnvelope":{"payload":"aGVsbG8=","payloadType":"t","signatures":[{"keyid":"k\"","sig":"c2ln"}]}}`},
+		{plain, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"k\""}},"dsseEnvelope":{"payload":"aGVsbG8=","payloadType":"t","signatures":[{"sig":"c2ln"}]}}`},
 		{nameless, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{}},"dsseEnvelope":{"payload":"aGVsbG8=","payloadType":"t","signatures":[{"sig":"c2ln"}]}}`},
 	} {
 		got, err := test.e.MarshalBundle()
@@ -845,16 +849,18 @@ func TestMarshalBundle(t *testing.T) {
 	two := plain
 	two.Signatures = make([]sign.Signature, 2)
 	large := plain
-	large.Payload = make([]byte, (sign.MaxEnvelopeSize-150)/4*3)
+	large.Payload = make([]byte, (sign.MaxEnvelopeSize-140)/4*3)
 	for _, test := range []struct {
 		name string
 		e    sign.Envelope
 		want string
 	}{
-		{"zero", sign.Envelope{}, "sign: envelope without a payload type or without a signature"},
+		{"zero", sign.Envelope{}, "sign: envelope with 0 signatures, a bundle has exactly one"},
+		{"no type", sign.Envelope{Signatures: plain.Signatures}, "sign: envelope without a payload type or without a signature"},
+		{"key id not UTF-8", sign.Envelope{PayloadType: "t", Signatures: []sign.Signature{{KeyID: "\xff"}}}, `sign: key id: string "\xff" is not UTF-8`},
 		{"two signatures", two, "sign: envelope with 2 signatures, a bundle has exactly one"},
 		{"another bundle", other, "sign: its bundle has another envelope"},
-		{"large", large, "sign: bundle of 67108917 bytes, at most 67108864 are read"},
+		{"large", large, "sign: bundle of 67108915 bytes, at most 67108864 are read"},
 	} {
 		got, err := test.e.MarshalBundle()
 		wantError(t, test.name, err, test.want)
