@@ -1032,6 +1032,98 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		roundTrip(t, e)
+		bundleRoundTrip(t, e)
+	})
+}
+
+// bundleRoundTrip checks that e comes back from a bundle.
+func bundleRoundTrip(t *testing.T, e *sign.Envelope) {
+	t.Helper()
+	data, err := e.MarshalBundle()
+	if len(e.Signatures) != 1 {
+		if err == nil {
+			t.Fatalf("a bundle with %d signatures: %s", len(e.Signatures), data)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := sign.Parse(data)
+	if err != nil {
+		t.Fatalf("%s: %v", data, err)
+	}
+	if !bytes.Equal(back.Bundle, data) {
+		t.Fatalf("the bundle %s comes back as %s", data, back.Bundle)
+	}
+	back.Bundle = e.Bundle
+	if !reflect.DeepEqual(back, e) {
+		t.Fatalf("%+v comes back as %+v", e, back)
+	}
+
+	// Somebody who reads the JSON as most do reads the same.
+	var plain struct {
+		MediaType    string
+		DSSEEnvelope struct {
+			Payload    []byte
+			Signatures []struct{ Sig []byte }
+		}
+	}
+	if e.Bundle != nil {
+		return // with members of anybody's choice, in any case
+	}
+	if err := json.Unmarshal(data, &plain); err != nil {
+		t.Fatal(err)
+	}
+	if plain.MediaType != "application/vnd.dev.sigstore.bundle.v0.3+json" || !bytes.Equal(plain.DSSEEnvelope.Payload, e.Payload) || !bytes.Equal(plain.DSSEEnvelope.Signatures[0].Sig, e.Signatures[0].Sig) {
+		t.Fatalf("encoding/json reads %+v, want %+v", plain, e)
+	}
+}
+
+func FuzzCountersign(f *testing.F) {
+	for _, s := range fuzzSeeds() {
+		f.Add([]byte(s))
+	}
+	signer := newSigner(f, edKey())
+	signed, err := sign.Sign(f.Context(), "t", []byte("payload"), signer)
+	if err != nil {
+		f.Fatal(err)
+	}
+	data, err := signed.Marshal()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := sign.Parse(data)
+		if err != nil {
+			return
+		}
+		before := *e
+		before.Payload = bytes.Clone(e.Payload)
+		before.Signatures = slices.Clone(e.Signatures)
+		has := slices.ContainsFunc(e.Signatures, func(s sign.Signature) bool { return signer.Verify(t.Context(), e.PAE(), s.Sig) == nil })
+		c, err := sign.Countersign(t.Context(), e, signer)
+		if !reflect.DeepEqual(e, &before) {
+			t.Fatalf("%+v is changed to %+v", before, e)
+		}
+		if refused := has || e.Bundle != nil || len(e.Signatures) == sign.MaxSignatures; refused != (err != nil) || refused != (c == nil) {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		if err != nil {
+			return
+		}
+		roundTrip(t, c)
+		n := len(e.Signatures)
+		if !reflect.DeepEqual(c.Signatures[:n], e.Signatures) || len(c.Signatures) != n+1 || !bytes.Equal(c.PAE(), e.PAE()) {
+			t.Fatalf("%+v is countersigned as %+v", e, c)
+		}
+		if err := signer.Verify(t.Context(), c.PAE(), c.Signatures[n].Sig); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := sign.Countersign(t.Context(), c, signer); err == nil {
+			t.Fatalf("countersigned twice: %+v", again)
+		}
 	})
 }
 
