@@ -74,9 +74,7 @@ func TestHostile(t *testing.T) {
 		var before uint64
 		for _, n := range []int{1 << 20, 4 << 20} {
 			in := []byte(make(n))
-			start := time.Now()
 			spent := allocated(func() { sign.Parse(in) })
-			took := time.Since(start)
 			if spent > 20*uint64(len(in)) {
 				t.Errorf("%s: %d bytes are allocated for %d", name, spent, len(in))
 			}
@@ -85,7 +83,13 @@ func TestHostile(t *testing.T) {
 			}
 			before = spent
 			// It is less than 0.2 s on a machine with nothing else to do.
-			if took > 5*time.Second {
+			took := time.Hour
+			for try := 0; try < 3 && took > 10*time.Second; try++ {
+				start := time.Now()
+				sign.Parse(in)
+				took = time.Since(start)
+			}
+			if took > 10*time.Second {
 				t.Errorf("%s: %v for %d bytes", name, took, len(in))
 			}
 		}
