@@ -34,7 +34,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -387,7 +386,7 @@ type parts struct {
 	hasType, hasBody bool
 	hasSignatures    bool
 
-	// variants are names that are those of members but for their case, for errors.
+	// variants are names that are like those of members, for errors.
 	variants []string
 }
 
@@ -427,7 +426,7 @@ func (p *parts) read(r *strictjson.Reader, name []byte, b *bundle) (err error) {
 					s.Sig, err = decode(r)
 					return err
 				}
-				if bytes.EqualFold(name, []byte("sig")) {
+				if like(name, "sig") {
 					variant = string(name)
 				}
 				return b.skip(r, name)
@@ -440,7 +439,7 @@ func (p *parts) read(r *strictjson.Reader, name []byte, b *bundle) (err error) {
 		})
 	}
 	for _, known := range []string{"payloadType", "payload", "signatures"} {
-		if len(p.variants) < 8 && bytes.EqualFold(name, []byte(known)) {
+		if len(p.variants) < 8 && like(name, known) {
 			p.variants = append(p.variants, string(name))
 		}
 	}
@@ -451,7 +450,7 @@ func (p *parts) read(r *strictjson.Reader, name []byte, b *bundle) (err error) {
 func (p *parts) whole() (*Envelope, error) {
 	missing := func(name, what string) error {
 		for _, v := range p.variants {
-			if strings.EqualFold(v, name) {
+			if like([]byte(v), name) {
 				return fmt.Errorf("no %s%s", what, but(v))
 			}
 		}
@@ -468,7 +467,13 @@ func (p *parts) whole() (*Envelope, error) {
 	return &Envelope{PayloadType: p.payloadType, Payload: p.payload, Signatures: p.signatures}, nil
 }
 
-// but ends an error about a member that is not there, but is in another case.
+// like reports whether name is another name than known that some readers take for
+// it: in another case, or with underscores.
+func like(name []byte, known string) bool {
+	return len(name) < 100 && string(name) != known && bytes.EqualFold(bytes.ReplaceAll(name, []byte("_"), nil), []byte(known))
+}
+
+// but ends an error about a member that is not there, but one that is like it.
 func but(variant string) string {
 	if variant == "" {
 		return ""
