@@ -107,8 +107,8 @@ func Sign(ctx context.Context, payloadType string, payload []byte, signers ...Si
 // behind them one by each of signers, made as [Sign] makes them. It does not
 // change e.
 //
-// It is an error if a signer has signed e already, and if e is in a bundle, which
-// has exactly one signature.
+// It is an error if a signer has signed e already, if e is in a bundle, which has
+// exactly one signature, and if [Parse] would not read e.
 //
 // Whose the signatures of e are is not looked at, and neither is what the payload
 // says. Who countersigns vouches for it like whoever signed first, so e should
@@ -119,8 +119,9 @@ func Countersign(ctx context.Context, e *Envelope, signers ...SignerVerifier) (*
 		return nil, errors.New("sign: no envelope to countersign")
 	case e.Bundle != nil:
 		return nil, errors.New("sign: the envelope is in a bundle, which has exactly one signature: it cannot be countersigned")
-	case e.PayloadType == "" || len(e.Signatures) == 0:
-		return nil, errors.New("sign: envelope without a payload type or without a signature")
+	}
+	if _, err := e.Marshal(); err != nil {
+		return nil, err
 	}
 	c := &Envelope{PayloadType: e.PayloadType, Payload: bytes.Clone(e.Payload)}
 	for _, s := range e.Signatures {
@@ -192,10 +193,10 @@ func (e *Envelope) add(ctx context.Context, signers []SignerVerifier) error {
 				return errors.New("it made an empty signature")
 			}
 			sig = bytes.Clone(sig)
-			if err := s.Verify(ctx, e.PAE(), bytes.Clone(sig)); err != nil && ctx.Err() == nil {
+			if err := s.Verify(ctx, e.PAE(), bytes.Clone(sig)); err != nil {
 				return fmt.Errorf("it made a signature that its own key does not verify: %w", err)
 			}
-			return context.Cause(ctx)
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("sign: signer %d (key id %.100q): %w", i, ids[i], err)
@@ -215,8 +216,8 @@ func (e *Envelope) add(ctx context.Context, signers []SignerVerifier) error {
 	return nil
 }
 
-// within returns what f returns, or why ctx has ended if it does before: then f
-// goes on for itself.
+// within returns what f returns, or why ctx has ended if it has: then f goes on for
+// itself.
 func within(ctx context.Context, f func() error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -226,12 +227,15 @@ func within(ctx context.Context, f func() error) error {
 	}
 	done := make(chan error, 1)
 	go func() { done <- f() }()
+	var err error
 	select {
-	case err := <-done:
-		return err
+	case err = <-done:
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	return err
 }
 
 // PAE returns what e's signatures sign: its type and payload in DSSE's

@@ -244,14 +244,19 @@ func TestKeysCancelled(t *testing.T) {
 		t.Errorf("%d goroutines, and %d before", after, before)
 	}
 
-	ctx, cancel = context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	start := time.Now()
-	if _, err := id.Recognize(ctx, e); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v, want the deadline", err)
+	// A machine with much else to do may be late, but not always.
+	took := time.Hour
+	for try := 0; try < 5 && took > 100*time.Millisecond; try++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		deadline, _ := ctx.Deadline()
+		if _, err := id.Recognize(ctx, e); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v, want the deadline", err)
+		}
+		took = time.Since(deadline)
+		cancel()
 	}
-	if took := time.Since(start); took > 120*time.Millisecond {
-		t.Errorf("gave up after %v", took)
+	if took > 100*time.Millisecond {
+		t.Errorf("gave up %v after the context", took)
 	}
 }
 

@@ -322,6 +322,7 @@ func TestIncompletePolicy(t *testing.T) {
 	}
 }
 
+// R14 and R15.
 func TestKeys(t *testing.T) {
 	k := newKey(t, 1)
 	for _, test := range []struct {
