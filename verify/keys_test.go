@@ -221,6 +221,7 @@ func TestKeysCancelled(t *testing.T) {
 	}
 	asked := 0
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var keys []sign.Verifier
 	for i := range 100 {
 		keys = append(keys, watched{newKey(t, i+1), func([]byte, []byte) {
