@@ -178,16 +178,23 @@ func TestSignCancelled(t *testing.T) {
 		{func(s sign.Signer) []sign.Signer { return []sign.Signer{signOnly{s}, ed} }, "sign: signer 1: context canceled"},
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		stopping := newSigner(t, token{ecKey(t, elliptic.P256()), func(r io.Reader, data []byte, o crypto.SignerOpts) ([]byte, error) {
-			cancel()
-			return ecKey(t, elliptic.P256()).Sign(r, data, o)
-		}})
-		_, err := sign.Sign(ctx, "t", nil, test.signers(stopping)...)
+		_, err := sign.Sign(ctx, "t", nil, test.signers(stopping{newSigner(t, ecKey(t, elliptic.P256())), cancel})...)
 		wantError(t, "cancelled within", err, test.want)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v does not wrap context.Canceled", err)
 		}
 	}
+}
+
+// stopping ends the context when it has signed.
+type stopping struct {
+	sign.SignerVerifier
+	stop func()
+}
+
+func (s stopping) Sign(ctx context.Context, data []byte) ([]byte, error) {
+	defer s.stop()
+	return s.SignerVerifier.Sign(ctx, data)
 }
 
 // signOnly hides that a Signer is a Verifier too.
