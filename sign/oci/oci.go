@@ -55,8 +55,9 @@
 //	client.Credential = credentials.Credential(store)
 //
 // with oras.land/oras-go/v2/registry/remote/credentials, a package of a module
-// that this one needs anyway. No request is repeated after a failure of the
-// network: who wants that gives a [Client.HTTP] whose transport does it, such as that of
+// that this one needs anyway. No request is repeated after a failure, but for
+// reading a tag that somebody may be writing: who wants that gives a
+// [Client.HTTP] whose transport does it, such as that of
 // oras.land/oras-go/v2/registry/remote/retry.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
