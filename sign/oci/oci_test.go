@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -207,7 +208,7 @@ func TestAttach(t *testing.T) {
 			t.Parallel()
 			r, c, image := start(t)
 			kind.set(r)
-			added, err := c.Attach(ctx, image, append(envelopes, envelopes[0])...)
+			added, err := c.Attach(ctx, image, slices.Concat(envelopes, envelopes[:1])...)
 			if err != nil || len(added) != len(texts) {
 				t.Fatalf("added %d, %v, want %d", len(added), err, len(texts))
 			}
@@ -912,11 +913,12 @@ func TestCancel(t *testing.T) {
 	e := mustParse(t, bundle("text/plain", "1"))
 	r, c, image := start(t)
 	r.referrers(image.Digest().String(), r.refer(image.Digest().String(), bundleType, r.blob(bundleType, []byte(bundle("text/plain", "2")))))
-	var part string
+	var part atomic.Value
+	part.Store("nowhere")
 	stop := make(chan struct{})
 	defer close(stop)
 	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
-		if part != "" && strings.Contains(q.URL.Path, part) {
+		if strings.Contains(q.URL.Path, part.Load().(string)) {
 			select {
 			case <-q.Context().Done():
 			case <-stop:
@@ -933,7 +935,7 @@ func TestCancel(t *testing.T) {
 			"Find":      func(ctx context.Context) error { _, _, err := c.Find(ctx, image); return err },
 			"Attach":    func(ctx context.Context) error { _, err := c.Attach(ctx, image, e); return err },
 		} {
-			part = at
+			part.Store(at)
 			c.HTTP.CloseIdleConnections()
 			before := runtime.NumGoroutine()
 			ctx, cancel := context.WithCancelCause(context.Background())

@@ -386,14 +386,23 @@ func (s *session) referrers(ctx context.Context, image Image) (list []descriptor
 }
 
 // nextLink returns where the next page is, or "": RFC 8288, as far as the
-// distribution specification uses it.
+// distribution specification uses it. A link that does not say what it is for is
+// taken for that, as other clients do.
 func nextLink(h http.Header) string {
 	for _, links := range h.Values("Link") {
-		for link := range strings.SplitSeq(links, ",") {
-			target, parameters, _ := strings.Cut(strings.TrimSpace(link), ">")
-			target, ok := strings.CutPrefix(target, "<")
+		for {
+			_, link, ok := strings.Cut(links, "<")
+			if !ok {
+				break
+			}
+			target, rest, ok := strings.Cut(link, ">")
+			if !ok {
+				break
+			}
+			parameters, _, _ := strings.Cut(rest, "<")
+			links = rest[len(parameters):]
 			relation := strings.ReplaceAll(strings.ToLower(parameters), " ", "")
-			if ok && (strings.Contains(relation, `rel="next"`) || strings.Contains(relation, "rel=next") || !strings.Contains(relation, "rel=")) {
+			if strings.Contains(relation, `rel="next"`) || strings.Contains(relation, "rel=next") || !strings.Contains(relation, "rel=") {
 				return target
 			}
 		}

@@ -3,8 +3,48 @@ package oci
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"strings"
 	"testing"
+
+	"github.com/hallmark-dev/hallmark"
 )
+
+// The tag is as long as a tag may be, whatever the digest is.
+func TestFallbackTag(t *testing.T) {
+	for _, c := range []struct{ digest, want string }{
+		{"sha256:" + strings.Repeat("a", 64), "sha256-" + strings.Repeat("a", 64)},
+		{"sha512:" + strings.Repeat("a", 64) + strings.Repeat("b", 64), "sha512-" + strings.Repeat("a", 64)},
+	} {
+		d, err := hallmark.ParseDigest(c.digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fallbackTag(d); got != c.want {
+			t.Errorf("%s: %s, want %s", c.digest, got, c.want)
+		}
+	}
+}
+
+func TestNextLink(t *testing.T) {
+	for _, c := range []struct {
+		links []string
+		want  string
+	}{
+		{nil, ""},
+		{[]string{`</v2/a?last=1,2>; rel="next"`}, "/v2/a?last=1,2"},
+		{[]string{`</v2/a>; Rel=next`}, "/v2/a"},
+		{[]string{`</v2/a>`}, "/v2/a"},
+		{[]string{`</v2/a>; rel="first", </v2/b>; title="x, y"; rel = "next"`}, "/v2/b"},
+		{[]string{`</v2/a>; rel="first"`, `</v2/b>; rel="next"`}, "/v2/b"},
+		{[]string{`</v2/a>; rel="prev"`}, ""},
+		{[]string{`</v2/a`, `/v2/a>; rel="next"`, `rel="next"`}, ""},
+	} {
+		if got := nextLink(http.Header{"Link": c.links}); got != c.want {
+			t.Errorf("%q: %q, want %q", c.links, got, c.want)
+		}
+	}
+}
 
 // FuzzParseImage: what is read is the same when it is written and read again.
 func FuzzParseImage(f *testing.F) {
