@@ -83,7 +83,7 @@ func (c *Client) Attach(ctx context.Context, image Image, envelopes ...*sign.Env
 			return fail(err)
 		}
 		for _, r := range referring {
-			for _, layer := range r.layers {
+			for _, layer := range r.envelopes() {
 				attached[layer.digest] = true
 			}
 		}

@@ -104,12 +104,11 @@ func (c *Client) Find(ctx context.Context, image Image) (found []Attached, skipp
 		skip := func(format string, a ...any) {
 			skipped = append(skipped, fmt.Errorf("manifest %s: "+format, append([]any{r.digest}, a...)...))
 		}
-		any := false
-		for _, layer := range r.layers {
-			if !isEnvelope(layer.mediaType) && !isEnvelope(r.artifactType) && !isEnvelope(r.configType) {
-				continue
-			}
-			any = true
+		layers := r.envelopes()
+		if len(layers) == 0 {
+			skip("no layer with an envelope: artifactType %.100q, config %.100q", r.artifactType, r.configType)
+		}
+		for _, layer := range layers {
 			if layer.size < 0 || layer.size > MaxLayerSize {
 				skip("layer %s: %d bytes, at most %d are read", layer.digest, layer.size, MaxLayerSize)
 				continue
@@ -123,9 +122,6 @@ func (c *Client) Find(ctx context.Context, image Image) (found []Attached, skipp
 			maps.Copy(annotations, r.annotations)
 			maps.Copy(annotations, layer.annotations)
 			candidates = append(candidates, candidate{Attached{nil, r.digest, layer.digest, r.artifactType, annotations}, layer})
-		}
-		if !any {
-			skip("no layer with an envelope: artifactType %.100q, config %.100q", r.artifactType, r.configType)
 		}
 	}
 

@@ -114,6 +114,22 @@ func parseManifest(data []byte) (manifest, error) {
 	return m, nil
 }
 
+// envelopes returns the layers that can be envelopes. A layer of any type can be
+// one if the manifest is for them: tools for all artifacts leave the types of
+// layers to their users.
+func (m manifest) envelopes() []descriptor {
+	if isEnvelope(m.artifactType) || isEnvelope(m.configType) {
+		return m.layers
+	}
+	var layers []descriptor
+	for _, d := range m.layers {
+		if isEnvelope(d.mediaType) {
+			layers = append(layers, d)
+		}
+	}
+	return layers
+}
+
 func parseIndex(data []byte) (index, error) {
 	var x index
 	version := ""

@@ -202,12 +202,16 @@ func (i Image) Artifact() hallmark.Artifact {
 type Client struct {
 	// HTTP sends the requests, without its cookies and its own rule for
 	// redirects: only what is read of a blob may come from another host than the
-	// registry's, without credentials. It is required.
+	// registry's, without credentials. It is required. For a registry that does
+	// not speak HTTP/2, a transport whose MaxIdleConnsPerHost is [Parallel] opens
+	// fewer connections.
 	HTTP *http.Client
 
 	// Credential returns what a registry is told that wants to know who asks; nil
 	// means nothing. A credential goes to the registry, or to the token service
-	// that the registry names.
+	// that the registry names. A token service at another host than the registry's
+	// is not asked if its address is one of a private network: a registry could
+	// name anything there.
 	Credential auth.CredentialFunc
 
 	// PlainHTTP speaks http instead of https, with credentials too: it is for a

@@ -342,6 +342,23 @@ func TestAttachRefuses(t *testing.T) {
 	}
 }
 
+// Somebody keeps the same bytes as something else: nobody finds them there.
+func TestAttachedAsSomethingElse(t *testing.T) {
+	ctx := context.Background()
+	r, c, image := start(t)
+	r.API, r.Header = true, true
+	r.refer(image.Digest().String(), "application/x", r.blob("application/y", []byte(envelope("text/plain", "hello"))))
+	for want := range 2 {
+		found, skipped, err := c.Find(ctx, image)
+		if err != nil || len(found) != want || len(skipped) != 1 {
+			t.Errorf("found %d, skipped %v, %v, want %d", len(found), skipped, err, want)
+		}
+		if _, err := c.Attach(ctx, image, mustParse(t, envelope("text/plain", "hello"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Entries of others stay as they are.
 func TestAttachKeepsOthers(t *testing.T) {
 	ctx := context.Background()
@@ -466,6 +483,9 @@ func TestFindSkips(t *testing.T) {
 		}, "no payloadType"},
 		{"something else", func(r *registry, subject string) []object {
 			return []object{r.refer(subject, "application/spdx+json", r.blob("application/spdx+json", []byte("{}")))}
+		}, "no layer with an envelope"},
+		{"an envelope as something else", func(r *registry, subject string) []object {
+			return []object{r.refer(subject, "application/x", r.blob("application/y", []byte(good+" ")))}
 		}, "no layer with an envelope"},
 		{"an index", func(r *registry, subject string) []object {
 			d := r.put("", indexType, object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{}, "subject": object{"digest": subject}})
@@ -983,6 +1003,7 @@ func BenchmarkFind(b *testing.B) {
 			ctx := context.Background()
 			r, c, image := start(b)
 			r.API, r.Header = true, true
+			c.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = oci.Parallel
 			var envelopes []*sign.Envelope
 			for i := range n {
 				e, err := sign.Sign(ctx, "text/plain", fmt.Appendf(nil, "%4000d", i), signer)

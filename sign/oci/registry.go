@@ -3,6 +3,8 @@ package oci
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -416,13 +418,13 @@ func nextLink(h http.Header) string {
 // "Referrers Tag Schema".
 func fallbackTag(d hallmark.Digest) string { return d.Algorithm() + "-" + d.Hex()[:64] }
 
-// hash returns the digest of data.
+// hash returns the digest of data, by sha512 if that is the algorithm, and by
+// sha256 otherwise.
 func hash(data []byte, algorithm string) (hallmark.Digest, error) {
-	ds, err := hallmark.Hash(bytes.NewReader(data), algorithm)
-	if err != nil {
-		return hallmark.Digest{}, err
+	if algorithm == "sha512" {
+		return hallmark.ParseDigest(fmt.Sprintf("sha512:%x", sha512.Sum512(data)))
 	}
-	return ds[0], nil
+	return hallmark.ParseDigest(fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
 }
 
 // each calls do for 0 to n-1, several at a time. The first error ends the work.
