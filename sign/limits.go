@@ -17,6 +17,25 @@ const (
 	// reads, or that [AppendFile] appends to, with what it appends.
 	MaxLinesSize = 256 << 20
 
-	// MaxKeySize is the size of a key in PEM, in bytes.
+	// MaxKeySize is the size of a key in PEM, or of a line with one, in bytes.
 	MaxKeySize = 64 << 10
+
+	// MinRSABits and MaxRSABits are the size of an RSA modulus.
+	MinRSABits, MaxRSABits = 2048, 8192
+)
+
+// What decrypting a private key may cost, whatever its file asks for. At the
+// bound, each takes some seconds of one processor.
+const (
+	// MaxPBKDF2Iterations is the number of iterations of PBKDF2.
+	MaxPBKDF2Iterations = 10_000_000
+
+	// MaxScryptMemory is the memory that scrypt takes, 128 N r, in bytes.
+	MaxScryptMemory = 256 << 20
+
+	// MaxScryptParallelism is the number of times p that scrypt fills it.
+	MaxScryptParallelism = 16
+
+	// MaxBcryptRounds is the number of rounds of OpenSSH's KDF.
+	MaxBcryptRounds = 1024
 )
