@@ -19,8 +19,8 @@
 //
 // [SignerVerifier] and [Verifier] are interfaces of go-securesystemslib, so that
 // keys made for that module serve here and the other way round. [NewSigner] and
-// [NewVerifier] make them of Ed25519 keys and of ECDSA keys on the curve
-// P-256: Ed25519 signs the encoding itself, ECDSA its SHA-256, in ASN.1 DER.
+// [NewVerifier] make them of keys for Ed25519, ECDSA and RSA, and an [Algorithm]
+// makes them for the one scheme that it names.
 //
 // https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 package sign
@@ -87,7 +87,8 @@ type Signature struct {
 //
 // When ctx ends, Sign returns at once, with an error that wraps its cause. A
 // signer that does not look at ctx goes on in a goroutine of its own, which ends
-// when the signer returns; its signature is lost.
+// when the signer returns; its signature is lost. A panic of a signer is returned as
+// an error.
 func Sign(ctx context.Context, payloadType string, payload []byte, signers ...SignerVerifier) (*Envelope, error) {
 	if payloadType == "" {
 		return nil, errors.New("sign: no payload type")
@@ -221,11 +222,17 @@ func within(ctx context.Context, f func() error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if ctx.Done() == nil {
-		return f()
-	}
 	done := make(chan error, 1)
-	go func() { done <- f() }()
+	go func() {
+		err := errors.New("it did not return") // but ended the goroutine
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("it panicked: %v", p)
+			}
+			done <- err
+		}()
+		err = f()
+	}()
 	var err error
 	select {
 	case err = <-done:

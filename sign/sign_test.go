@@ -175,6 +175,8 @@ func TestSignRefuses(t *testing.T) {
 		{"empty signature", "t", "data", []sign.SignerVerifier{empty}, `sign: signer 0 (key id "` + id + `"): it made an empty signature`},
 		{"garbage", "t", "data", []sign.SignerVerifier{ec, garbage}, `sign: signer 1 (key id "` + id + `"):` + invalid},
 		{"other data", "t", "data", []sign.SignerVerifier{wrong}, `sign: signer 0 (key id "` + id + `"):` + invalid},
+		{"panic", "t", "data", []sign.SignerVerifier{foreign{SignerVerifier: ed, sign: func(context.Context, []byte) ([]byte, error) { panic("out of paper") }}}, `sign: signer 0 (key id "` + id + `"): it panicked: out of paper`},
+		{"no return", "t", "data", []sign.SignerVerifier{foreign{SignerVerifier: ed, keyID: func() (string, error) { runtime.Goexit(); return "", nil }}}, `sign: signer 0: it did not return`},
 		{"not DER", "t", "data", []sign.SignerVerifier{raw}, `sign: signer 0 (key id "` + ecID + `"):` + invalid},
 	} {
 		used = 0
