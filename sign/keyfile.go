@@ -80,7 +80,7 @@ func (a Algorithm) ParsePrivateKey(data []byte) (SignerVerifier, error) {
 // The error wraps [ErrPassphrase] if the key is not found with the passphrase,
 // which is taken as it is: a newline at its end is part of it. What decrypting
 // costs is bounded before it begins, see [MaxPBKDF2Iterations] and the bounds
-// beside it. A key that is not encrypted is an error, so that nobody thinks that
+// beside it, but it cannot be interrupted. A key that is not encrypted is an error, so that nobody thinks that
 // it was; otherwise all is as with [ParsePrivateKey].
 func DecryptPrivateKey(data, passphrase []byte) (SignerVerifier, error) {
 	return Algorithm("").DecryptPrivateKey(data, passphrase)
@@ -437,7 +437,7 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (crypto.Signer, error) {
 		Rest                 []byte `ssh:"rest"`
 	}
 	in, ok := bytes.CutPrefix(block.Bytes, []byte(magic))
-	if !ok || ssh.Unmarshal(in, &file) != nil || len(file.Rest) > 0 {
+	if !ok || ssh.Unmarshal(in, &file) != nil {
 		return nil, malformed
 	}
 	if file.Keys != 1 {
@@ -448,6 +448,9 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (crypto.Signer, error) {
 	var err error
 	switch {
 	case file.Cipher == "none" && file.KDF == "none":
+		if len(file.Rest) > 0 {
+			return nil, malformed
+		}
 		if passphrase != nil {
 			return nil, errNotEncrypted
 		}
@@ -466,7 +469,8 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (crypto.Signer, error) {
 		if file.Cipher != "aes256-ctr" && file.Cipher != "aes256-cbc" {
 			return nil, fmt.Errorf("sign: OpenSSH key encrypted with %.40q, want aes256-ctr or aes256-cbc", file.Cipher)
 		}
-		if ssh.Unmarshal([]byte(file.Options), &kdf) != nil || len(kdf.Salt) == 0 || kdf.Rounds == 0 {
+		// What follows the key is the tag of other ciphers.
+		if len(file.Rest) > 0 || ssh.Unmarshal([]byte(file.Options), &kdf) != nil || len(kdf.Salt) == 0 || kdf.Rounds == 0 {
 			return nil, malformed
 		}
 		if kdf.Rounds > MaxBcryptRounds {
