@@ -262,6 +262,35 @@ func ExampleSign() {
 	// {"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"256e8c6026a3d7179b22adf2e753fc59b397233953ebb1a6bfd6c141f5df90ef","sig":"msPe7ttRSZAnZm89Gm28PfVsXlRm7VqM2+VPB7BzE4dzjUiErjxwKW8LtN5ZbqmxDVHa0mOW12OkwuPTWCqxCQ=="}]}
 }
 
+// The job signs what it built, and a person signs the same envelope after having
+// a look at it.
+func ExampleCountersign() {
+	ctx := context.Background()
+	job, err := sign.NewSigner(exampleKey())
+	if err != nil {
+		log.Fatal(err)
+	}
+	person, err := sign.NewSigner(ed25519.NewKeyFromSeed([]byte("and neither is it for two of them")[:ed25519.SeedSize]))
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := sign.Sign(ctx, "text/plain", []byte("hello world"), job)
+	if err != nil {
+		log.Fatal(err)
+	}
+	both, err := sign.Countersign(ctx, e, person)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(e.Signatures), len(both.Signatures))
+
+	_, err = sign.Countersign(ctx, both, person)
+	fmt.Println(err)
+	// Output:
+	// 1 2
+	// sign: signer 0: its key made signature 1 already
+}
+
 // Parse says what stands in an envelope, not whether it is true.
 func ExampleParse() {
 	e, err := sign.Parse([]byte(`{"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"a hint","sig":"c2ln"}]}`))
@@ -399,4 +428,20 @@ func ExampleEnvelope_Marshal() {
 	fmt.Printf("%s\n", data)
 	// Output:
 	// {"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"a hint","sig":"c2ln"}]}
+}
+
+// Programs of Sigstore want a bundle even if there is no certificate in it.
+func ExampleEnvelope_MarshalBundle() {
+	e := &sign.Envelope{
+		PayloadType: "text/plain",
+		Payload:     []byte("hello world"),
+		Signatures:  []sign.Signature{{KeyID: "a hint", Sig: []byte("sig")}},
+	}
+	data, err := e.MarshalBundle()
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", data)
+	// Output:
+	// {"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"a hint"}},"dsseEnvelope":{"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"sig":"c2ln"}]}}
 }
