@@ -572,7 +572,7 @@ func parsePKCS1Public(data []byte) (*rsa.PublicKey, error) {
 
 // parseLine parses a line of OpenSSH's authorized_keys or of a .pub file.
 func parseLine(text string) (crypto.PublicKey, error) {
-	malformed := errors.New(`malformed public key: neither a PEM block nor one line "ssh-ed25519 AAAA… comment"`)
+	malformed := errors.New(`malformed public key: no PEM block, and no line "ssh-ed25519 AAAA… comment"`)
 	fields := strings.SplitN(text, " ", 3)
 	if strings.ContainsAny(text, "\r\n") || len(fields) < 2 {
 		return nil, malformed

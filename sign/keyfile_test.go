@@ -628,7 +628,7 @@ func TestParsePublicKey(t *testing.T) {
 	}
 	const (
 		notPKIX  = "malformed public key: the PEM block does not hold one in PKIX form"
-		notLine  = `malformed public key: neither a PEM block nor one line "ssh-ed25519 AAAA… comment"`
+		notLine  = `malformed public key: no PEM block, and no line "ssh-ed25519 AAAA… comment"`
 		notRSA   = "malformed public key: the PEM block does not hold an RSA key of two numbers"
 		notPoint = "malformed public key: the ECDSA P-256 key is not an uncompressed point on the curve"
 		others   = ", want one for Ed25519, ECDSA or RSA"
