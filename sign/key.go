@@ -94,7 +94,7 @@ func (a Algorithm) NewSigner(key crypto.Signer) (SignerVerifier, error) {
 		case r := <-done:
 			return r.sig, r.err
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, context.Cause(ctx)
 		}
 	}}, nil
 }
@@ -178,8 +178,8 @@ func (v *verifier) digest(ctx context.Context, data []byte) ([]byte, error) {
 	}
 	h := v.hash.New()
 	for part := range slices.Chunk(data, 1<<20) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		h.Write(part)
 	}
@@ -190,8 +190,8 @@ func (v *verifier) digest(ctx context.Context, data []byte) ([]byte, error) {
 var errSignature = errors.New("invalid signature")
 
 func (v *verifier) Verify(ctx context.Context, data, sig []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	digest, err := v.digest(ctx, data)
 	if err != nil {
@@ -231,8 +231,8 @@ type signer struct {
 }
 
 func (s *signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return s.sign(ctx, data)
 }

@@ -32,8 +32,8 @@ var ErrPassphrase = errors.New("wrong passphrase")
 
 // ParsePrivateKey parses a private key in PEM, for its default [Algorithm]: PKCS #8
 // ("PRIVATE KEY"), PKCS #1 ("RSA PRIVATE KEY"), SEC 1 ("EC PRIVATE KEY") or
-// OpenSSH's ("OPENSSH PRIVATE KEY"). The error wraps [ErrEncrypted] if the
-// key is encrypted in a form that [DecryptPrivateKey] reads.
+// OpenSSH's ("OPENSSH PRIVATE KEY"). The error wraps [ErrEncrypted] if the key is
+// encrypted in one of the forms that [DecryptPrivateKey] reads.
 //
 // The key must be one that [NewSigner] takes, and what the file says more than
 // once must be the same: a public key beside the private one, the parameters of a
@@ -80,8 +80,9 @@ func (a Algorithm) ParsePrivateKey(data []byte) (SignerVerifier, error) {
 // The error wraps [ErrPassphrase] if the key is not found with the passphrase,
 // which is taken as it is: a newline at its end is part of it. What decrypting
 // costs is bounded before it begins, see [MaxPBKDF2Iterations] and the bounds
-// beside it, but it cannot be interrupted. A key that is not encrypted is an error, so that nobody thinks that
-// it was; otherwise all is as with [ParsePrivateKey].
+// beside it, but it cannot be interrupted. A key that is not encrypted is an
+// error, so that nobody thinks that it was; otherwise all is as with
+// [ParsePrivateKey].
 func DecryptPrivateKey(data, passphrase []byte) (SignerVerifier, error) {
 	return Algorithm("").DecryptPrivateKey(data, passphrase)
 }
