@@ -582,8 +582,9 @@ func TestCancel(t *testing.T) {
 	for _, at := range where {
 		t.Run(at, func(t *testing.T) {
 			s := newStack()
-			before := goroutines()
+			before := runtime.NumGoroutine()
 			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			reached := make(chan struct{})
 			once := sync.OnceFunc(func() { close(reached) })
 			s.first = func(name string, w http.ResponseWriter, r *http.Request) bool {
@@ -613,7 +614,7 @@ func TestCancel(t *testing.T) {
 					return "", ctx.Err()
 				}
 			}
-			done := make(chan error)
+			done := make(chan error, 1)
 			go func() {
 				e, err := signer.Sign(ctx, provenance.MediaType, []byte("{}"), token)
 				if e != nil {
@@ -621,7 +622,11 @@ func TestCancel(t *testing.T) {
 				}
 				done <- err
 			}()
-			<-reached
+			select {
+			case <-reached:
+			case err := <-done:
+				t.Fatalf("it returned before: %v", err)
+			}
 			time.Sleep(10 * time.Millisecond)
 			cancel()
 			began := time.Now()
@@ -640,9 +645,6 @@ func TestCancel(t *testing.T) {
 		})
 	}
 }
-
-// goroutines returns how many there are but those that come and go with servers.
-func goroutines() int { return runtime.NumGoroutine() }
 
 // settled waits until there are no more goroutines than there were.
 func settled(t *testing.T, before int) {
