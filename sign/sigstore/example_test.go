@@ -123,5 +123,5 @@ func ExampleParseTrustedRoot() {
 	root, err := sigstore.ParseTrustedRoot([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`))
 	fmt.Println(root != nil, err)
 	// Output:
-	// false sigstore: trusted root without a certificate authority
+	// false malformed trusted root: no certificate authority
 }

@@ -71,29 +71,28 @@ package sigstore
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
-	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
-	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
-	"github.com/sigstore/rekor-tiles/v2/pkg/types/hashedrekord"
-	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/tlog"
-	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/signature"
-	"github.com/sigstore/sigstore/pkg/signature/options"
-
-	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
-// A Workflow is who signs: a workflow of a build platform. Both fields must be
-// given, and are compared byte by byte.
+// A Signatory is who is expected to sign: a [Workflow], an [Account] or a [Key].
+type Signatory interface {
+	// check returns an error if nobody can be it.
+	check() error
+
+	// is returns an error if a certificate with these claims is of somebody else.
+	is(*verify.Claims) error
+
+	String() string
+}
+
+// A Workflow is a workflow of a build platform. Both fields must be given, and
+// are compared byte by byte.
 type Workflow struct {
 	// Issuer is the URL of who issues the platform's identity tokens. For
 	// GitHub it is "https://token.actions.githubusercontent.com".
@@ -105,223 +104,214 @@ type Workflow struct {
 	Builder string
 }
 
-// NewIdentity returns the Identity of w, as far as r vouches for it.
-func (r *TrustedRoot) NewIdentity(w Workflow) (verify.Identity, error) {
-	if w.Issuer == "" || w.Builder == "" {
-		return nil, errors.New("sigstore: a workflow needs an issuer and a builder")
+// An Account is a person or a service, by the name that the issuer of their
+// tokens has for them. Both fields must be given, and are compared byte by byte.
+type Account struct {
+	// Issuer is the URL of who issues the identity tokens:
+	// "https://accounts.google.com".
+	Issuer string
+
+	// Subject is an e-mail address, "name!domain", or a URI, as the certificate
+	// has it.
+	Subject string
+}
+
+// A Key is whoever holds a key of their own, and has logged what they signed with
+// it. Unlike [verify.Key] it asks for a bundle, whose hint of the key is not
+// looked at, but must be the key id of its envelope.
+//
+// A digest in a bundle is signed as the clients of Sigstore do by default: by
+// ECDSA with the hash of the curve, RSA in PKCS #1 v1.5 with SHA-256, or
+// Ed25519ph. An envelope is verified by the Verifier.
+type Key struct{ sign.Verifier }
+
+// NewIdentity returns the Identity of who, as far as r vouches for them. It is an
+// error if no bundle could be theirs, or meet what r requires: then who is not
+// fully named, or r has too few logs or authorities.
+func (r *TrustedRoot) NewIdentity(who Signatory) (verify.Identity, error) {
+	if err := r.ready(who); err != nil {
+		return nil, err
 	}
-	return &identity{r, w}, nil
+	return &identity{r, who}, nil
+}
+
+func (r *TrustedRoot) ready(who Signatory) error {
+	if who == nil {
+		return errors.New("sigstore: nobody is expected to sign")
+	}
+	if err := who.check(); err != nil {
+		return err
+	}
+	return r.check()
+}
+
+func (w Workflow) check() error {
+	if w.Issuer == "" || w.Builder == "" {
+		return errors.New("sigstore: a workflow needs an issuer and a builder")
+	}
+	return nil
+}
+
+func (w Workflow) is(c *verify.Claims) error {
+	switch {
+	case c.Builder != w.Builder:
+		return fmt.Errorf("the certificate is of %.300q", c.Subject)
+	case c.Issuer != w.Issuer:
+		return fmt.Errorf("the certificate is for a token of %.300q", c.Issuer)
+	case c.BuildSigner != "" && c.BuildSigner != c.Builder:
+		return fmt.Errorf("malformed certificate: its name and extension %d differ: %.200q, %.200q", buildSigner, c.Builder, c.BuildSigner)
+	}
+	return nil
+}
+
+// String names w for people.
+func (w Workflow) String() string { return fmt.Sprintf("workflow %s (issuer %s)", w.Builder, w.Issuer) }
+
+func (a Account) check() error {
+	if a.Issuer == "" || a.Subject == "" {
+		return errors.New("sigstore: an account needs an issuer and a subject")
+	}
+	return nil
+}
+
+func (a Account) is(c *verify.Claims) error {
+	switch {
+	case c.Subject != a.Subject:
+		return fmt.Errorf("the certificate is of %.300q", c.Subject)
+	case c.Issuer != a.Issuer:
+		return fmt.Errorf("the certificate is for a token of %.300q", c.Issuer)
+	}
+	return nil
+}
+
+// String names a for people.
+func (a Account) String() string { return fmt.Sprintf("account %s (issuer %s)", a.Subject, a.Issuer) }
+
+func (k Key) check() error {
+	if k.Verifier == nil {
+		return errors.New("sigstore: no key")
+	}
+	_, err := sign.Fingerprint(k.Public())
+	return err
+}
+
+func (k Key) is(c *verify.Claims) error {
+	return fmt.Errorf("the bundle has a certificate, of %.300q, and no key", c.Subject)
+}
+
+// String names k for people.
+func (k Key) String() string {
+	fp, err := sign.Fingerprint(k.Public())
+	if err != nil {
+		return "a logged key"
+	}
+	return "logged key " + fp.String()
 }
 
 type identity struct {
-	root     *TrustedRoot
-	workflow Workflow
+	root *TrustedRoot
+	who  Signatory
 }
 
-func (id *identity) String() string {
-	return fmt.Sprintf("workflow %s (issuer %s)", id.workflow.Builder, id.workflow.Issuer)
-}
+func (id *identity) String() string { return id.who.String() }
 
 func (id *identity) Recognize(ctx context.Context, e *sign.Envelope) (*verify.Evidence, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	_, claims, err := id.root.recognize(e, func(claims *verify.Claims) error {
-		switch {
-		case claims.Builder != id.workflow.Builder:
-			return fmt.Errorf("the certificate is of %.300q", claims.Builder)
-		case claims.Issuer != id.workflow.Issuer:
-			return fmt.Errorf("the certificate is for a token of %.300q", claims.Issuer)
-		}
-		return nil
-	})
-	if err != nil {
+	b, err := bundleOf(e)
+	if b == nil {
 		return nil, fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
 	}
-	return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Claims: claims}, nil
+	_, ev, more := id.root.verify(ctx, b, id.who, nil)
+	if err = errors.Join(err, more); err != nil {
+		return nil, notSigned(ctx, err)
+	}
+	return ev, nil
+}
+
+// RecognizeArtifact verifies a bundle that has a signature of an artifact's
+// digest, as "cosign sign-blob" writes it, and returns what speaks for it. The
+// artifact must have a digest by the hash that belongs to the key: sha256, for
+// keys on the curve P-384 sha384, on P-521 and for Ed25519 sha512.
+//
+// The error is [verify.ErrNotSigned], or wraps it to say why, if who did not sign
+// the artifact. The Evidence has no payload.
+func (r *TrustedRoot) RecognizeArtifact(ctx context.Context, bundle []byte, artifact hallmark.Artifact, who Signatory) (*verify.Evidence, error) {
+	if err := r.ready(who); err != nil {
+		return nil, err
+	}
+	if len(artifact.Digests) == 0 {
+		return nil, errors.New("sigstore: an artifact without a digest")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b, err := parseBundle(bundle)
+	if b == nil {
+		return nil, fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
+	}
+	_, ev, more := r.verify(ctx, b, who, &artifact)
+	if err = errors.Join(err, more); err != nil {
+		return nil, notSigned(ctx, err)
+	}
+	return ev, nil
+}
+
+// A noDigestError says that an artifact lacks the digest that a signature is of.
+type noDigestError struct{ algorithm string }
+
+func (e *noDigestError) Error() string {
+	return fmt.Sprintf("sigstore: the signature is of a %s digest, and the artifact has none", e.algorithm)
+}
+
+// notSigned returns err as it is if it says nothing about the signer.
+func notSigned(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if missing := new(noDigestError); errors.As(err, &missing) {
+		return missing
+	}
+	return fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
+}
+
+// bundleOf returns the bundle of e, and an error if it has faults: then it serves
+// to find more. It is nil if nothing can be made of it.
+func bundleOf(e *sign.Envelope) (*bundle, error) {
+	if e.Bundle == nil {
+		return nil, errors.New("the envelope is not in a bundle")
+	}
+	b, err := parseBundle(e.Bundle)
+	if b == nil {
+		return nil, err
+	}
+	if b.envelope == nil || b.envelope.PayloadType != e.PayloadType || !bytes.Equal(b.envelope.Payload, e.Payload) {
+		return nil, errors.New("the bundle has another envelope")
+	}
+	return b, err
 }
 
 // recognize returns the certificate of whoever signed e, and what it says of
 // them, if all of it is verified. Before anything that costs much, expected has a
 // look at what it says: nothing vouches for it then.
 func (r *TrustedRoot) recognize(e *sign.Envelope, expected func(*verify.Claims) error) (*x509.Certificate, *verify.Claims, error) {
-	if e.Bundle == nil {
-		return nil, nil, errors.New("the envelope is not in a bundle")
-	}
-	if err := camelCase(e.Bundle); err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	b := new(bundle.Bundle)
-	if err := b.UnmarshalJSON(e.Bundle); err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	switch b.GetMediaType() {
-	case "application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3":
-	default:
-		return nil, nil, fmt.Errorf("bundle of media type %.100q, want version 0.3", b.GetMediaType())
-	}
-	inner := b.GetDsseEnvelope()
-	if inner.GetPayloadType() != e.PayloadType || !bytes.Equal(inner.GetPayload(), e.Payload) {
-		return nil, nil, errors.New("the bundle has another envelope")
-	}
-	if len(inner.GetSignatures()) != 1 {
-		return nil, nil, fmt.Errorf("malformed bundle: its envelope has %d signatures, want 1", len(inner.GetSignatures()))
-	}
-	if b.GetVerificationMaterial().GetCertificate() == nil {
-		return nil, nil, errors.New("the bundle has no certificate")
-	}
-	content, err := b.VerificationContent()
+	b, err := bundleOf(e)
 	if err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	leaf := content.Certificate()
-
-	// Who is it said to be? Nothing vouches for this yet, but if it is somebody
-	// else, all the rest is not worth computing.
-	claims, err := claimsOf(leaf)
-	if err != nil {
-		return nil, nil, fmt.Errorf("malformed certificate: %w", err)
-	}
-	if err := expected(claims); err != nil {
 		return nil, nil, err
 	}
-
-	// Is it in the log? sigstore-go wants one proof in all entries, and does not
-	// look at what an entry is said to be.
-	entries, err := b.TlogEntries()
+	leaf, ev, err := r.verify(context.Background(), b, anyone{expected}, nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, err
 	}
-	for i, entry := range entries {
-		if !entry.HasInclusionProof() {
-			return nil, nil, fmt.Errorf("log entry %d has no inclusion proof", i)
-		}
-		if err := checkBody(entry, e.PAE(), inner.GetSignatures()[0].GetSig(), leaf); err != nil {
-			return nil, nil, fmt.Errorf("log entry %d: %w", i, err)
-		}
-	}
-	logged, err := sigstoreverify.VerifyTlogEntry(b, r.root, 1, true)
-	if err != nil {
-		return nil, nil, fmt.Errorf("log: %w", err)
-	}
-
-	// When was it signed?
-	stamped, faults, err := sigstoreverify.VerifySignedTimestamp(b, r.root)
-	if err != nil {
-		return nil, nil, fmt.Errorf("timestamp: %w", err)
-	}
-	times := logged
-	for _, t := range stamped {
-		times = append(times, *t)
-	}
-	if len(times) == 0 {
-		return nil, nil, fmt.Errorf("no verified time: %w", errors.Join(faults...))
-	}
-
-	// "If a timestamp from the timestamping service is available, the Verifier
-	// MUST perform path validation using [it]": one that is outside of the
-	// certificate's validity is not outvoted by one within.
-	var chains [][]*x509.Certificate
-	for _, t := range times {
-		chains, err = sigstoreverify.VerifyLeafCertificate(t.Time, leaf, r.root)
-		if err != nil {
-			return nil, nil, fmt.Errorf("certificate: %w", err)
-		}
-		for i, entry := range entries {
-			key, ok := r.root.RekorLogs()[hex.EncodeToString([]byte(entry.LogKeyID()))]
-			if ok && (t.Time.Before(key.ValidityPeriodStart) || !key.ValidityPeriodEnd.IsZero() && t.Time.After(key.ValidityPeriodEnd)) {
-				return nil, nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t.Time)
-			}
-		}
-	}
-	if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, r.root); err != nil {
-		return nil, nil, fmt.Errorf("certificate log: %w", err)
-	}
-
-	signed, err := b.SignatureContent()
-	if err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	if err := sigstoreverify.VerifySignature(signed, content, r.root); err != nil {
-		return nil, nil, fmt.Errorf("signature: %w", err)
-	}
-	return leaf, claims, nil
+	return leaf, ev.Claims, nil
 }
 
-// camelCase returns an error if a member of data has an underscore in its name.
-// Protocol buffers read "log_index" as "logIndex"; the client specification has
-// the second only.
-func camelCase(data []byte) error {
-	var walk func(r *strictjson.Reader) error
-	walk = func(r *strictjson.Reader) error {
-		switch r.Kind() {
-		case '{':
-			return r.Object(func(name string) error {
-				if strings.Contains(name, "_") {
-					return r.Errorf("unknown member")
-				}
-				return walk(r)
-			})
-		case '[':
-			return r.Array(func(int) error { return walk(r) })
-		}
-		return r.Skip()
-	}
-	return strictjson.Read(data, walk)
+// anyone is who is expected by a function.
+type anyone struct {
+	expected func(*verify.Claims) error
 }
 
-// checkBody returns an error if the body of entry is of another kind than the
-// bundle says, or, in a log of version 2, if it is not the entry that these
-// values make. sigstore-go computes that entry anew and leaves the body alone,
-// in version 2; in version 1 it compares the body itself.
-func checkBody(entry *tlog.Entry, pae, sig []byte, leaf *x509.Certificate) error {
-	tle := entry.TransparencyLogEntry()
-	var kind, version string
-	err := strictjson.Read(tle.GetCanonicalizedBody(), func(r *strictjson.Reader) error {
-		return r.Object(func(name string) (err error) {
-			switch name {
-			case "kind":
-				kind, err = r.String()
-			case "apiVersion":
-				version, err = r.String()
-			default:
-				err = r.Skip()
-			}
-			return err
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("malformed body: %w", err)
-	}
-	if said := tle.GetKindVersion(); said.GetKind() != kind || said.GetVersion() != version {
-		return fmt.Errorf("it is a %.40q %.40q, not a %.40q %.40q", kind, version, said.GetKind(), said.GetVersion())
-	}
-	if !entry.IsRekorV2() {
-		return nil
-	}
-	algorithm, err := signature.GetDefaultAlgorithmDetails(leaf.PublicKey, options.WithED25519ph())
-	if err != nil {
-		return err
-	}
-	if !algorithm.GetHashType().Available() {
-		return errors.New("the key's algorithm has no hash")
-	}
-	h := algorithm.GetHashType().New()
-	h.Write(pae)
-	want, err := hashedrekord.ToEntryHash(h.Sum(nil), &rekortiles.Signature{
-		Content: sig,
-		Verifier: &rekortiles.Verifier{
-			Verifier:   &rekortiles.Verifier_X509Certificate{X509Certificate: &protocommon.X509Certificate{RawBytes: leaf.Raw}},
-			KeyDetails: algorithm.GetSignatureAlgorithm(),
-		},
-	})
-	if err != nil {
-		return err
-	}
-	// The hash of a leaf: RFC 6962 section 2.1.
-	got := sha256.Sum256(append([]byte{0}, tle.GetCanonicalizedBody()...))
-	if !bytes.Equal(got[:], want) {
-		return errors.New("its body is of another signature")
-	}
-	return nil
-}
+func (anyone) check() error                { return nil }
+func (anyone) String() string              { return "anyone" }
+func (a anyone) is(c *verify.Claims) error { return a.expected(c) }

@@ -236,14 +236,26 @@ func TestRecognize(t *testing.T) {
 		t.Errorf("evidence of other bytes, or with keys: %+v", ev)
 	}
 	want := verify.Claims{
-		Issuer:     issuer,
-		Builder:    builder,
-		Repository: "https://github.com/acme/app",
-		Ref:        "refs/tags/v2.0.0",
-		Commit:     strings.Repeat("a", 40),
-		Trigger:    "workflow_dispatch",
-		Runner:     "github-hosted",
-		Invocation: "https://github.com/acme/app/actions/runs/1/attempts/1",
+		Issuer:            issuer,
+		Subject:           builder,
+		Builder:           builder,
+		BuildSigner:       builder,
+		BuildSignerDigest: strings.Repeat("b", 40),
+		BuildConfig:       "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v2.0.0",
+		BuildConfigDigest: strings.Repeat("a", 40),
+		Repository:        "https://github.com/acme/app",
+		RepositoryID:      "42",
+		Visibility:        "public",
+		Owner:             "https://github.com/acme",
+		OwnerID:           "7",
+		Ref:               "refs/tags/v2.0.0",
+		Commit:            strings.Repeat("a", 40),
+		Workflow:          "Release",
+		Trigger:           "workflow_dispatch",
+		Runner:            "github-hosted",
+		Environment:       "production",
+		Invocation:        "https://github.com/acme/app/actions/runs/1/attempts/1",
+		TokenSubject:      "repo:acme/app:ref:refs/tags/v2.0.0",
 	}
 	if *ev.Claims != want {
 		t.Errorf("claims\n%+v\nwant\n%+v", *ev.Claims, want)
@@ -310,9 +322,9 @@ func TestNotSigned(t *testing.T) {
 		{"an unknown member", expected, change(`"mediaType"`, `"x":1,"mediaType"`), "malformed bundle"},
 		{"a name with an underscore", expected, change(`"verificationMaterial"`, `"verification_material"`), "unknown member"},
 		{"a member twice", expected, change(`"mediaType"`, `"mediaType":"`+v03+`","mediaType"`), "twice"},
-		{"version 0.1", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.1"), "malformed bundle"},
+		{"version 0.1", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.1"), "want version 0.3"},
 		{"version 0.2", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.2"), "want version 0.3"},
-		{"version 0.3.1", expected, change(v03, "application/vnd.dev.sigstore.bundle.v0.3.1+json"), "want version 0.3"},
+		{"version 0.3.1", expected, change(v03, "application/vnd.dev.sigstore.bundle.v0.3.1+json"), "malformed bundle: media type"},
 		{"version 0.3, in the other form", expected, change(v03, "application/vnd.dev.sigstore.bundle+json;version=0.3"), ""},
 		{"no certificate", expected, edit(func(b map[string]any) {
 			delete(material(b), "certificate")
@@ -321,12 +333,12 @@ func TestNotSigned(t *testing.T) {
 		{"two signatures", expected, edit(func(b map[string]any) {
 			e := b["dsseEnvelope"].(map[string]any)
 			e["signatures"] = append(e["signatures"].([]any), e["signatures"].([]any)[0])
-		}), "2 signatures, want 1"},
+		}), "several signatures, want 1"},
 		{"no signatures", expected, edit(func(b map[string]any) { b["dsseEnvelope"].(map[string]any)["signatures"] = []any{} }), "0 signatures, want 1"},
 		{"another signature", expected, edit(func(b map[string]any) {
 			b["dsseEnvelope"].(map[string]any)["signatures"].([]any)[0].(map[string]any)["sig"] = "AAAA"
 		}), "log entry 0: its body is of another signature"},
-		{"no log entry", expected, edit(func(b map[string]any) { delete(material(b), "tlogEntries") }), "log: not enough verified log entries"},
+		{"no log entry", expected, edit(func(b map[string]any) { delete(material(b), "tlogEntries") }), "log: not enough log entries"},
 		{"no inclusion proof", expected, edit(func(b map[string]any) { delete(entry(b), "inclusionProof") }), "inclusion proof"},
 		{"an entry without a proof beside one that has", expected, edit(func(b map[string]any) {
 			second := map[string]any{}
@@ -336,19 +348,19 @@ func TestNotSigned(t *testing.T) {
 			delete(second, "inclusionProof")
 			second["logIndex"] = "12345"
 			material(b)["tlogEntries"] = []any{entry(b), second}
-		}), "log entry 1 has no inclusion proof"},
-		{"the log entry twice", expected, edit(func(b map[string]any) { material(b)["tlogEntries"] = []any{entry(b), entry(b)} }), "log: duplicate"},
+		}), "log entry 1: no inclusion proof"},
+		{"the log entry twice", expected, edit(func(b map[string]any) { material(b)["tlogEntries"] = []any{entry(b), entry(b)} }), "log entry 1 is a duplicate"},
 		{"33 log entries", expected, edit(func(b map[string]any) {
 			for range 32 {
 				material(b)["tlogEntries"] = append(material(b)["tlogEntries"].([]any), entry(b))
 			}
-		}), "too many tlog entries"},
+		}), "more than 32 log entries"},
 		{"another kind of entry", expected, edit(func(b map[string]any) { entry(b)["kindVersion"].(map[string]any)["kind"] = "dsse" }), `not a "dsse"`},
 		{"another version of entry", expected, edit(func(b map[string]any) { entry(b)["kindVersion"].(map[string]any)["version"] = "9.9.9" }), `"9.9.9"`},
 		{"no timestamp", expected, edit(func(b map[string]any) { delete(material(b), "timestampVerificationData") }), "no verified time"},
 		{"a timestamp that is none", expected, edit(func(b map[string]any) {
 			material(b)["timestampVerificationData"] = map[string]any{"rfc3161Timestamps": []any{map[string]any{"signedTimestamp": "AAAA"}}}
-		}), "no verified time"},
+		}), "timestamp 0"},
 		{"another certificate", expected, edit(func(b map[string]any) {
 			material(b)["certificate"].(map[string]any)["rawBytes"] = "AAAA"
 		}), "malformed bundle"},
@@ -433,7 +445,7 @@ func TestTrustedRoot(t *testing.T) {
 		{"an unknown member", edit(func(r map[string]any) { r["x"] = 1 }), expected, "malformed trusted root"},
 		{"a name with an underscore", edit(func(r map[string]any) { r["media_type"] = r["mediaType"]; delete(r, "mediaType") }), expected, "unknown member"},
 		{"another version", edit(func(r map[string]any) { r["mediaType"] = "application/vnd.dev.sigstore.trustedroot.v0.9+json" }), expected, "malformed trusted root"},
-		{"no authority", edit(func(r map[string]any) { delete(r, "certificateAuthorities") }), expected, "without a certificate authority"},
+		{"no authority", edit(func(r map[string]any) { delete(r, "certificateAuthorities") }), expected, "no certificate authority"},
 		{"no log", edit(func(r map[string]any) { delete(r, "tlogs") }), expected, "without a log"},
 		{"no certificate log", edit(func(r map[string]any) { delete(r, "ctlogs") }), expected, "without a certificate log"},
 		{"a log twice", edit(func(r map[string]any) { logs := r["tlogs"].([]any); r["tlogs"] = append(logs, logs[0]) }), expected, "two logs have the id"},
@@ -461,7 +473,7 @@ func TestTrustedRoot(t *testing.T) {
 		"log:":             {"tlogs"},
 		"certificate:":     {"certificateAuthorities"},
 		"certificate log:": {"ctlogs"},
-		"no verified time": {"timestampAuthorities"},
+		"timestamp 0:":     {"timestampAuthorities"},
 	} {
 		late := edit(func(r map[string]any) {
 			for _, m := range members {
@@ -544,8 +556,18 @@ func TestRealWorld(t *testing.T) {
 		want verify.Claims
 	}{
 		{"gh-attestation/data/reusable-workflow-attestation.sigstore.json", verify.Claims{
-			Issuer:     issuer,
-			Builder:    "https://github.com/github/artifact-attestations-workflows/.github/workflows/attest.yml@09b495c3f12c7881b3cc17209a327792065c1a1d",
+			Issuer:  issuer,
+			Builder: "https://github.com/github/artifact-attestations-workflows/.github/workflows/attest.yml@09b495c3f12c7881b3cc17209a327792065c1a1d",
+
+			BuildSignerDigest: "09b495c3f12c7881b3cc17209a327792065c1a1d",
+			BuildConfig:       "https://github.com/malancas/attest-demo/.github/workflows/shared.yml@refs/heads/main",
+			BuildConfigDigest: "95baf27389e83e6a5c48f42e190d48d7abcea19e",
+			RepositoryID:      "804070735",
+			Visibility:        "public",
+			Owner:             "https://github.com/malancas",
+			OwnerID:           "16248153",
+			Workflow:          "Build / Attest / Verify (Shared)",
+
 			Repository: "https://github.com/malancas/attest-demo",
 			Ref:        "refs/heads/main",
 			Commit:     "95baf27389e83e6a5c48f42e190d48d7abcea19e",
@@ -554,8 +576,18 @@ func TestRealWorld(t *testing.T) {
 			Invocation: "https://github.com/malancas/attest-demo/actions/runs/9228858953/attempts/1",
 		}},
 		{"slsa-verifier/testdata/gha_go/v2.1.0/binary-linux-amd64-push-v14.2.intoto.jsonl", verify.Claims{
-			Issuer:     issuer,
-			Builder:    "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_go_slsa3.yml@refs/tags/v2.1.0",
+			Issuer:  issuer,
+			Builder: "https://github.com/slsa-framework/slsa-github-generator/.github/workflows/builder_go_slsa3.yml@refs/tags/v2.1.0",
+
+			BuildSignerDigest: "f7dd8c54c2067bafc12ca7a55595d5ee9b75204a",
+			BuildConfig:       "https://github.com/slsa-framework/example-package/.github/workflows/verifier-e2e.all.workflow_dispatch.main.all.slsa3.yml@refs/tags/v14.2",
+			BuildConfigDigest: "4d329c75e7ec1725f7c9ce917a8799d408d06be3",
+			RepositoryID:      "486325809",
+			Visibility:        "public",
+			Owner:             "https://github.com/slsa-framework",
+			OwnerID:           "80431187",
+			Workflow:          ".github/workflows/verifier-e2e.all.workflow_dispatch.main.all.slsa3.yml",
+
 			Repository: "https://github.com/slsa-framework/example-package",
 			Ref:        "refs/tags/v14.2",
 			Commit:     "4d329c75e7ec1725f7c9ce917a8799d408d06be3",
@@ -574,6 +606,8 @@ func TestRealWorld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			// On GitHub, who signs is called the same thrice.
+			test.want.Subject, test.want.BuildSigner = test.want.Builder, test.want.Builder
 			if *ev.Claims != test.want {
 				t.Errorf("claims\n%+v\nwant\n%+v", *ev.Claims, test.want)
 			}
