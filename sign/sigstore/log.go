@@ -298,7 +298,7 @@ func (s *signed) isTiles(body []byte) error {
 		return err
 	}
 	if got := tlog.RecordHash(body); !bytes.Equal(got[:], want) {
-		return errors.New("its body is of another signature")
+		return errors.New("its body is of another signature, key or payload")
 	}
 	return nil
 }
