@@ -56,9 +56,6 @@ func claimsOf(cert *x509.Certificate) (*verify.Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	if values[issuer] == "" {
-		return nil, errors.New("it names no issuer")
-	}
 	for _, same := range []struct{ old, current int }{
 		{oldIssuer, issuer}, {oldTrigger, trigger}, {oldCommit, commit}, {oldRepository, repository}, {oldRef, ref},
 	} {
@@ -69,6 +66,12 @@ func claimsOf(cert *x509.Certificate) (*verify.Claims, error) {
 		if has[same.old] && has[same.current] && a != b {
 			return nil, fmt.Errorf("extensions %d and %d differ: %.200q, %.200q", same.old, same.current, a, b)
 		}
+		if !has[same.current] && same.old != oldRepository { // which is not the whole URL
+			values[same.current] = a
+		}
+	}
+	if values[issuer] == "" {
+		return nil, errors.New("it names no issuer")
 	}
 	claims := &verify.Claims{
 		Issuer:            values[issuer],

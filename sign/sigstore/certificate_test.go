@@ -112,7 +112,7 @@ func TestClaims(t *testing.T) {
 		{"a URI and an address", []pkix.Extension{names(t, name(uri, testURI), name(email, "who@example.com")), iss}, "2 subject alternative names"},
 		{"a URI and a name of another kind", []pkix.Extension{names(t, name(uri, testURI), otherNameOf(t, otherName, "who")), iss}, "2 subject alternative names"},
 		{"no issuer", []pkix.Extension{san}, "no issuer"},
-		{"the old issuer only", []pkix.Extension{san, fulcio(t, oldIssuer, testIssuer)}, "no issuer"},
+		{"the old issuer only", []pkix.Extension{san, fulcio(t, oldIssuer, testIssuer)}, ""},
 		{"an empty issuer", []pkix.Extension{san, fulcio(t, issuer, "")}, "no issuer"},
 		{"two issuers", []pkix.Extension{san, iss, fulcio(t, oldIssuer, "https://evil.example")}, "extensions 1 and 8 differ"},
 		{"an empty old issuer", []pkix.Extension{san, iss, fulcio(t, oldIssuer, "")}, "extensions 1 and 8 differ"},
@@ -151,6 +151,15 @@ func TestClaims(t *testing.T) {
 	claims, err := claimsOf(certificate(t, &x509.Certificate{URIs: []*url.URL{odd}, ExtraExtensions: []pkix.Extension{iss}}))
 	if want := (verify.Claims{Issuer: testIssuer, Subject: testURI + "?a=b%2Fc#d", Builder: testURI + "?a=b%2Fc#d"}); err != nil || *claims != want {
 		t.Errorf("claims %+v, %v, want %+v", claims, err, want)
+	}
+
+	// Certificates of 2021 and 2022 have the old forms only. The path of a
+	// repository is not its URL.
+	claims, err = claimsOf(certificate(t, &x509.Certificate{ExtraExtensions: []pkix.Extension{
+		san, fulcio(t, oldIssuer, testIssuer), fulcio(t, oldTrigger, "push"), fulcio(t, oldCommit, "c"), fulcio(t, oldRepository, "org/app"), fulcio(t, oldRef, "refs/heads/main"),
+	}}))
+	if want := (verify.Claims{Issuer: testIssuer, Subject: testURI, Builder: testURI, Trigger: "push", Commit: "c", Ref: "refs/heads/main"}); err != nil || *claims != want {
+		t.Errorf("claims\n%+v, %v, want\n%+v", claims, err, want)
 	}
 
 	// People and accounts build nothing.

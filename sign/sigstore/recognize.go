@@ -133,28 +133,32 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 	return s.leaf, ev, nil
 }
 
-// leaf returns the certificate of the signer.
+// leaf returns the certificate of the signer. Who verifies has the certificates
+// of authorities; those that a bundle brings along are not used.
 func (b *bundle) leaf() (*x509.Certificate, error) {
 	der := b.certificate
 	if der == nil {
 		der = b.chain[0]
-		// Who verifies has the authorities' certificates. Those in a bundle are
-		// hints, and "MUST NOT contain root certificates": sigstore_bundle.proto
-		for i, der := range b.chain[1:] {
-			c, err := x509.ParseCertificate(der)
-			if err != nil {
-				return nil, fmt.Errorf("malformed bundle: certificate %d: %w", i+1, err)
-			}
-			if bytes.Equal(c.RawIssuer, c.RawSubject) {
-				return nil, fmt.Errorf("malformed bundle: certificate %d is a root certificate", i+1)
-			}
-		}
 	}
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("malformed bundle: certificate: %w", err)
 	}
 	return leaf, nil
+}
+
+// superfluous returns an error if there is a root certificate in b: "Signers MUST
+// NOT include root CA certificates in bundles [and] Verifiers SHOULD handle old or
+// non-complying bundles that have superfluous […] certificates by […] ignoring
+// them". It is worth saying if something else is wrong.
+func (b *bundle) superfluous() error {
+	for i, der := range b.chain {
+		c, err := x509.ParseCertificate(der)
+		if err == nil && i > 0 && bytes.Equal(c.RawIssuer, c.RawSubject) {
+			return fmt.Errorf("certificate %d of the bundle is a root certificate, which it must not have", i)
+		}
+	}
+	return nil
 }
 
 // logged verifies the entries of b in r's logs, and returns the times that those

@@ -225,7 +225,7 @@ func (id *identity) Recognize(ctx context.Context, e *sign.Envelope) (*verify.Ev
 	}
 	_, ev, more := id.root.verify(ctx, b, id.who, nil)
 	if err = errors.Join(err, more); err != nil {
-		return nil, notSigned(ctx, err)
+		return nil, notSigned(ctx, errors.Join(err, b.superfluous()))
 	}
 	return ev, nil
 }
@@ -253,7 +253,7 @@ func (r *TrustedRoot) RecognizeArtifact(ctx context.Context, bundle []byte, arti
 	}
 	_, ev, more := r.verify(ctx, b, who, &artifact)
 	if err = errors.Join(err, more); err != nil {
-		return nil, notSigned(ctx, err)
+		return nil, notSigned(ctx, errors.Join(err, b.superfluous()))
 	}
 	return ev, nil
 }
