@@ -113,6 +113,11 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 		return nil, nil, err
 	}
 
+	for _, t := range times {
+		if s.leaf == nil && (t.Before(key.Start) || !key.End.IsZero() && t.After(key.End)) {
+			return nil, nil, fmt.Errorf("the key was not valid at %s", t.UTC())
+		}
+	}
 	if s.leaf != nil {
 		if err := r.certified(s.leaf, times); err != nil {
 			return nil, nil, err

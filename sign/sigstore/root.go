@@ -125,13 +125,8 @@ func (r *TrustedRoot) check() error {
 		if len(r.tsas) == 0 {
 			return errors.New("sigstore: trusted root without a log and without a timestamp authority")
 		}
-	} else {
-		switch {
-		case len(r.logs) == 0:
-			return errors.New("sigstore: trusted root without a log")
-		case len(r.ctLogs) == 0:
-			return errors.New("sigstore: trusted root without a certificate log")
-		}
+	} else if len(r.logs) == 0 {
+		return errors.New("sigstore: trusted root without a log")
 	}
 	logs, ctLogs, tsas := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, l := range r.logs {
@@ -168,11 +163,10 @@ func (q *Requirements) oldestBundle() int {
 // ParseTrustedRoot parses a trusted_root.json, of version 0.1 or 0.2. The caller
 // got it from where it may be trusted, for instance by TUF.
 //
-// It is an error if it has no certificate authority, if two of its logs have the
-// same id, if a log or an authority has no start of its validity, or if a key is
-// too weak: of RSA below 2048 bits, or on another curve than P-256, P-384 and
-// P-521. A log without an id, which version 0.2 allows, has that of its
-// checkpoints.
+// It is an error if two of its logs have the same id, if a log or an authority
+// has no start of its validity, or if a key is too weak: of RSA below 2048 bits,
+// or on another curve than P-256, P-384 and P-521. A log without an id, which
+// version 0.2 allows, has that of its checkpoints.
 func ParseTrustedRoot(data []byte) (*TrustedRoot, error) {
 	if len(data) > MaxTrustedRootSize {
 		return nil, fmt.Errorf("malformed trusted root: %d bytes, at most %d are read", len(data), MaxTrustedRootSize)
@@ -198,9 +192,6 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 		"application/vnd.dev.sigstore.trustedroot.v0.2+json":
 	default:
 		return nil, fmt.Errorf("media type %.100q, want version 0.1 or 0.2", pb.GetMediaType())
-	}
-	if len(pb.GetCertificateAuthorities()) == 0 {
-		return nil, errors.New("no certificate authority")
 	}
 	r := &TrustedRoot{logs: make(map[string]*transparencyLog)}
 

@@ -74,6 +74,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -88,6 +89,7 @@ type Signatory interface {
 	// is returns an error if a certificate with these claims is of somebody else.
 	is(*verify.Claims) error
 
+	// String names it for people.
 	String() string
 }
 
@@ -117,13 +119,20 @@ type Account struct {
 }
 
 // A Key is whoever holds a key of their own, and has logged what they signed with
-// it. Unlike [verify.Key] it asks for a bundle, whose hint of the key is not
-// looked at, but must be the key id of its envelope.
+// it. Unlike [verify.Key] it asks for a bundle, with a log entry that is of this
+// key. The bundle's hint of the key is only a hint, but the same as the key id of
+// its envelope.
 //
-// A digest in a bundle is signed as the clients of Sigstore do by default: by
-// ECDSA with the hash of the curve, RSA in PKCS #1 v1.5 with SHA-256, or
-// Ed25519ph. An envelope is verified by the Verifier.
-type Key struct{ sign.Verifier }
+// An envelope is verified by the Verifier. A digest that is signed without one is
+// verified as the clients of Sigstore sign by default: by ECDSA with the hash of
+// the curve, by RSA in PKCS #1 v1.5 with SHA-256, or by Ed25519ph.
+type Key struct {
+	sign.Verifier
+
+	// Start and End are when the key may have signed, both inclusive. The zero
+	// time leaves that end open.
+	Start, End time.Time
+}
 
 // NewIdentity returns the Identity of who, as far as r vouches for them. It is an
 // error if no bundle could be theirs, or meet what r requires: then who is not
@@ -142,7 +151,19 @@ func (r *TrustedRoot) ready(who Signatory) error {
 	if err := who.check(); err != nil {
 		return err
 	}
-	return r.check()
+	if err := r.check(); err != nil {
+		return err
+	}
+	if _, ok := who.(Key); ok {
+		return nil
+	}
+	switch {
+	case len(r.authorities) == 0:
+		return errors.New("sigstore: trusted root without a certificate authority")
+	case len(r.ctLogs) == 0 && !r.requirements.NoLogs:
+		return errors.New("sigstore: trusted root without a certificate log")
+	}
+	return nil
 }
 
 func (w Workflow) check() error {

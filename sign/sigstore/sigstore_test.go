@@ -445,7 +445,7 @@ func TestTrustedRoot(t *testing.T) {
 		{"an unknown member", edit(func(r map[string]any) { r["x"] = 1 }), expected, "malformed trusted root"},
 		{"a name with an underscore", edit(func(r map[string]any) { r["media_type"] = r["mediaType"]; delete(r, "mediaType") }), expected, "unknown member"},
 		{"another version", edit(func(r map[string]any) { r["mediaType"] = "application/vnd.dev.sigstore.trustedroot.v0.9+json" }), expected, "malformed trusted root"},
-		{"no authority", edit(func(r map[string]any) { delete(r, "certificateAuthorities") }), expected, "no certificate authority"},
+		{"no authority", edit(func(r map[string]any) { delete(r, "certificateAuthorities") }), expected, "without a certificate authority"},
 		{"no log", edit(func(r map[string]any) { delete(r, "tlogs") }), expected, "without a log"},
 		{"no certificate log", edit(func(r map[string]any) { delete(r, "ctlogs") }), expected, "without a certificate log"},
 		{"a log twice", edit(func(r map[string]any) { logs := r["tlogs"].([]any); r["tlogs"] = append(logs, logs[0]) }), expected, "two logs have the id"},
