@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -96,18 +98,17 @@ type bundleParser struct {
 	fault error // the first line break in base64
 }
 
-// members reads an object. member reports whether it knows a name, and is not
-// called for members that are null.
-func (p *bundleParser) members(member func(name string) (known bool, err error)) error {
+// members reads an object that has no members but those of names, separated by
+// spaces. member is not called for those that are null.
+func (p *bundleParser) members(names string, member func(name string) error) error {
 	return p.Object(func(name string) error {
-		if p.Null() {
+		switch {
+		case !slices.Contains(strings.Fields(names), name):
+			return p.Errorf("unknown member")
+		case p.Null():
 			return nil
 		}
-		known, err := member(name)
-		if err == nil && !known {
-			return p.Errorf("unknown member")
-		}
-		return err
+		return member(name)
 	})
 }
 
@@ -115,7 +116,7 @@ func (p *bundleParser) bundle() (*bundle, error) {
 	b := new(bundle)
 	var mediaType string
 	var hasMaterial, hasChain bool
-	err := p.members(func(name string) (_ bool, err error) {
+	err := p.members("mediaType verificationMaterial messageSignature dsseEnvelope", func(name string) (err error) {
 		switch name {
 		case "mediaType":
 			mediaType, err = p.String()
@@ -126,10 +127,8 @@ func (p *bundleParser) bundle() (*bundle, error) {
 			b.message, err = p.message()
 		case "dsseEnvelope":
 			b.envelope, err = p.envelope()
-		default:
-			return false, nil
 		}
-		return true, err
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -166,71 +165,47 @@ func (p *bundleParser) bundle() (*bundle, error) {
 }
 
 func (p *bundleParser) material(b *bundle) (hasChain bool, err error) {
-	err = p.members(func(name string) (_ bool, err error) {
+	const names = "publicKey certificate x509CertificateChain tlogEntries timestampVerificationData"
+	err = p.members(names, func(name string) (err error) {
 		switch name {
 		case "publicKey":
 			b.hasKey = true
-			err = p.members(func(name string) (_ bool, err error) {
-				if name != "hint" {
-					return false, nil
-				}
-				b.keyHint, err = p.String()
-				return true, err
-			})
+			b.keyHint, err = member(p, "hint", p.String)
 		case "certificate":
 			b.certificate, err = p.wrapped("rawBytes")
 		case "x509CertificateChain":
 			hasChain = true
-			err = p.members(func(name string) (bool, error) {
-				if name != "certificates" {
-					return false, nil
-				}
-				b.chain, err = p.list(MaxCertificates, "certificates", func() ([]byte, error) { return p.wrapped("rawBytes") })
-				return true, err
+			b.chain, err = member(p, "certificates", func() ([][]byte, error) {
+				return list(p, MaxCertificates, "certificates", func() ([]byte, error) { return p.wrapped("rawBytes") })
 			})
 		case "tlogEntries":
-			err = p.Array(func(i int) error {
-				if i == MaxLogEntries {
-					return p.Errorf("more than %d log entries", MaxLogEntries)
-				}
-				e, err := p.entry()
-				b.entries = append(b.entries, e)
-				return err
-			})
+			b.entries, err = list(p, MaxLogEntries, "log entries", p.entry)
 		case "timestampVerificationData":
-			err = p.members(func(name string) (bool, error) {
-				if name != "rfc3161Timestamps" {
-					return false, nil
-				}
-				b.timestamps, err = p.list(MaxTimestamps, "timestamps", func() ([]byte, error) { return p.wrapped("signedTimestamp") })
-				return true, err
+			b.timestamps, err = member(p, "rfc3161Timestamps", func() ([][]byte, error) {
+				return list(p, MaxTimestamps, "timestamps", func() ([]byte, error) { return p.wrapped("signedTimestamp") })
 			})
-		default:
-			return false, nil
 		}
-		return true, err
+		return err
 	})
 	return hasChain, err
 }
 
 func (p *bundleParser) entry() (e logEntry, err error) {
-	err = p.members(func(name string) (_ bool, err error) {
+	const names = "logIndex logId kindVersion integratedTime inclusionPromise inclusionProof canonicalizedBody"
+	err = p.members(names, func(name string) (err error) {
 		switch name {
 		case "logIndex":
 			e.index, err = p.int()
 		case "logId":
 			e.log, err = p.wrapped("keyId")
 		case "kindVersion":
-			err = p.members(func(name string) (_ bool, err error) {
-				switch name {
-				case "kind":
+			err = p.members("kind version", func(name string) (err error) {
+				if name == "kind" {
 					e.kind, err = p.String()
-				case "version":
+				} else {
 					e.version, err = p.String()
-				default:
-					return false, nil
 				}
-				return true, err
+				return err
 			})
 		case "integratedTime":
 			e.integratedTime, err = p.int()
@@ -240,10 +215,8 @@ func (p *bundleParser) entry() (e logEntry, err error) {
 			e.proof, err = p.proof()
 		case "canonicalizedBody":
 			e.body, err = p.bytes()
-		default:
-			return false, nil
 		}
-		return true, err
+		return err
 	})
 	switch {
 	case err != nil:
@@ -257,7 +230,7 @@ func (p *bundleParser) entry() (e logEntry, err error) {
 
 func (p *bundleParser) proof() (*inclusionProof, error) {
 	f := new(inclusionProof)
-	err := p.members(func(name string) (_ bool, err error) {
+	err := p.members("logIndex rootHash treeSize hashes checkpoint", func(name string) (err error) {
 		switch name {
 		case "logIndex":
 			f.index, err = p.int()
@@ -266,45 +239,30 @@ func (p *bundleParser) proof() (*inclusionProof, error) {
 		case "treeSize":
 			f.size, err = p.int()
 		case "hashes":
-			f.hashes, err = p.list(MaxProofHashes, "hashes", p.bytes)
+			f.hashes, err = list(p, MaxProofHashes, "hashes", p.bytes)
 		case "checkpoint":
-			err = p.members(func(name string) (_ bool, err error) {
-				if name != "envelope" {
-					return false, nil
-				}
-				f.checkpoint, err = p.String()
-				return true, err
-			})
-		default:
-			return false, nil
+			f.checkpoint, err = member(p, "envelope", p.String)
 		}
-		return true, err
+		return err
 	})
 	return f, err
 }
 
 func (p *bundleParser) message() (*messageSignature, error) {
 	m := new(messageSignature)
-	err := p.members(func(name string) (_ bool, err error) {
-		switch name {
-		case "messageDigest":
-			err = p.members(func(name string) (_ bool, err error) {
-				switch name {
-				case "algorithm":
-					m.algorithm, err = p.String()
-				case "digest":
-					m.digest, err = p.bytes()
-				default:
-					return false, nil
-				}
-				return true, err
-			})
-		case "signature":
+	err := p.members("messageDigest signature", func(name string) (err error) {
+		if name == "signature" {
 			m.signature, err = p.bytes()
-		default:
-			return false, nil
+			return err
 		}
-		return true, err
+		return p.members("algorithm digest", func(name string) (err error) {
+			if name == "algorithm" {
+				m.algorithm, err = p.String()
+			} else {
+				m.digest, err = p.bytes()
+			}
+			return err
+		})
 	})
 	if err == nil && (len(m.digest) == 0 || len(m.signature) == 0) {
 		err = p.Errorf("message signature without a digest, or without a signature")
@@ -316,67 +274,61 @@ func (p *bundleParser) message() (*messageSignature, error) {
 // not know: a bundle has none.
 func (p *bundleParser) envelope() (*sign.Envelope, error) {
 	e := new(sign.Envelope)
-	err := p.members(func(name string) (_ bool, err error) {
+	err := p.members("payload payloadType signatures", func(name string) (err error) {
 		switch name {
 		case "payload":
 			e.Payload, err = p.eitherBytes()
 		case "payloadType":
 			e.PayloadType, err = p.String()
 		case "signatures":
-			err = p.Array(func(i int) error {
-				if i == 1 {
-					// "there MUST be exactly one signature": sigstore_bundle.proto
-					return p.Errorf("its envelope has several signatures, want 1")
-				}
-				var s sign.Signature
-				err := p.members(func(name string) (_ bool, err error) {
-					switch name {
-					case "sig":
+			// "there MUST be exactly one signature": sigstore_bundle.proto
+			e.Signatures, err = list(p, 1, "signature in its envelope", func() (s sign.Signature, err error) {
+				err = p.members("sig keyid", func(name string) (err error) {
+					if name == "sig" {
 						s.Sig, err = p.eitherBytes()
-					case "keyid":
+					} else {
 						s.KeyID, err = p.String()
-					default:
-						return false, nil
 					}
-					return true, err
+					return err
 				})
-				e.Signatures = append(e.Signatures, s)
-				return err
+				return s, err
 			})
-		default:
-			return false, nil
 		}
-		return true, err
+		return err
 	})
 	if err == nil && len(e.Signatures) == 0 {
-		err = p.Errorf("its envelope has 0 signatures, want 1")
+		err = p.Errorf("no signature in its envelope")
 	}
 	return e, err
 }
 
 // wrapped reads an object whose one member, name, is base64. Nothing in it is
 // an error.
-func (p *bundleParser) wrapped(name string) (b []byte, err error) {
-	err = p.members(func(n string) (_ bool, err error) {
-		if n != name {
-			return false, nil
-		}
-		b, err = p.bytes()
-		return true, err
-	})
+func (p *bundleParser) wrapped(name string) ([]byte, error) {
+	b, err := member(p, name, p.bytes)
 	if err == nil && len(b) == 0 {
 		err = p.Errorf("no %s", name)
 	}
 	return b, err
 }
 
-func (p *bundleParser) list(bound int, what string, element func() ([]byte, error)) (all [][]byte, err error) {
+// member reads an object that has no member but name.
+func member[T any](p *bundleParser, name string, read func() (T, error)) (v T, err error) {
+	err = p.members(name, func(string) (err error) {
+		v, err = read()
+		return err
+	})
+	return v, err
+}
+
+// list reads an array of at most bound elements.
+func list[T any](p *bundleParser, bound int, what string, element func() (T, error)) (all []T, err error) {
 	err = p.Array(func(i int) error {
 		if i == bound {
 			return p.Errorf("more than %d %s", bound, what)
 		}
-		b, err := element()
-		all = append(all, b)
+		v, err := element()
+		all = append(all, v)
 		return err
 	})
 	return all, err

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -220,4 +221,18 @@ func FuzzClaims(f *testing.F) {
 			t.Fatalf("claims %+q", *claims)
 		}
 	})
+}
+
+// What a signer asks before it returns what it made.
+func TestRecognizeOwn(t *testing.T) {
+	expected := func(*verify.Claims) error { return nil }
+	for _, bundle := range []string{"", "{}"} {
+		e := &sign.Envelope{Bundle: []byte(bundle)}
+		if bundle == "" {
+			e.Bundle = nil
+		}
+		if leaf, claims, err := new(TrustedRoot).recognize(e, expected); leaf != nil || claims != nil || err == nil {
+			t.Errorf("%q: %v, %v, %v", bundle, leaf, claims, err)
+		}
+	}
 }

@@ -370,6 +370,12 @@ func (l *transparencyLog) verifyProof(e *logEntry, tiles bool) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: signature of the log: %w", err)
 	}
+	// x/mod reads base64 that is not the one encoding of its bytes.
+	for _, s := range n.Sigs {
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return fmt.Errorf("checkpoint: signature of the log: malformed base64: %w", err)
+		}
+	}
 	// https://github.com/C2SP/C2SP/blob/main/tlog-checkpoint.md
 	lines := strings.SplitN(n.Text, "\n", 4)
 	if len(lines) < 4 {

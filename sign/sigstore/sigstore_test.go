@@ -333,8 +333,8 @@ func TestNotSigned(t *testing.T) {
 		{"two signatures", expected, edit(func(b map[string]any) {
 			e := b["dsseEnvelope"].(map[string]any)
 			e["signatures"] = append(e["signatures"].([]any), e["signatures"].([]any)[0])
-		}), "several signatures, want 1"},
-		{"no signatures", expected, edit(func(b map[string]any) { b["dsseEnvelope"].(map[string]any)["signatures"] = []any{} }), "0 signatures, want 1"},
+		}), "more than 1 signature"},
+		{"no signatures", expected, edit(func(b map[string]any) { b["dsseEnvelope"].(map[string]any)["signatures"] = []any{} }), "no signature in its envelope"},
 		{"another signature", expected, edit(func(b map[string]any) {
 			b["dsseEnvelope"].(map[string]any)["signatures"].([]any)[0].(map[string]any)["sig"] = "AAAA"
 		}), "log entry 0: its body is of another signature"},
@@ -381,37 +381,6 @@ func TestNotSigned(t *testing.T) {
 				t.Errorf("%v, %v, want ErrNotSigned with %q", ev, err, test.want)
 			}
 		})
-	}
-}
-
-// Whatever byte of a bundle is changed, its signer is not recognized, or nothing
-// of what was recognized has changed.
-func TestMutations(t *testing.T) {
-	good := accepted(t)
-	id := newIdentity(t, sigstore.Workflow{Issuer: issuer, Builder: builder})
-	e := mustParse(t, good)
-	want, err := id.Recognize(t.Context(), e)
-	if err != nil {
-		t.Fatal(err)
-	}
-	step := 7
-	if testing.Short() {
-		step = 71
-	}
-	for i := 0; i < len(good); i += step {
-		changed := append([]byte(nil), good...)
-		changed[i] ^= 1
-		e, err := sign.Parse(changed)
-		if err != nil || e.Bundle == nil {
-			continue
-		}
-		ev, err := id.Recognize(t.Context(), e)
-		switch {
-		case err != nil && !errors.Is(err, verify.ErrNotSigned):
-			t.Errorf("byte %d: %v", i, err)
-		case err == nil && (string(ev.Payload) != string(want.Payload) || ev.PayloadType != want.PayloadType || *ev.Claims != *want.Claims):
-			t.Errorf("byte %d: recognized as %+v", i, ev)
-		}
 	}
 }
 
@@ -496,55 +465,6 @@ func TestTrustedRoot(t *testing.T) {
 		if _, err := id.Recognize(t.Context(), e); !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), what) {
 			t.Errorf("%v of another time: %v, want ErrNotSigned with %q", members, err, what)
 		}
-	}
-}
-
-// The official client suite, as far as its bundles have envelopes.
-func TestConformance(t *testing.T) {
-	// Cases that must not fail and that an Identity does not recognize.
-	tooOld := func(name string) bool { return name == "happy-path-v0.1" || strings.HasPrefix(name, "intoto-") }
-
-	var cases []struct {
-		Case        string
-		WantFail    bool
-		Identity    string
-		Issuer      string
-		TrustedRoot string
-	}
-	if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
-		t.Fatal(err)
-	}
-	envelopes := 0
-	for _, c := range cases {
-		dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
-		data, err := os.ReadFile(filepath.Join(dir, "bundle.sigstore.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := sign.Parse(data)
-		if err != nil {
-			if strings.Contains(string(data), "dsseEnvelope") && !c.WantFail {
-				t.Errorf("%s: %v", c.Case, err)
-			}
-			continue
-		}
-		envelopes++
-		file := filepath.Join(dir, "trusted_root.json")
-		if c.TrustedRoot == "<production>" {
-			file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
-		}
-		id, err := identityOf(read(t, file), sigstore.Workflow{Issuer: c.Issuer, Builder: c.Identity})
-		if err != nil {
-			t.Errorf("%s: %v", c.Case, err)
-			continue
-		}
-		_, err = id.Recognize(t.Context(), e)
-		if want := !c.WantFail && !tooOld(c.Case); (err == nil) != want || err != nil && !errors.Is(err, verify.ErrNotSigned) {
-			t.Errorf("%s: %v, recognized should be %t", c.Case, err, want)
-		}
-	}
-	if envelopes == 0 {
-		t.Error("no case has an envelope")
 	}
 }
 
