@@ -7,8 +7,9 @@
 // timestamps or the log itself, says when that was. All of it is kept in a
 // Sigstore bundle beside the envelope.
 //
-// [TrustedRoot.NewIdentity] makes a [verify.Identity] of the [Workflow] that is
-// expected to sign. A policy uses it as it uses a key:
+// [TrustedRoot.NewIdentity] makes a [verify.Identity] of the [Signatory] that is
+// expected: a [Workflow], an [Account] of a person or a service, or a [Key] whose
+// signatures are logged. A policy uses it as it uses a key:
 //
 //	root, err := sigstore.ParseTrustedRoot(trustedRoot)
 //	builder := "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.2.3"
@@ -23,30 +24,44 @@
 //	env, err := sign.Parse(bundle)
 //	res, err := policy.Verify(ctx, app, env)
 //
+// [TrustedRoot.RecognizeArtifact] recognizes who signed the digest of a file,
+// without an envelope.
+//
 // # What is verified
 //
-// The identity signed an envelope if [sign.Parse] found it in a bundle of
-// version 0.3 and, in the order of the Sigstore client specification,
+// A Signatory signed an envelope if [sign.Parse] found it in a bundle of version
+// 0.3 and, in the order of the Sigstore client specification,
 //
-//   - the certificate names one URI and nothing else, which is the Builder; its
+//   - the bundle is one, by its media type, with the members of the specification,
+//     in its spelling, and no others,
+//   - the certificate names one holder and nothing else, by a URI, an e-mail
+//     address, or the name of an account; that is the Builder or Subject; its
 //     issuer is the Issuer; and extensions of it that say the same thing, in the
 //     old and the new form, agree,
-//   - at least one log of the trusted root has the entry: every entry in the
-//     bundle has an inclusion proof, those of the root's logs are proven, and
-//     what the bundle says the entry is, it is,
+//   - at least one log of the trusted root has the entry: what an entry of such a
+//     log says is the signature, the key and what was signed, as the bundle has
+//     them; its kind is what the bundle says; an inclusion proof leads to the root
+//     of a checkpoint that the log has signed; and if the log has signed the time,
+//     that is right,
 //   - an authority of the trusted root, of timestamps or a log that signs its
-//     times, says when it was signed,
+//     times, says when it was signed; if there are timestamps, one of them is right,
 //   - at each such time the certificate is valid, its chain ends at an authority
 //     of the trusted root, for code signing, and the log's key is valid,
 //   - a certificate log of the trusted root has promised to keep the certificate,
-//   - and the signature over the envelope is by the certified key.
+//   - and the signature is by the certified key.
 //
-// What the certificate says of the run is then in [verify.Claims], for the
+// All validities include both ends. [TrustedRoot.Require] asks for more, for
+// several logs or authorities, which count by their operators; or for less: for
+// older bundles, or for no logs where an instance has none.
+//
+// What the certificate says of its holder is then in [verify.Claims], for the
 // policy to hold against the provenance: a certificate without the extensions
 // of a build platform leaves them empty, and the policy finds them unproven.
 //
 // All of this is computed from the bundle and the trusted root: there is no
-// network, and no clock. Cryptography and formats are those of sigstore-go.
+// network, no clock, and no output. Chains of certificates, timestamps and the
+// promises of certificate logs are verified by sigstore-go, signatures by what
+// that uses; bundles are read and log entries compared here.
 //
 // # What is not a reason
 //
@@ -54,16 +69,20 @@
 // that wraps [verify.ErrNotSigned] and says what. Anybody can lay a broken
 // bundle beside an artifact, and that must not keep a policy from its verdict.
 // It also means that a trusted root that is too old for a bundle looks like a
-// signature of somebody else. Bundles of versions 0.1 and 0.2 are among what is
-// not recognized: whoever holds a bundle can write another version into it, and
-// the older ones ask for less.
+// signature of somebody else.
 //
 // # What is not checked
 //
-// Of several logs or timestamp authorities one is enough. An instance without a
-// public log, such as GitHub's for private repositories, is not served here.
-// Certificates are not revoked in Sigstore, and a workflow is who it was when it
-// signed.
+// Some of a bundle is signed by nobody, and may change without anything to
+// notice: its version; the ids of keys that a certificate has; certificates of
+// authorities, for which those of the trusted root are taken; entries of logs, and
+// signatures on checkpoints, whose keys the trusted root does not have; and what
+// is around the signed part of a timestamp. One of several times can be removed.
+// Nothing of this is in the Evidence.
+//
+// Nothing of a payload is read. Certificates are not revoked in Sigstore, and a
+// workflow is who it was when it signed. A certificate without an issuer, as
+// GitHub has for releases, is of nobody.
 //
 // https://github.com/sigstore/architecture-docs/blob/main/client-spec.md
 package sigstore

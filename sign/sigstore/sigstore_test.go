@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -548,6 +549,66 @@ func TestRealWorld(t *testing.T) {
 	}
 }
 
+// Bundles of other instances: the name of an account in a certificate, and a key
+// that has an end.
+func TestOtherInstances(t *testing.T) {
+	dir := corpus(t, "sigstore-go", "testdata")
+	artifact := func(hex string) hallmark.Artifact {
+		d, err := hallmark.ParseDigest("sha256:" + hex)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hallmark.Artifact{Digests: []hallmark.Digest{d}}
+	}
+	rootOf := func(name string, q sigstore.Requirements) *sigstore.TrustedRoot {
+		r, err := sigstore.ParseTrustedRoot(read(t, filepath.Join(dir, "trusted-roots", name)))
+		if err == nil {
+			r, err = r.Require(q)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+
+	scaffolding := rootOf("scaffolding.json", sigstore.Requirements{})
+	bundle := read(t, filepath.Join(dir, "bundles", "othername.sigstore.json"))
+	app := artifact("bc103b4a84971ef6459b294a2b98568a2bfb72cded09d4acd1e16366a401f95b")
+	who := sigstore.Account{Issuer: "http://oidc.local:8080", Subject: "foo!oidc.local"}
+	ev, err := scaffolding.RecognizeArtifact(t.Context(), bundle, app, who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (verify.Claims{Issuer: who.Issuer, Subject: who.Subject}); *ev.Claims != want {
+		t.Errorf("claims %+v, want %+v", *ev.Claims, want)
+	}
+	for _, who := range []sigstore.Signatory{
+		sigstore.Account{Issuer: who.Issuer, Subject: "foo@oidc.local"},
+		sigstore.Account{Issuer: issuer, Subject: who.Subject},
+		sigstore.Workflow{Issuer: who.Issuer, Builder: who.Subject},
+	} {
+		if _, err := scaffolding.RecognizeArtifact(t.Context(), bundle, app, who); !errors.Is(err, verify.ErrNotSigned) {
+			t.Errorf("%s: %v, want ErrNotSigned", who, err)
+		}
+	}
+
+	// It has no log, and no certificate.
+	r := rootOf("public-key-validity.json", sigstore.Requirements{NoLogs: true})
+	bundle = read(t, filepath.Join(dir, "bundles", "public-key-validity.sigstore.json"))
+	app = artifact("6ae8a75555209fd6c44157c0aed8016e763ff435a19cf186f76863140143ff72")
+	v, err := sign.ParsePublicKey(read(t, filepath.Join(dir, "public-keys", "public-key-validity.pem")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.RecognizeArtifact(t.Context(), bundle, app, sigstore.Key{Verifier: v}); err != nil {
+		t.Error(err)
+	}
+	ended := sigstore.Key{Verifier: v, End: time.Date(2026, 6, 4, 0, 0, 0, 0, time.UTC)}
+	if _, err := r.RecognizeArtifact(t.Context(), bundle, app, ended); !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), "the key was not valid at") {
+		t.Errorf("a key after its end: %v", err)
+	}
+}
+
 // Nothing is printed, whatever is recognized or not.
 func TestQuiet(t *testing.T) {
 	policy, app := builderPolicy(t)
@@ -583,12 +644,25 @@ func FuzzRecognize(f *testing.F) {
 		id = newIdentity(f, sigstore.Workflow{Issuer: issuer, Builder: builder})
 		f.Add(accepted(f))
 	}
+	in := newInstance(f)
+	root := in.root(sigstore.Requirements{OldestBundle: "0.1"})
+	signer := sigstore.Workflow{Issuer: issuer, Builder: builder}
+	f.Add(in.sign("{}", signing{logs: []int{0, 1}, ctLogs: []int{0}, tsas: []int{0}}))
+	f.Add(in.sign("", signing{logs: []int{1}, ctLogs: []int{0}, artifact: []byte("x")}))
+	digests, err := hallmark.Hash(strings.NewReader("x"))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		ev, err := root.RecognizeArtifact(t.Context(), data, hallmark.Artifact{Digests: digests}, signer)
+		if (ev == nil) == (err == nil) || err != nil && !errors.Is(err, verify.ErrNotSigned) && !strings.Contains(err.Error(), "the artifact has none") {
+			t.Fatalf("%v, %v", ev, err)
+		}
 		e, err := sign.Parse(data)
 		if err != nil {
 			return
 		}
-		ev, err := id.Recognize(t.Context(), e)
+		ev, err = id.Recognize(t.Context(), e)
 		if (ev == nil) == (err == nil) || err != nil && !errors.Is(err, verify.ErrNotSigned) {
 			t.Fatalf("%v, %v", ev, err)
 		}
@@ -600,6 +674,7 @@ func FuzzRecognize(f *testing.F) {
 
 func FuzzParseTrustedRoot(f *testing.F) {
 	f.Add(newRoot())
+	f.Add(newInstance(f).trustedRoot())
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{}],"timestampAuthorities":[{"certChain":{}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		id, err := identityOf(data, sigstore.Workflow{Issuer: issuer, Builder: builder})
@@ -616,6 +691,18 @@ func BenchmarkRecognize(b *testing.B) {
 	for b.Loop() {
 		if _, err := id.Recognize(b.Context(), e); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkRecognizeNot is what another builder of a policy costs.
+func BenchmarkRecognizeNot(b *testing.B) {
+	id := newIdentity(b, sigstore.Workflow{Issuer: issuer, Builder: builderPath + "@refs/tags/v9.9.9"})
+	e := mustParse(b, accepted(b))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := id.Recognize(b.Context(), e); err == nil {
+			b.Fatal("recognized")
 		}
 	}
 }
