@@ -298,11 +298,19 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 		}
 	}
 
+	logs, err := root.ParseTransparencyLogs(pb.GetTlogs())
+	if err != nil {
+		return nil, err
+	}
 	ctLogs, err := root.ParseTransparencyLogs(pb.GetCtlogs())
 	if err != nil {
 		return nil, err
 	}
-	r.root, err = root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities, ctLogs, nil, nil)
+	tsas, err := root.ParseTimestampingAuthorities(pb.GetTimestampAuthorities())
+	if err != nil {
+		return nil, err
+	}
+	r.root, err = root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities, ctLogs, tsas, logs)
 	return r, err
 }
 
