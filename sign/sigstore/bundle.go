@@ -158,6 +158,8 @@ func (p *bundleParser) bundle() (*bundle, error) {
 		return nil, errors.New("its certificate chain is empty")
 	case hasChain && b.version >= 3:
 		return nil, errors.New("a certificate chain in version 0.3, want one certificate")
+	case b.certificate != nil && b.version < 3:
+		return nil, fmt.Errorf("one certificate in version 0.%d, want a certificate chain", b.version)
 	case (b.envelope == nil) == (b.message == nil):
 		return nil, errors.New("want one of envelope and message signature")
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
@@ -50,19 +49,8 @@ type party struct {
 	chain    []*x509.Certificate // of authorities, the signer's first
 }
 
-type object = map[string]any
-
 // began is when all keys and certificates of an instance begin to be valid.
 func began() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
-func newKey() *ecdsa.PrivateKey { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
 
 func newInstance(t testing.TB) *instance {
 	in := &instance{t: t}
@@ -76,13 +64,6 @@ func newInstance(t testing.TB) *instance {
 		in.tsas = append(in.tsas, authority("tsa."+who+".example", who+".example", []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}))
 	}
 	return in
-}
-
-func must2[A, B any](a A, b B, err error) (A, B) {
-	if err != nil {
-		panic(err)
-	}
-	return a, b
 }
 
 // authority returns a party with a root certificate and, if there are usages, one

@@ -34,9 +34,15 @@ func dropAll(o object, names []string) {
 	}
 }
 
+// version makes a bundle of version 0.3 one of an older version.
 func version(v string) func(object) {
-	return set("mediaType", "application/vnd.dev.sigstore.bundle+json;version="+v)
+	return func(b object) {
+		b["mediaType"] = "application/vnd.dev.sigstore.bundle+json;version=" + v
+		materialOf(b)["x509CertificateChain"] = object{"certificates": []any{materialOf(b)["certificate"]}}
+		delete(materialOf(b), "certificate")
+	}
 }
+
 func materialOf(b object) object                { return b["verificationMaterial"].(object) }
 func entryOf(b object, i int) object            { return materialOf(b)["tlogEntries"].([]any)[i].(object) }
 func inEntry(f func(entry object)) func(object) { return func(b object) { f(entryOf(b, 0)) } }
@@ -185,7 +191,7 @@ func TestRequirements(t *testing.T) {
 			c := materialOf(b)["certificate"].(object)
 			c["rawBytes"] = c["rawBytes"].(string)[:4] + "\n" + c["rawBytes"].(string)[4:]
 		}, nil, none, workflow, "malformed base64: line break"},
-		{"null for what is not there", one, func(b object) { materialOf(b)["publicKey"] = nil }, nil, none, workflow, ""},
+		{"null for what is not there", one, inEntry(set("inclusionPromise", nil)), nil, none, workflow, ""},
 
 		{"the log's key ends with the entry", oldLog, nil, end(at, "tlogs"), none, workflow, ""},
 		{"the log's key ended before", oldLog, nil, end(at.Add(-time.Second), "tlogs"), none, workflow, "the log's key was not valid"},
@@ -206,7 +212,7 @@ func TestRequirements(t *testing.T) {
 		{"a key", keyed, nil, nil, none, key, ""},
 		{"a key in a log of version 1", with(keyed, func(s *signing) { s.logs, s.tsas = []int{1}, nil }), nil, nil, none, key, ""},
 		{"a key without a hint", with(keyed, func(s *signing) { s.hint = "" }), nil, nil, none, key, ""},
-		{"a key by another id in the envelope", keyed, func(b object) { b["dsseEnvelope"].(object)["signatures"].([]any)[0].(object)["keyid"] = "l" }, nil, none, key, `the bundle is of key "k"`},
+		{"a key by another id in the envelope", keyed, func(b object) { b["dsseEnvelope"].(object)["signatures"].([]any)[0].(object)["keyid"] = "l" }, nil, none, key, `the key id of its signature "l"`},
 		{"another key", keyed, nil, nil, none, sigstore.Key{Verifier: mustVerify(t, other)}, "its body is of another signature, key or payload"},
 		{"another key in a log of version 1", with(keyed, func(s *signing) { s.logs, s.tsas = []int{1}, nil }), nil, nil, none, sigstore.Key{Verifier: mustVerify(t, other)}, "its body is of another key"},
 		{"a key without a log entry", with(keyed, func(s *signing) { s.logs = nil }), nil, nil, none, key, "not enough log entries"},
@@ -230,7 +236,14 @@ func TestRequirements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ev, err := id.Recognize(t.Context(), mustParse(t, in.sign(`{"a":1}`, test.signing, changes...)))
+			e, err := sign.Parse(in.sign(`{"a":1}`, test.signing, changes...))
+			if err != nil {
+				err = fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
+			}
+			var ev *verify.Evidence
+			if err == nil {
+				ev, err = id.Recognize(t.Context(), e)
+			}
 			if test.want != "" {
 				if ev != nil || !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("%v, %v, want ErrNotSigned with %q", ev, err, test.want)
