@@ -94,14 +94,11 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 		ev.PayloadType, ev.Payload = b.envelope.PayloadType, s.payload
 	}
 
-	times, err := r.logged(b, s)
+	times, err := r.logged(ctx, b, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-	stamps, err := r.stamped(b)
+	stamps, err := r.stamped(ctx, b)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -109,17 +106,13 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 	if len(times) == 0 {
 		return nil, nil, errors.New("no verified time: no timestamp, and no time that a log has signed")
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, nil, err
-	}
-
 	for _, t := range times {
 		if s.leaf == nil && (t.Before(key.Start) || !key.End.IsZero() && t.After(key.End)) {
 			return nil, nil, fmt.Errorf("the key was not valid at %s", t.UTC())
 		}
 	}
 	if s.leaf != nil {
-		if err := r.certified(s.leaf, times); err != nil {
+		if err := r.certified(ctx, s.leaf, times); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -168,11 +161,14 @@ func (b *bundle) superfluous() error {
 
 // logged verifies the entries of b in r's logs, and returns the times that those
 // have signed. Entries of logs that r does not know say nothing.
-func (r *TrustedRoot) logged(b *bundle, s *signed) ([]time.Time, error) {
+func (r *TrustedRoot) logged(ctx context.Context, b *bundle, s *signed) ([]time.Time, error) {
 	var times []time.Time
 	var unknown error
 	operators := make(map[string]bool)
 	for i := range b.entries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		e := &b.entries[i]
 		for _, other := range b.entries[:i] {
 			if bytes.Equal(e.log, other.log) && e.index == other.index {
@@ -208,7 +204,7 @@ func (r *TrustedRoot) logged(b *bundle, s *signed) ([]time.Time, error) {
 
 // stamped returns the times that r's timestamp authorities have signed for b.
 // Those of others say nothing, as long as there is one.
-func (r *TrustedRoot) stamped(b *bundle) ([]time.Time, error) {
+func (r *TrustedRoot) stamped(ctx context.Context, b *bundle) ([]time.Time, error) {
 	var times []time.Time
 	var faults []error
 	operators := make(map[string]bool)
@@ -216,6 +212,9 @@ func (r *TrustedRoot) stamped(b *bundle) ([]time.Time, error) {
 		all := []error{errors.New("no authority of the trusted root has signed it")}
 		verified := false
 		for _, tsa := range r.tsas {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			t, err := tsa.Verify(stamp, b.signature())
 			if err != nil {
 				all = append(all, err)
@@ -246,7 +245,7 @@ func (r *TrustedRoot) stamped(b *bundle) ([]time.Time, error) {
 
 // certified verifies that r's authorities have certified leaf, at each of times,
 // and that enough certificate logs know of it.
-func (r *TrustedRoot) certified(leaf *x509.Certificate, times []time.Time) error {
+func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, times []time.Time) error {
 	// crypto/x509 does not know names of accounts. They were read by claimsOf.
 	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, func(id asn1.ObjectIdentifier) bool {
 		return id.Equal(subjectAlternativeName())
@@ -262,6 +261,9 @@ func (r *TrustedRoot) certified(leaf *x509.Certificate, times []time.Time) error
 		chains = nil
 		var faults []error
 		for _, ca := range r.authorities {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			found, err := ca.Verify(leaf, t)
 			if err == nil {
 				chains = found
