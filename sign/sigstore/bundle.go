@@ -283,7 +283,7 @@ func (p *bundleParser) envelope() (*sign.Envelope, error) {
 		case "payloadType":
 			e.PayloadType, err = p.String()
 		case "signatures":
-			// "there MUST be exactly one signature": sigstore_bundle.proto
+			// "DSSE envelopes in a bundle MUST have exactly one signature."
 			e.Signatures, err = list(p, 1, "signature in its envelope", func() (s sign.Signature, err error) {
 				err = p.members("sig keyid", func(name string) (err error) {
 					if name == "sig" {

@@ -60,8 +60,8 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 		if !isKey {
 			return nil, nil, errors.New("the bundle has no certificate")
 		}
-		// "The key hint MUST be the same as the DSSE key id": client
-		// specification, for managed keys.
+		// "the key hints MUST be exactly the same in the verification material
+		// and in the DSSE envelope": sigstore_bundle.proto
 		if b.envelope != nil && b.envelope.Signatures[0].KeyID != b.keyHint {
 			return nil, nil, fmt.Errorf("the bundle is of key %.100q, and its envelope of key %.100q", b.keyHint, b.envelope.Signatures[0].KeyID)
 		}
@@ -237,7 +237,7 @@ func (r *TrustedRoot) stamped(ctx context.Context, b *bundle) ([]time.Time, erro
 	case len(operators) < want:
 		return nil, errors.Join(append([]error{fmt.Errorf("timestamp: of the authorities of %d operators, want %d", len(operators), want)}, faults...)...)
 	case len(times) == 0 && len(faults) > 0 && len(r.tsas) > 0:
-		// "if verification or timestamp parsing fails, the Verifier MUST abort"
+		// "If verification or timestamp parsing fails, the Verifier MUST abort"
 		return nil, errors.Join(faults...)
 	}
 	return times, nil
