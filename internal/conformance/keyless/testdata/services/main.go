@@ -25,10 +25,10 @@
 package main
 
 import (
+	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -150,7 +150,9 @@ func serveFulcio(configFile, chain, key, ctlog, issuers string, age time.Duratio
 	if err := fulciopb.RegisterCAHandlerServer(context.Background(), mux, server); err != nil {
 		return err
 	}
-	return serve(mux)
+	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux.ServeHTTP(w, r.WithContext(config.With(r.Context(), cfg)))
+	}))
 }
 
 // An onlyLoopback reaches nothing but this machine, where one server stands for
