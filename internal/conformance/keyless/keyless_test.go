@@ -116,6 +116,7 @@ func newPolicy(t testing.TB, stack *keyless.Stack) *verify.Policy {
 // the platform says of the job is held against the policy, and a job whose
 // provenance says something else of it is caught by its certificate.
 func TestKeyless(t *testing.T) {
+	t.Parallel()
 	stack := keyless.Start(t)
 	signer, policy, app := newSigner(t, stack), newPolicy(t, stack), newApp(t)
 
@@ -264,6 +265,7 @@ func tampered(t testing.TB, text []byte) map[string][]byte {
 // sigstore-go signs with the stack, and what it has signed is recognized; it
 // verifies what Signer has signed.
 func TestSigstoreGo(t *testing.T) {
+	t.Parallel()
 	stack := keyless.Start(t)
 	app, job := newApp(t), keyless.GitHub()
 	payload := observe(t, stack, job, app)

@@ -46,8 +46,8 @@ type authority struct {
 // newKeys makes the keys, and leaves in dir those that the services need.
 func newKeys(t testing.TB, dir string, now time.Time) *keys {
 	t.Helper()
-	// A little ago, for certificates have whole seconds.
-	k := &keys{since: now.Add(-time.Minute), ctLog: &ctLog{key: newKey(t)}}
+	// Long enough ago for certificates and timestamps that are old.
+	k := &keys{since: now.AddDate(0, 0, -1), ctLog: &ctLog{key: newKey(t)}}
 	k.ctLog.id = sha256.Sum256(marshal(t, k.ctLog.key.Public()))
 	k.fulcio = newAuthority(t, "Fulcio", x509.ExtKeyUsageCodeSigning, true, k.since)
 	k.tsa = newAuthority(t, "TSA", x509.ExtKeyUsageTimeStamping, false, k.since)

@@ -19,6 +19,7 @@ func TestNPM(t *testing.T) {
 	if modules == "" {
 		t.Skip("HALLMARK_NPM is not set: it is where the packages of keyless/testdata/npm are installed")
 	}
+	t.Parallel()
 	stack := keyless.Start(t)
 	job := keyless.GitHub()
 	env, err := newSigner(t, stack).Sign(t.Context(), provenance.MediaType, observe(t, stack, job, newApp(t)), tokens(stack, job))
