@@ -29,8 +29,8 @@
 // in the directory examples are it in earnest; they are there to be copied.
 //
 // A verifier needs neither the sbom packages nor a way to sign, and a program
-// that only writes SBOMs links no signatures. Package sign/sigstore, which
-// recognizes who signed without keys, is a module of its own, because what it
+// that only writes SBOMs links no signatures. Package sign/sigstore, which signs
+// without keys and recognizes who did, is a module of its own, because what it
 // stands on is large.
 //
 // # What no package does

@@ -55,7 +55,7 @@ func rooms() []room {
 		{"", 1, nil, "every program and every room shares its words, so it brings nothing along"},
 
 		{"sbom", 2, nil, "a graph of components is plain data; what a format needs is linked by those who write that format"},
-		{"sign", 2, []string{securesystems, crypto}, "signers and verifiers are the interfaces of go-securesystemslib, which links x/crypto"},
+		{"sign", 2, []string{securesystems, crypto}, "signers and verifiers are the interfaces of go-securesystemslib, and its package encrypted is how cosign keeps keys; x/crypto has OpenSSH's keys, scrypt and strict DER"},
 		{"provenance", 2, nil, "the bytes of a statement are written by the own encoder, so that no dependency can change them"},
 
 		{"sbom/gomod", 3, []string{mod}, "x/mod has the Go project's own rules for versions and module files"},
@@ -104,8 +104,9 @@ func direct() []struct{ path, reason string } {
 		{goDigest, "the digests of OCI's types, for sign/oci"},
 		{imageSpec, "the types of OCI manifests, for sign/oci"},
 		{oras, "the registry's side of sign/oci: tokens, uploads, names"},
+		{crypto, "OpenSSH's keys, scrypt and strict DER, for sign; go-securesystemslib brings it along anyway"},
 		{mod, "the Go project's module rules, for sbom/gomod, sbom/sumdb, provenance/git and provenance/gobuild"},
-		{securesystems, "the DSSE interfaces, for sign and verify"},
+		{securesystems, "the DSSE interfaces and cosign's encrypted keys, for sign and verify"},
 		{toolsGolang, "the SPDX types, for sbom/spdx"},
 		{yaml, "the YAML reader of verify/policyfile"},
 	}

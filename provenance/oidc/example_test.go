@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark/provenance/github"
@@ -45,6 +46,20 @@ func ExampleVerifier_Fetch() {
 	fmt.Println(err)
 	// Output:
 	// oidc: token of "https://token.actions.githubusercontent.com", want one of ["https://github.example.com/_services/token"]
+}
+
+// A token for somebody else. A program that signs gives the function that Token
+// returns to sigstore.Signer.Sign, and never has the token itself.
+func ExampleToken() {
+	token := oidc.Token(githubJob, githubClient())
+	secret, err := token(context.Background(), "sigstore")
+	fmt.Println(strings.Count(secret, "."), err)
+
+	_, err = oidc.Token(func(string) string { return "" }, githubClient())(context.Background(), "sigstore")
+	fmt.Println(errors.Is(err, oidc.ErrNoToken))
+	// Output:
+	// 2 <nil>
+	// true
 }
 
 // A token that was got in another way, from a program for instance, and keys

@@ -64,8 +64,8 @@
 //
 // The token is asked for under an audience of its own, so that nobody else
 // accepts it should it leak. The audience "sigstore" is for the token that is
-// spent at Fulcio, and is refused here. The token is not kept, not part of what is
-// returned, and in no error.
+// spent at Fulcio, and is refused here: [Token] fetches that one. The token is not
+// kept, not part of what is returned but by Token, and in no error.
 //
 // Three systems have an audience of their own instead. CIRCLE_OIDC_TOKEN_V2 has the
 // id of the organization, Azure has "api://AzureADTokenExchange", Bitbucket has
@@ -175,6 +175,38 @@ func (v *Verifier) Fetch(ctx context.Context, getenv func(string) string, client
 		return nil, fmt.Errorf("oidc: %w", err)
 	}
 	return v.Verify(ctx, token, client)
+}
+
+// Token returns a function that returns the identity token of the running job for
+// an audience, as the package documentation says where it is, to be spent
+// somewhere: at Fulcio, by sign/sigstore. getenv is usually [os.Getenv]. Its error
+// wraps [ErrNoToken] if there is no token.
+//
+// The token is a secret: until it expires, whoever has it is the job. It is not
+// verified and nothing of it is looked at; some systems give one for an audience
+// of their own, whatever was asked for. It is not for [Verifier.Verify], which
+// refuses it if it is for Fulcio.
+//
+// The function uses the network if the system has to be asked, through client,
+// whose cookies and rule for redirects are not used. It returns soon after its
+// context ends.
+func Token(getenv func(string) string, client *http.Client) func(ctx context.Context, audience string) (string, error) {
+	return func(ctx context.Context, audience string) (string, error) {
+		switch {
+		case getenv == nil:
+			return "", errors.New("oidc: no getenv")
+		case client == nil:
+			return "", errors.New("oidc: no client")
+		case audience == "":
+			return "", errors.New("oidc: no audience")
+		}
+		v := &Verifier{Audience: audience}
+		token, err := v.token(ctx, getenv, client)
+		if err != nil {
+			return "", fmt.Errorf("oidc: %w", err)
+		}
+		return token, nil
+	}
 }
 
 // Verify verifies an identity token, in the compact form of RFC 7515 section

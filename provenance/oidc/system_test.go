@@ -1,6 +1,7 @@
 package oidc_test
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -218,5 +219,54 @@ func TestUntrusted(t *testing.T) {
 	refused(t, err, "certificate", bearer, i.token())
 	if len(i.requests) > 0 {
 		t.Errorf("requests %q", i.requests)
+	}
+}
+
+// A token for somebody else comes as it is, from where those for us come from,
+// and nothing of it or of what it takes to get it is in an error.
+func TestToken(t *testing.T) {
+	i := newIssuer(t, "")
+	i.answer("/plain", func(w http.ResponseWriter, r *http.Request) {
+		reply(w, object{"value": sign("RS256", rsaKey(), i.header, i.claims.with(object{"aud": r.URL.Query().Get("audience")}))})
+	})
+	i.answer("/liar", func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no such thing: "+r.Header.Get("Authorization"), http.StatusForbidden)
+	})
+	given := sign("RS256", rsaKey(), i.header, i.claims.with(object{"aud": "sigstore"}))
+	github := map[string]string{"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": i.URL + "/plain", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": bearer}
+	for _, getenv := range []func(string) string{
+		environment(github),
+		environment(map[string]string{"GITLAB_CI": "true", "SIGSTORE_ID_TOKEN": given, "HALLMARK_ID_TOKEN": "x"}),
+	} {
+		if got, err := oidc.Token(getenv, i.Client())(t.Context(), "sigstore"); err != nil || got != given {
+			t.Errorf("another token, %v", err)
+		}
+	}
+
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	liar := maps.Clone(github)
+	liar["ACTIONS_ID_TOKEN_REQUEST_URL"] = i.URL + "/liar"
+	for _, test := range []struct {
+		ctx      context.Context
+		getenv   func(string) string
+		client   *http.Client
+		audience string
+		want     string
+		noToken  bool
+	}{
+		{t.Context(), nil, i.Client(), "sigstore", "no getenv", false},
+		{t.Context(), environment(github), nil, "sigstore", "no client", false},
+		{t.Context(), environment(github), i.Client(), "", "no audience", false},
+		{t.Context(), environment(nil), i.Client(), "sigstore", "no job of a system", true},
+		{t.Context(), environment(map[string]string{"GITLAB_CI": "true", "HALLMARK_ID_TOKEN": given}), i.Client(), "sigstore", "SIGSTORE_ID_TOKEN is not set", true},
+		{t.Context(), environment(liar), i.Client(), "sigstore", "status 403", false},
+		{ended, environment(github), i.Client(), "sigstore", "context canceled", false},
+	} {
+		token, err := oidc.Token(test.getenv, test.client)(test.ctx, test.audience)
+		refused(t, err, test.want, given, bearer)
+		if token != "" || errors.Is(err, oidc.ErrNoToken) != test.noToken {
+			t.Errorf("%q: %v", token, err)
+		}
 	}
 }

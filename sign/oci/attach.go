@@ -229,9 +229,9 @@ func newAttachment(e *sign.Envelope, created time.Time) (a attachment, err error
 	return a, nil
 }
 
-// mediaTypeOf returns the media type under which a bundle is stored. Versions
-// before 0.3 have theirs in a parameter of it, which an artifactType cannot
-// have; the bundle says its version itself.
+// mediaTypeOf returns the media type under which a bundle is stored: its own, but
+// for the older form that has the version in a parameter, which an artifactType
+// cannot have. The bundle says its version itself.
 func mediaTypeOf(bundle []byte) string {
 	mediaType := ""
 	_ = strictjson.Read(bundle, func(r *strictjson.Reader) error { // sign.Parse has read it
@@ -243,12 +243,10 @@ func mediaTypeOf(bundle []byte) string {
 			return r.Skip()
 		})
 	})
-	mediaType, _, _ = strings.Cut(mediaType, ";")
-	for _, c := range strings.TrimPrefix(mediaType, bundleType) {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.+", c) {
-			return bundleTypeV03
-		}
+	if mediaType == bundleType+"+json;version=0.3" {
+		return bundleTypeV03
 	}
+	mediaType, _, _ = strings.Cut(mediaType, ";")
 	return mediaType
 }
 

@@ -27,7 +27,7 @@ import (
 
 // bundle returns a bundle of the payload. Nothing here verifies it.
 func bundle(payloadType, payload string) string {
-	return `{"mediaType":"` + bundleType + `","verificationMaterial":{},"dsseEnvelope":` + envelope(payloadType, payload) + `}`
+	return `{"mediaType":"` + bundleType + `","verificationMaterial":{"publicKey":{"hint":"1"}},"dsseEnvelope":` + envelope(payloadType, payload) + `}`
 }
 
 func envelope(payloadType, payload string) string {
