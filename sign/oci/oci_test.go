@@ -621,6 +621,27 @@ func TestTagIsTheImage(t *testing.T) {
 	}
 }
 
+// distribution 2 cannot read a tag while somebody writes it, and says 500.
+func TestTagIsBeingWritten(t *testing.T) {
+	ctx := context.Background()
+	r, c, image := start(t)
+	tag := strings.Replace(image.Digest().String(), ":", "-", 1)
+	var asked atomic.Int32
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		if q.Method == http.MethodGet && strings.HasSuffix(q.URL.Path, tag) && asked.Add(1)%3 != 0 {
+			w.WriteHeader(http.StatusInternalServerError)
+			return true
+		}
+		return false
+	}
+	if _, err := c.Attach(ctx, image, mustParse(t, bundle("text/plain", "1"))); err != nil {
+		t.Fatal(err)
+	}
+	if found, skipped, err := c.Find(ctx, image); err != nil || len(found) != 1 || len(skipped) != 0 {
+		t.Errorf("found %d, skipped %v, %v", len(found), skipped, err)
+	}
+}
+
 // Without an answer that can be relied on, nobody is told that nothing is
 // attached.
 func TestFindFails(t *testing.T) {
