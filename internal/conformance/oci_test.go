@@ -108,7 +108,7 @@ func startDistribution(t *testing.T) (host string) {
 	passwords := write("passwords", ociUser+":$2a$04$CMKm5oOimKgVGC2NGRJqM.zlYRjiUnhHRZyY3kjZhbJkYVJgMucO.\n")
 	config := write("config.yml", fmt.Sprintf(`version: 0.1
 log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: %q}}
+storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
 http: {addr: %q, secret: "for this test"}
 auth: {htpasswd: {realm: registry, path: %q}}
 `, filepath.Join(dir, "storage"), host, passwords))

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -309,11 +308,11 @@ func (s *session) list(ctx context.Context, image Image, turn chan struct{}, ent
 	for try := range listTries {
 		if err := s.write(ctx, image, turn, entries); err != nil {
 			e, ok := errors.AsType[*statusError](err)
-			if !ok || e.status != http.StatusPreconditionFailed {
+			if !ok || e.status != http.StatusPreconditionFailed && !isPassing(err) || try == listTries-1 {
 				return err
 			}
-			// Somebody else has written it since it was read.
-			if err := pause(ctx, entries[0].digest, try); err != nil {
+			// Somebody else has written it since it was read, or is writing it.
+			if err := pause(ctx, entries[0].digest.Hex(), try); err != nil {
 				return err
 			}
 			continue
@@ -337,7 +336,7 @@ func (s *session) list(ctx context.Context, image Image, turn chan struct{}, ent
 		if kept {
 			return nil
 		}
-		if err := pause(ctx, entries[0].digest, try); err != nil {
+		if err := pause(ctx, entries[0].digest.Hex(), try); err != nil {
 			return err
 		}
 	}
@@ -380,27 +379,9 @@ func (s *session) write(ctx context.Context, image Image, turn chan struct{}, en
 	case old.etag != "":
 		header.Set("If-Match", old.etag)
 	}
-	if _, err = s.send(ctx, http.MethodPut, "manifests/"+tag, header, data, MaxManifestSize, http.StatusCreated); err != nil {
+	// Not again with what was read before: that would undo what others wrote since.
+	if _, err = s.sendOnce(ctx, http.MethodPut, "manifests/"+tag, header, data, MaxManifestSize, http.StatusCreated); err != nil {
 		return fmt.Errorf("push the list of referrers, tag %s: %w", tag, err)
 	}
 	return nil
-}
-
-// pause waits for up to a second, longer at each try, and not for as long as
-// others who try the same: how long depends on what is listed.
-func pause(ctx context.Context, d hallmark.Digest, try int) error {
-	share := bytes.IndexByte([]byte("0123456789abcdef"), d.Hex()[try%len(d.Hex())]) + 1
-	return sleep(ctx, time.Duration(share)*min(time.Duration(try+1)*2*time.Millisecond, time.Second/16))
-}
-
-// sleep waits, until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }
