@@ -163,7 +163,7 @@ func (c *Client) Attach(ctx context.Context, image Image, envelopes ...*sign.Env
 	if unlisted = missing(unlisted, listed); len(unlisted) == 0 {
 		return added, nil
 	}
-	if err := s.list(ctx, image, c.turn, unlisted); err != nil {
+	if err := c.list(ctx, s, image, unlisted); err != nil {
 		return fail(err)
 	}
 	return added, nil
@@ -301,12 +301,24 @@ func looks() []time.Duration {
 	return []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}
 }
 
-// list puts entries on the list under the image's tag. turn is held by the one
-// of this client who reads and writes it.
-func (s *session) list(ctx context.Context, image Image, turn chan struct{}, entries []entry) error {
+// list puts entries on the list under the image's tag.
+func (c *Client) list(ctx context.Context, s *session, image Image, entries []entry) error {
 	tag := fallbackTag(image.digest)
+	c.mu.Lock()
+	c.waiting[image] = append(c.waiting[image], entries...)
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		mine := func(e entry) bool {
+			return slices.ContainsFunc(entries, func(m entry) bool { return m.digest == e.digest })
+		}
+		if c.waiting[image] = slices.DeleteFunc(c.waiting[image], mine); len(c.waiting[image]) == 0 {
+			delete(c.waiting, image)
+		}
+	}()
 	for try := range listTries {
-		if err := s.write(ctx, image, turn, entries); err != nil {
+		if err := c.write(ctx, s, image, entries); err != nil {
 			e, ok := errors.AsType[*statusError](err)
 			if !ok || e.status != http.StatusPreconditionFailed && !isPassing(err) || try == listTries-1 {
 				return err
@@ -343,14 +355,19 @@ func (s *session) list(ctx context.Context, image Image, turn chan struct{}, ent
 	return fmt.Errorf("tag %s: others have overwritten it %d times", tag, listTries)
 }
 
-// write reads the list, and writes it with those of the entries that are not on it.
-func (s *session) write(ctx context.Context, image Image, turn chan struct{}, entries []entry) error {
+// write reads the list, and writes it with those of the entries that are not on
+// it, and with all others that wait for this client: the fewer write, the less is
+// overwritten.
+func (c *Client) write(ctx context.Context, s *session, image Image, entries []entry) error {
 	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	c.mu.Lock()
+	entries = slices.Concat(entries, c.waiting[image])
+	c.mu.Unlock()
 	tag := fallbackTag(image.digest)
 	old, x, err := s.fallback(ctx, image)
 	// What the registry makes of a tag that does not exist may be replaced; what
@@ -361,8 +378,12 @@ func (s *session) write(ctx context.Context, image Image, turn chan struct{}, en
 		return err
 	}
 	var raw []json.RawMessage
+	seen := make(map[hallmark.Digest]bool)
 	for _, e := range missing(entries, x.manifests) {
-		raw = append(raw, e.raw)
+		if !seen[e.digest] {
+			raw = append(raw, e.raw)
+		}
+		seen[e.digest] = true
 	}
 	if raw == nil {
 		return nil

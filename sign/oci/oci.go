@@ -228,6 +228,9 @@ type Client struct {
 	once  sync.Once
 	cache auth.Cache
 	turn  chan struct{} // held by whoever updates a list of referrers
+
+	mu      sync.Mutex
+	waiting map[Image][]entry // what is to be on the lists and is not known to be
 }
 
 // Resolve returns the image that a reference by tag names now, by asking the

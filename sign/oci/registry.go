@@ -46,6 +46,7 @@ func (c *Client) session(image Image, actions ...string) (*session, error) {
 	c.once.Do(func() {
 		c.cache = auth.NewCache()
 		c.turn = make(chan struct{}, 1)
+		c.waiting = make(map[Image][]entry)
 	})
 	s := &session{
 		auth:    &auth.Client{Cache: c.cache, Credential: c.Credential, ClientID: "hallmark"},
