@@ -175,6 +175,8 @@ func TestSignRefuses(t *testing.T) {
 		{"empty signature", "t", "data", []sign.SignerVerifier{empty}, `sign: signer 0 (key id "` + id + `"): it made an empty signature`},
 		{"garbage", "t", "data", []sign.SignerVerifier{ec, garbage}, `sign: signer 1 (key id "` + id + `"):` + invalid},
 		{"other data", "t", "data", []sign.SignerVerifier{wrong}, `sign: signer 0 (key id "` + id + `"):` + invalid},
+		{"panic", "t", "data", []sign.SignerVerifier{foreign{SignerVerifier: ed, sign: func(context.Context, []byte) ([]byte, error) { panic("out of paper") }}}, `sign: signer 0 (key id "` + id + `"): it panicked: out of paper`},
+		{"no return", "t", "data", []sign.SignerVerifier{foreign{SignerVerifier: ed, keyID: func() (string, error) { runtime.Goexit(); return "", nil }}}, `sign: signer 0: it did not return`},
 		{"not DER", "t", "data", []sign.SignerVerifier{raw}, `sign: signer 0 (key id "` + ecID + `"):` + invalid},
 	} {
 		used = 0
@@ -649,7 +651,11 @@ func TestParseRefuses(t *testing.T) {
 		{"null type", `{"payload":"","payloadType":null,"signatures":` + good + `}`, "malformed envelope: $.payloadType (byte 28): want a string, got null"},
 		{"type not UTF-8", "{\"payloadType\":\"\xff\"}", "malformed envelope: $.payloadType (byte 17): string is not UTF-8"},
 		{"half a surrogate pair", `{"payloadType":"\ud800"}`, "malformed envelope: $.payloadType (byte 22): half a surrogate pair in a string"},
-		{"snake case", `{"payload":"","payload_type":"t","signatures":` + good + `}`, "malformed envelope: no payloadType"},
+		{"R33: snake case", `{"payload":"","payload_type":"t","signatures":` + good + `}`, `malformed envelope: no payloadType, but a member "payload_type": names are compared byte by byte`},
+		{"all in upper case", `{"PAYLOAD":"","PAYLOADTYPE":"t","SIGNATURES":` + good + `}`, `malformed envelope: no payloadType, but a member "PAYLOADTYPE": names are compared byte by byte`},
+		{"Sig", envelope(`""`, `[{"Sig":"c2ln"}]`), `malformed envelope: $.signatures[0] (byte 60): signature without sig, but a member "Sig": names are compared byte by byte`},
+		{"long names twice", `{"` + strings.Repeat("x", 1000) + `":1,"` + strings.Repeat("x", 1000) + `":1}`, `malformed envelope: $ (byte 2008): member "` + strings.Repeat("x", 100) + `" occurs twice`},
+		{"a long name that is like another", `{"` + strings.Repeat("_", 1000) + `payload":1,"payloadType":"t"}`, "malformed envelope: no payload"},
 
 		{"no signatures", `{"payload":"","payloadType":"t"}`, "malformed envelope: no signature"},
 		{"empty signatures", envelope(`""`, `[]`), "malformed envelope: no signature"},

@@ -6,6 +6,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
@@ -146,55 +148,78 @@ type envelopeKey struct {
 	theirs dsse.SignerVerifier
 }
 
-// envelopeKeys returns a key of each kind, the same ones in every run.
+// envelopeKeys returns a key of each of the two common kinds, the same ones in every
+// run.
 func envelopeKeys(t testing.TB) []envelopeKey {
 	t.Helper()
 	return envelopeKeysOf(t, 'k')
 }
 
-// envelopeKeysOf returns a key of each kind, others for another seed.
-func envelopeKeysOf(t testing.TB, with byte) []envelopeKey {
+// envelopeKeysOf returns others for another seed.
+func envelopeKeysOf(t testing.TB, seed byte) []envelopeKey {
 	t.Helper()
-	seed := bytes.Repeat([]byte{with}, 32)
-	onP256, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), seed)
+	return []envelopeKey{
+		newEnvelopeKey(t, "ed25519", ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))),
+		newEnvelopeKey(t, "ecdsa", ecdsaKey(t, elliptic.P256(), seed)),
+	}
+}
+
+// everyEnvelopeKey returns a key of every kind that both have.
+func everyEnvelopeKey(t testing.TB) []envelopeKey {
+	t.Helper()
+	onRSA, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var keys []envelopeKey
-	for _, k := range []struct {
-		name string
-		key  crypto.Signer
-	}{
-		{"ed25519", ed25519.NewKeyFromSeed(seed)},
-		{"ecdsa", onP256},
-	} {
-		der, err := x509.MarshalPKCS8PrivateKey(k.key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-		ours, err := sign.ParsePrivateKey(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		loaded, err := signerverifier.LoadKey(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// A key id is whatever both sides agree on.
-		if loaded.KeyID, err = ours.KeyID(); err != nil {
-			t.Fatal(err)
-		}
-		var theirs dsse.SignerVerifier
-		if k.name == "ed25519" {
-			theirs, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(loaded)
-		} else {
-			theirs, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(loaded)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, envelopeKey{k.name, k.key.Public(), ours, theirs})
+	return append(
+		envelopeKeys(t),
+		newEnvelopeKey(t, "ecdsa-p384", ecdsaKey(t, elliptic.P384(), 'k')),
+		newEnvelopeKey(t, "ecdsa-p521", ecdsaKey(t, elliptic.P521(), 'k')),
+		newEnvelopeKey(t, "rsa-pss", onRSA),
+	)
+}
+
+func ecdsaKey(t testing.TB, curve elliptic.Curve, seed byte) *ecdsa.PrivateKey {
+	t.Helper()
+	d := bytes.Repeat([]byte{seed}, (curve.Params().BitSize+7)/8)
+	d[0] = 0 // and so less than the order of the curve
+	key, err := ecdsa.ParseRawPrivateKey(curve, d)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return keys
+	return key
+}
+
+func newEnvelopeKey(t testing.TB, name string, key crypto.Signer) envelopeKey {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	ours, err := sign.ParsePrivateKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := signerverifier.LoadKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A key id is whatever both sides agree on.
+	if loaded.KeyID, err = ours.KeyID(); err != nil {
+		t.Fatal(err)
+	}
+	var theirs dsse.SignerVerifier
+	switch key.(type) {
+	case ed25519.PrivateKey:
+		theirs, err = signerverifier.NewED25519SignerVerifierFromSSLibKey(loaded)
+	case *rsa.PrivateKey:
+		theirs, err = signerverifier.NewRSAPSSSignerVerifierFromSSLibKey(loaded)
+	default:
+		theirs, err = signerverifier.NewECDSASignerVerifierFromSSLibKey(loaded)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return envelopeKey{name, key.Public(), ours, theirs}
 }
