@@ -37,5 +37,5 @@ const (
 	MaxScryptWork = 1 << 30
 
 	// MaxBcryptRounds is the number of rounds of OpenSSH's KDF.
-	MaxBcryptRounds = 1024
+	MaxBcryptRounds = 512
 )

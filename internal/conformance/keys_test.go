@@ -685,12 +685,15 @@ func BenchmarkAlgorithm(b *testing.B) {
 			return data, 0
 		}
 		pss := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
-		for name, run := range map[string]func() error{
-			"sign/hallmark": func() error {
+		for _, bench := range []struct {
+			name string
+			run  func() error
+		}{
+			{"sign/hallmark", func() error {
 				_, err := s.Sign(b.Context(), data)
 				return err
-			},
-			"sign/bare": func() error {
+			}},
+			{"sign/bare", func() error {
 				sum, hash := digest()
 				var opts crypto.SignerOpts = hash
 				random := rand.Reader
@@ -703,9 +706,9 @@ func BenchmarkAlgorithm(b *testing.B) {
 				}
 				_, err := key.Sign(random, sum, opts)
 				return err
-			},
-			"verify/hallmark": func() error { return s.Verify(b.Context(), data, sig) },
-			"verify/bare": func() error {
+			}},
+			{"verify/hallmark", func() error { return s.Verify(b.Context(), data, sig) }},
+			{"verify/bare", func() error {
 				sum, hash := digest()
 				valid := false
 				switch k := key.Public().(type) {
@@ -723,12 +726,12 @@ func BenchmarkAlgorithm(b *testing.B) {
 					return errors.New("the signature is not valid")
 				}
 				return nil
-			},
+			}},
 		} {
-			b.Run(string(c.algorithm)+"/"+name, func(b *testing.B) {
+			b.Run(string(c.algorithm)+"/"+bench.name, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := run(); err != nil {
+					if err := bench.run(); err != nil {
 						b.Fatal(err)
 					}
 				}
