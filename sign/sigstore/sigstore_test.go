@@ -182,11 +182,11 @@ func TestBuilderIdentity(t *testing.T) {
 		"limit":               {""},
 		"payload-type":        {verify.RulePayloadType},
 		"signature":           {verify.RuleSignature, ""},
-		"tlog":                {verify.RuleSignature},
-		"timestamp":           {verify.RuleSignature},
-		"certificate":         {verify.RuleSignature},
+		"tlog":                {verify.RuleSignature, ""},
+		"timestamp":           {verify.RuleSignature, ""},
+		"certificate":         {verify.RuleSignature, ""},
 		"bundle-version":      {verify.RuleSignature, ""},
-		"threshold":           {verify.RuleSignature},
+		"threshold":           {verify.RuleSignature, ""},
 	}
 
 	policy, app := builderPolicy(t)

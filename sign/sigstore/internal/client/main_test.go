@@ -51,17 +51,17 @@ func reasons() []reason {
 		{"json", "json base64 encoding malformed negative truncated", `malformed bundle: `},
 		{"version", "version unsupported mediatype", `malformed bundle: media type|bundle of version`},
 		{"trusted root", "trust trusted root instance staging", `malformed trusted root|which the trusted root does not have|certificate: at `},
-		{"certificate", "cert certificate", `certificate: |malformed certificate|certificate chain|certificate \d|another certificate`},
+		{"certificate", "cert certificate chain leaf ca extension authority", `certificate: |malformed certificate|certificate chain|certificate \d|another certificate`},
 		{"certificate log", "ct ctlog sct ctfe", `certificate log: `},
-		{"identity", "identity issuer san subject", `the certificate is (of|for)`},
-		{"log entry", "entry hashedrekord mismatch log tlog kind body rekor", `log entry \d+: (its body|it is |a ")|not enough log entries`},
+		{"identity", "identity issuer san oidc", `the certificate is (of|for)`},
+		{"log entry", "entry hashedrekord mismatch log tlog kind body rekor", `log entry \d+: (its body|it is |a ")|log entry \d+ is a duplicate|not enough log entries`},
 		{"promise", "promise set", `inclusion promise|the verified time`},
 		{"proof", "proof inclusion merkle", `inclusion proof`},
 		{"checkpoint", "checkpoint", `checkpoint`},
 		{"time", "timestamp tsa time integrated validity expired", `timestamp \d+: |verified time|log's key was not valid|its time|a time, which`},
 		{"signature", "sig sigs signature signatures", `another signature|signature: |signatures, want|message signature`},
 		{"key", "key keyhint hint", `malformed public key|another key|another certificate|is of key|checkpoint: signature`},
-		{"artifact", "material artifact digest payload envelope", `another artifact|another payload|another signature, key or payload`},
+		{"artifact", "material artifact digest payload envelope subject statement", `another artifact|another payload|another signature, key or payload`},
 	}
 }
 
