@@ -21,6 +21,7 @@
 //	                   tied to source, commit and program         provenance/gobuild
 //	                   what is said of a release, together        provenance/release
 //	who says so        statement       →  [sign.Envelope]         sign
+//	                   kept beside an image in its registry       sign/oci
 //	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile
 //	believe it
 //
@@ -28,8 +29,8 @@
 // in the directory examples are it in earnest; they are there to be copied.
 //
 // A verifier needs neither the sbom packages nor a way to sign, and a program
-// that only writes SBOMs links no signatures. Package sign/sigstore, which
-// recognizes who signed without keys, is a module of its own, because what it
+// that only writes SBOMs links no signatures. Package sign/sigstore, which signs
+// without keys and recognizes who did, is a module of its own, because what it
 // stands on is large.
 //
 // # What no package does

@@ -83,6 +83,11 @@ func Key(v sign.Verifier) (Identity, error) { return Keys(1, v) }
 // a second signature nor a second key id of one key counts. It is an error if
 // two verifiers have the same key, or if threshold is not between 1 and their
 // number.
+//
+// The Identity tries each key with each signature until one is the key's, those
+// that name its id first. A signature that is nobody's does not matter, but costs
+// its time: at most the number of keys times [sign.MaxSignatures] times that of one
+// verification. A context that ends is looked at before each.
 func Keys(threshold int, verifiers ...sign.Verifier) (Identity, error) {
 	if threshold < 1 || threshold > len(verifiers) {
 		return nil, fmt.Errorf("verify: a threshold of %d for %d keys", threshold, len(verifiers))
@@ -122,23 +127,29 @@ type key struct {
 }
 
 func (k *keys) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, error) {
+	if e == nil {
+		return nil, errors.New("verify: no envelope")
+	}
 	pae := e.PAE()
-	ev := &Evidence{PayloadType: e.PayloadType, Payload: e.Payload}
+	// The payload is a part of what is verified, whatever becomes of e.
+	payload := pae[len(pae)-len(e.Payload):]
+	ev := &Evidence{PayloadType: e.PayloadType, Payload: payload[:len(payload):len(payload)]}
 	for _, one := range k.keys {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		if one.signed(ctx, e, pae) {
 			ev.Keys = append(ev.Keys, one.fingerprint)
 		}
+		// A verifier may have given up.
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err // a verifier may have given up
+	switch n := len(ev.Keys); {
+	case n >= k.threshold:
+		return ev, nil
+	case n > 0:
+		return nil, fmt.Errorf("%w: by %d of its keys, and %d must", ErrNotSigned, n, k.threshold)
 	}
-	if len(ev.Keys) < k.threshold {
-		return nil, ErrNotSigned
-	}
-	return ev, nil
+	return nil, ErrNotSigned
 }
 
 // signed reports whether a signature of e is k's. Signatures that name its key
@@ -146,6 +157,9 @@ func (k *keys) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, erro
 func (k *key) signed(ctx context.Context, e *sign.Envelope, pae []byte) bool {
 	for _, hinted := range []bool{true, false} {
 		for _, s := range e.Signatures {
+			if ctx.Err() != nil {
+				return false
+			}
 			if (s.KeyID == k.id) == hinted && k.v.Verify(ctx, pae, s.Sig) == nil {
 				return true
 			}

@@ -186,7 +186,7 @@ func (r *Reader) object(member func(name []byte) error) error {
 		if seen == nil {
 			for _, n := range r.names[mark:] {
 				if bytes.Equal(n, name) {
-					return r.Errorf("member %q occurs twice", name)
+					return r.Errorf("member %.100q occurs twice", name)
 				}
 			}
 			if len(r.names)-mark == manyMembers {
@@ -196,7 +196,7 @@ func (r *Reader) object(member func(name []byte) error) error {
 				}
 			}
 		} else if seen[string(name)] {
-			return r.Errorf("member %q occurs twice", name)
+			return r.Errorf("member %.100q occurs twice", name)
 		}
 		if seen == nil {
 			r.names = append(r.names, name)
@@ -204,7 +204,7 @@ func (r *Reader) object(member func(name []byte) error) error {
 			seen[string(name)] = true
 		}
 		if r.Kind() != ':' {
-			return r.Errorf("want a colon after member name %q, got %s", name, r.next())
+			return r.Errorf("want a colon after member name %.100q, got %s", name, r.next())
 		}
 		r.pos++
 		r.path = append(r.path, step{name: name})

@@ -198,17 +198,27 @@ func excerpt(body []byte, secret string) string {
 		text = string(body)
 	}
 	text = strings.Join(strings.Fields(text), " ")
-	const most, part = 200, 8
+	const most = 200
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
 	if text == "" || !utf8.ValidString(text) || strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		return ""
 	}
-	for i := 0; secret != "" && i+part <= len(text); i++ {
-		if strings.Contains(secret, text[i:i+part]) {
-			return ""
-		}
+	if repeats(text, secret) {
+		return ""
 	}
 	return strconv.Quote(text)
+}
+
+// repeats reports whether text has a part of the secret. One that is shorter than
+// eight characters is no part that a token can be found by.
+func repeats(text, secret string) bool {
+	const part = 8
+	for i := 0; secret != "" && i+part <= len(text); i++ {
+		if strings.Contains(secret, text[i:i+part]) {
+			return true
+		}
+	}
+	return false
 }

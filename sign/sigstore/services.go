@@ -236,7 +236,8 @@ func (s *Signer) logEntry(ctx context.Context, x *exchange, log service, leaf *x
 	}
 	entry, err := parse(answer)
 	if err != nil {
-		return nil, fmt.Errorf("malformed answer: %w", err)
+		// On one line, and without the white space that protojson varies.
+		return nil, fmt.Errorf("malformed answer: %.300s", strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return entry, nil
 }
@@ -255,6 +256,18 @@ func parseEntryV2(answer []byte) (*protorekor.TransparencyLogEntry, error) {
 		return nil, errors.New("an entry without the log's id")
 	case entry.GetInclusionProof().GetCheckpoint().GetEnvelope() == "":
 		return nil, errors.New("an entry without a checkpoint")
+	case entry.GetIntegratedTime() != 0 || entry.GetInclusionPromise() != nil:
+		return nil, errors.New("an entry with a time, which a log of version 2 does not say")
+	}
+	// These are said twice, and verifiers differ in which they look at.
+	p := entry.GetInclusionProof()
+	if p.GetLogIndex() != entry.GetLogIndex() {
+		return nil, fmt.Errorf("an entry at %d whose proof is for %d", entry.GetLogIndex(), p.GetLogIndex())
+	}
+	said := fmt.Sprintf("%d\n%s", p.GetTreeSize(), base64.StdEncoding.EncodeToString(p.GetRootHash()))
+	_, signed, _ := strings.Cut(p.GetCheckpoint().GetEnvelope(), "\n")
+	if !strings.HasPrefix(signed, said+"\n") {
+		return nil, fmt.Errorf("a proof for a tree of the size and root %.100q, which are not those of its checkpoint", said)
 	}
 	return entry, checkKind(entry.GetCanonicalizedBody(), "hashedrekord", "0.0.2")
 }

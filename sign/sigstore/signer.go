@@ -83,7 +83,7 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 	return &Signer{root, config, opt, firstWait}, nil
 }
 
-// Sign returns an envelope of payload in a Sigstore bundle of version 0.3, which
+// Sign returns an envelope of payload, which must not be empty, in a Sigstore bundle of version 0.3, which
 // is in [sign.Envelope.Bundle]. The bundle has the certificate of the key, and no
 // other one, and was verified against the trusted root, as an Identity of the
 // root verifies it. If anything is wrong, nothing is returned.
@@ -111,6 +111,8 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 		return nil, errors.New("sigstore: no payload type")
 	case !utf8.ValidString(payloadType):
 		return nil, fmt.Errorf("sigstore: payload type %.100q is not UTF-8", payloadType)
+	case len(payload) == 0: // protocol buffers do not write it, and DSSE wants it written
+		return nil, errors.New("sigstore: no payload")
 	case base64.StdEncoding.EncodedLen(len(payload))+len(payloadType)+room > sign.MaxEnvelopeSize:
 		return nil, fmt.Errorf("sigstore: payload of %d bytes: a bundle has at most %d", len(payload), sign.MaxEnvelopeSize)
 	}
@@ -140,6 +142,9 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 	}
 	leaf, err := s.certificate(ctx, x, chosen.authority, key, t)
 	if err != nil {
+		if ctx.Err() == nil && repeats(err.Error(), compact) {
+			err = errors.New("malformed answer: the identity token is in it")
+		}
 		return nil, fmt.Errorf("sigstore: certificate of %s: %w", chosen.authority.url.Host, err)
 	}
 	e := &sign.Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}

@@ -65,6 +65,36 @@
 // Certificates are not revoked in Sigstore, and a workflow is who it was when it
 // signed.
 //
+// # Signing
+//
+// A [Signer] is the other side: it signs with a key that it makes for the moment.
+// The trusted root says whom to believe, the [SigningConfig] whom to ask; both are
+// files, and nothing is fetched but by [FetchTrust], which says so.
+//
+//	config, err := sigstore.ParseSigningConfig(signingConfig)
+//	signer, err := sigstore.NewSigner(root, config, sigstore.SignerOptions{})
+//	env, err := signer.Sign(ctx, provenance.MediaType, payload, oidc.Token(os.Getenv, http.DefaultClient))
+//
+// Of the services that are valid at the time it takes, as the signing config has
+// it, those of the highest version that is known here, the newest first, and one of
+// an operator: one certificate authority, and as many timestamp authorities and
+// logs as the config selects; where it leaves the choice, the newest. A log of
+// version 2 does not say when something was signed, so a timestamp authority must
+// be listed with it. A timestamp authority that is listed is asked in any case.
+//
+// [Signer.Sign] asks them one after another, and believes none: the certificate is
+// for the key and for whom the token names, in a certificate log and of an
+// authority of the trusted root; the timestamp is of the signature and within the
+// certificate's validity; the log has the entry; and all of it together is
+// recognized as an Identity recognizes it, before anything is returned. An error
+// names the service, the step, and what is wrong. A certificate must name a URI, as
+// those of build platforms do: tokens of people, whom Fulcio names by an address,
+// are refused.
+//
+// A token goes to the certificate authority that the signing config names, over
+// https, and nowhere else: redirects are not followed. Only on the machine itself,
+// at a loopback address, services may be without TLS.
+//
 // https://github.com/sigstore/architecture-docs/blob/main/client-spec.md
 package sigstore
 

@@ -154,7 +154,7 @@ func TestBuilderIdentity(t *testing.T) {
 		"tlog":                {verify.RuleSignature},
 		"timestamp":           {verify.RuleSignature},
 		"certificate":         {verify.RuleSignature},
-		"bundle-version":      {verify.RuleSignature},
+		"bundle-version":      {verify.RuleSignature, ""},
 		"threshold":           {verify.RuleSignature},
 	}
 
