@@ -60,6 +60,42 @@ func GitHub() Claims {
 	}
 }
 
+// GitLab returns the claims of a job of GitLab CI/CD, of the pipeline for the tag
+// v1.2.3 of acme/app. The token is for Fulcio, and lasts five minutes.
+//
+// https://docs.gitlab.com/ci/secrets/id_token_authentication/
+func GitLab() Claims {
+	now := time.Now()
+	return Claims{
+		"iss": "https://gitlab.com",
+		"aud": "sigstore",
+		"iat": now.Unix(),
+		"nbf": now.Add(-time.Minute).Unix(),
+		"exp": now.Add(5 * time.Minute).Unix(),
+		"jti": rand.Text(),
+		"sub": "project_path:acme/app:ref_type:tag:ref:v1.2.3",
+
+		"project_path":       "acme/app",
+		"project_id":         "1001",
+		"project_visibility": "public",
+		"namespace_path":     "acme",
+		"namespace_id":       "2002",
+		"ref":                "v1.2.3",
+		"ref_type":           "tag",
+		"ref_path":           "refs/tags/v1.2.3",
+		"ref_protected":      "true",
+		"sha":                "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c",
+		"pipeline_id":        "4004",
+		"pipeline_source":    "push",
+		"job_id":             "5005",
+		"ci_config_ref_uri":  "gitlab.com/acme/app//.gitlab-ci.yml@refs/tags/v1.2.3",
+		"ci_config_sha":      "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c",
+		"runner_environment": "gitlab-hosted",
+		"user_login":         "dev",
+		"user_id":            "3003",
+	}
+}
+
 // With returns c with another value of the claim, or without it if value is nil.
 func (c Claims) With(name string, value any) Claims {
 	c = maps.Clone(c)
@@ -69,12 +105,15 @@ func (c Claims) With(name string, value any) Claims {
 	return c
 }
 
-// Builder returns the URI of the workflow as certificates have it.
+// Builder returns the URI of the workflow or the pipeline as certificates have it.
 func (c Claims) Builder() string {
+	if uri, ok := c["ci_config_ref_uri"]; ok {
+		return fmt.Sprintf("https://%v", uri)
+	}
 	return fmt.Sprintf("https://github.com/%v", c["job_workflow_ref"])
 }
 
-// Getenv returns a variable of the environment of the job.
+// Getenv returns a variable of the environment of a job of GitHub Actions.
 func (c Claims) Getenv(name string) string {
 	claim := map[string]string{
 		"GITHUB_EVENT_NAME":          "event_name",
