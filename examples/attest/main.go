@@ -26,6 +26,7 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance/release"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/sign/sigstore"
 )
 
 const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
@@ -68,8 +69,9 @@ func main() {
 type step struct {
 	subjects, parameters, issuers, configuration, references    cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
-	tests, scan, summary, started, finished, system, source     string
+	tests, scan, summary, system, source                        string
 	passphrase, trustedRoot, signingConfig                      string
+	started, finished                                           time.Time
 	noToken, allowDirty, explain, keyless, plainHTTP            bool
 
 	stdout io.Writer
@@ -77,7 +79,9 @@ type step struct {
 	client *http.Client
 
 	registry *oci.Client
-	images   []oci.Image // what the references name
+	images   []oci.Image       // what the references name
+	expect   sigstore.Workflow // whom the identity token names, if it was asked
+	warning  string
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer, getenv func(string) string, client *http.Client) error {
@@ -98,8 +102,16 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.StringVar(&s.tests, "tests", "", "a `FILE` with the output of go test -json, to be attested as test results")
 	flags.Var(&s.configuration, "configuration", "a `FILE` that says what -tests tested and how; go.mod in -dir by default; may be repeated")
 	flags.StringVar(&s.scan, "scan", "", "a `FILE` with the output of govulncheck -format json, to be attested as a scan")
-	flags.StringVar(&s.started, "started", "", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began")
-	flags.StringVar(&s.finished, "finished", "", "the `TIME` at which it ended")
+	at := func(t *time.Time) func(string) error {
+		return func(value string) (err error) {
+			if *t, err = time.Parse(time.RFC3339, value); err != nil {
+				err = errors.New("want a time as 2026-11-21T10:48:28Z")
+			}
+			return err
+		}
+	}
+	flags.Func("started", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began", at(&s.started))
+	flags.Func("finished", "the `TIME` at which it ended", at(&s.finished))
 	flags.StringVar(&s.dir, "dir", ".", "a `DIRECTORY` of the checkout")
 	flags.StringVar(&s.source, "source", "", "the repository `URL`, outside of a CI job, where the checkout does not tell")
 	flags.StringVar(&s.builder, "builder", "", "the `URI` of the builder, where the job's token does not tell it")
@@ -135,6 +147,8 @@ func (s *step) run(ctx context.Context) error {
 		return errors.New("-predicate-type without -predicate")
 	case len(s.subjects) == 0 && s.checksums == "" && len(s.references) == 0:
 		return errors.New("no subject (-h lists the flags)")
+	case s.plainHTTP && len(s.references) == 0:
+		return errors.New("-plain-http without -oci")
 	}
 	if s.source != "" {
 		url := provenance.RepositoryURL(s.source)
@@ -149,10 +163,36 @@ func (s *step) run(ctx context.Context) error {
 		}
 		s.out = filepath.Clean(s.subjects[0]) + ".intoto.jsonl"
 	}
-	signer, err := s.signer(ctx)
+	progress := cli.NewProgress()
+	defer progress.Stop()
+
+	// First what this machine knows; then what has to be asked for; and last what
+	// cannot be taken back, because a log keeps it.
+	signer, err := s.signer()
 	if err != nil {
 		return err
 	}
+	said, err := s.read()
+	if err != nil {
+		return err
+	}
+	if s.out != "" { // nothing is appended, but whatever is wrong with the file is found
+		if _, err := sign.AppendFile(ctx, s.out); err != nil {
+			return err
+		}
+	}
+	progress.Step("hash the subjects")
+	if _, err := s.artifacts(ctx); err != nil {
+		return err
+	}
+	if s.keyless {
+		// Whether there is a token. It is asked for again when it is spent: it does
+		// not last.
+		if _, err := oidc.Token(s.getenv, s.client)(ctx, sigstore.DefaultAudience); err != nil {
+			return fmt.Errorf("-keyless: %w", err)
+		}
+	}
+	progress.Step("look up images")
 	if err := s.lookUp(ctx); err != nil {
 		return err
 	}
@@ -160,7 +200,16 @@ func (s *step) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	st, explanation, err := s.statement(ctx, subjects)
+	var observed *provenance.Build
+	if said == nil {
+		progress.Step("observe the job")
+		if observed, err = s.observe(ctx); err != nil {
+			return err
+		}
+		observed.Started, observed.Finished = s.started, s.finished
+		said = observed
+	}
+	st, err := said.Statement(subjects...)
 	if err != nil {
 		return err
 	}
@@ -169,6 +218,7 @@ func (s *step) run(ctx context.Context) error {
 		return err
 	}
 	// What was hashed first may have been replaced meanwhile, or be gone.
+	progress.Step("hash the subjects again")
 	again, err := s.artifacts(ctx)
 	if err != nil {
 		return err
@@ -176,27 +226,31 @@ func (s *step) run(ctx context.Context) error {
 	if !reflect.DeepEqual(again, subjects) {
 		return errors.New("the subjects changed while they were attested")
 	}
-	env, err := signer(ctx, payload)
+	explanation := st.Explain()
+	if observed != nil {
+		explanation = observed.Explain()
+	}
+	finish, err := s.openSummary()
 	if err != nil {
 		return err
 	}
-	var summary *os.File
-	if s.summary != "" { // before anything is written
-		if summary, err = os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666); err != nil {
-			return err
-		}
-		defer summary.Close()
+	progress.Step("sign")
+	env, err := signer(ctx, payload)
+	if err != nil {
+		return errors.Join(err, finish(""))
 	}
 	// The file last: what is attached twice is there once.
+	progress.Step("attach")
 	if err := s.attach(ctx, env); err != nil {
-		return err
+		return errors.Join(err, finish(""))
 	}
 	if s.out != "" {
 		if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
-			return err
+			return errors.Join(err, finish(""))
 		}
 	}
-	return s.report(subjects, st, explanation, summary)
+	s.report(subjects, explanation)
+	return finish(summary(subjects, st.PredicateType, explanation))
 }
 
 // artifacts returns the subjects: those of the flags, those of -checksums, and the
@@ -239,23 +293,33 @@ func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
 	return artifacts, nil
 }
 
-// statement returns what is to be signed, and for provenance what is known of it.
-func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*provenance.Statement, *provenance.Explanation, error) {
-	fail := func(err error) (*provenance.Statement, *provenance.Explanation, error) { return nil, nil, err }
-	started, err := at("-started", s.started)
+// A predicate is what the statement says of its subjects.
+type predicate interface {
+	Statement(subjects ...hallmark.Artifact) (*provenance.Statement, error)
+}
+
+// A document is a predicate that is signed as it came.
+type document struct {
+	name, predicateType string
+	data                []byte
+}
+
+func (d *document) Statement(subjects ...hallmark.Artifact) (*provenance.Statement, error) {
+	st, err := provenance.New(d.predicateType, json.RawMessage(d.data), subjects...)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
-	finished, err := at("-finished", s.finished)
-	if err != nil {
-		return fail(err)
-	}
-	var st *provenance.Statement
+	return st, nil
+}
+
+// read returns the predicate that a file has, or nil if it is provenance, which has
+// to be observed.
+func (s *step) read() (predicate, error) {
 	switch {
 	case s.tests != "":
 		f, err := os.Open(s.tests)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		defer f.Close()
 		var o release.GoTestOptions
@@ -266,70 +330,41 @@ func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*pr
 		for _, name := range configuration {
 			a, err := hallmark.HashFile(name)
 			if err != nil {
-				return fail(fmt.Errorf("-configuration: %w", err))
+				return nil, fmt.Errorf("-configuration: %w", err)
 			}
 			o.Configuration = append(o.Configuration, provenance.ResourceDescriptor{Name: a.Name, Digest: provenance.NewDigestSet(a.Digests...)})
 		}
 		r, err := release.ReadGoTest(f, o)
 		if err != nil {
-			return fail(fmt.Errorf("%s: %w", s.tests, err))
+			return nil, fmt.Errorf("%s: %w", s.tests, err)
 		}
-		if st, err = r.Statement(subjects...); err != nil {
-			return fail(err)
-		}
+		return r, nil
 	case s.scan != "":
 		f, err := os.Open(s.scan)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		defer f.Close()
-		r, err := release.ReadGovulncheck(f, started, finished)
+		r, err := release.ReadGovulncheck(f, s.started, s.finished)
 		if err != nil {
-			return fail(fmt.Errorf("%s: %w", s.scan, err))
+			return nil, fmt.Errorf("%s: %w", s.scan, err)
 		}
-		if st, err = r.Statement(subjects...); err != nil {
-			return fail(err)
-		}
+		return r, nil
 	case s.predicate != "":
 		data, err := cli.ReadFile(s.predicate, provenance.MaxStatementSize)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		if s.predicateType != "" {
-			if st, err = provenance.New(s.predicateType, json.RawMessage(data), subjects...); err != nil {
-				return fail(fmt.Errorf("%s: %w", s.predicate, err))
-			}
-			break
+			return &document{s.predicate, s.predicateType, data}, nil
 		}
-		document, err := provenance.NewSBOM(data)
+		bom, err := provenance.NewSBOM(data)
 		if err != nil {
-			return fail(fmt.Errorf("%s: no SBOM, and no -predicate-type that says what it is: %w", s.predicate, err))
+			return nil, fmt.Errorf("%s: no SBOM, and no -predicate-type that says what it is: %w", s.predicate, err)
 		}
-		if st, err = document.Statement(subjects...); err != nil {
-			return fail(err)
-		}
-	default:
-		b, err := s.observe(ctx)
-		if err != nil {
-			return fail(err)
-		}
-		b.Started, b.Finished = started, finished
-		if st, err = b.Statement(subjects...); err != nil {
-			return fail(err)
-		}
-		return st, b.Explain(), nil
+		return bom, nil
 	}
-	return st, st.Explain(), nil
-}
-
-// at returns the time that a flag has, or the zero Time.
-func at(flag, value string) (t time.Time, err error) {
-	if value != "" {
-		if t, err = time.Parse(time.RFC3339, value); err != nil {
-			err = fmt.Errorf("%s %s: want a time as 2026-11-21T10:48:28Z", flag, value)
-		}
-	}
-	return t, err
+	return nil, nil
 }
 
 // observe returns the build that runs.
@@ -364,7 +399,7 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 		claims, err = v.Fetch(ctx, s.getenv, s.client)
 		switch {
 		case errors.Is(err, oidc.ErrNoToken):
-			fmt.Fprintf(os.Stderr, "attest: %v: the environment alone is the evidence\n", err)
+			s.warning = fmt.Sprintf("%v: the environment alone is the evidence", err)
 		case err != nil:
 			return nil, err
 		}
@@ -384,6 +419,9 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	b, err := o.Observe(s.getenv, claims)
 	if err != nil {
 		return nil, err
+	}
+	if b.Evidence["builder"] == provenance.Claim {
+		s.expect = sigstore.Workflow{Issuer: claims.Issuer, Builder: b.Builder}
 	}
 	return b, s.name(b)
 }
@@ -411,19 +449,46 @@ func (s *step) name(b *provenance.Build) error {
 	return nil
 }
 
-// report prints what was signed, and adds it to the summary of the job.
-func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation, summary *os.File) error {
+// report prints what was signed.
+func (s *step) report(subjects []hallmark.Artifact, e *provenance.Explanation) {
 	for _, a := range subjects {
 		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), cmp.Or(s.out, "attached"))
 	}
 	if s.explain {
 		fmt.Fprint(s.stdout, e)
 	}
-	if summary == nil {
-		return nil
+	if s.warning != "" {
+		fmt.Fprintf(os.Stderr, "attest: %s\n", cli.Printable(s.warning))
 	}
+}
+
+// openSummary opens the file for the summary, so that it is known before anything
+// is signed whether it can be written, and returns the function that adds text to
+// it and closes it. Without text, a file that was not there is removed.
+func (s *step) openSummary() (finish func(text string) error, err error) {
+	if s.summary == "" {
+		return func(string) error { return nil }, nil
+	}
+	_, err = os.Lstat(s.summary)
+	added := errors.Is(err, fs.ErrNotExist)
+	f, err := os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return func(text string) error {
+		_, err := io.WriteString(f, text)
+		err = errors.Join(err, f.Close())
+		if text == "" && added {
+			err = errors.Join(err, os.Remove(s.summary))
+		}
+		return err
+	}, nil
+}
+
+// summary returns what was signed, in Markdown.
+func summary(subjects []hallmark.Artifact, predicateType string, e *provenance.Explanation) string {
 	var md strings.Builder
-	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(st.PredicateType))
+	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(predicateType))
 	for _, a := range subjects[:min(len(subjects), 100)] {
 		fmt.Fprintf(&md, "| %s | %s |\n", code(cmp.Or(a.Name, "-")), code(a.Digests[0].String()))
 	}
@@ -433,10 +498,7 @@ func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e 
 	if text := e.String(); text != "" {
 		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
 	}
-	if _, err := io.WriteString(summary, md.String()); err != nil {
-		return err
-	}
-	return summary.Close()
+	return md.String()
 }
 
 // code returns s as code in a table of Markdown.
