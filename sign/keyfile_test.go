@@ -414,7 +414,7 @@ func TestDecryptPrivateKey(t *testing.T) {
 		kdf, key := pbkdf2Of(t, h, prf, 3, size)
 		return block("ENCRYPTED PRIVATE KEY", pbes2(t, plain, kdf, key, id))
 	}
-	scryptParams := func(n, r, p int, more ...[]byte) pkix.AlgorithmIdentifier {
+	scryptParams := func(n, r, p int64, more ...[]byte) pkix.AlgorithmIdentifier {
 		return algorithm(idScrypt, sequence(t, append([][]byte{marshal(t, []byte("salt")), marshal(t, n), marshal(t, r), marshal(t, p)}, more...)...))
 	}
 	scryptKey, err := scrypt.Key([]byte(passphrase), []byte("salt"), 16, 8, 1, 32)
