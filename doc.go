@@ -21,6 +21,7 @@
 //	                   tied to source, commit and program         provenance/gobuild
 //	                   what is said of a release, together        provenance/release
 //	who says so        statement       →  [sign.Envelope]         sign
+//	                   kept beside an image in its registry       sign/oci
 //	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile
 //	believe it
 //

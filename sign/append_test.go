@@ -28,12 +28,12 @@ func parsed(t testing.TB, in string) *sign.Envelope {
 
 // bundled returns a bundle with the envelope of line.
 func bundled(payload string) string {
-	return `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","dsseEnvelope":` + line(payload) + `}`
+	return object(bundle03, byCert, `"dsseEnvelope":`+line(payload))
 }
 
 func TestAppendFile(t *testing.T) {
 	a, b := parsed(t, line("a")), parsed(t, line("b"))
-	pretty := `{ "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",` + "\n" + ` "dsseEnvelope": ` + line("a") + `}`
+	pretty := "{ " + bundle03 + ",\n " + byCert + `, "dsseEnvelope": ` + line("a") + `}`
 	spaced := `{ "payloadType":"t", "x": 1, "payload":"YQ==", "signatures":[{"sig":"c2ln"}]}`
 	for _, c := range []struct {
 		name, old string // the file; "none" for no file

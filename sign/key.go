@@ -6,69 +6,115 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
+	"crypto/rsa"
+	_ "crypto/sha256" // for crypto.Hash
+	_ "crypto/sha512" // for crypto.Hash
 	"crypto/x509"
-	"encoding/asn1"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hallmark-dev/hallmark"
 )
 
-// NewSigner returns a SignerVerifier that signs with key, which may be held in
-// memory, by a hardware token or by a key service: anything whose public key
-// is Ed25519 or ECDSA P-256. Its key id is the hexadecimal SHA-256 of the
-// public key's PKIX form.
+// NewSigner returns a SignerVerifier that signs with key by its default
+// [Algorithm]. The key may be held in memory, by a hardware token, by an agent or
+// by a key service: anything whose public key [NewVerifier] takes. Its key id is the
+// hexadecimal SHA-256 of the public key's PKIX form.
 //
-// Signatures by keys in memory are deterministic, by RFC 8032 and RFC 6979. Sign
-// gives up when its context has ended, but cannot interrupt key once it signs.
-// It is safe for concurrent use if key is.
-func NewSigner(key crypto.Signer) (SignerVerifier, error) {
-	switch k := key.(type) {
-	case nil:
-		return nil, errors.New("sign: no key")
-	case *ecdsa.PrivateKey:
+// A private key in memory is an error if its parts do not belong together, or if
+// it is an RSA key with more than two primes. Signatures by keys in memory are
+// deterministic, by RFC 8032, RFC 6979 and PKCS #1 v1.5, but not RSASSA-PSS, which is salted.
+//
+// A key that is not in memory is asked to sign the hash of the data, or the data
+// itself if it is an Ed25519 key or a [crypto.MessageSigner]; for RSASSA-PSS with
+// an [rsa.PSSOptions] as options. Sign gives up when its context ends, although a
+// [crypto.Signer] cannot be interrupted: it goes on in a goroutine of its own, which
+// ends when it returns, and what it returns then is dropped. A panic of the key is
+// returned as an error. What the key makes is not verified before [Sign] does.
+//
+// The signer is safe for concurrent use if key is. No text, JSON or field of
+// it shows the private key.
+func NewSigner(key crypto.Signer) (SignerVerifier, error) { return Algorithm("").NewSigner(key) }
+
+// NewSigner is as the function [NewSigner], with this algorithm. It is an error if
+// the key is for another one.
+func (a Algorithm) NewSigner(key crypto.Signer) (SignerVerifier, error) {
+	if k, ok := key.(*ed25519.PrivateKey); ok {
 		if k == nil {
 			return nil, errors.New("sign: no key")
 		}
-	case ed25519.PrivateKey:
-		// crypto/ed25519 panics over a key of another length, and a signature
-		// made with another key's public half gives the private one away.
-		if len(k) != ed25519.PrivateKeySize {
-			return nil, fmt.Errorf("sign: Ed25519 private key of %d bytes, want %d", len(k), ed25519.PrivateKeySize)
-		}
-		if !k.Equal(ed25519.NewKeyFromSeed(k.Seed())) {
-			return nil, errors.New("sign: the halves of the Ed25519 key do not belong together")
-		}
+		key = *k
 	}
-	v, err := newVerifier(key.Public())
+	if err := checkPrivate(key); err != nil {
+		return nil, err
+	}
+	v, err := a.newVerifier(key.Public())
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := v.key.(ed25519.PublicKey); ok {
-		return &signer{v, func(data []byte) ([]byte, error) {
-			return key.Sign(rand.Reader, data, crypto.Hash(0))
+	var opts crypto.SignerOpts = v.hash
+	if v.pss {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: v.hash}
+	}
+	switch key.(type) {
+	case ed25519.PrivateKey, *ecdsa.PrivateKey, *rsa.PrivateKey:
+		var random io.Reader = rand.Reader
+		if _, ok := key.(*ecdsa.PrivateKey); ok {
+			random = nil // RFC 6979: the same payload gets the same signature
+		}
+		return &signer{v, func(ctx context.Context, data []byte) ([]byte, error) {
+			digest, err := v.digest(ctx, data)
+			if err != nil {
+				return nil, err
+			}
+			return key.Sign(random, digest, opts)
 		}}, nil
 	}
-	var random io.Reader = rand.Reader
-	if _, ok := key.(*ecdsa.PrivateKey); ok {
-		random = nil // RFC 6979: the same payload gets the same signature
-	}
-	return &signer{v, func(data []byte) ([]byte, error) {
-		sum := sha256.Sum256(data)
-		return key.Sign(random, sum[:], crypto.SHA256)
+	return &signer{v, func(ctx context.Context, data []byte) ([]byte, error) {
+		type result struct {
+			sig []byte
+			err error
+		}
+		done := make(chan result, 1)
+		data = bytes.Clone(data) // the key may read it when the caller has it back
+		go func() {
+			r := result{err: errors.New("the key did not return")} // but ended the goroutine
+			defer func() {
+				if p := recover(); p != nil {
+					r.err = fmt.Errorf("the key panicked: %v", p)
+				}
+				done <- r
+			}()
+			r.sig, r.err = crypto.SignMessage(key, rand.Reader, data, opts)
+		}()
+		select {
+		case r := <-done:
+			return r.sig, r.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}}, nil
 }
 
-// NewVerifier returns a Verifier for key, an ed25519.PublicKey or an
-// *ecdsa.PublicKey on P-256, with the key id that [NewSigner] gives. It is safe
-// for concurrent use.
-func NewVerifier(key crypto.PublicKey) (Verifier, error) {
-	v, err := newVerifier(key)
+// NewVerifier returns a Verifier for key by its default [Algorithm], with the key
+// id that [NewSigner] gives. The key is an ed25519.PublicKey, an *ecdsa.PublicKey
+// on P-256, P-384 or P-521, or an *rsa.PublicKey. The Verifier has a copy of it,
+// and is safe for concurrent use.
+//
+// Refused are points that are not on the curve, Ed25519 points of low order or not
+// in their canonical form, RSA keys of less than [MinRSABits] or more than
+// [MaxRSABits], with an exponent that is not an odd number from 3 to 2147483647, or
+// with a modulus that is even, has a factor below 1000, or has two primes that are
+// next to each other.
+func NewVerifier(key crypto.PublicKey) (Verifier, error) { return Algorithm("").NewVerifier(key) }
+
+// NewVerifier is as the function [NewVerifier], with this algorithm. It is an error
+// if the key is for another one.
+func (a Algorithm) NewVerifier(key crypto.PublicKey) (Verifier, error) {
+	v, err := a.newVerifier(key)
 	if err != nil {
 		return nil, err
 	}
@@ -89,119 +135,55 @@ func Fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
 	return ds[0], nil
 }
 
-// ParsePrivateKey parses a private key in PEM: PKCS #8 ("PRIVATE KEY"), or
-// SEC 1 ("EC PRIVATE KEY"). The key must be one that [NewSigner] takes. Data
-// beside the one PEM block is an error, as are an encrypted key and data of more
-// than [MaxKeySize]. No error holds any part of the key.
-func ParsePrivateKey(data []byte) (SignerVerifier, error) {
-	block, err := onlyBlock(data, "private key")
-	if err != nil {
-		return nil, err
-	}
-	var key any
-	switch block.Type {
-	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
-	default:
-		return nil, fmt.Errorf("malformed private key: PEM block %.40q, want PRIVATE KEY or EC PRIVATE KEY", block.Type)
-	}
-	// crypto/x509 passes over what follows a private key.
-	var whole asn1.RawValue
-	rest, unread := asn1.Unmarshal(block.Bytes, &whole)
-	if err != nil || unread != nil || len(rest) > 0 {
-		// What the parser says could quote the key.
-		return nil, fmt.Errorf("malformed private key: the PEM block %s does not hold one", block.Type)
-	}
-	s, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("sign: a %T cannot sign", key)
-	}
-	return NewSigner(s)
-}
-
-// ParsePublicKey parses a public key in PEM, in PKIX form ("PUBLIC KEY"). The
-// key must be one that [NewVerifier] takes. Data beside the one PEM block is an
-// error, as are data of more than [MaxKeySize].
-func ParsePublicKey(data []byte) (Verifier, error) {
-	block, err := onlyBlock(data, "public key")
-	if err != nil {
-		return nil, err
-	}
-	if block.Type != "PUBLIC KEY" {
-		return nil, fmt.Errorf("malformed public key: PEM block %.40q, want PUBLIC KEY", block.Type)
-	}
-	key, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("malformed public key: %w", err)
-	}
-	return NewVerifier(key)
-}
-
-// MarshalPublicKey returns key in the form that [ParsePublicKey] reads.
-func MarshalPublicKey(key crypto.PublicKey) ([]byte, error) {
-	if _, err := newVerifier(key); err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKIXPublicKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("sign: public key: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), nil
-}
-
-func onlyBlock(data []byte, what string) (*pem.Block, error) {
-	if len(data) > MaxKeySize {
-		return nil, fmt.Errorf("malformed %s: %d bytes, at most %d are read", what, len(data), MaxKeySize)
-	}
-	block, rest := pem.Decode(data)
-	switch {
-	case block == nil:
-		return nil, fmt.Errorf("malformed %s: no PEM block", what)
-	case bytes.Count(data, []byte("-----BEGIN ")) > 1:
-		// Counted, because encoding/pem passes over a block that is broken.
-		return nil, fmt.Errorf("malformed %s: more than one PEM block", what)
-	case !bytes.HasPrefix(bytes.TrimSpace(data), []byte("-----BEGIN ")):
-		return nil, fmt.Errorf("malformed %s: data before the PEM block", what)
-	case len(bytes.TrimSpace(rest)) > 0:
-		return nil, fmt.Errorf("malformed %s: data after the PEM block", what)
-	case len(block.Headers) > 0:
-		return nil, fmt.Errorf("malformed %s: the PEM block has headers; encrypted keys are not read", what)
-	}
-	return block, nil
-}
-
 // verifier is a public key whose algorithm was settled when it was made.
 type verifier struct {
+	scheme
 	key crypto.PublicKey
 	id  string
 }
 
-func newVerifier(key crypto.PublicKey) (*verifier, error) {
-	switch k := key.(type) {
-	case ed25519.PublicKey:
-		if len(k) != ed25519.PublicKeySize {
-			return nil, fmt.Errorf("sign: Ed25519 key of %d bytes, want %d", len(k), ed25519.PublicKeySize)
+func (a Algorithm) newVerifier(key crypto.PublicKey) (*verifier, error) {
+	// The algorithm first: what is named wrongly is no fault of the key.
+	s := scheme{}
+	if a != "" {
+		var err error
+		if s, err = a.scheme(); err != nil {
+			return nil, err
 		}
-	case *ecdsa.PublicKey:
-		if k == nil || *k == (ecdsa.PublicKey{Curve: k.Curve}) {
-			return nil, errors.New("sign: ECDSA key without a point")
+	}
+	key, kind, err := checkPublic(key)
+	if err != nil {
+		return nil, err
+	}
+	if a == "" {
+		if s, err = kind.algorithm().scheme(); err != nil {
+			return nil, err
 		}
-		if k.Curve != elliptic.P256() {
-			return nil, errors.New("sign: ECDSA key on another curve than P-256")
-		}
-		if _, err := k.ECDH(); err != nil {
-			return nil, fmt.Errorf("sign: ECDSA key: %w", err)
-		}
-	default:
-		return nil, fmt.Errorf("sign: key is a %T, want an ed25519.PublicKey or an *ecdsa.PublicKey on P-256", key)
+	}
+	if s.kind != kind {
+		return nil, fmt.Errorf("sign: algorithm %s with a key for %s, want one for %s", a, kind, s.kind)
 	}
 	fp, err := Fingerprint(key)
 	if err != nil {
 		return nil, err
 	}
-	return &verifier{key, fp.Hex()}, nil
+	return &verifier{s, key, fp.Hex()}, nil
+}
+
+// digest returns the hash of data, or data itself if that is signed. It does not
+// hash on when ctx has ended.
+func (v *verifier) digest(ctx context.Context, data []byte) ([]byte, error) {
+	if v.hash == 0 {
+		return data, nil
+	}
+	h := v.hash.New()
+	for part := range slices.Chunk(data, 1<<20) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		h.Write(part)
+	}
+	return h.Sum(nil), nil
 }
 
 // errSignature is what Verify returns for a signature that is not the key's.
@@ -211,13 +193,24 @@ func (v *verifier) Verify(ctx context.Context, data, sig []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	digest, err := v.digest(ctx, data)
+	if err != nil {
+		return err
+	}
 	valid := false
 	switch k := v.key.(type) {
 	case ed25519.PublicKey:
-		valid = ed25519.Verify(k, data, sig)
+		valid = ed25519.Verify(k, digest, sig)
 	case *ecdsa.PublicKey:
-		sum := sha256.Sum256(data)
-		valid = ecdsa.VerifyASN1(k, sum[:], sig)
+		valid = ecdsa.VerifyASN1(k, digest, sig)
+	case *rsa.PublicKey:
+		if v.pss {
+			// Without a salt length it would be what the signature says.
+			opts := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
+			valid = rsa.VerifyPSS(k, v.hash, digest, sig, opts) == nil
+		} else {
+			valid = rsa.VerifyPKCS1v15(k, v.hash, digest, sig) == nil
+		}
 	}
 	if !valid {
 		return errSignature
@@ -234,14 +227,14 @@ type signer struct {
 
 	// The private key is where no reflection finds it. A Format method would
 	// not do: package fmt does not call it for what is in an unexported field.
-	sign func(data []byte) ([]byte, error)
+	sign func(ctx context.Context, data []byte) ([]byte, error)
 }
 
 func (s *signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return s.sign(data)
+	return s.sign(ctx, data)
 }
 
 var _ SignerVerifier = (*signer)(nil)

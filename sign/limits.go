@@ -1,8 +1,8 @@
 package sign
 
 // Bounds of what [Parse], [ParseLines], [ParsePrivateKey] and [ParsePublicKey]
-// accept, and [Sign], [Envelope.Marshal] and [AppendFile] make. What is over one of them is
-// refused with an error that names the bound.
+// accept, and [Sign], [Countersign], [Envelope.Marshal] and [AppendFile] make. What
+// is over one of them is refused with an error that names the bound.
 const (
 	// MaxEnvelopeSize is the size of an envelope or bundle, in bytes.
 	MaxEnvelopeSize = 64 << 20
@@ -13,10 +13,29 @@ const (
 	// MaxLines is the number of lines of a JSON Lines file.
 	MaxLines = 10_000
 
-	// MaxLinesSize is the size of a JSON Lines file that [AppendFile] appends to,
-	// with what it appends, in bytes.
+	// MaxLinesSize is the size of a JSON Lines file, in bytes: one that [ParseLines]
+	// reads, or that [AppendFile] appends to, with what it appends.
 	MaxLinesSize = 256 << 20
 
-	// MaxKeySize is the size of a key in PEM, in bytes.
+	// MaxKeySize is the size of a key in PEM, or of a line with one, in bytes.
 	MaxKeySize = 64 << 10
+
+	// MinRSABits and MaxRSABits are the size of an RSA modulus.
+	MinRSABits, MaxRSABits = 2048, 8192
+)
+
+// What decrypting a private key may cost, whatever its file asks for. At the
+// bound, each takes some seconds of one processor.
+const (
+	// MaxPBKDF2Iterations is the number of iterations of PBKDF2.
+	MaxPBKDF2Iterations = 10_000_000
+
+	// MaxScryptMemory is the memory that scrypt takes, 128 N r, in bytes.
+	MaxScryptMemory = 256 << 20
+
+	// MaxScryptParallelism is the number of times p that scrypt fills it.
+	MaxScryptParallelism = 16
+
+	// MaxBcryptRounds is the number of rounds of OpenSSH's KDF.
+	MaxBcryptRounds = 1024
 )

@@ -2,22 +2,25 @@
 //
 // An [Envelope] is a payload, the media type that says how to read it, and
 // signatures over both: the Dead Simple Signing Envelope, DSSE 1.0.2. [Sign]
-// makes one, [Parse] reads one. [ParseLines] reads a file with several, and
-// [AppendFile] appends to it. In JSON an envelope is
+// makes one, [Countersign] adds signatures to one, and [Parse] reads one.
+// [ParseLines] reads a file with several, and [AppendFile] appends to it. In JSON
+// an envelope is
 //
 //	{"payload":"<base64>","payloadType":"<type>","signatures":[{"keyid":"<hint>","sig":"<base64>"}]}
 //
 // and what is signed is not this JSON but the pre-authentication encoding of
-// type and payload, which [Envelope.PAE] returns.
+// type and payload, which [Envelope.PAE] returns. An envelope with one signature
+// can also be in a Sigstore bundle; [Parse] reads those too, and
+// [Envelope.MarshalBundle] writes one.
 //
 // To parse an envelope is not to believe it. Until package verify has
 // recognized who signed it, everything in it is anyone's word, the payload
 // type and the key ids too.
 //
-// [Signer] and [Verifier] are the interfaces of go-securesystemslib, so that
+// [SignerVerifier] and [Verifier] are interfaces of go-securesystemslib, so that
 // keys made for that module serve here and the other way round. [NewSigner] and
-// [NewVerifier] make them of Ed25519 keys and of ECDSA keys on the curve P-256:
-// Ed25519 signs the encoding itself, ECDSA its SHA-256, in ASN.1 DER.
+// [NewVerifier] make them of Ed25519 keys and of ECDSA keys on the curve
+// P-256: Ed25519 signs the encoding itself, ECDSA its SHA-256, in ASN.1 DER.
 //
 // https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 package sign
@@ -25,6 +28,7 @@ package sign
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -39,7 +43,7 @@ import (
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 )
 
-// A Signer signs with one key.
+// A Signer signs with one key. For [Sign], it must be a [SignerVerifier].
 type Signer = dsse.Signer
 
 // A Verifier checks signatures of one key.
@@ -62,8 +66,9 @@ type Envelope struct {
 
 // A Signature is one signature of an Envelope.
 type Signature struct {
-	// KeyID is a hint which key it could be. It is not signed, so nothing
-	// may be decided by it. It may be empty.
+	// KeyID is a hint which key it could be: that of the signature or, without
+	// one, that of the bundle around it. It is not signed, so nothing may be
+	// decided by it. It may be empty.
 	KeyID string
 
 	// Sig is what the key made of [Envelope.PAE], in the form of its algorithm.
@@ -71,71 +76,166 @@ type Signature struct {
 }
 
 // Sign returns an envelope of payload with a signature by each of signers, in
-// their order. It is an error if the payload type is empty or not UTF-8, and if
-// there are no signers or more than [MaxSignatures].
+// their order. It is an error if the payload type is empty or not UTF-8, if the
+// payload is too large for an envelope, and if there are no signers, too many, or
+// two with the same public key: the second signature would count for nothing. All
+// this is found out before the first key is used.
 //
-// The signature of a signer that is also a [Verifier], as those of [NewSigner]
-// are, is verified before it is returned, so that a broken key or key service
-// makes an error here and not at the gate. Two signers with the same public
-// key are an error: the second signature would count for nothing.
-func Sign(ctx context.Context, payloadType string, payload []byte, signers ...Signer) (*Envelope, error) {
+// Each signature is verified by its signer before it is returned, so that a
+// broken key or key service makes an error here and not at the gate. What is
+// signed, verified and returned are the same bytes, whatever becomes of payload
+// meanwhile and whatever a signer does with those that it is given.
+//
+// When ctx ends, Sign returns at once, with an error that wraps its cause. A
+// signer that does not look at ctx goes on in a goroutine of its own, which ends
+// when the signer returns; its signature is lost.
+func Sign(ctx context.Context, payloadType string, payload []byte, signers ...SignerVerifier) (*Envelope, error) {
 	if payloadType == "" {
 		return nil, errors.New("sign: no payload type")
 	}
 	if !utf8.ValidString(payloadType) {
 		return nil, fmt.Errorf("sign: payload type %.100q is not UTF-8", payloadType)
 	}
+	e := &Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
+	if err := e.add(ctx, signers); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Countersign returns an envelope with the signatures of e, as they are, and
+// behind them one by each of signers, made as [Sign] makes them. It does not
+// change e.
+//
+// It is an error if a signer has signed e already, if e is in a bundle, which has
+// exactly one signature, and if [Parse] would not read e.
+//
+// Whose the signatures of e are is not looked at, and neither is what the payload
+// says. Who countersigns vouches for it like whoever signed first, so e should
+// have been verified before.
+func Countersign(ctx context.Context, e *Envelope, signers ...SignerVerifier) (*Envelope, error) {
+	switch {
+	case e == nil:
+		return nil, errors.New("sign: no envelope to countersign")
+	case e.Bundle != nil:
+		return nil, errors.New("sign: the envelope is in a bundle, which has exactly one signature: it cannot be countersigned")
+	}
+	if _, err := e.Marshal(); err != nil {
+		return nil, err
+	}
+	c := &Envelope{PayloadType: e.PayloadType, Payload: bytes.Clone(e.Payload)}
+	for _, s := range e.Signatures {
+		c.Signatures = append(c.Signatures, Signature{s.KeyID, bytes.Clone(s.Sig)})
+	}
+	if err := c.add(ctx, signers); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// add adds a signature by each of signers to e, which nobody else has.
+func (e *Envelope) add(ctx context.Context, signers []SignerVerifier) error {
 	if len(signers) == 0 {
-		return nil, errors.New("sign: no signer")
+		return errors.New("sign: no signer")
 	}
-	if len(signers) > MaxSignatures {
-		return nil, fmt.Errorf("sign: %d signers, at most %d can sign one envelope", len(signers), MaxSignatures)
+	if n := len(e.Signatures) + len(signers); n > MaxSignatures {
+		return fmt.Errorf("sign: %d signatures, at most %d are in one envelope", n, MaxSignatures)
 	}
-	// All that can be refused is refused before the first key is used.
+	// All that can be refused is refused before the first key is used. Who signs
+	// and verifies has the bytes to itself, always: what it does to them must not
+	// change what is returned, or what the next one signs.
+	size := len(e.PayloadType) + base64.StdEncoding.EncodedLen(len(e.Payload))
+	if size > MaxEnvelopeSize {
+		return fmt.Errorf("sign: type and payload of %d bytes, an envelope has at most %d", size, MaxEnvelopeSize)
+	}
+	ids := make([]string, len(signers))
 	seen := make(map[hallmark.Digest]int)
 	for i, s := range signers {
 		if s == nil {
-			return nil, fmt.Errorf("sign: signer %d is nil", i)
+			return fmt.Errorf("sign: signer %d is nil", i)
 		}
-		if v, ok := s.(Verifier); ok {
-			fp, err := Fingerprint(v.Public())
-			if err != nil {
-				return nil, fmt.Errorf("sign: signer %d: %w", i, err)
+		var public crypto.PublicKey
+		err := within(ctx, func() (err error) {
+			public = s.Public()
+			if ids[i], err = s.KeyID(); err != nil {
+				return fmt.Errorf("key id: %w", err)
 			}
-			if first, ok := seen[fp]; ok {
-				return nil, fmt.Errorf("sign: signers %d and %d have the same key", first, i)
-			}
-			seen[fp] = i
-		}
-	}
-	e := &Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
-	pae := e.PAE()
-	for i, s := range signers {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("sign: signer %d: %w", i, err)
-		}
-		sig, err := s.Sign(ctx, pae)
-		if err != nil {
-			return nil, fmt.Errorf("sign: signer %d: %w", i, err)
-		}
-		id, err := s.KeyID()
-		if err != nil {
-			return nil, fmt.Errorf("sign: signer %d: key id: %w", i, err)
-		}
-		if len(sig) == 0 {
-			return nil, fmt.Errorf("sign: signer %d (key id %q) made an empty signature", i, id)
-		}
-		if v, ok := s.(Verifier); ok {
-			if err := v.Verify(ctx, pae, sig); err != nil {
-				if ended := ctx.Err(); ended != nil {
-					return nil, fmt.Errorf("sign: signer %d: %w", i, ended)
+			for k, before := range e.Signatures {
+				if s.Verify(ctx, e.PAE(), bytes.Clone(before.Sig)) == nil {
+					return fmt.Errorf("its key made signature %d already", k)
 				}
-				return nil, fmt.Errorf("sign: signer %d (key id %q) made a signature that its own key does not verify: %w", i, id, err)
 			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("sign: signer %d: %w", i, err)
 		}
-		e.Signatures = append(e.Signatures, Signature{id, bytes.Clone(sig)})
+		if !utf8.ValidString(ids[i]) {
+			return fmt.Errorf("sign: signer %d: key id %.100q is not UTF-8", i, ids[i])
+		}
+		fp, err := Fingerprint(public)
+		if err != nil {
+			return fmt.Errorf("sign: signer %d: %w", i, err)
+		}
+		if first, ok := seen[fp]; ok {
+			return fmt.Errorf("sign: signers %d and %d have the same key", first, i)
+		}
+		seen[fp] = i
 	}
-	return e, nil
+	made := make([]Signature, len(signers))
+	for i, s := range signers {
+		var sig []byte
+		err := within(ctx, func() (err error) {
+			if sig, err = s.Sign(ctx, e.PAE()); err != nil {
+				return err
+			}
+			if len(sig) == 0 {
+				return errors.New("it made an empty signature")
+			}
+			sig = bytes.Clone(sig)
+			if err := s.Verify(ctx, e.PAE(), bytes.Clone(sig)); err != nil {
+				return fmt.Errorf("it made a signature that its own key does not verify: %w", err)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("sign: signer %d (key id %.100q): %w", i, ids[i], err)
+		}
+		made[i] = Signature{ids[i], sig}
+	}
+	e.Signatures = append(e.Signatures, made...)
+	for _, s := range e.Signatures {
+		size += len(s.KeyID) + base64.StdEncoding.EncodedLen(len(s.Sig))
+	}
+	// In JSON a character has six bytes at most.
+	if 6*size > MaxEnvelopeSize {
+		if _, err := e.Marshal(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within returns what f returns, or why ctx has ended if it has: then f goes on for
+// itself.
+func within(ctx context.Context, f func() error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if ctx.Done() == nil {
+		return f()
+	}
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // PAE returns what e's signatures sign: its type and payload in DSSE's
@@ -199,8 +299,21 @@ func (e *Envelope) Marshal() ([]byte, error) {
 	return b, nil
 }
 
-// bundleType begins the media type of every Sigstore bundle.
-const bundleType = "application/vnd.dev.sigstore.bundle"
+// MarshalJSON returns what [AppendFile] writes of e: its bundle if it was found in
+// one, or else what [Envelope.Marshal] returns. With it, package encoding/json
+// writes an envelope as DSSE has it.
+func (e Envelope) MarshalJSON() ([]byte, error) { return e.line() }
+
+// UnmarshalJSON is [Parse]. Around the envelope, package encoding/json is as lax as
+// it always is: [Parse] is what to call where the choice is free.
+func (e *Envelope) UnmarshalJSON(data []byte) error {
+	read, err := Parse(data)
+	if err != nil {
+		return err
+	}
+	*e = *read
+	return nil
+}
 
 // Parse parses an envelope, or the envelope in a Sigstore bundle.
 //
@@ -209,54 +322,57 @@ const bundleType = "application/vnd.dev.sigstore.bundle"
 // encoding of its bytes are errors. Both the standard and the URL-safe alphabet
 // are read, as DSSE asks, but not mixed in one string. Members that DSSE does
 // not know are ignored, but for those that hold the content of a bundle; a name
-// in another case is one that it does not know.
+// in another case is one that it does not know. A key id that is null is none; any
+// other null in the place of a member that is read is an error.
 //
-// Of a bundle only its envelope is read. A bundle that signs a file's digest
-// instead of an envelope is an error.
+// A bundle is one of version 0.1, 0.2 or 0.3, by one of the four media types that
+// these have. It is an error
+//
+//   - if it has a signature of a file's digest instead of an envelope, or more
+//     or less than one signature in the envelope,
+//   - if its verification material has not exactly one of a public key's hint, a
+//     certificate (of version 0.3 only) and a chain of certificates (before version
+//     0.3 only),
+//   - if the hint and the key id are both there and are not equal,
+//   - and if a member has an underscore in its name, anywhere: some readers of
+//     bundles take "media_type" for "mediaType".
+//
+// What else is in a bundle is well-formed JSON in [Envelope.Bundle], and is for
+// those who recognize the signer to read. Parse decides nothing about trust.
+//
+// The memory that it takes is at most a small multiple of len(data), and so is the
+// time; e has no part of data.
 func Parse(data []byte) (*Envelope, error) {
 	if len(data) > MaxEnvelopeSize {
 		return nil, fmt.Errorf("malformed envelope: %d bytes, at most %d are read", len(data), MaxEnvelopeSize)
 	}
-	var bare, inner parts
-	var mediaType string
-	var bundled bool
+	var bare parts
+	var b bundle
 	err := strictjson.Read(data, func(r *strictjson.Reader) error {
-		return r.Object(func(name string) (err error) {
-			switch name {
-			case "mediaType":
-				if r.Kind() != '"' {
-					return r.Skip() // an unknown member, if this is no bundle
-				}
-				mediaType, err = r.String()
-				return err
-			case "dsseEnvelope":
-				bundled = true
-				return r.Object(func(name string) error { return inner.read(r, name) })
-			case "messageSignature":
-				return r.Errorf("the bundle has a message signature, not an envelope")
+		return r.Members(func(name []byte) error {
+			if b.isMember(name) {
+				return b.read(r, name)
 			}
-			return bare.read(r, name)
+			return bare.read(r, name, &b)
 		})
 	})
-	if err != nil {
+	switch {
+	case err != nil && b.envelope != nil:
+		return nil, fmt.Errorf("malformed bundle: %w", err)
+	case err != nil:
 		return nil, fmt.Errorf("malformed envelope: %w", err)
-	}
-	if !bundled {
-		return bare.envelope()
-	}
-	if bare.any() {
+	case b.envelope == nil:
+		e, err := bare.whole()
+		if err != nil {
+			return nil, fmt.Errorf("malformed envelope: %w", err)
+		}
+		return e, nil
+	case bare.any():
 		return nil, errors.New("malformed bundle: it has an envelope and is one")
 	}
-	if !strings.HasPrefix(mediaType, bundleType) {
-		return nil, fmt.Errorf("malformed bundle: media type %.100q, want %s…", mediaType, bundleType)
-	}
-	e, err := inner.envelope()
+	e, err := b.whole()
 	if err != nil {
-		return nil, err
-	}
-	// "there MUST be exactly one signature": protobuf-specs, Bundle.dsse_envelope.
-	if len(e.Signatures) != 1 {
-		return nil, fmt.Errorf("malformed bundle: its envelope has %d signatures, want 1", len(e.Signatures))
+		return nil, fmt.Errorf("malformed bundle: %w", err)
 	}
 	e.Bundle = bytes.Clone(data)
 	return e, nil
@@ -269,12 +385,16 @@ type parts struct {
 	signatures       []Signature
 	hasType, hasBody bool
 	hasSignatures    bool
+
+	// variants are names that are those of members but for their case, for errors.
+	variants []string
 }
 
 func (p *parts) any() bool { return p.hasType || p.hasBody || p.hasSignatures }
 
-func (p *parts) read(r *strictjson.Reader, name string) (err error) {
-	switch name {
+// read reads the member of that name. b looks at what an envelope does not know.
+func (p *parts) read(r *strictjson.Reader, name []byte, b *bundle) (err error) {
+	switch string(name) {
 	case "payloadType":
 		p.hasType = true
 		p.payloadType, err = r.String()
@@ -291,8 +411,9 @@ func (p *parts) read(r *strictjson.Reader, name string) (err error) {
 			}
 			var s Signature
 			var hasSig bool
-			err := r.Object(func(name string) (err error) {
-				switch name {
+			var variant string
+			err := r.Members(func(name []byte) (err error) {
+				switch string(name) {
 				case "keyid":
 					// "absent, null and empty are the same": envelope.md
 					if r.Null() {
@@ -305,28 +426,53 @@ func (p *parts) read(r *strictjson.Reader, name string) (err error) {
 					s.Sig, err = decode(r)
 					return err
 				}
-				return r.Skip()
+				if bytes.EqualFold(name, []byte("sig")) {
+					variant = string(name)
+				}
+				return b.skip(r, name)
 			})
 			if err == nil && !hasSig {
-				err = r.Errorf("signature without sig")
+				err = r.Errorf("signature without sig%s", but(variant))
 			}
 			p.signatures = append(p.signatures, s)
 			return err
 		})
 	}
-	return r.Skip()
+	for _, known := range []string{"payloadType", "payload", "signatures"} {
+		if len(p.variants) < 8 && bytes.EqualFold(name, []byte(known)) {
+			p.variants = append(p.variants, string(name))
+		}
+	}
+	return b.skip(r, name)
 }
 
-func (p *parts) envelope() (*Envelope, error) {
+// whole returns the envelope of p, if that is one.
+func (p *parts) whole() (*Envelope, error) {
+	missing := func(name, what string) error {
+		for _, v := range p.variants {
+			if strings.EqualFold(v, name) {
+				return fmt.Errorf("no %s%s", what, but(v))
+			}
+		}
+		return fmt.Errorf("no %s", what)
+	}
 	switch {
-	case !p.hasType || p.payloadType == "":
-		return nil, errors.New("malformed envelope: no payloadType")
+	case p.payloadType == "":
+		return nil, missing("payloadType", "payloadType")
 	case !p.hasBody:
-		return nil, errors.New("malformed envelope: no payload")
+		return nil, missing("payload", "payload")
 	case len(p.signatures) == 0:
-		return nil, errors.New("malformed envelope: no signature")
+		return nil, missing("signatures", "signature")
 	}
 	return &Envelope{PayloadType: p.payloadType, Payload: p.payload, Signatures: p.signatures}, nil
+}
+
+// but ends an error about a member that is not there, but is in another case.
+func but(variant string) string {
+	if variant == "" {
+		return ""
+	}
+	return fmt.Sprintf(", but a member %q: names are compared byte by byte", variant)
 }
 
 // decode reads a string of base64 in either alphabet, padded and canonical.
@@ -352,13 +498,19 @@ func decode(r *strictjson.Reader) ([]byte, error) {
 }
 
 // ParseLines parses JSON Lines: one envelope or bundle on each line, as
-// "<artifact>.intoto.jsonl" has them. The last line need not end in a newline.
-// Empty lines are passed over.
+// "<artifact>.intoto.jsonl" has them. The last line need not end in a newline; a
+// line may end in a carriage return and one. Empty lines are passed over.
 //
 // Lines that are neither are no reason to give up the others, which in-toto's
 // bundle specification says must be read: they are returned as skipped, with
-// their line numbers. It is an error if data has more than [MaxLines] lines.
+// their line numbers, and so is one of more than [MaxEnvelopeSize] bytes. It is an
+// error if data has more than [MaxLines] lines or [MaxLinesSize] bytes. There is no
+// reader of longer files: what a policy is to decide over must be in memory
+// anyway.
 func ParseLines(data []byte) (envelopes []*Envelope, skipped []error, err error) {
+	if len(data) > MaxLinesSize {
+		return nil, nil, fmt.Errorf("malformed envelope lines: %d bytes, at most %d are read", len(data), MaxLinesSize)
+	}
 	n := bytes.Count(data, []byte("\n"))
 	if len(data) > 0 && data[len(data)-1] != '\n' {
 		n++

@@ -121,7 +121,7 @@ func ExampleRejectedError_Unproven() {
 // Two of three people must have signed.
 func ExampleKeys() {
 	var keys []sign.Verifier
-	var signers []sign.Signer
+	var signers []sign.SignerVerifier
 	for i := range 3 {
 		k, err := sign.NewSigner(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{byte(i)}, ed25519.SeedSize)))
 		if err != nil {
@@ -149,7 +149,7 @@ func ExampleKeys() {
 		fmt.Println(n, "recognized by", len(ev.Keys), "keys")
 	}
 	// Output:
-	// 1 not signed by this identity
+	// 1 not signed by this identity: by 1 of its keys, and 2 must
 	// 2 recognized by 2 keys
 	// 3 recognized by 3 keys
 }

@@ -149,7 +149,7 @@ func seal(t testing.TB, payloadType string, payload any, keys ...int) *sign.Enve
 			t.Fatal(err)
 		}
 	}
-	var signers []sign.Signer
+	var signers []sign.SignerVerifier
 	for _, n := range keys {
 		signers = append(signers, newKey(t, n))
 	}
@@ -322,6 +322,7 @@ func TestIncompletePolicy(t *testing.T) {
 	}
 }
 
+// R14 and R15.
 func TestKeys(t *testing.T) {
 	k := newKey(t, 1)
 	for _, test := range []struct {

@@ -25,14 +25,23 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance/oidc"
 	"github.com/hallmark-dev/hallmark/provenance/release"
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/sign/oci"
 )
 
-const usage = `usage: attest -key FILE [flags] [SUBJECT...]
+const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
 
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
 with digests: registry.example/org/app@sha256:… A directory gets a dirHash, by which
-examples/verify does not know artifacts.
+examples/verify does not know artifacts. The image that -oci names in its registry is
+a subject too, and the signed statement is attached to it there; then -o is needed
+only for a file beside.
+
+With -keyless it signs as the job, whose identity token it spends at a Sigstore
+instance: by default the public good one (network), where everybody can read for
+good which workflow signed what. In GitHub Actions that takes the permission
+"id-token: write"; in GitLab the job lets the token be put into the variable
+SIGSTORE_ID_TOKEN, for the audience sigstore. The directory templates has workflows.
 
 Without -predicate the statement is SLSA provenance: who built the subjects, from
 which commit, in which run. In a job of GitHub Actions, GitLab, Buildkite and other
@@ -57,14 +66,18 @@ func main() {
 
 // A step is what the flags ask for.
 type step struct {
-	subjects, parameters, issuers, configuration                cli.List
+	subjects, parameters, issuers, configuration, references    cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
 	tests, scan, summary, started, finished, system, source     string
-	noToken, allowDirty, explain                                bool
+	passphrase, trustedRoot, signingConfig                      string
+	noToken, allowDirty, explain, keyless, plainHTTP            bool
 
 	stdout io.Writer
 	getenv func(string) string
 	client *http.Client
+
+	registry *oci.Client
+	images   []oci.Image // what the references name
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer, getenv func(string) string, client *http.Client) error {
@@ -73,6 +86,12 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.Var(&s.subjects, "subject", "a `FILE`, a directory, or NAME@sha256:…, that the statement is about; may be repeated")
 	flags.StringVar(&s.checksums, "checksums", "", "a `FILE` of sha256sum or the like, whose files the statement is about")
 	flags.StringVar(&s.key, "key", "", "the private key to sign with, a PEM `FILE`")
+	flags.StringVar(&s.passphrase, "passphrase", "", "a `FILE` with the passphrase of the key, if it is encrypted")
+	flags.BoolVar(&s.keyless, "keyless", false, "sign as the job, without a key (network)")
+	flags.StringVar(&s.trustedRoot, "trusted-root", "", "with -keyless, the `FILE` trusted_root.json of the Sigstore instance")
+	flags.StringVar(&s.signingConfig, "signing-config", "", "with -keyless, the `FILE` signing_config.v0.2.json of the Sigstore instance")
+	flags.Var(&s.references, "oci", "an `IMAGE` in a registry that is a subject, and to which the envelope is attached (network); may be repeated")
+	flags.BoolVar(&s.plainHTTP, "plain-http", false, "speak http with the registry of -oci: for one on this machine")
 	flags.StringVar(&s.out, "o", "", "the `FILE` of JSON Lines to add the envelope to; SUBJECT.intoto.jsonl by default, if there is one subject")
 	flags.StringVar(&s.predicate, "predicate", "", "a `FILE` with the predicate, as JSON")
 	flags.StringVar(&s.predicateType, "predicate-type", "", "the `URI` that names the type of -predicate; told from the document if that is an SBOM")
@@ -110,13 +129,11 @@ func (s *step) run(ctx context.Context) error {
 		}
 	}
 	switch {
-	case s.key == "":
-		return errors.New("no -key: a statement that nobody signs proves nothing")
 	case given > 1:
 		return errors.New("-predicate, -tests and -scan: want one of them")
 	case s.predicateType != "" && s.predicate == "":
 		return errors.New("-predicate-type without -predicate")
-	case len(s.subjects) == 0 && s.checksums == "":
+	case len(s.subjects) == 0 && s.checksums == "" && len(s.references) == 0:
 		return errors.New("no subject (-h lists the flags)")
 	}
 	if s.source != "" {
@@ -126,23 +143,22 @@ func (s *step) run(ctx context.Context) error {
 		}
 		s.source = url
 	}
-	pem, err := cli.ReadFile(s.key, sign.MaxKeySize)
-	if err != nil {
-		return err
-	}
-	signer, err := sign.ParsePrivateKey(pem)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.key, err)
-	}
-	subjects, err := s.artifacts(ctx)
-	if err != nil {
-		return err
-	}
-	if s.out == "" {
+	if s.out == "" && len(s.references) == 0 {
 		if len(s.subjects) != 1 || s.checksums != "" || strings.Contains(s.subjects[0], "@sha") {
 			return errors.New("no -o, and not one file whose name it could have")
 		}
 		s.out = filepath.Clean(s.subjects[0]) + ".intoto.jsonl"
+	}
+	signer, err := s.signer(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.lookUp(ctx); err != nil {
+		return err
+	}
+	subjects, err := s.artifacts(ctx)
+	if err != nil {
+		return err
 	}
 	st, explanation, err := s.statement(ctx, subjects)
 	if err != nil {
@@ -160,7 +176,7 @@ func (s *step) run(ctx context.Context) error {
 	if !reflect.DeepEqual(again, subjects) {
 		return errors.New("the subjects changed while they were attested")
 	}
-	env, err := sign.Sign(ctx, provenance.MediaType, payload, signer)
+	env, err := signer(ctx, payload)
 	if err != nil {
 		return err
 	}
@@ -171,13 +187,20 @@ func (s *step) run(ctx context.Context) error {
 		}
 		defer summary.Close()
 	}
-	if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
+	// The file last: what is attached twice is there once.
+	if err := s.attach(ctx, env); err != nil {
 		return err
+	}
+	if s.out != "" {
+		if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
+			return err
+		}
 	}
 	return s.report(subjects, st, explanation, summary)
 }
 
-// artifacts returns the subjects, those of the flags first.
+// artifacts returns the subjects: those of the flags, those of -checksums, and the
+// images.
 func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
 	var artifacts []hallmark.Artifact
 	for _, name := range s.subjects {
@@ -209,6 +232,9 @@ func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
 			return nil, fmt.Errorf("%s: %w", s.checksums, err)
 		}
 		artifacts = append(artifacts, listed...)
+	}
+	for _, image := range s.images {
+		artifacts = append(artifacts, image.Artifact())
 	}
 	return artifacts, nil
 }
@@ -388,7 +414,7 @@ func (s *step) name(b *provenance.Build) error {
 // report prints what was signed, and adds it to the summary of the job.
 func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation, summary *os.File) error {
 	for _, a := range subjects {
-		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), s.out)
+		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), cmp.Or(s.out, "attached"))
 	}
 	if s.explain {
 		fmt.Fprint(s.stdout, e)

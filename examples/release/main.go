@@ -423,7 +423,7 @@ func (r *release) observe(ctx context.Context, commands []command) (provenance.S
 func buildFlags() []string { return []string{"-trimpath", "-buildvcs=true"} }
 
 // makeOne makes the files of one command in the directory staging.
-func (r *release) makeOne(ctx context.Context, c command, source provenance.Source, build *provenance.Build, signer sign.Signer, created time.Time, staging string) error {
+func (r *release) makeOne(ctx context.Context, c command, source provenance.Source, build *provenance.Build, signer sign.SignerVerifier, created time.Time, staging string) error {
 	// The program. If the go command is killed, it leaves its own files behind.
 	binary := filepath.Join(staging, c.name)
 	args := append(append([]string{"build"}, buildFlags()...), "-o", binary, "--", c.pkg)

@@ -210,7 +210,7 @@ func faults() []fault {
 		}, "certificate", "names no issuer"},
 		{"an address", 2, func(s *stack) {
 			s.certify = func(c *x509.Certificate, _ *any) { c.URIs, c.EmailAddresses = nil, []string{"who@example.com"} }
-		}, "certificate", "want one that is a URI"},
+		}, "certificate", `it is for the workflow "who@example.com"`},
 		{"an expired certificate", 2, func(s *stack) {
 			s.certify = func(c *x509.Certificate, _ *any) {
 				c.NotBefore, c.NotAfter = s.now.Add(-time.Hour), s.now.Add(-50*time.Minute)
