@@ -437,6 +437,32 @@ func TestSeveralLogs(t *testing.T) {
 	if n := strings.Count(string(e.Bundle), `"canonicalizedBody"`); n != 2 {
 		t.Errorf("%d entries, want 2", n)
 	}
+
+	// What the root requires is had, or found lacking before anybody is asked.
+	twice := must(must(sigstore.ParseTrustedRoot(root)).Require(sigstore.Requirements{Logs: 2, TimestampAuthorities: 1}))
+	opt := sigstore.SignerOptions{Now: func() time.Time { return s.now }}
+	signer := must(sigstore.NewSigner(twice, must(sigstore.ParseSigningConfig(must(json.Marshal(config)))), opt))
+	if _, err := signer.Sign(t.Context(), provenance.MediaType, []byte("{}"), s.token); err != nil {
+		t.Error(err)
+	}
+	asked := len(s.asked())
+	for _, rekor := range []int{1, 2} {
+		const want = "it selects 1 logs, and the trusted root requires 2"
+		signer := must(sigstore.NewSigner(twice, must(sigstore.ParseSigningConfig(s.config(rekor))), opt))
+		if _, err := signer.Sign(t.Context(), provenance.MediaType, []byte("{}"), s.token); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want an error with %q", err, want)
+		}
+	}
+	stamped := must(must(sigstore.ParseTrustedRoot(root)).Require(sigstore.Requirements{TimestampAuthorities: 1}))
+	signer = must(sigstore.NewSigner(stamped, must(sigstore.ParseSigningConfig(s.config(1))), opt))
+	if _, err := signer.Sign(t.Context(), provenance.MediaType, []byte("{}"), s.token); err == nil ||
+		!strings.Contains(err.Error(), "it selects 0 timestamp authorities, and the trusted root requires 1") {
+		t.Error(err)
+	}
+	if len(s.asked()) != asked {
+		t.Errorf("asked for %q", s.asked()[asked:])
+	}
+
 	s.log3 = newKey() // it is not the one of the trusted root any more
 	e, err = sign()
 	if e != nil || err == nil || !strings.Contains(err.Error(), "sigstore: log entry of "+strings.TrimPrefix(s.rekor3.URL, "http://")+": it does not verify") {
@@ -831,6 +857,19 @@ func TestOtherSystems(t *testing.T) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// A person is named by an address, and is not who signs here.
+func TestPerson(t *testing.T) {
+	s := newStack()
+	defer s.close()
+	s.certify = func(c *x509.Certificate, _ *any) { c.URIs, c.EmailAddresses = nil, []string{"who@example.com"} }
+	_, err := s.signer(2, sigstore.SignerOptions{}).Sign(t.Context(), "x", []byte("y"), func(_ context.Context, audience string) (string, error) {
+		return jwt(object{"iss": issuer, "sub": "1", "email": "who@example.com", "aud": audience, "exp": s.now.Add(time.Minute).Unix()}), nil
+	})
+	if err == nil || !strings.Contains(err.Error(), `it is for "who@example.com", want a URI`) {
+		t.Error(err)
 	}
 }
 
