@@ -232,6 +232,8 @@ func faults() []fault {
 		{"no certificate", 2, answer("fulcio", 200, `{"signedCertificateEmbeddedSct":{"chain":{"certificates":[]}}}`), "certificate", "malformed answer: no certificate"},
 		{"a certificate that is none", 2, answer("fulcio", 200, `{"signedCertificateEmbeddedSct":{"chain":{"certificates":["x"]}}}`), "certificate", "malformed answer: want a certificate in PEM"},
 
+		{"a certificate that cannot be read", 2, answer("fulcio", 200, `{"signedCertificateEmbeddedSct":{"chain":{"certificates":["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]}}}`), "certificate", "malformed answer: certificate: "},
+
 		{"another imprint", 2, func(s *stack) { s.imprint = make([]byte, 32) }, "timestamp", "it is of SHA-256 0000000000000000000000000000000000000000000000000000000000000000, want of SHA-256 "},
 		{"an old time", 2, func(s *stack) { s.stampTime = s.now.Add(-time.Hour) }, "timestamp", "its time is 2026-01-02T02:04:00Z, and the certificate is valid from 2026-01-02T03:03:59Z to 2026-01-02T03:14:00Z"},
 		{"a late time", 2, func(s *stack) { s.stampTime = s.now.Add(time.Hour) }, "timestamp", "its time is 2026-01-02T04:04:00Z"},
@@ -410,6 +412,30 @@ func TestExpect(t *testing.T) {
 	refused(t, s, 2, sigstore.SignerOptions{Expect: sigstore.Workflow{Issuer: issuer + "x", Builder: builder}}, "certificate of ")
 	if got := s.asked(); len(got) != 2 {
 		t.Errorf("asked for %q", got)
+	}
+}
+
+// What a log says beside what it signs is as it must be too.
+func TestParseEntryV2(t *testing.T) {
+	const good = `{"logIndex":"0","logId":{"keyId":"AA=="},"kindVersion":{"kind":"hashedrekord","version":"0.0.2"},` +
+		`"inclusionProof":{"rootHash":"AA==","treeSize":"1","checkpoint":{"envelope":"x\n1\nAA==\n\n"}},` +
+		`"canonicalizedBody":"eyJraW5kIjoiaGFzaGVkcmVrb3JkIiwiYXBpVmVyc2lvbiI6IjAuMC4yIn0="}`
+	if _, err := sigstore.ParseEntryV2([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ old, replacement, want string }{
+		{`"logIndex":"0"`, `"logIndex":"0","integratedTime":"1767323040"`, "an entry with a time"},
+		{`"logIndex":"0"`, `"logIndex":"0","inclusionPromise":{"signedEntryTimestamp":"AA=="}`, "an entry with a time"},
+		{`"logIndex":"0"`, `"logIndex":"1"`, "an entry at 1 whose proof is for 0"},
+		{`"treeSize":"1"`, `"treeSize":"2"`, "not those of its checkpoint"},
+		{`"treeSize":"1"`, `"treeSize":"1","treeSize":"1"`, "treeSize"},
+		{`"rootHash":"AA=="`, `"rootHash":"AQ=="`, "not those of its checkpoint"},
+		{`"canonicalizedBody":"`, `"canonicalizedBody":"AAAA`, "body"},
+	} {
+		entry, err := sigstore.ParseEntryV2([]byte(strings.Replace(good, test.old, test.replacement, 1)))
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, %v, want an error with %q", test.replacement, entry, err, test.want)
+		}
 	}
 }
 
