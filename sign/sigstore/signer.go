@@ -121,6 +121,7 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 	case base64.StdEncoding.EncodedLen(len(payload))+len(payloadType)+room > sign.MaxEnvelopeSize:
 		return nil, fmt.Errorf("sigstore: payload of %d bytes: a bundle has at most %d", len(payload), sign.MaxEnvelopeSize)
 	}
+	e := &sign.Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
 	chosen, err := s.config.choose(s.opt.Now())
 	if err != nil {
 		return nil, err
@@ -158,7 +159,6 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 		}
 		return nil, fmt.Errorf("sigstore: certificate of %s: %w", chosen.authority.url.Host, err)
 	}
-	e := &sign.Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
 	for attempt := 1; ; attempt++ {
 		signed, err := s.finish(ctx, x, chosen, key, leaf, e)
 		// A log has a signature already if it took one and its answer was lost.

@@ -56,12 +56,12 @@ func TestSign(t *testing.T) {
 			e, err := s.signer(rekor, sigstore.SignerOptions{Expect: sigstore.Workflow{Issuer: issuer, Builder: builder}}).
 				Sign(t.Context(), provenance.MediaType, given, func(ctx context.Context, a string) (string, error) {
 					audience = a
+					given[0] = 'x' // too late to count
 					return s.token(ctx, a)
 				})
 			if err != nil {
 				t.Fatal(err)
 			}
-			given[0] = 'x'
 			if audience != "sigstore" || e.PayloadType != provenance.MediaType || !bytes.Equal(e.Payload, payload) || len(e.Signatures) != 1 {
 				t.Errorf("audience %q, envelope %+v", audience, e)
 			}
@@ -963,7 +963,11 @@ func TestSecrets(t *testing.T) {
 					}
 					return name == service
 				}
-				refused(t, s, 2, sigstore.SignerOptions{Client: client})
+				want := ""
+				if status >= 400 {
+					want = fmt.Sprintf("status %d", status)
+				}
+				refused(t, s, 2, sigstore.SignerOptions{Client: client}, want)
 			}
 		}
 	}
