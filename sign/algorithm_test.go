@@ -284,8 +284,8 @@ func TestBrokenToken(t *testing.T) {
 			_, err = asn1.Unmarshal(der, &rs)
 			return append(rs.R.FillBytes(make([]byte, 32)), rs.S.FillBytes(make([]byte, 32))...), err
 		}, "does not verify: invalid signature"},
-		{"panic", edKey(), func() ([]byte, error) { panic("no slot") }, "the key panicked: no slot"},
-		{"end", edKey(), func() ([]byte, error) { runtime.Goexit(); return nil, nil }, "the key did not return"},
+		{"panic", edKey(), func() ([]byte, error) { panic("no slot") }, "it panicked: no slot"},
+		{"end", edKey(), func() ([]byte, error) { runtime.Goexit(); return nil, nil }, "it did not return"},
 	} {
 		s := newSigner(t, token{test.key, func(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { return test.sign() }})
 		e, err := sign.Sign(t.Context(), "t", []byte("data"), s)

@@ -155,8 +155,8 @@ func (id identifier) derive(passphrase []byte, size int) ([]byte, error) {
 			return nil, malformed
 		}
 		// Divided, because the product could be past an int64.
-		if n > MaxScryptMemory/128 || r > MaxScryptMemory/128/n || p > MaxScryptParallelism {
-			return nil, fmt.Errorf("sign: private key encrypted by scrypt with N %d, r %d and p %d: at most %d bytes are filled, at most %d times", n, r, p, MaxScryptMemory, MaxScryptParallelism)
+		if n > MaxScryptMemory/128 || r > MaxScryptMemory/128/n || p > MaxScryptWork/128/n/r {
+			return nil, fmt.Errorf("sign: private key encrypted by scrypt with N %d, r %d and p %d, at most %d bytes of memory are used and %d are filled", n, r, p, MaxScryptMemory, MaxScryptWork)
 		}
 		key, err := scrypt.Key(passphrase, salt, int(n), int(r), int(p), size)
 		if err != nil {

@@ -74,28 +74,16 @@ func (a Algorithm) NewSigner(key crypto.Signer) (SignerVerifier, error) {
 		}}, nil
 	}
 	return &signer{v, func(ctx context.Context, data []byte) ([]byte, error) {
-		type result struct {
-			sig []byte
-			err error
-		}
-		done := make(chan result, 1)
 		data = bytes.Clone(data) // the key may read it when the caller has it back
-		go func() {
-			r := result{err: errors.New("the key did not return")} // but ended the goroutine
-			defer func() {
-				if p := recover(); p != nil {
-					r.err = fmt.Errorf("the key panicked: %v", p)
-				}
-				done <- r
-			}()
-			r.sig, r.err = crypto.SignMessage(key, rand.Reader, data, opts)
-		}()
-		select {
-		case r := <-done:
-			return r.sig, r.err
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		var sig []byte
+		err := within(ctx, func() (err error) {
+			sig, err = crypto.SignMessage(key, rand.Reader, data, opts)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
+		return sig, nil
 	}}, nil
 }
 
@@ -178,8 +166,8 @@ func (v *verifier) digest(ctx context.Context, data []byte) ([]byte, error) {
 	}
 	h := v.hash.New()
 	for part := range slices.Chunk(data, 1<<20) {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		h.Write(part)
 	}
@@ -190,8 +178,8 @@ func (v *verifier) digest(ctx context.Context, data []byte) ([]byte, error) {
 var errSignature = errors.New("invalid signature")
 
 func (v *verifier) Verify(ctx context.Context, data, sig []byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	digest, err := v.digest(ctx, data)
 	if err != nil {
@@ -231,8 +219,8 @@ type signer struct {
 }
 
 func (s *signer) Sign(ctx context.Context, data []byte) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return s.sign(ctx, data)
 }

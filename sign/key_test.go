@@ -369,6 +369,17 @@ func TestSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		noSecret := func(t *testing.T, what, text string) {
+			t.Helper()
+			noSecret(t, what, text)
+			if k, ok := key.(*rsa.PrivateKey); ok {
+				for _, n := range []*big.Int{k.D, k.Primes[0], k.Primes[1]} {
+					if strings.Contains(text, n.String()) || strings.Contains(text, n.Text(16)) || strings.Contains(text, string(n.Bytes())) {
+						t.Errorf("%s shows the private key: %s", what, text)
+					}
+				}
+			}
+		}
 		type holder struct {
 			Signer sign.SignerVerifier
 			hidden sign.SignerVerifier

@@ -32,8 +32,8 @@ var ErrPassphrase = errors.New("wrong passphrase")
 
 // ParsePrivateKey parses a private key in PEM, for its default [Algorithm]: PKCS #8
 // ("PRIVATE KEY"), PKCS #1 ("RSA PRIVATE KEY"), SEC 1 ("EC PRIVATE KEY") or
-// OpenSSH's ("OPENSSH PRIVATE KEY"). The error wraps [ErrEncrypted] if the
-// key is encrypted in a form that [DecryptPrivateKey] reads.
+// OpenSSH's ("OPENSSH PRIVATE KEY"). The error wraps [ErrEncrypted] if the key is
+// encrypted in one of the forms that [DecryptPrivateKey] reads.
 //
 // The key must be one that [NewSigner] takes, and what the file says more than
 // once must be the same: a public key beside the private one, the parameters of a
@@ -80,8 +80,9 @@ func (a Algorithm) ParsePrivateKey(data []byte) (SignerVerifier, error) {
 // The error wraps [ErrPassphrase] if the key is not found with the passphrase,
 // which is taken as it is: a newline at its end is part of it. What decrypting
 // costs is bounded before it begins, see [MaxPBKDF2Iterations] and the bounds
-// beside it. A key that is not encrypted is an error, so that nobody thinks that
-// it was; otherwise all is as with [ParsePrivateKey].
+// beside it, but it cannot be interrupted. A key that is not encrypted is an
+// error, so that nobody thinks that it was; otherwise all is as with
+// [ParsePrivateKey].
 func DecryptPrivateKey(data, passphrase []byte) (SignerVerifier, error) {
 	return Algorithm("").DecryptPrivateKey(data, passphrase)
 }
@@ -437,7 +438,7 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (crypto.Signer, error) {
 		Rest                 []byte `ssh:"rest"`
 	}
 	in, ok := bytes.CutPrefix(block.Bytes, []byte(magic))
-	if !ok || ssh.Unmarshal(in, &file) != nil || len(file.Rest) > 0 {
+	if !ok || ssh.Unmarshal(in, &file) != nil {
 		return nil, malformed
 	}
 	if file.Keys != 1 {
@@ -448,6 +449,9 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (crypto.Signer, error) {
 	var err error
 	switch {
 	case file.Cipher == "none" && file.KDF == "none":
+		if len(file.Rest) > 0 {
+			return nil, malformed
+		}
 		if passphrase != nil {
 			return nil, errNotEncrypted
 		}
@@ -466,7 +470,8 @@ func parseOpenSSH(block *pem.Block, passphrase []byte) (crypto.Signer, error) {
 		if file.Cipher != "aes256-ctr" && file.Cipher != "aes256-cbc" {
 			return nil, fmt.Errorf("sign: OpenSSH key encrypted with %.40q, want aes256-ctr or aes256-cbc", file.Cipher)
 		}
-		if ssh.Unmarshal([]byte(file.Options), &kdf) != nil || len(kdf.Salt) == 0 || kdf.Rounds == 0 {
+		// What follows the key is the tag of other ciphers.
+		if len(file.Rest) > 0 || ssh.Unmarshal([]byte(file.Options), &kdf) != nil || len(kdf.Salt) == 0 || kdf.Rounds == 0 {
 			return nil, malformed
 		}
 		if kdf.Rounds > MaxBcryptRounds {
@@ -568,7 +573,7 @@ func parsePKCS1Public(data []byte) (*rsa.PublicKey, error) {
 
 // parseLine parses a line of OpenSSH's authorized_keys or of a .pub file.
 func parseLine(text string) (crypto.PublicKey, error) {
-	malformed := errors.New(`malformed public key: neither a PEM block nor one line "ssh-ed25519 AAAA… comment"`)
+	malformed := errors.New(`malformed public key: no PEM block, and no line "ssh-ed25519 AAAA… comment"`)
 	fields := strings.SplitN(text, " ", 3)
 	if strings.ContainsAny(text, "\r\n") || len(fields) < 2 {
 		return nil, malformed

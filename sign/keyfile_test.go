@@ -517,16 +517,16 @@ func TestDecryptPrivateKey(t *testing.T) {
 		{"another HMAC", kdf(salt, marshal(t, 1), marshal(t, algorithm(oid(1, 2, 840, 113549, 2, 6), null))), "sign: private key encrypted by PBKDF2 with 1.2.840.113549.2.6, want HMAC with SHA-1 or SHA-2"},
 		{"no iterations", kdf(salt, marshal(t, 0)), notPKCS8},
 		{"iterations below zero", kdf(salt, marshal(t, -1)), notPKCS8},
-		{"many iterations", kdf(salt, marshal(t, 10_000_001)), "sign: private key encrypted by 10000001 iterations of PBKDF2, at most 10000000 are done"},
+		{"many iterations", kdf(salt, marshal(t, 5_000_001)), "sign: private key encrypted by 5000001 iterations of PBKDF2, at most 5000000 are done"},
 		{"iterations without number", kdf(salt, marshal(t, new(big.Int).Lsh(big.NewInt(1), 70))), notPKCS8},
 		{"another key length", kdf(salt, marshal(t, 1), marshal(t, 16)), notPKCS8},
 		{"a KDF without salt", kdf(marshal(t, 1)), notPKCS8},
 		{"more parameters", kdf(salt, marshal(t, 1), hmac(9), null), notPKCS8},
 		{"short IV", block("ENCRYPTED PRIVATE KEY", wrongIV), notPKCS8},
-		{"scrypt with much memory", byScrypt(scryptParams(1<<19, 8, 1)), "sign: private key encrypted by scrypt with N 524288, r 8 and p 1: at most 268435456 bytes are filled, at most 16 times"},
-		{"scrypt with large blocks", byScrypt(scryptParams(16, 1<<30, 1)), "sign: private key encrypted by scrypt with N 16, r 1073741824 and p 1: at most 268435456 bytes are filled, at most 16 times"},
-		{"scrypt done often", byScrypt(scryptParams(16, 8, 17)), "sign: private key encrypted by scrypt with N 16, r 8 and p 17: at most 268435456 bytes are filled, at most 16 times"},
-		{"scrypt with past an int64", byScrypt(scryptParams(1<<62, 1<<62, 1)), "sign: private key encrypted by scrypt with N 4611686018427387904, r 4611686018427387904 and p 1: at most 268435456 bytes are filled, at most 16 times"},
+		{"scrypt with much memory", byScrypt(scryptParams(1<<19, 8, 1)), "sign: private key encrypted by scrypt with N 524288, r 8 and p 1, at most 268435456 bytes of memory are used and 1073741824 are filled"},
+		{"scrypt with large blocks", byScrypt(scryptParams(16, 1<<30, 1)), "sign: private key encrypted by scrypt with N 16, r 1073741824 and p 1, at most 268435456 bytes of memory are used and 1073741824 are filled"},
+		{"scrypt done often", byScrypt(scryptParams(16, 8, 65537)), "sign: private key encrypted by scrypt with N 16, r 8 and p 65537, at most 268435456 bytes of memory are used and 1073741824 are filled"},
+		{"scrypt with past an int64", byScrypt(scryptParams(1<<62, 1<<62, 1)), "sign: private key encrypted by scrypt with N 4611686018427387904, r 4611686018427387904 and p 1, at most 268435456 bytes of memory are used and 1073741824 are filled"},
 		{"scrypt without a power of two", byScrypt(scryptParams(15, 8, 1)), notPKCS8},
 		{"scrypt with 0 blocks", byScrypt(scryptParams(16, 0, 1)), notPKCS8},
 		{"data after the key", block("ENCRYPTED PRIVATE KEY", append([]byte(nil), append(sequence(t, marshal(t, algorithm(idPBES2, sequence(t))), salt), 0)...)), notPKCS8},
@@ -545,12 +545,13 @@ func TestDecryptPrivateKey(t *testing.T) {
 		{"Sigstore, changed", sigstore(`"ciphertext":"`, `"ciphertext":"AAAA`), "sign: wrong passphrase"},
 		{"Sigstore, not PKCS #8", sigstoreKey(t, secret), "malformed private key: the PEM block does not hold one in the form of PKCS #8"},
 
-		{"OpenSSH, many rounds", changed(t, locked, rounds(1025)), "sign: OpenSSH key encrypted by 1025 rounds of bcrypt, at most 1024 are done"},
-		{"OpenSSH, all rounds", changed(t, locked, rounds(1<<32-1)), "sign: OpenSSH key encrypted by 4294967295 rounds of bcrypt, at most 1024 are done"},
+		{"OpenSSH, many rounds", changed(t, locked, rounds(513)), "sign: OpenSSH key encrypted by 513 rounds of bcrypt, at most 512 are done"},
+		{"OpenSSH, all rounds", changed(t, locked, rounds(1<<32-1)), "sign: OpenSSH key encrypted by 4294967295 rounds of bcrypt, at most 512 are done"},
 		{"OpenSSH, no rounds", changed(t, locked, rounds(0)), notOpenSSH},
 		{"OpenSSH, no salt", changed(t, locked, func(f *sshFile) { f.Options = "\x00\x00\x00\x00\x00\x00\x00\x10" }), notOpenSSH},
 		{"OpenSSH, no options", changed(t, locked, func(f *sshFile) { f.Options = "" }), notOpenSSH},
 		{"OpenSSH, cipher", changed(t, locked, func(f *sshFile) { f.Cipher = "chacha20-poly1305@openssh.com" }), `sign: OpenSSH key encrypted with "chacha20-poly1305@openssh.com", want aes256-ctr or aes256-cbc`},
+		{"OpenSSH, data after it", changed(t, locked, func(f *sshFile) { f.Rest = []byte("x") }), notOpenSSH},
 		{"OpenSSH, no cipher", changed(t, locked, func(f *sshFile) { f.Cipher = "none" }), `sign: OpenSSH key encrypted with "none", want aes256-ctr or aes256-cbc`},
 		{"OpenSSH, KDF", changed(t, locked, func(f *sshFile) { f.KDF = "scrypt" }), `sign: OpenSSH key encrypted by the KDF "scrypt", want bcrypt`},
 		{"OpenSSH, other salt", changed(t, locked, rounds(1)), "sign: wrong passphrase"},
@@ -588,6 +589,7 @@ func TestParsePublicKey(t *testing.T) {
 		{"P-521", block("PUBLIC KEY", spkiOf(t, p521.Public())), p521.Public()},
 		{"RSA", block("PUBLIC KEY", spkiOf(t, r.Public())), r.Public()},
 		{"RSA in PKCS #1", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&r.PublicKey)), r.Public()},
+		{"RSA with the largest exponent", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: r.N, E: 1<<31 - 1})), &rsa.PublicKey{N: r.N, E: 1<<31 - 1}},
 		{"RSA with the exponent 3", block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsa.PublicKey{N: r.N, E: 3})), &rsa.PublicKey{N: r.N, E: 3}},
 		{"line of Ed25519", sshLine(t, edKey().Public()), edKey().Public()},
 		{"line of P-256", sshLine(t, p256.Public()) + " me@example.com", p256.Public()},
@@ -627,7 +629,7 @@ func TestParsePublicKey(t *testing.T) {
 	}
 	const (
 		notPKIX  = "malformed public key: the PEM block does not hold one in PKIX form"
-		notLine  = `malformed public key: neither a PEM block nor one line "ssh-ed25519 AAAA… comment"`
+		notLine  = `malformed public key: no PEM block, and no line "ssh-ed25519 AAAA… comment"`
 		notRSA   = "malformed public key: the PEM block does not hold an RSA key of two numbers"
 		notPoint = "malformed public key: the ECDSA P-256 key is not an uncompressed point on the curve"
 		others   = ", want one for Ed25519, ECDSA or RSA"
@@ -663,6 +665,7 @@ func TestParsePublicKey(t *testing.T) {
 		{"RSA with the exponent 0", spki(idRSA, null, two(r.N, new(big.Int))), "sign: RSA key with the exponent 0, want an odd one from 3 to 2147483647"},
 		{"RSA with the exponent 1", spki(idRSA, null, two(r.N, big.NewInt(1))), "sign: RSA key with the exponent 1, want an odd one from 3 to 2147483647"},
 		{"RSA with an even exponent", spki(idRSA, null, two(r.N, big.NewInt(65536))), "sign: RSA key with the exponent 65536, want an odd one from 3 to 2147483647"},
+		{"RSA with a large exponent", spki(idRSA, null, two(r.N, big.NewInt(1<<31+1))), "sign: RSA key with the exponent 2147483649, want an odd one from 3 to 2147483647"},
 		{"RSA with a huge exponent", spki(idRSA, null, two(r.N, new(big.Int).Add(new(big.Int).Lsh(e, 1000), e))), "sign: RSA key with the exponent " + new(big.Int).Add(new(big.Int).Lsh(e, 1000), e).String()[:40] + ", want an odd one from 3 to 2147483647"},
 		{"RSA with a negative modulus", spki(idRSA, null, two(new(big.Int).Neg(r.N), e)), "sign: RSA key of 2048 bits, want 2048 to 8192"},
 		{"RSA with an even modulus", spki(idRSA, null, two(new(big.Int).Sub(r.N, big.NewInt(1)), e)), "sign: RSA key with an even modulus"},

@@ -24,18 +24,18 @@ const (
 	MinRSABits, MaxRSABits = 2048, 8192
 )
 
-// What decrypting a private key may cost, whatever its file asks for. At the
-// bound, each takes some seconds of one processor.
+// Bounds of what decrypting a private key costs, whatever its file asks for: at
+// each of them it takes some seconds of one processor.
 const (
 	// MaxPBKDF2Iterations is the number of iterations of PBKDF2.
-	MaxPBKDF2Iterations = 10_000_000
+	MaxPBKDF2Iterations = 5_000_000
 
 	// MaxScryptMemory is the memory that scrypt takes, 128 N r, in bytes.
 	MaxScryptMemory = 256 << 20
 
-	// MaxScryptParallelism is the number of times p that scrypt fills it.
-	MaxScryptParallelism = 16
+	// MaxScryptWork is that memory times p, how often scrypt fills it, in bytes.
+	MaxScryptWork = 1 << 30
 
 	// MaxBcryptRounds is the number of rounds of OpenSSH's KDF.
-	MaxBcryptRounds = 1024
+	MaxBcryptRounds = 512
 )

@@ -19,8 +19,12 @@
 //
 // [SignerVerifier] and [Verifier] are interfaces of go-securesystemslib, so that
 // keys made for that module serve here and the other way round. [NewSigner] and
-// [NewVerifier] make them of keys for Ed25519, ECDSA and RSA, and an [Algorithm]
-// makes them for the one scheme that it names.
+// [NewVerifier] make them of Ed25519, ECDSA and RSA keys, in memory or wherever a
+// [crypto.Signer] leads to; [ParsePrivateKey], [DecryptPrivateKey] and
+// [ParsePublicKey] read them from files, and [Generate] makes new ones. Each key has
+// one [Algorithm], settled when it is loaded: by default Ed25519 signs the encoding
+// itself; ECDSA its SHA-256, SHA-384 or SHA-512, as the curve P-256, P-384 or P-521
+// has it, in ASN.1 DER; RSA its SHA-256, by RSASSA-PSS.
 //
 // https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 package sign

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,28 +38,74 @@ type Evidence struct {
 	Keys []hallmark.Digest
 
 	// Claims are what the certificate says of the signer, if the key was
-	// certified for one run of a workflow. They are nil for plain keys.
+	// certified for the moment. They are nil for plain keys.
 	Claims *Claims
 }
 
-// Claims are what a certificate says of a workflow run. The platform has vouched
-// for each, unlike for what the run itself says in a predicate. A claim that a
-// certificate does not have is empty; a policy treats it as unproven.
+// Claims are what a certificate says of whom it was issued to: for one run of a
+// workflow, or to a person or an account. The authority has vouched for each,
+// unlike for what the run itself says in a predicate. A claim that a certificate
+// does not have is empty; a policy treats it as unproven.
+//
+// The names in parentheses are those of Fulcio's extensions, with their numbers.
 type Claims struct {
-	Issuer     string // of the identity token
-	Builder    string // URI of the workflow that signed, with its ref
-	Repository string // URL of the source repository
-	Ref        string // full ref of the source
-	Commit     string // hexadecimal commit of the source
-	Trigger    string // event that started the run
-	Runner     string // kind of machine, "github-hosted"
-	Invocation string // URL of the run
+	// Issuer is who issued the identity token that the certificate was issued
+	// for (Issuer, .8).
+	Issuer string
+
+	// Subject is how the certificate names its holder: by the URI of a workflow
+	// or a service, an e-mail address, or the name of an account, "name!domain".
+	Subject string
+
+	// Builder is Subject if that is a URI, and empty for those who build
+	// nothing: the workflow that signed, with its ref.
+	Builder string
+
+	// BuildSigner is the URI of the build instructions that are responsible for
+	// signing, and BuildSignerDigest the commit that they are of (Build Signer
+	// URI, .9, Build Signer Digest, .10). On GitHub and GitLab the URI is
+	// Builder.
+	BuildSigner, BuildSignerDigest string
+
+	// BuildConfig is the URI of the build instructions that started the run, and
+	// BuildConfigDigest the commit that they are of (Build Config URI, .18, Build
+	// Config Digest, .19). Of a reusable workflow it is the caller.
+	BuildConfig, BuildConfigDigest string
+
+	// Repository is the URL of the source repository, and RepositoryID what the
+	// platform tells it by, which one of the same name made later does not have
+	// (Source Repository URI, .12, Source Repository Identifier, .15).
+	Repository, RepositoryID string
+
+	// Visibility of the repository at the time of signing, "public" or "private"
+	// (Source Repository Visibility At Signing, .22).
+	Visibility string
+
+	// Owner is the URL of whom the repository belongs to, and OwnerID what the
+	// platform tells them by (Source Repository Owner URI, .16, Source Repository
+	// Owner Identifier, .17).
+	Owner, OwnerID string
+
+	Ref    string // full ref of the source (Source Repository Ref, .14)
+	Commit string // hexadecimal commit of the source (Source Repository Digest, .13)
+
+	Workflow    string // name that the workflow gives itself (GitHub Workflow Name, .4)
+	Trigger     string // event that started the run (Build Trigger, .20)
+	Runner      string // kind of machine, "github-hosted" (Runner Environment, .11)
+	Environment string // where the job deploys to, and who must have allowed it (Deployment Environment, .23)
+	Invocation  string // URL of the run (Run Invocation URI, .21)
+
+	// TokenSubject is the token's claim sub as it was (Token Subject, .24).
+	TokenSubject string
 }
+
+// name is how the certificate names its holder.
+func (c *Claims) name() string { return cmp.Or(c.Subject, c.Builder) }
 
 // signers returns a string for each party that signed, equal for equal parties.
 func (e *Evidence) signers() []string {
 	if c := e.Claims; c != nil {
-		return []string{c.Issuer + " " + c.Builder}
+		return []string{c.Issuer + " " + c.name()}
 	}
 	var all []string
 	for _, k := range e.Keys {
@@ -70,7 +117,7 @@ func (e *Evidence) signers() []string {
 // signer names the signers for people.
 func (e *Evidence) signer() string {
 	if e.Claims != nil {
-		return e.Claims.Builder
+		return e.Claims.name()
 	}
 	return "key " + strings.Join(e.signers(), ", ")
 }

@@ -564,7 +564,7 @@ func TestModified(t *testing.T) {
 func TestBadInput(t *testing.T) {
 	dir, _ := checkout(t)
 	elsewhere := t.TempDir()
-	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -575,7 +575,7 @@ func TestBadInput(t *testing.T) {
 	write(t, missing, "go.mod", "module example.com/greet\n\ngo 1.26\n\nrequire example.com/gone v1.0.0\n")
 	write(t, missing, "cmd/hello/main.go", "package main\n\nimport _ \"example.com/gone\"\n\nfunc main() {}\n")
 	gitIn(t, missing, "commit", "-q", "-a", "-m", "missing")
-	truncated := privatePEM(t, p384)
+	truncated := privatePEM(t, p224)
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -586,7 +586,7 @@ func TestBadInput(t *testing.T) {
 		{"flag", []string{"-colour"}, "-colour"},
 		{"argument", []string{"./cmd/hello"}, "unknown argument"},
 		{"key file missing", []string{"-key", "gone.pem"}, "gone.pem"},
-		{"key of the wrong kind", []string{"-key", write(t, elsewhere, "p384.pem", privatePEM(t, p384))}, "P-256"},
+		{"key of the wrong kind", []string{"-key", write(t, elsewhere, "p224.pem", privatePEM(t, p224))}, "P-224"},
 		{"key truncated", []string{"-key", write(t, elsewhere, "truncated.pem", truncated[:len(truncated)/2])}, "no PEM block"},
 		{"another commit", []string{"-commit", "0123456789012345678901234567890123456789"}, "is checked out"},
 		{"source that is none", []string{"-source", "/srv/git"}, "want the URL of a repository"},

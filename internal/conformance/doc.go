@@ -8,5 +8,5 @@
 //
 // The documents are in a corpus outside of the repository, in the directory
 // that the environment variable HALLMARK_CORPUS names. Without it the tests
-// that need it are skipped.
+// that need it are skipped. HALLMARK_REGISTRY names the program of a registry.
 package conformance

@@ -108,7 +108,7 @@ func startDistribution(t *testing.T) (host string) {
 	passwords := write("passwords", ociUser+":$2a$04$CMKm5oOimKgVGC2NGRJqM.zlYRjiUnhHRZyY3kjZhbJkYVJgMucO.\n")
 	config := write("config.yml", fmt.Sprintf(`version: 0.1
 log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: %q}}
+storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
 http: {addr: %q, secret: "for this test"}
 auth: {htpasswd: {realm: registry, path: %q}}
 `, filepath.Join(dir, "storage"), host, passwords))
@@ -184,8 +184,7 @@ func pushApp(t *testing.T, host string) (index v1.ImageIndex) {
 	return index
 }
 
-// signed returns an envelope, and a bundle of it that has the form but no
-// certificate.
+// signed returns an envelope, and a bundle of it.
 func signed(t testing.TB, payloadType, payload string) (envelope, bundle *sign.Envelope) {
 	t.Helper()
 	signer, err := sign.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
@@ -195,12 +194,11 @@ func signed(t testing.TB, payloadType, payload string) (envelope, bundle *sign.E
 	if envelope, err = sign.Sign(context.Background(), payloadType, []byte(payload), signer); err != nil {
 		t.Fatal(err)
 	}
-	text, err := envelope.Marshal()
+	text, err := envelope.MarshalBundle()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bundle, err = sign.Parse([]byte(`{"mediaType":"` + bundleMediaType + `", "verificationMaterial":{"publicKey":{"hint":"0"}}, "dsseEnvelope":` + string(text) + `}`))
-	if err != nil {
+	if bundle, err = sign.Parse(text); err != nil {
 		t.Fatal(err)
 	}
 	return envelope, bundle

@@ -1,7 +1,6 @@
 package oci
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -164,7 +163,7 @@ func (c *Client) Attach(ctx context.Context, image Image, envelopes ...*sign.Env
 	if unlisted = missing(unlisted, listed); len(unlisted) == 0 {
 		return added, nil
 	}
-	if err := s.list(ctx, image, c.turn, unlisted); err != nil {
+	if err := c.list(ctx, s, image, unlisted); err != nil {
 		return fail(err)
 	}
 	return added, nil
@@ -229,9 +228,9 @@ func newAttachment(e *sign.Envelope, created time.Time) (a attachment, err error
 	return a, nil
 }
 
-// mediaTypeOf returns the media type under which a bundle is stored. Versions
-// before 0.3 have theirs in a parameter of it, which an artifactType cannot
-// have; the bundle says its version itself.
+// mediaTypeOf returns the media type under which a bundle is stored: its own, but
+// for the older form that has the version in a parameter, which an artifactType
+// cannot have. The bundle says its version itself.
 func mediaTypeOf(bundle []byte) string {
 	mediaType := ""
 	_ = strictjson.Read(bundle, func(r *strictjson.Reader) error { // sign.Parse has read it
@@ -243,12 +242,10 @@ func mediaTypeOf(bundle []byte) string {
 			return r.Skip()
 		})
 	})
-	mediaType, _, _ = strings.Cut(mediaType, ";")
-	for _, c := range strings.TrimPrefix(mediaType, bundleType) {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789.+", c) {
-			return bundleTypeV03
-		}
+	if mediaType == bundleType+"+json;version=0.3" {
+		return bundleTypeV03
 	}
+	mediaType, _, _ = strings.Cut(mediaType, ";")
 	return mediaType
 }
 
@@ -304,18 +301,30 @@ func looks() []time.Duration {
 	return []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}
 }
 
-// list puts entries on the list under the image's tag. turn is held by the one
-// of this client who reads and writes it.
-func (s *session) list(ctx context.Context, image Image, turn chan struct{}, entries []entry) error {
+// list puts entries on the list under the image's tag.
+func (c *Client) list(ctx context.Context, s *session, image Image, entries []entry) error {
 	tag := fallbackTag(image.digest)
+	c.mu.Lock()
+	c.waiting[image] = append(c.waiting[image], entries...)
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		mine := func(e entry) bool {
+			return slices.ContainsFunc(entries, func(m entry) bool { return m.digest == e.digest })
+		}
+		if c.waiting[image] = slices.DeleteFunc(c.waiting[image], mine); len(c.waiting[image]) == 0 {
+			delete(c.waiting, image)
+		}
+	}()
 	for try := range listTries {
-		if err := s.write(ctx, image, turn, entries); err != nil {
+		if err := c.write(ctx, s, image, entries); err != nil {
 			e, ok := errors.AsType[*statusError](err)
-			if !ok || e.status != http.StatusPreconditionFailed {
+			if !ok || e.status != http.StatusPreconditionFailed && !isPassing(err) || try == listTries-1 {
 				return err
 			}
-			// Somebody else has written it since it was read.
-			if err := pause(ctx, entries[0].digest, try); err != nil {
+			// Somebody else has written it since it was read, or is writing it.
+			if err := pause(ctx, entries[0].digest.Hex(), try); err != nil {
 				return err
 			}
 			continue
@@ -339,21 +348,26 @@ func (s *session) list(ctx context.Context, image Image, turn chan struct{}, ent
 		if kept {
 			return nil
 		}
-		if err := pause(ctx, entries[0].digest, try); err != nil {
+		if err := pause(ctx, entries[0].digest.Hex(), try); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("tag %s: others have overwritten it %d times", tag, listTries)
 }
 
-// write reads the list, and writes it with those of the entries that are not on it.
-func (s *session) write(ctx context.Context, image Image, turn chan struct{}, entries []entry) error {
+// write reads the list, and writes it with those of the entries that are not on
+// it, and with all others that wait for this client: the fewer write, the less is
+// overwritten.
+func (c *Client) write(ctx context.Context, s *session, image Image, entries []entry) error {
 	select {
-	case turn <- struct{}{}:
-		defer func() { <-turn }()
+	case c.turn <- struct{}{}:
+		defer func() { <-c.turn }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	c.mu.Lock()
+	entries = slices.Concat(entries, c.waiting[image])
+	c.mu.Unlock()
 	tag := fallbackTag(image.digest)
 	old, x, err := s.fallback(ctx, image)
 	// What the registry makes of a tag that does not exist may be replaced; what
@@ -364,8 +378,12 @@ func (s *session) write(ctx context.Context, image Image, turn chan struct{}, en
 		return err
 	}
 	var raw []json.RawMessage
+	seen := make(map[hallmark.Digest]bool)
 	for _, e := range missing(entries, x.manifests) {
-		raw = append(raw, e.raw)
+		if !seen[e.digest] {
+			raw = append(raw, e.raw)
+		}
+		seen[e.digest] = true
 	}
 	if raw == nil {
 		return nil
@@ -382,27 +400,9 @@ func (s *session) write(ctx context.Context, image Image, turn chan struct{}, en
 	case old.etag != "":
 		header.Set("If-Match", old.etag)
 	}
-	if _, err = s.send(ctx, http.MethodPut, "manifests/"+tag, header, data, MaxManifestSize, http.StatusCreated); err != nil {
+	// Not again with what was read before: that would undo what others wrote since.
+	if _, err = s.sendOnce(ctx, http.MethodPut, "manifests/"+tag, header, data, MaxManifestSize, http.StatusCreated); err != nil {
 		return fmt.Errorf("push the list of referrers, tag %s: %w", tag, err)
 	}
 	return nil
-}
-
-// pause waits for up to a second, longer at each try, and not for as long as
-// others who try the same: how long depends on what is listed.
-func pause(ctx context.Context, d hallmark.Digest, try int) error {
-	share := bytes.IndexByte([]byte("0123456789abcdef"), d.Hex()[try%len(d.Hex())]) + 1
-	return sleep(ctx, time.Duration(share)*min(time.Duration(try+1)*2*time.Millisecond, time.Second/16))
-}
-
-// sleep waits, until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -250,24 +249,11 @@ func (s *session) referring(ctx context.Context, image Image) (referring []refer
 // else.
 type notList struct{ error }
 
-// tagTries is how often a tag is read again that cannot be read.
-const tagTries = 10
-
 // fallback gets the list of what refers to image that is under its tag. There
 // being none is an empty list.
 func (s *session) fallback(ctx context.Context, image Image) (stored, index, error) {
 	tag := fallbackTag(image.digest)
 	m, err := s.manifest(ctx, tag)
-	// distribution 2 answers so while somebody writes the tag.
-	for try := range tagTries {
-		if e, ok := errors.AsType[*statusError](err); !ok || e.status != http.StatusInternalServerError {
-			break
-		}
-		if err := pause(ctx, image.digest, try); err != nil {
-			return stored{}, index{}, err
-		}
-		m, err = s.manifest(ctx, tag)
-	}
 	if isAbsent(err) {
 		return stored{}, index{}, nil
 	}

@@ -26,6 +26,19 @@ func TestFallbackTag(t *testing.T) {
 	}
 }
 
+// An artifactType has no parameters, and begins as readers expect it to.
+func TestMediaTypeOf(t *testing.T) {
+	for _, c := range []struct{ bundle, want string }{
+		{"application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle.v0.3+json"},
+		{"application/vnd.dev.sigstore.bundle+json;version=0.3", "application/vnd.dev.sigstore.bundle.v0.3+json"},
+		{"application/vnd.dev.sigstore.bundle+json;version=0.2", "application/vnd.dev.sigstore.bundle+json"},
+	} {
+		if got := mediaTypeOf([]byte(`{"dsseEnvelope":{},"mediaType":"` + c.bundle + `"}`)); got != c.want || !isEnvelope(got) {
+			t.Errorf("%s: %s, want %s", c.bundle, got, c.want)
+		}
+	}
+}
+
 func TestNextLink(t *testing.T) {
 	for _, c := range []struct {
 		links []string

@@ -55,10 +55,13 @@
 //	client.Credential = credentials.Credential(store)
 //
 // with oras.land/oras-go/v2/registry/remote/credentials, a package of a module
-// that this one needs anyway. No request is repeated after a failure, but for
-// reading a tag that somebody may be writing: who wants that gives a
-// [Client.HTTP] whose transport does it, such as that of
-// oras.land/oras-go/v2/registry/remote/retry.
+// that this one needs anyway.
+//
+// What a registry answers with a status of 500 and more is asked again, ten times
+// within some seconds: some do so for as long as somebody else writes there. After
+// a failure of the network nothing is asked again, nor what was asked too often
+// (status 429). Who wants that gives a [Client.HTTP] whose transport does it, such
+// as that of oras.land/oras-go/v2/registry/remote/retry.
 //
 // https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
 // https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md
@@ -225,6 +228,9 @@ type Client struct {
 	once  sync.Once
 	cache auth.Cache
 	turn  chan struct{} // held by whoever updates a list of referrers
+
+	mu      sync.Mutex
+	waiting map[Image][]entry // what is to be on the lists and is not known to be
 }
 
 // Resolve returns the image that a reference by tag names now, by asking the

@@ -27,7 +27,7 @@ import (
 
 // bundle returns a bundle of the payload. Nothing here verifies it.
 func bundle(payloadType, payload string) string {
-	return `{"mediaType":"` + bundleType + `","verificationMaterial":{},"dsseEnvelope":` + envelope(payloadType, payload) + `}`
+	return `{"mediaType":"` + bundleType + `","verificationMaterial":{"publicKey":{"hint":"1"}},"dsseEnvelope":` + envelope(payloadType, payload) + `}`
 }
 
 func envelope(payloadType, payload string) string {
@@ -618,6 +618,54 @@ func TestTagIsTheImage(t *testing.T) {
 	}
 	if found, _, err := c.Find(ctx, image); err != nil || len(found) != 1 {
 		t.Errorf("found %d, %v", len(found), err)
+	}
+}
+
+// distribution keeps links in files: while somebody writes one, it cannot read it,
+// says 500, and does not know what the link names.
+func TestBeingWritten(t *testing.T) {
+	ctx := context.Background()
+	r, c, image := start(t)
+	var mu sync.Mutex
+	asked := make(map[string]int)
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		name := q.Method + q.URL.Path
+		if asked[name]++; asked[name] > 2 {
+			return false
+		}
+		status, code := http.StatusInternalServerError, "UNKNOWN"
+		if q.Method == http.MethodPut && strings.Contains(q.URL.Path, "/manifests/sha256:") {
+			status, code = http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN"
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"errors":[{"code":%q}]}`, code)
+		return true
+	}
+	if added, err := c.Attach(ctx, image, mustParse(t, bundle("text/plain", "1"))); err != nil || len(added) != 1 {
+		t.Fatal(added, err)
+	}
+	clear(asked)
+	if found, skipped, err := c.Find(ctx, image); err != nil || len(found) != 1 || len(skipped) != 0 {
+		t.Errorf("found %d, skipped %v, %v", len(found), skipped, err)
+	}
+
+	// One that never gets over it is asked ten times.
+	clear(asked)
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[q.URL.Path]++
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	_, _, err := c.Find(ctx, image)
+	wantError(t, err, "status 503")
+	for path, n := range asked {
+		if n != 10 {
+			t.Errorf("%s was asked %d times", path, n)
+		}
 	}
 }
 

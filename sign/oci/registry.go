@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry"
@@ -45,6 +46,7 @@ func (c *Client) session(image Image, actions ...string) (*session, error) {
 	c.once.Do(func() {
 		c.cache = auth.NewCache()
 		c.turn = make(chan struct{}, 1)
+		c.waiting = make(map[Image][]entry)
 	})
 	s := &session{
 		auth:    &auth.Client{Cache: c.cache, Credential: c.Credential, ClientID: "hallmark"},
@@ -106,9 +108,19 @@ type answer struct {
 	body   []byte
 }
 
-// send sends a request to what is at a path of the repository, or at a URL, and
-// returns the answer if it has one of the statuses.
-func (s *session) send(ctx context.Context, method, target string, header http.Header, body []byte, limit int64, statuses ...int) (answer, error) {
+// send is sendOnce, again if what failed can have been somebody else's writing.
+// It is for requests that make no difference the second time.
+func (s *session) send(ctx context.Context, method, target string, header http.Header, body []byte, limit int64, statuses ...int) (a answer, err error) {
+	err = again(ctx, target, func() error {
+		a, err = s.sendOnce(ctx, method, target, header, body, limit, statuses...)
+		return err
+	})
+	return a, err
+}
+
+// sendOnce sends a request to what is at a path of the repository, or at a URL,
+// and returns the answer if it has one of the statuses.
+func (s *session) sendOnce(ctx context.Context, method, target string, header http.Header, body []byte, limit int64, statuses ...int) (answer, error) {
 	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, MaxWait)
 	defer cancel()
@@ -233,6 +245,56 @@ func clean(ctx context.Context, err error) error {
 	}
 }
 
+// tries is how often the same is asked of a registry that cannot answer while
+// somebody else writes what it is about.
+const tries = 10
+
+// again calls do, and again after a pause while its error is a passing one.
+func again(ctx context.Context, name string, do func() error) error {
+	for try := 0; ; try++ {
+		err := do()
+		if try == tries-1 || !isPassing(err) {
+			return err
+		}
+		if err := pause(ctx, name, try); err != nil {
+			return err
+		}
+	}
+}
+
+// isPassing reports whether err can be that of a registry that keeps its links in
+// files, as distribution does on a disk. While somebody writes one, it is empty
+// for those who read it: what it names cannot be found, or not be read.
+func isPassing(err error) bool {
+	e, ok := errors.AsType[*statusError](err)
+	switch {
+	case !ok:
+		return false
+	case e.status >= 500 && e.status != http.StatusNotImplemented:
+		return true
+	}
+	return e.status == http.StatusBadRequest && strings.Contains(e.codes, errcode.ErrorCodeManifestBlobUnknown)
+}
+
+// pause waits for up to a second, longer at each try, and not for as long as
+// others who try something else.
+func pause(ctx context.Context, name string, try int) error {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", try, name))
+	return sleep(ctx, time.Duration(1+sum[0]%16)*min(time.Duration(try+1)*2*time.Millisecond, time.Second/16))
+}
+
+// sleep waits, until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
 // A broken error is about one thing that a registry keeps, not about the way to
 // the registry: it does not keep others from being read.
 type broken struct{ err error }
@@ -333,8 +395,14 @@ func (s *session) pushBlob(ctx context.Context, d ocispec.Descriptor, data []byt
 	ctx, cancel := context.WithTimeout(ctx, MaxWait)
 	defer cancel()
 	repo := &remote.Repository{Client: s, Reference: s.ref, PlainHTTP: s.scheme == "http"}
-	if err := repo.Blobs().Push(ctx, d, bytes.NewReader(data)); err != nil {
-		return fmt.Errorf("push layer %s: %w", d.Digest, clean(outer, err))
+	err := again(ctx, d.Digest.String(), func() error {
+		if err := repo.Blobs().Push(ctx, d, bytes.NewReader(data)); err != nil {
+			return clean(outer, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("push layer %s: %w", d.Digest, err)
 	}
 	return nil
 }

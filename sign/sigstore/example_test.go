@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -120,8 +121,48 @@ func ExampleTrustedRoot_NewIdentity() {
 }
 
 func ExampleParseTrustedRoot() {
-	root, err := sigstore.ParseTrustedRoot([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`))
+	_, err := sigstore.ParseTrustedRoot([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.9"}`))
+	fmt.Println(err)
+	// Output:
+	// malformed trusted root: media type "application/vnd.dev.sigstore.trustedroot+json;version=0.9", want version 0.1 or 0.2
+}
+
+// One operator cannot be two.
+func ExampleTrustedRoot_Require() {
+	root, err := sigstore.ParseTrustedRoot(newRoot())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = root.Require(sigstore.Requirements{Logs: 2})
+	fmt.Println(err)
+
+	root, err = root.Require(sigstore.Requirements{OldestBundle: "0.1"})
 	fmt.Println(root != nil, err)
 	// Output:
-	// false sigstore: trusted root without a certificate authority
+	// sigstore: a requirement of logs of 2 operators, the trusted root names 1
+	// true <nil>
+}
+
+// Somebody signs a file with "cosign sign-blob". The bundle that lies beside it is
+// of another file.
+func ExampleTrustedRoot_RecognizeArtifact() {
+	root, err := sigstore.ParseTrustedRoot(newRoot())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ds, err := hallmark.Hash(strings.NewReader("the artifact"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	bundle := []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",
+		"verificationMaterial":{"certificate":{"rawBytes":"AAAA"}},
+		"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAA"},"signature":"AAAA"}}`)
+	_, err = root.RecognizeArtifact(context.Background(), bundle, hallmark.Artifact{Name: "app", Digests: ds},
+		sigstore.Account{Issuer: "https://accounts.google.com", Subject: "who@example.com"})
+	fmt.Println(errors.Is(err, verify.ErrNotSigned), err)
+	// Output:
+	// true not signed by this identity: message digest sha256:000000 is of another artifact, want sha256:03473f89a784c14707308b73a324b887c10627dc400d8f62fd37a74d66b12438
 }

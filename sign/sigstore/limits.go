@@ -2,10 +2,29 @@ package sigstore
 
 import "time"
 
-// MaxTrustedRootSize is the size of a trusted root, in bytes. [ParseTrustedRoot]
-// refuses a larger one. What bundles may have is bounded by [sign.Parse] and,
-// at 32 log entries and 32 timestamps, by sigstore-go.
-const MaxTrustedRootSize = 4 << 20
+// Bounds of what [ParseTrustedRoot], Recognize and [TrustedRoot.RecognizeArtifact]
+// read. What is over one of them is refused with an error that names the bound.
+const (
+	// MaxTrustedRootSize is the size of a trusted root, in bytes.
+	MaxTrustedRootSize = 4 << 20
+
+	// MaxInstances is the number of logs, and of authorities, of one kind in a
+	// trusted root.
+	MaxInstances = 64
+
+	// MaxLogEntries and MaxTimestamps are the numbers of log entries and of
+	// timestamps in a bundle.
+	MaxLogEntries = 32
+	MaxTimestamps = 32
+
+	// MaxCertificates is the number of certificates in the chain of a bundle or
+	// of an authority.
+	MaxCertificates = 16
+
+	// MaxProofHashes is the number of hashes in an inclusion proof: a log of
+	// 2⁶³ entries needs no more.
+	MaxProofHashes = 63
+)
 
 // Bounds of what [ParseSigningConfig], [Signer.Sign] and [FetchTrust] read, how
 // often they ask and how long they wait. What is over one of them is refused

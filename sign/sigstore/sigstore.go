@@ -7,8 +7,9 @@
 // timestamps or the log itself, says when that was. All of it is kept in a
 // Sigstore bundle beside the envelope.
 //
-// [TrustedRoot.NewIdentity] makes a [verify.Identity] of the [Workflow] that is
-// expected to sign. A policy uses it as it uses a key:
+// [TrustedRoot.NewIdentity] makes a [verify.Identity] of the [Signatory] that is
+// expected: a [Workflow], an [Account] of a person or a service, or a [Key] whose
+// signatures are logged. A policy uses it as it uses a key:
 //
 //	root, err := sigstore.ParseTrustedRoot(trustedRoot)
 //	builder := "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.2.3"
@@ -23,30 +24,44 @@
 //	env, err := sign.Parse(bundle)
 //	res, err := policy.Verify(ctx, app, env)
 //
+// [TrustedRoot.RecognizeArtifact] recognizes who signed the digest of a file,
+// without an envelope.
+//
 // # What is verified
 //
-// The identity signed an envelope if [sign.Parse] found it in a bundle of
-// version 0.3 and, in the order of the Sigstore client specification,
+// A Signatory signed an envelope if [sign.Parse] found it in a bundle of version
+// 0.3 and, in the order of the Sigstore client specification,
 //
-//   - the certificate names one URI and nothing else, which is the Builder; its
+//   - the bundle is one, by its media type, with the members of the specification,
+//     in its spelling, and no others,
+//   - the certificate names one holder and nothing else, by a URI, an e-mail
+//     address, or the name of an account; that is the Builder or Subject; its
 //     issuer is the Issuer; and extensions of it that say the same thing, in the
 //     old and the new form, agree,
-//   - at least one log of the trusted root has the entry: every entry in the
-//     bundle has an inclusion proof, those of the root's logs are proven, and
-//     what the bundle says the entry is, it is,
+//   - at least one log of the trusted root has the entry: what an entry of such a
+//     log says is the signature, the key and what was signed, as the bundle has
+//     them; its kind is what the bundle says; an inclusion proof leads to the root
+//     of a checkpoint that the log has signed; and if the log has signed the time,
+//     that is right,
 //   - an authority of the trusted root, of timestamps or a log that signs its
-//     times, says when it was signed,
+//     times, says when it was signed; if there are timestamps, one of them is right,
 //   - at each such time the certificate is valid, its chain ends at an authority
 //     of the trusted root, for code signing, and the log's key is valid,
 //   - a certificate log of the trusted root has promised to keep the certificate,
-//   - and the signature over the envelope is by the certified key.
+//   - and the signature is by the certified key.
 //
-// What the certificate says of the run is then in [verify.Claims], for the
+// All validities include both ends. [TrustedRoot.Require] asks for more, for
+// several logs or authorities, which count by their operators; or for less: for
+// older bundles, or for no logs where an instance has none.
+//
+// What the certificate says of its holder is then in [verify.Claims], for the
 // policy to hold against the provenance: a certificate without the extensions
 // of a build platform leaves them empty, and the policy finds them unproven.
 //
 // All of this is computed from the bundle and the trusted root: there is no
-// network, and no clock. Cryptography and formats are those of sigstore-go.
+// network, no clock, and no output. Chains of certificates, timestamps and the
+// promises of certificate logs are verified by sigstore-go, signatures by what
+// that uses; bundles are read and log entries compared here.
 //
 // # What is not a reason
 //
@@ -54,16 +69,20 @@
 // that wraps [verify.ErrNotSigned] and says what. Anybody can lay a broken
 // bundle beside an artifact, and that must not keep a policy from its verdict.
 // It also means that a trusted root that is too old for a bundle looks like a
-// signature of somebody else. Bundles of versions 0.1 and 0.2 are among what is
-// not recognized: whoever holds a bundle can write another version into it, and
-// the older ones ask for less.
+// signature of somebody else.
 //
 // # What is not checked
 //
-// Of several logs or timestamp authorities one is enough. An instance without a
-// public log, such as GitHub's for private repositories, is not served here.
-// Certificates are not revoked in Sigstore, and a workflow is who it was when it
-// signed.
+// Some of a bundle is signed by nobody, and may change without anything to
+// notice: its version; the ids of keys that a certificate has; certificates of
+// authorities, for which those of the trusted root are taken; entries of logs, and
+// signatures on checkpoints, whose keys the trusted root does not have; and what
+// is around the signed part of a timestamp. One of several times can be removed.
+// Nothing of this is in the Evidence.
+//
+// Nothing of a payload is read. Certificates are not revoked in Sigstore, and a
+// workflow is who it was when it signed. A certificate without an issuer, as
+// GitHub has for releases, is of nobody.
 //
 // # Signing
 //
@@ -101,29 +120,30 @@ package sigstore
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
-	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
-	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
-	"github.com/sigstore/rekor-tiles/v2/pkg/types/hashedrekord"
-	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/tlog"
-	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/signature"
-	"github.com/sigstore/sigstore/pkg/signature/options"
-
-	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
-// A Workflow is who signs: a workflow of a build platform. Both fields must be
-// given, and are compared byte by byte.
+// A Signatory is who is expected to sign: a [Workflow], an [Account] or a [Key].
+type Signatory interface {
+	// check returns an error if nobody can be it.
+	check() error
+
+	// is returns an error if a certificate with these claims is of somebody else.
+	is(*verify.Claims) error
+
+	// String names it for people.
+	String() string
+}
+
+// A Workflow is a workflow of a build platform. Both fields must be given, and
+// are compared byte by byte.
 type Workflow struct {
 	// Issuer is the URL of who issues the platform's identity tokens. For
 	// GitHub it is "https://token.actions.githubusercontent.com".
@@ -135,223 +155,233 @@ type Workflow struct {
 	Builder string
 }
 
-// NewIdentity returns the Identity of w, as far as r vouches for it.
-func (r *TrustedRoot) NewIdentity(w Workflow) (verify.Identity, error) {
-	if w.Issuer == "" || w.Builder == "" {
-		return nil, errors.New("sigstore: a workflow needs an issuer and a builder")
+// An Account is a person or a service, by the name that the issuer of their
+// tokens has for them. Both fields must be given, and are compared byte by byte.
+type Account struct {
+	// Issuer is the URL of who issues the identity tokens:
+	// "https://accounts.google.com".
+	Issuer string
+
+	// Subject is an e-mail address, "name!domain", or a URI, as the certificate
+	// has it.
+	Subject string
+}
+
+// A Key is whoever holds a key of their own, and has logged what they signed with
+// it. Unlike [verify.Key] it asks for a bundle, with a log entry that is of this
+// key. The bundle's hint of the key is only a hint, but the same as the key id of
+// its envelope.
+//
+// An envelope is verified by the Verifier. A digest that is signed without one is
+// verified as the clients of Sigstore sign by default: by ECDSA with the hash of
+// the curve, by RSA in PKCS #1 v1.5 with SHA-256, or by Ed25519ph.
+type Key struct {
+	sign.Verifier
+
+	// Start and End are when the key may have signed, both inclusive. The zero
+	// time leaves that end open.
+	Start, End time.Time
+}
+
+// NewIdentity returns the Identity of who, as far as r vouches for them. It is an
+// error if no bundle could be theirs, or meet what r requires: then who is not
+// fully named, or r has too few logs or authorities.
+func (r *TrustedRoot) NewIdentity(who Signatory) (verify.Identity, error) {
+	if err := r.ready(who); err != nil {
+		return nil, err
 	}
-	return &identity{r, w}, nil
+	return &identity{r, who}, nil
+}
+
+func (r *TrustedRoot) ready(who Signatory) error {
+	if who == nil {
+		return errors.New("sigstore: nobody is expected to sign")
+	}
+	if err := who.check(); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	if _, ok := who.(Key); ok {
+		return nil
+	}
+	switch {
+	case len(r.authorities) == 0:
+		return errors.New("sigstore: trusted root without a certificate authority")
+	case len(r.ctLogs) == 0 && !r.requirements.NoLogs:
+		return errors.New("sigstore: trusted root without a certificate log")
+	}
+	return nil
+}
+
+func (w Workflow) check() error {
+	if w.Issuer == "" || w.Builder == "" {
+		return errors.New("sigstore: a workflow needs an issuer and a builder")
+	}
+	return nil
+}
+
+func (w Workflow) is(c *verify.Claims) error {
+	switch {
+	case c.Builder != w.Builder:
+		return fmt.Errorf("the certificate is of %.300q", c.Subject)
+	case c.Issuer != w.Issuer:
+		return fmt.Errorf("the certificate is for a token of %.300q", c.Issuer)
+	case c.BuildSigner != "" && c.BuildSigner != c.Builder:
+		return fmt.Errorf("malformed certificate: its name and extension %d differ: %.200q, %.200q", buildSigner, c.Builder, c.BuildSigner)
+	}
+	return nil
+}
+
+// String names w for people.
+func (w Workflow) String() string { return fmt.Sprintf("workflow %s (issuer %s)", w.Builder, w.Issuer) }
+
+func (a Account) check() error {
+	if a.Issuer == "" || a.Subject == "" {
+		return errors.New("sigstore: an account needs an issuer and a subject")
+	}
+	return nil
+}
+
+func (a Account) is(c *verify.Claims) error {
+	switch {
+	case c.Subject != a.Subject:
+		return fmt.Errorf("the certificate is of %.300q", c.Subject)
+	case c.Issuer != a.Issuer:
+		return fmt.Errorf("the certificate is for a token of %.300q", c.Issuer)
+	}
+	return nil
+}
+
+// String names a for people.
+func (a Account) String() string { return fmt.Sprintf("account %s (issuer %s)", a.Subject, a.Issuer) }
+
+func (k Key) check() error {
+	if k.Verifier == nil {
+		return errors.New("sigstore: no key")
+	}
+	_, err := sign.Fingerprint(k.Public())
+	return err
+}
+
+func (k Key) is(c *verify.Claims) error {
+	return fmt.Errorf("the bundle has a certificate, of %.300q, and no key", c.Subject)
+}
+
+// String names k for people.
+func (k Key) String() string {
+	fp, err := sign.Fingerprint(k.Public())
+	if err != nil {
+		return "a logged key"
+	}
+	return "logged key " + fp.String()
 }
 
 type identity struct {
-	root     *TrustedRoot
-	workflow Workflow
+	root *TrustedRoot
+	who  Signatory
 }
 
-func (id *identity) String() string {
-	return fmt.Sprintf("workflow %s (issuer %s)", id.workflow.Builder, id.workflow.Issuer)
-}
+func (id *identity) String() string { return id.who.String() }
 
 func (id *identity) Recognize(ctx context.Context, e *sign.Envelope) (*verify.Evidence, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	_, claims, err := id.root.recognize(e, func(claims *verify.Claims) error {
-		switch {
-		case claims.Builder != id.workflow.Builder:
-			return fmt.Errorf("the certificate is of %.300q", claims.Builder)
-		case claims.Issuer != id.workflow.Issuer:
-			return fmt.Errorf("the certificate is for a token of %.300q", claims.Issuer)
-		}
-		return nil
-	})
-	if err != nil {
+	b, err := bundleOf(e)
+	if b == nil {
 		return nil, fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
 	}
-	return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Claims: claims}, nil
+	_, ev, more := id.root.verify(ctx, b, id.who, nil)
+	if err = errors.Join(err, more); err != nil {
+		return nil, notSigned(ctx, errors.Join(err, b.superfluous()))
+	}
+	return ev, nil
+}
+
+// RecognizeArtifact verifies a bundle that has a signature of an artifact's
+// digest, as "cosign sign-blob" writes it, and returns what speaks for it. The
+// artifact must have a digest by the hash that belongs to the key: sha256, for
+// keys on the curve P-384 sha384, on P-521 and for Ed25519 sha512.
+//
+// The error is [verify.ErrNotSigned], or wraps it to say why, if who did not sign
+// the artifact. The Evidence has no payload.
+func (r *TrustedRoot) RecognizeArtifact(ctx context.Context, bundle []byte, artifact hallmark.Artifact, who Signatory) (*verify.Evidence, error) {
+	if err := r.ready(who); err != nil {
+		return nil, err
+	}
+	if len(artifact.Digests) == 0 {
+		return nil, errors.New("sigstore: an artifact without a digest")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b, err := parseBundle(bundle)
+	if b == nil {
+		return nil, fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
+	}
+	_, ev, more := r.verify(ctx, b, who, &artifact)
+	if err = errors.Join(err, more); err != nil {
+		return nil, notSigned(ctx, errors.Join(err, b.superfluous()))
+	}
+	return ev, nil
+}
+
+// A noDigestError says that an artifact lacks the digest that a signature is of.
+type noDigestError struct{ algorithm string }
+
+func (e *noDigestError) Error() string {
+	return fmt.Sprintf("sigstore: the signature is of a %s digest, and the artifact has none", e.algorithm)
+}
+
+// notSigned returns err as it is if it says nothing about the signer.
+func notSigned(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if missing := new(noDigestError); errors.As(err, &missing) {
+		return missing
+	}
+	return fmt.Errorf("%w: %w", verify.ErrNotSigned, err)
+}
+
+// bundleOf returns the bundle of e, and an error if it has faults: then it serves
+// to find more. It is nil if nothing can be made of it.
+func bundleOf(e *sign.Envelope) (*bundle, error) {
+	if e.Bundle == nil {
+		return nil, errors.New("the envelope is not in a bundle")
+	}
+	b, err := parseBundle(e.Bundle)
+	if b == nil {
+		return nil, err
+	}
+	if b.envelope == nil || b.envelope.PayloadType != e.PayloadType || !bytes.Equal(b.envelope.Payload, e.Payload) {
+		return nil, errors.New("the bundle has another envelope")
+	}
+	return b, err
 }
 
 // recognize returns the certificate of whoever signed e, and what it says of
 // them, if all of it is verified. Before anything that costs much, expected has a
 // look at what it says: nothing vouches for it then.
 func (r *TrustedRoot) recognize(e *sign.Envelope, expected func(*verify.Claims) error) (*x509.Certificate, *verify.Claims, error) {
-	if e.Bundle == nil {
-		return nil, nil, errors.New("the envelope is not in a bundle")
-	}
-	if err := camelCase(e.Bundle); err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	b := new(bundle.Bundle)
-	if err := b.UnmarshalJSON(e.Bundle); err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	switch b.GetMediaType() {
-	case "application/vnd.dev.sigstore.bundle.v0.3+json", "application/vnd.dev.sigstore.bundle+json;version=0.3":
-	default:
-		return nil, nil, fmt.Errorf("bundle of media type %.100q, want version 0.3", b.GetMediaType())
-	}
-	inner := b.GetDsseEnvelope()
-	if inner.GetPayloadType() != e.PayloadType || !bytes.Equal(inner.GetPayload(), e.Payload) {
-		return nil, nil, errors.New("the bundle has another envelope")
-	}
-	if len(inner.GetSignatures()) != 1 {
-		return nil, nil, fmt.Errorf("malformed bundle: its envelope has %d signatures, want 1", len(inner.GetSignatures()))
-	}
-	if b.GetVerificationMaterial().GetCertificate() == nil {
-		return nil, nil, errors.New("the bundle has no certificate")
-	}
-	content, err := b.VerificationContent()
+	b, err := bundleOf(e)
 	if err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	leaf := content.Certificate()
-
-	// Who is it said to be? Nothing vouches for this yet, but if it is somebody
-	// else, all the rest is not worth computing.
-	claims, err := claimsOf(leaf)
-	if err != nil {
-		return nil, nil, fmt.Errorf("malformed certificate: %w", err)
-	}
-	if err := expected(claims); err != nil {
 		return nil, nil, err
 	}
-
-	// Is it in the log? sigstore-go wants one proof in all entries, and does not
-	// look at what an entry is said to be.
-	entries, err := b.TlogEntries()
+	leaf, ev, err := r.verify(context.Background(), b, anyone{expected}, nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
+		return nil, nil, err
 	}
-	for i, entry := range entries {
-		if !entry.HasInclusionProof() {
-			return nil, nil, fmt.Errorf("log entry %d has no inclusion proof", i)
-		}
-		if err := checkBody(entry, e.PAE(), inner.GetSignatures()[0].GetSig(), leaf); err != nil {
-			return nil, nil, fmt.Errorf("log entry %d: %w", i, err)
-		}
-	}
-	logged, err := sigstoreverify.VerifyTlogEntry(b, r.root, 1, true)
-	if err != nil {
-		return nil, nil, fmt.Errorf("log: %w", err)
-	}
-
-	// When was it signed?
-	stamped, faults, err := sigstoreverify.VerifySignedTimestamp(b, r.root)
-	if err != nil {
-		return nil, nil, fmt.Errorf("timestamp: %w", err)
-	}
-	times := logged
-	for _, t := range stamped {
-		times = append(times, *t)
-	}
-	if len(times) == 0 {
-		return nil, nil, fmt.Errorf("no verified time: %w", errors.Join(faults...))
-	}
-
-	// "If a timestamp from the timestamping service is available, the Verifier
-	// MUST perform path validation using [it]": one that is outside of the
-	// certificate's validity is not outvoted by one within.
-	var chains [][]*x509.Certificate
-	for _, t := range times {
-		chains, err = sigstoreverify.VerifyLeafCertificate(t.Time, leaf, r.root)
-		if err != nil {
-			return nil, nil, fmt.Errorf("certificate: %w", err)
-		}
-		for i, entry := range entries {
-			key, ok := r.root.RekorLogs()[hex.EncodeToString([]byte(entry.LogKeyID()))]
-			if ok && (t.Time.Before(key.ValidityPeriodStart) || !key.ValidityPeriodEnd.IsZero() && t.Time.After(key.ValidityPeriodEnd)) {
-				return nil, nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t.Time)
-			}
-		}
-	}
-	if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, r.root); err != nil {
-		return nil, nil, fmt.Errorf("certificate log: %w", err)
-	}
-
-	signed, err := b.SignatureContent()
-	if err != nil {
-		return nil, nil, fmt.Errorf("malformed bundle: %w", err)
-	}
-	if err := sigstoreverify.VerifySignature(signed, content, r.root); err != nil {
-		return nil, nil, fmt.Errorf("signature: %w", err)
-	}
-	return leaf, claims, nil
+	return leaf, ev.Claims, nil
 }
 
-// camelCase returns an error if a member of data has an underscore in its name.
-// Protocol buffers read "log_index" as "logIndex"; the client specification has
-// the second only.
-func camelCase(data []byte) error {
-	var walk func(r *strictjson.Reader) error
-	walk = func(r *strictjson.Reader) error {
-		switch r.Kind() {
-		case '{':
-			return r.Object(func(name string) error {
-				if strings.Contains(name, "_") {
-					return r.Errorf("unknown member")
-				}
-				return walk(r)
-			})
-		case '[':
-			return r.Array(func(int) error { return walk(r) })
-		}
-		return r.Skip()
-	}
-	return strictjson.Read(data, walk)
+// anyone is who is expected by a function.
+type anyone struct {
+	expected func(*verify.Claims) error
 }
 
-// checkBody returns an error if the body of entry is of another kind than the
-// bundle says, or, in a log of version 2, if it is not the entry that these
-// values make. sigstore-go computes that entry anew and leaves the body alone,
-// in version 2; in version 1 it compares the body itself.
-func checkBody(entry *tlog.Entry, pae, sig []byte, leaf *x509.Certificate) error {
-	tle := entry.TransparencyLogEntry()
-	var kind, version string
-	err := strictjson.Read(tle.GetCanonicalizedBody(), func(r *strictjson.Reader) error {
-		return r.Object(func(name string) (err error) {
-			switch name {
-			case "kind":
-				kind, err = r.String()
-			case "apiVersion":
-				version, err = r.String()
-			default:
-				err = r.Skip()
-			}
-			return err
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("malformed body: %w", err)
-	}
-	if said := tle.GetKindVersion(); said.GetKind() != kind || said.GetVersion() != version {
-		return fmt.Errorf("it is a %.40q %.40q, not a %.40q %.40q", kind, version, said.GetKind(), said.GetVersion())
-	}
-	if !entry.IsRekorV2() {
-		return nil
-	}
-	algorithm, err := signature.GetDefaultAlgorithmDetails(leaf.PublicKey, options.WithED25519ph())
-	if err != nil {
-		return err
-	}
-	if !algorithm.GetHashType().Available() {
-		return errors.New("the key's algorithm has no hash")
-	}
-	h := algorithm.GetHashType().New()
-	h.Write(pae)
-	want, err := hashedrekord.ToEntryHash(h.Sum(nil), &rekortiles.Signature{
-		Content: sig,
-		Verifier: &rekortiles.Verifier{
-			Verifier:   &rekortiles.Verifier_X509Certificate{X509Certificate: &protocommon.X509Certificate{RawBytes: leaf.Raw}},
-			KeyDetails: algorithm.GetSignatureAlgorithm(),
-		},
-	})
-	if err != nil {
-		return err
-	}
-	// The hash of a leaf: RFC 6962 section 2.1.
-	got := sha256.Sum256(append([]byte{0}, tle.GetCanonicalizedBody()...))
-	if !bytes.Equal(got[:], want) {
-		return errors.New("its body is of another signature")
-	}
-	return nil
-}
+func (anyone) check() error                { return nil }
+func (anyone) String() string              { return "anyone" }
+func (a anyone) is(c *verify.Claims) error { return a.expected(c) }

@@ -100,6 +100,10 @@ type stack struct {
 
 	fulcio, stamps, rekor1, rekor2 *httptest.Server
 
+	// A second log of version 2, of another operator.
+	log3   *ecdsa.PrivateKey
+	rekor3 *httptest.Server
+
 	// First has a look at a request, and answers it if it returns true.
 	first func(service string, w http.ResponseWriter, r *http.Request) bool
 
@@ -127,7 +131,7 @@ func newStack() *stack {
 		now: start.Add(27*time.Hour + 4*time.Minute),
 		ca:  newOffice(start, x509.ExtKeyUsageCodeSigning), ct: newKey(),
 		tsa: newOffice(start, x509.ExtKeyUsageTimeStamping), tsaKey: newKey(),
-		log1: newKey(), log2: newKey(),
+		log1: newKey(), log2: newKey(), log3: newKey(),
 	}
 	usage := must(asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 8}}))
 	s.stamp = certify(&x509.Certificate{
@@ -152,12 +156,13 @@ func newStack() *stack {
 	s.fulcio = serve("fulcio", s.serveFulcio)
 	s.stamps = serve("tsa", s.serveStamps)
 	s.rekor1 = serve("rekor1", s.serveRekor1)
-	s.rekor2 = serve("rekor2", s.serveRekor2)
+	s.rekor2 = serve("rekor2", func(r *http.Request, body []byte) (int, []byte) { return s.serveRekor2(r, body, s.log2) })
+	s.rekor3 = serve("rekor3", func(r *http.Request, body []byte) (int, []byte) { return s.serveRekor2(r, body, s.log3) })
 	return s
 }
 
 func (s *stack) close() {
-	for _, server := range []*httptest.Server{s.fulcio, s.stamps, s.rekor1, s.rekor2} {
+	for _, server := range []*httptest.Server{s.fulcio, s.stamps, s.rekor1, s.rekor2, s.rekor3} {
 		server.CloseClientConnections()
 		server.Close()
 	}
@@ -189,8 +194,10 @@ func (s *stack) trustedRoot() []byte {
 	}
 	ct := sha256.Sum256(spki(s.ct))
 	return must(json.Marshal(object{
-		"mediaType":              "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-		"tlogs":                  []object{log(s.rekor2.URL, s.log2, s.logID2()), log(s.rekor1.URL, s.log1, s.logID1())},
+		"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+		"tlogs": []object{
+			log(s.rekor1.URL, s.log1, s.logID1()), log(s.rekor2.URL, s.log2, logID2(s.log2)), log(s.rekor3.URL, s.log3, logID2(s.log3)),
+		},
 		"ctlogs":                 []object{log("https://ct.example.com", s.ct, ct[:])},
 		"certificateAuthorities": []object{{"uri": s.fulcio.URL, "certChain": chain(s.ca.middle, s.ca.root), "validFor": valid}},
 		"timestampAuthorities":   []object{{"uri": s.stamps.URL, "certChain": chain(s.stamp, s.tsa.middle, s.tsa.root), "validFor": valid}},
@@ -349,13 +356,13 @@ func (s *stack) logID1() []byte {
 	return id[:]
 }
 
-func (s *stack) logID2() []byte {
-	_, id, err := note.KeyHash("127.0.0.1", s.log2.Public())
+func logID2(key *ecdsa.PrivateKey) []byte {
+	_, id, err := note.KeyHash("127.0.0.1", key.Public())
 	return must(id, err)
 }
 
 // serveRekor2 is a log of one entry.
-func (s *stack) serveRekor2(r *http.Request, body []byte) (int, []byte) {
+func (s *stack) serveRekor2(r *http.Request, body []byte, key *ecdsa.PrivateKey) (int, []byte) {
 	request := new(rekortiles.CreateEntryRequest)
 	if err := protojson.Unmarshal(body, request); err != nil || r.URL.Path != "/api/v2/log/entries" {
 		return http.StatusBadRequest, []byte(err.Error())
@@ -370,14 +377,14 @@ func (s *stack) serveRekor2(r *http.Request, body []byte) (int, []byte) {
 		canonical = []byte(s.body(string(canonical)))
 	}
 	leaf := sha256.Sum256(append([]byte{0}, canonical...))
-	signer := must(note.NewNoteSigner(context.Background(), "127.0.0.1", must(signature.LoadECDSASignerVerifier(s.log2, crypto.SHA256))))
+	signer := must(note.NewNoteSigner(context.Background(), "127.0.0.1", must(signature.LoadECDSASignerVerifier(key, crypto.SHA256))))
 	text := fmt.Sprintf("127.0.0.1\n1\n%s\n", base64.StdEncoding.EncodeToString(leaf[:]))
 	checkpoint := string(must(xnote.Sign(&xnote.Note{Text: text}, signer)))
 	if s.checkpoint != nil {
 		checkpoint = s.checkpoint(checkpoint)
 	}
 	tle := &protorekor.TransparencyLogEntry{
-		LogId: &protocommon.LogId{KeyId: s.logID2()}, KindVersion: &protorekor.KindVersion{Kind: "hashedrekord", Version: "0.0.2"},
+		LogId: &protocommon.LogId{KeyId: logID2(key)}, KindVersion: &protorekor.KindVersion{Kind: "hashedrekord", Version: "0.0.2"},
 		InclusionProof:    &protorekor.InclusionProof{RootHash: leaf[:], TreeSize: 1, Checkpoint: &protorekor.Checkpoint{Envelope: checkpoint}},
 		CanonicalizedBody: canonical,
 	}

@@ -158,15 +158,15 @@ func (t *token) certifies(claims *verify.Claims) error {
 	switch {
 	case t.githubWorkflow != "":
 		if !strings.HasPrefix(claims.Builder, "https://") || !strings.HasSuffix(claims.Builder, "/"+t.githubWorkflow) {
-			fault("workflow", claims.Builder, t.githubWorkflow)
+			fault("workflow", claims.Subject, t.githubWorkflow)
 		}
 	case t.gitlabWorkflow != "":
 		if claims.Builder != "https://"+t.gitlabWorkflow {
-			fault("workflow", claims.Builder, t.gitlabWorkflow)
+			fault("workflow", claims.Subject, t.gitlabWorkflow)
 		}
 	case strings.HasPrefix(t.subject, "spiffe://"):
 		if claims.Builder != t.subject {
-			fault("subject", claims.Builder, t.subject)
+			fault("subject", claims.Subject, t.subject)
 		}
 	}
 	if t.commit != "" && claims.Commit != "" && claims.Commit != t.commit {

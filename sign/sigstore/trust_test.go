@@ -137,10 +137,14 @@ func TestFetchTrust(t *testing.T) {
 	}
 
 	t.Run("fetched", func(t *testing.T) {
+		home, cache := t.TempDir(), t.TempDir()
+		for _, name := range []string{"HOME", "USERPROFILE", "XDG_CACHE_HOME", "TMPDIR", "TUF_ROOT", "SIGSTORE_ROOT_FILE"} {
+			t.Setenv(name, home)
+		}
 		r, url := start(t)
 		r.rotate()
 		r.rotate()
-		dir := filepath.Join(t.TempDir(), "made")
+		dir := filepath.Join(cache, "made")
 		for _, opt := range []sigstore.TrustOptions{{Now: clock}, {Now: clock, Cache: dir}, {Now: clock, Cache: dir, Client: new(http.Client)}} {
 			trust, err := sigstore.FetchTrust(t.Context(), url, r.initial, opt)
 			if err != nil || string(trust.TrustedRoot) != "the root" || string(trust.SigningConfig) != "the config" {
@@ -160,6 +164,9 @@ func TestFetchTrust(t *testing.T) {
 		data, err := os.ReadFile(filepath.Join(dir, "root.json"))
 		if err != nil || !bytes.Equal(data, r.files["/3.root.json"]) {
 			t.Errorf("in the cache is not the last root: %v", err)
+		}
+		if files, err := os.ReadDir(home); err != nil || len(files) > 0 {
+			t.Errorf("something was kept at home: %v, %v", files, err)
 		}
 	})
 	t.Run("no signing config", func(t *testing.T) {

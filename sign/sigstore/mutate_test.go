@@ -1,0 +1,271 @@
+package sigstore_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/sign/sigstore"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// A mutation changes one thing of a document.
+type mutation struct {
+	at   string // where, with the indices of lists left out
+	what string
+	data []byte
+}
+
+// mutations returns data with each member removed, twice, in another case and
+// null, and with each string changed at every step-th character.
+func mutations(t *testing.T, data []byte, step int) (all []mutation) {
+	t.Helper()
+	var doc any
+	if err := json.Unmarshal(data, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(v any, at string, put func(raw string) string)
+	walk = func(v any, at string, put func(raw string) string) {
+		add := func(what, raw string) { all = append(all, mutation{at, what, []byte(put(raw))}) }
+		switch v := v.(type) {
+		case map[string]any:
+			names := make([]string, 0, len(v))
+			for name := range v {
+				names = append(names, name)
+			}
+			slices.Sort(names)
+			members := func(skip string, extra ...string) string {
+				var parts []string
+				for _, n := range names {
+					if n != skip {
+						parts = append(parts, fmt.Sprintf("%q:%s", n, must(json.Marshal(v[n]))))
+					}
+				}
+				return "{" + strings.Join(append(parts, extra...), ",") + "}"
+			}
+			for _, name := range names {
+				raw := string(must(json.Marshal(v[name])))
+				here := at + "/" + name
+				for what, text := range map[string]string{
+					"removed": members(name),
+					"null":    members(name, fmt.Sprintf("%q:null", name)),
+					"twice":   members("", fmt.Sprintf("%q:%s", name, raw)),
+					"case":    members(name, fmt.Sprintf("%q:%s", strings.ToUpper(name[:1])+name[1:], raw)),
+				} {
+					all = append(all, mutation{here, what, []byte(put(text))})
+				}
+				walk(v[name], here, func(raw string) string { return put(members(name, fmt.Sprintf("%q:%s", name, raw))) })
+			}
+		case []any:
+			for i := range v {
+				rest := slices.Delete(slices.Clone(v), i, i+1)
+				add("element removed", string(must(json.Marshal(rest))))
+				add("element twice", string(must(json.Marshal(append(slices.Clone(v), v[i])))))
+				walk(v[i], at, func(raw string) string {
+					parts := make([]string, len(v))
+					for j := range v {
+						parts[j] = string(must(json.Marshal(v[j])))
+					}
+					parts[i] = raw
+					return put("[" + strings.Join(parts, ",") + "]")
+				})
+			}
+		case string:
+			for i := 0; i < len(v); i++ {
+				if i%step != 0 && i < len(v)-4 {
+					continue
+				}
+				for _, c := range []byte{v[i] ^ 1, v[i] ^ 2, 'A', '=', '\n'} {
+					if c == v[i] {
+						continue
+					}
+					b := []byte(v)
+					b[i] = c
+					if strings.ToValidUTF8(string(b), "") != string(b) {
+						continue
+					}
+					add("changed", string(must(json.Marshal(string(b)))))
+				}
+			}
+			add("shorter", string(must(json.Marshal(v[:max(len(v)-1, 0)]))))
+			add("longer", string(must(json.Marshal(v+"A"))))
+		}
+	}
+	walk(doc, "", func(raw string) string { return raw })
+	return all
+}
+
+// harmless are the changes after which the same is recognized: what is removed
+// was one of several, or nothing; and what is changed is a hint. By regular
+// expressions of where and what.
+func harmless() []*regexp.Regexp {
+	const entry = `^/verificationMaterial/tlogEntries`
+	var all []*regexp.Regexp
+	for _, text := range []string{
+		`^/dsseEnvelope/signatures/keyid (removed|null|changed|shorter|longer)$`,                                        // a hint, where a certificate has the key
+		`^/verificationMaterial/publicKey/hint (removed|null|changed|shorter|longer)$`,                                  // a hint, without an envelope
+		`^/verificationMaterial/publicKey (null|removed)$`,                                                              // a null
+		`^/verificationMaterial/x509CertificateChain/certificates`,                                                      // hints, but for the first, which claims are compared of
+		`^/verificationMaterial/timestampVerificationData/rfc3161Timestamps/signedTimestamp changed$`,                   // around what the authority has signed
+		`^/verificationMaterial/timestampVerificationData(/rfc3161Timestamps)? (removed|null|element (removed|twice))$`, // if a log has signed a time
+		entry + `/(inclusionPromise|integratedTime) (removed|null)$`,                                                    // if an authority has
+		entry + `/inclusionProof (removed|null)$`,                                                                       // in version 0.1
+		entry + `/logIndex (removed|null)$`,                                                                             // of entry 0
+		entry + `/inclusionProof/(logIndex|hashes) (removed|null)$`,                                                     // of entry 0
+	} {
+		all = append(all, regexp.MustCompile(text))
+	}
+	return all
+}
+
+// Whatever is changed of a bundle that is accepted, its signer is not recognized;
+// or it is one of a few changes, and the same is recognized.
+func TestMutations(t *testing.T) {
+	step := 97
+	if testing.Short() {
+		step = 997
+	}
+	run := func(t *testing.T, floor string, data []byte, recognize func(data []byte) (*verify.Evidence, error)) {
+		want, err := recognize(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed := harmless()
+		if strings.Count(string(data), `\u2014 `)+strings.Count(string(data), `— `) > 1 {
+			// A checkpoint that somebody else has signed too, who is not known.
+			allowed = append(allowed, regexp.MustCompile(`/checkpoint/envelope (changed|longer|shorter)$`))
+		}
+		if floor == "0.1" {
+			allowed = append(allowed, regexp.MustCompile(`^/mediaType changed$`))
+		}
+		n := 0
+		for _, m := range mutations(t, data, step) {
+			n++
+			ev, err := recognize(m.data)
+			if err != nil {
+				continue
+			}
+			at := m.at + " " + m.what
+			if !slices.ContainsFunc(allowed, func(r *regexp.Regexp) bool { return r.MatchString(at) }) {
+				t.Errorf("%s: still recognized, changed %s", at, m.data)
+			}
+			if !reflect.DeepEqual(ev, want) {
+				t.Errorf("%s: recognized as %+v", at, ev)
+			}
+		}
+		t.Logf("%d mutations", n)
+	}
+
+	envelope := func(t *testing.T, r *sigstore.TrustedRoot, who sigstore.Signatory) func(data []byte) (*verify.Evidence, error) {
+		id, err := r.NewIdentity(who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(data []byte) (*verify.Evidence, error) {
+			e, err := sign.Parse(data)
+			if err != nil {
+				return nil, err
+			}
+			return id.Recognize(t.Context(), e)
+		}
+	}
+
+	t.Run("instance", func(t *testing.T) {
+		in := newInstance(t)
+		recognize := envelope(t, in.root(sigstore.Requirements{}), sigstore.Workflow{Issuer: issuer, Builder: builder})
+		for _, s := range []signing{
+			{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}},
+			{logs: []int{1}, ctLogs: []int{0}},
+		} {
+			run(t, "", in.sign("{}", s), recognize)
+		}
+		managed := newKey()
+		key := sigstore.Key{Verifier: mustVerify(t, managed)}
+		run(t, "", in.sign("{}", signing{logs: []int{0}, tsas: []int{0}, key: managed, hint: "k"}),
+			envelope(t, in.root(sigstore.Requirements{}), key))
+	})
+
+	t.Run("builder-identity", func(t *testing.T) {
+		r, err := sigstore.ParseTrustedRoot(trustedRoot(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range builderCases(t) {
+			if c.Want != "accept" {
+				continue
+			}
+			t.Run(c.ID, func(t *testing.T) {
+				data := read(t, corpus(t, "builder-identity", filepath.FromSlash(c.Bundle)))
+				// Whatever the workflow is, it is the one.
+				var who sigstore.Workflow
+				for _, id := range releases(t) {
+					w := sigstore.Workflow{Issuer: issuer, Builder: id}
+					if _, err := envelope(t, r, w)(data); err == nil {
+						who = w
+					}
+				}
+				if who.Builder == "" {
+					t.Fatal("it is accepted, and of no release of the builder")
+				}
+				run(t, "", data, envelope(t, r, who))
+			})
+		}
+	})
+
+	t.Run("sigstore-conformance", func(t *testing.T) {
+		var cases []struct {
+			Case, Identity, Issuer, TrustedRoot, Artifact string
+			WantFail, Key                                 bool
+		}
+		if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			if c.WantFail {
+				continue
+			}
+			t.Run(c.Case, func(t *testing.T) {
+				dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
+				file := filepath.Join(dir, "trusted_root.json")
+				if _, err := os.Stat(file); err != nil {
+					file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
+				}
+				r, err := sigstore.ParseTrustedRoot(read(t, file))
+				if err == nil {
+					r, err = r.Require(sigstore.Requirements{OldestBundle: "0.1"})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				var who sigstore.Signatory = sigstore.Account{Issuer: c.Issuer, Subject: c.Identity}
+				if c.Key {
+					v, err := sign.ParsePublicKey(read(t, filepath.Join(dir, "key.pub")))
+					if err != nil {
+						t.Fatal(err)
+					}
+					who = sigstore.Key{Verifier: v}
+				}
+				data := read(t, filepath.Join(dir, "bundle.sigstore.json"))
+				if _, err := sign.Parse(data); err == nil {
+					run(t, "0.1", data, envelope(t, r, who))
+					return
+				}
+				app, err := hallmark.HashFile(filepath.Join(dir, c.Artifact))
+				if err != nil {
+					t.Fatal(err)
+				}
+				run(t, "0.1", data, func(data []byte) (*verify.Evidence, error) {
+					return r.RecognizeArtifact(t.Context(), data, app, who)
+				})
+			})
+		}
+	})
+}

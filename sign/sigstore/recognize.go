@@ -1,0 +1,360 @@
+package sigstore
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/sigstore/sigstore/pkg/signature/options"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// verify verifies that who has signed the envelope in b or, if there is an
+// artifact, its digest, in the order of the client specification:
+//
+// https://github.com/sigstore/architecture-docs/blob/main/client-spec.md#4-verification
+func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, artifact *hallmark.Artifact) (*x509.Certificate, *verify.Evidence, error) {
+	if oldest := r.requirements.oldestBundle(); b.version < oldest {
+		return nil, nil, fmt.Errorf("bundle of version 0.%d, want version 0.%d", b.version, oldest)
+	}
+	s := &signed{signature: b.signature(), artifact: artifact}
+	switch {
+	case artifact == nil && b.envelope == nil:
+		return nil, nil, errors.New("the bundle has a message signature, not an envelope")
+	case artifact != nil && b.message == nil:
+		return nil, nil, errors.New("the bundle has an envelope, not a message signature")
+	case artifact != nil:
+		// The digest is not signed. It tells early that this is of something
+		// else.
+		name := messageHash(b.message.algorithm)
+		if name == "" {
+			return nil, nil, fmt.Errorf("malformed bundle: message digest by %.40q", b.message.algorithm)
+		}
+		want := artifact.Digest(name)
+		if want.IsZero() {
+			return nil, nil, &noDigestError{name}
+		}
+		if got := hex.EncodeToString(b.message.digest); got != want.Hex() {
+			return nil, nil, fmt.Errorf("message digest %s:%.200s is of another artifact, want %s", name, got, want)
+		}
+	}
+
+	// Who is it said to be? Nothing vouches for this yet, but if it is somebody
+	// else, all the rest is not worth computing.
+	ev := new(verify.Evidence)
+	key, isKey := who.(Key)
+	if b.hasKey {
+		if !isKey {
+			return nil, nil, errors.New("the bundle has no certificate")
+		}
+		// "the key hints MUST be exactly the same in the verification material
+		// and in the DSSE envelope": sigstore_bundle.proto
+		if b.envelope != nil && b.envelope.Signatures[0].KeyID != b.keyHint {
+			return nil, nil, fmt.Errorf("the bundle is of key %.100q, and its envelope of key %.100q", b.keyHint, b.envelope.Signatures[0].KeyID)
+		}
+		fp, err := sign.Fingerprint(key.Public())
+		if err != nil {
+			return nil, nil, err
+		}
+		s.key, ev.Keys = key.Public(), []hallmark.Digest{fp}
+	} else {
+		leaf, err := b.leaf()
+		if err != nil {
+			return nil, nil, err
+		}
+		if ev.Claims, err = claimsOf(leaf); err != nil {
+			return nil, nil, fmt.Errorf("malformed certificate: %w", err)
+		}
+		if err := who.is(ev.Claims); err != nil {
+			return nil, nil, err
+		}
+		s.leaf, s.key = leaf, leaf.PublicKey
+	}
+	if err := strong(s.key); err != nil {
+		return nil, nil, fmt.Errorf("certificate: the key: %w", err)
+	}
+	if b.envelope != nil {
+		s.payload, s.pae = b.envelope.Payload, b.envelope.PAE()
+		if s.payload == nil {
+			s.payload = []byte{}
+		}
+		ev.PayloadType, ev.Payload = b.envelope.PayloadType, s.payload
+	}
+
+	times, err := r.logged(ctx, b, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	stamps, err := r.stamped(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	times = append(times, stamps...)
+	if len(times) == 0 {
+		return nil, nil, errors.New("no verified time: no timestamp, and no time that a log has signed")
+	}
+	for _, t := range times {
+		if s.leaf == nil && (t.Before(key.Start) || !key.End.IsZero() && t.After(key.End)) {
+			return nil, nil, fmt.Errorf("the key was not valid at %s", t.UTC())
+		}
+	}
+	if s.leaf != nil {
+		if err := r.certified(ctx, s.leaf, times); err != nil {
+			return nil, nil, err
+		}
+	}
+	for i, e := range b.entries {
+		l := r.logs[string(e.log)]
+		for _, t := range times {
+			if l != nil && !l.validAt(t) {
+				return nil, nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t.UTC())
+			}
+		}
+	}
+
+	if err := s.verify(ctx, key); err != nil {
+		return nil, nil, fmt.Errorf("signature: %w", err)
+	}
+	return s.leaf, ev, nil
+}
+
+// leaf returns the certificate of the signer. Who verifies has the certificates
+// of authorities; those that a bundle brings along are not used.
+func (b *bundle) leaf() (*x509.Certificate, error) {
+	der := b.certificate
+	if der == nil {
+		der = b.chain[0]
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("malformed bundle: certificate: %w", err)
+	}
+	return leaf, nil
+}
+
+// superfluous returns an error if there is a root certificate in b: "Signers MUST
+// NOT include root CA certificates in bundles [and] Verifiers SHOULD handle old or
+// non-complying bundles that have superfluous […] certificates by […] ignoring
+// them". It is worth saying if something else is wrong.
+func (b *bundle) superfluous() error {
+	for i, der := range b.chain {
+		c, err := x509.ParseCertificate(der)
+		if err == nil && i > 0 && bytes.Equal(c.RawIssuer, c.RawSubject) {
+			return fmt.Errorf("certificate %d of the bundle is a root certificate, which it must not have", i)
+		}
+	}
+	return nil
+}
+
+// logged verifies the entries of b in r's logs, and returns the times that those
+// have signed. Entries of logs that r does not know say nothing.
+func (r *TrustedRoot) logged(ctx context.Context, b *bundle, s *signed) ([]time.Time, error) {
+	var times []time.Time
+	var unknown error
+	operators := make(map[string]bool)
+	for i := range b.entries {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		e := &b.entries[i]
+		for _, other := range b.entries[:i] {
+			if bytes.Equal(e.log, other.log) && e.index == other.index {
+				return nil, fmt.Errorf("log entry %d is a duplicate", i)
+			}
+		}
+		l := r.logs[string(e.log)]
+		if l == nil {
+			unknown = fmt.Errorf("log entry %d is of the log %.32x, which the trusted root does not have", i, e.log)
+			continue
+		}
+		at, err := l.verify(e, s, b.version)
+		if err != nil {
+			return nil, fmt.Errorf("log entry %d: %w", i, err)
+		}
+		if !at.IsZero() {
+			if !l.validAt(at) {
+				return nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, at.UTC())
+			}
+			times = append(times, at)
+		}
+		operators[l.operator] = true
+	}
+	want := max(r.requirements.Logs, 1)
+	if r.requirements.NoLogs {
+		want = 0
+	}
+	if len(operators) < want {
+		return nil, errors.Join(fmt.Errorf("log: not enough log entries: of the logs of %d operators, want %d", len(operators), want), unknown)
+	}
+	return times, nil
+}
+
+// stamped returns the times that r's timestamp authorities have signed for b.
+// Those of others say nothing, as long as there is one.
+func (r *TrustedRoot) stamped(ctx context.Context, b *bundle) ([]time.Time, error) {
+	var times []time.Time
+	var faults []error
+	operators := make(map[string]bool)
+	for i, stamp := range b.timestamps {
+		all := []error{errors.New("no authority of the trusted root has signed it")}
+		verified := false
+		for _, tsa := range r.tsas {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			t, err := tsa.Verify(stamp, b.signature())
+			if err != nil {
+				all = append(all, err)
+				continue
+			}
+			times = append(times, t.Time)
+			operators[tsa.operator] = true
+			verified = true
+			break
+		}
+		if !verified {
+			faults = append(faults, fmt.Errorf("timestamp %d: %w", i, errors.Join(all...)))
+		}
+	}
+	want := r.requirements.TimestampAuthorities
+	if r.requirements.NoLogs {
+		want = max(want, 1)
+	}
+	switch {
+	case len(operators) < want:
+		return nil, errors.Join(append([]error{fmt.Errorf("timestamp: of the authorities of %d operators, want %d", len(operators), want)}, faults...)...)
+	case len(times) == 0 && len(faults) > 0 && len(r.tsas) > 0:
+		// "If verification or timestamp parsing fails, the Verifier MUST abort"
+		return nil, errors.Join(faults...)
+	}
+	return times, nil
+}
+
+// certified verifies that r's authorities have certified leaf, at each of times,
+// and that enough certificate logs know of it.
+func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, times []time.Time) error {
+	// crypto/x509 does not know names of accounts. They were read by claimsOf.
+	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, func(id asn1.ObjectIdentifier) bool {
+		return id.Equal(subjectAlternativeName())
+	})
+	// "If a timestamp from the timestamping service is available, the Verifier
+	// MUST perform path validation using [it]": one that is outside of the
+	// certificate's validity is not outvoted by one within.
+	var chains [][]*x509.Certificate
+	for _, t := range times {
+		if t.Before(leaf.NotBefore) || t.After(leaf.NotAfter) {
+			return fmt.Errorf("certificate: the verified time %s is outside of its validity, from %s to %s", t.UTC(), leaf.NotBefore, leaf.NotAfter)
+		}
+		chains = nil
+		var faults []error
+		for _, ca := range r.authorities {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			found, err := ca.Verify(leaf, t)
+			if err == nil {
+				chains = found
+				break
+			}
+			faults = append(faults, err)
+		}
+		if chains == nil {
+			return fmt.Errorf("certificate: at %s: %w", t.UTC(), errors.Join(faults...))
+		}
+	}
+	if r.requirements.NoLogs {
+		return nil
+	}
+	want := max(r.requirements.CertificateLogs, 1)
+	if want == 1 {
+		if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, r.root); err != nil {
+			return fmt.Errorf("certificate log: %w", err)
+		}
+		return nil
+	}
+	// sigstore-go counts logs, and does not say which.
+	operators := make(map[string]bool)
+	for _, l := range r.ctLogs {
+		if operators[l.operator] {
+			continue
+		}
+		one, err := root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities,
+			map[string]*root.TransparencyLog{l.id: r.root.CTLogs()[l.id]}, nil, nil)
+		if err != nil {
+			return err
+		}
+		if sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, one) == nil {
+			operators[l.operator] = true
+		}
+	}
+	if len(operators) < want {
+		return fmt.Errorf("certificate log: certificate logs of %d operators have it, want %d", len(operators), want)
+	}
+	return nil
+}
+
+// algorithmOf returns how keys like this one sign a digest.
+//
+// https://github.com/sigstore/architecture-docs/blob/main/algorithm-registry.md
+func algorithmOf(key crypto.PublicKey) (signature.AlgorithmDetails, error) {
+	a, err := signature.GetDefaultAlgorithmDetails(key, options.WithED25519ph())
+	if err == nil && !a.GetHashType().Available() {
+		err = errors.New("the key's algorithm has no hash")
+	}
+	return a, err
+}
+
+// digest returns what is signed, by h.
+func (s *signed) digest(h crypto.Hash) ([]byte, error) {
+	if s.artifact == nil {
+		sum := h.New()
+		sum.Write(s.pae)
+		return sum.Sum(nil), nil
+	}
+	d := s.artifact.Digest(hashName(h))
+	if d.IsZero() {
+		return nil, &noDigestError{hashName(h)}
+	}
+	return hex.DecodeString(d.Hex())
+}
+
+// verify verifies the signature. key is who is expected to hold the key, if it
+// has no certificate.
+func (s *signed) verify(ctx context.Context, key Key) error {
+	if s.artifact == nil && s.leaf == nil {
+		return key.Verify(ctx, s.pae, s.signature)
+	}
+	if s.artifact == nil {
+		v, err := signature.LoadDefaultVerifier(s.key)
+		if err != nil {
+			return err
+		}
+		return v.VerifySignature(bytes.NewReader(s.signature), bytes.NewReader(s.pae))
+	}
+	algorithm, err := algorithmOf(s.key)
+	if err != nil {
+		return err
+	}
+	digest, err := s.digest(algorithm.GetHashType())
+	if err != nil {
+		return err
+	}
+	v, err := signature.LoadDefaultVerifier(s.key, options.WithED25519ph())
+	if err != nil {
+		return err
+	}
+	return v.VerifySignature(bytes.NewReader(s.signature), nil, options.WithDigest(digest))
+}
