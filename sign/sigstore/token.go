@@ -154,6 +154,9 @@ func (t *token) certifies(claims *verify.Claims) error {
 	if claims.Issuer != t.issuer {
 		fault("issuer", claims.Issuer, t.issuer)
 	}
+	if claims.Builder == "" {
+		errs = append(errs, fmt.Errorf("it names %.300q, want a URI", claims.Subject))
+	}
 	// https://github.com/sigstore/fulcio/blob/main/docs/oidc.md
 	switch {
 	case t.githubWorkflow != "":
