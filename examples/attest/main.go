@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,15 +35,21 @@ const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
 with digests: registry.example/org/app@sha256:… A directory gets a dirHash, by which
-examples/verify does not know artifacts. The image that -oci names in its registry is
-a subject too, and the signed statement is attached to it there; then -o is needed
-only for a file beside.
+examples/verify does not know artifacts. The image that -oci names in its registry,
+by a tag or a digest, is a subject too: its tag is looked up once, and the signed
+statement is attached to what it named then, with the credentials of docker login.
+Then -o is needed only for a file beside.
 
-With -keyless it signs as the job, whose identity token it spends at a Sigstore
-instance: by default the public good one (network), where everybody can read for
-good which workflow signed what. In GitHub Actions that takes the permission
-"id-token: write"; in GitLab the job lets the token be put into the variable
+With -keyless it signs as the job, whose identity token it spends at an instance of
+Sigstore (network). That is the public good one, where everybody can read for good
+which workflow of which repository signed what, unless -trusted-root and
+-signing-config name another. In GitHub Actions the job needs the permission
+"id-token: write"; in GitLab it lets the token be put into the variable
 SIGSTORE_ID_TOKEN, for the audience sigstore. The directory templates has workflows.
+Package sign/sigstore recognizes who signed so; examples/verify knows keys only.
+
+What is wrong with files and flags is found before anything is asked for over the
+network, and a signature that a log keeps is made last.
 
 Without -predicate the statement is SLSA provenance: who built the subjects, from
 which commit, in which run. In a job of GitHub Actions, GitLab, Buildkite and other
@@ -82,6 +89,9 @@ type step struct {
 	images   []oci.Image       // what the references name
 	expect   sigstore.Workflow // whom the identity token names, if it was asked
 	warning  string
+
+	summaryFile  *os.File // if it is open
+	summaryIsNew bool
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer, getenv func(string) string, client *http.Client) error {
@@ -90,7 +100,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.Var(&s.subjects, "subject", "a `FILE`, a directory, or NAME@sha256:…, that the statement is about; may be repeated")
 	flags.StringVar(&s.checksums, "checksums", "", "a `FILE` of sha256sum or the like, whose files the statement is about")
 	flags.StringVar(&s.key, "key", "", "the private key to sign with, a PEM `FILE`")
-	flags.StringVar(&s.passphrase, "passphrase", "", "a `FILE` with the passphrase of the key, if it is encrypted")
+	flags.StringVar(&s.passphrase, "passphrase", "", "a `FILE` with the passphrase of the key, if it is encrypted; in bash <(printenv NAME) is one")
 	flags.BoolVar(&s.keyless, "keyless", false, "sign as the job, without a key (network)")
 	flags.StringVar(&s.trustedRoot, "trusted-root", "", "with -keyless, the `FILE` trusted_root.json of the Sigstore instance")
 	flags.StringVar(&s.signingConfig, "signing-config", "", "with -keyless, the `FILE` signing_config.v0.2.json of the Sigstore instance")
@@ -164,98 +174,112 @@ func (s *step) run(ctx context.Context) error {
 		s.out = filepath.Clean(s.subjects[0]) + ".intoto.jsonl"
 	}
 	progress := cli.NewProgress()
-	defer progress.Stop()
+	signed, err := s.sign(ctx, progress)
+	progress.Stop()
+	if err != nil {
+		return errors.Join(err, s.closeSummary(""))
+	}
+	s.report(signed)
+	return s.closeSummary(signed.summary())
+}
 
-	// First what this machine knows; then what has to be asked for; and last what
-	// cannot be taken back, because a log keeps it.
+// A statement is what was signed.
+type statement struct {
+	subjects      []hallmark.Artifact
+	predicateType string
+	explanation   *provenance.Explanation
+}
+
+// sign does it. First comes what this machine knows, then what has to be asked for,
+// and last what cannot be taken back: a log keeps it.
+func (s *step) sign(ctx context.Context, progress *cli.Progress) (*statement, error) {
 	signer, err := s.signer()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	said, err := s.read()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if s.out != "" { // nothing is appended, but whatever is wrong with the file is found
 		if _, err := sign.AppendFile(ctx, s.out); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	progress.Step("hash the subjects")
-	if _, err := s.artifacts(ctx); err != nil {
-		return err
+	progress.Step("hashing")
+	files, err := s.files(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if s.keyless {
 		// Whether there is a token. It is asked for again when it is spent: it does
 		// not last.
 		if _, err := oidc.Token(s.getenv, s.client)(ctx, sigstore.DefaultAudience); err != nil {
-			return fmt.Errorf("-keyless: %w", err)
+			return nil, fmt.Errorf("-keyless: %w", err)
 		}
 	}
-	progress.Step("look up images")
+	progress.Step("looking up images")
 	if err := s.lookUp(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	subjects, err := s.artifacts(ctx)
-	if err != nil {
-		return err
+	subjects := slices.Clone(files)
+	for _, image := range s.images {
+		subjects = append(subjects, image.Artifact())
 	}
 	var observed *provenance.Build
 	if said == nil {
-		progress.Step("observe the job")
+		progress.Step("observing the job")
 		if observed, err = s.observe(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		observed.Started, observed.Finished = s.started, s.finished
 		said = observed
 	}
 	st, err := said.Statement(subjects...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	payload, err := st.Marshal()
 	if err != nil {
-		return err
-	}
-	// What was hashed first may have been replaced meanwhile, or be gone.
-	progress.Step("hash the subjects again")
-	again, err := s.artifacts(ctx)
-	if err != nil {
-		return err
-	}
-	if !reflect.DeepEqual(again, subjects) {
-		return errors.New("the subjects changed while they were attested")
+		return nil, err
 	}
 	explanation := st.Explain()
 	if observed != nil {
 		explanation = observed.Explain()
 	}
-	finish, err := s.openSummary()
+	// What was hashed first may have been replaced meanwhile, or be gone.
+	progress.Step("hashing again")
+	again, err := s.files(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	progress.Step("sign")
+	if !reflect.DeepEqual(again, files) {
+		return nil, errors.New("the subjects changed while they were attested")
+	}
+	if err := s.openSummary(); err != nil {
+		return nil, err
+	}
+	progress.Step("signing")
 	env, err := signer(ctx, payload)
 	if err != nil {
-		return errors.Join(err, finish(""))
+		return nil, err
 	}
 	// The file last: what is attached twice is there once.
-	progress.Step("attach")
+	progress.Step("attaching")
 	if err := s.attach(ctx, env); err != nil {
-		return errors.Join(err, finish(""))
+		return nil, err
 	}
 	if s.out != "" {
 		if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
-			return errors.Join(err, finish(""))
+			return nil, err
 		}
 	}
-	s.report(subjects, explanation)
-	return finish(summary(subjects, st.PredicateType, explanation))
+	return &statement{subjects, st.PredicateType, explanation}, nil
 }
 
-// artifacts returns the subjects: those of the flags, those of -checksums, and the
-// images.
-func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
+// files returns the subjects that are no images: those of the flags, and those of
+// -checksums.
+func (s *step) files(ctx context.Context) ([]hallmark.Artifact, error) {
 	var artifacts []hallmark.Artifact
 	for _, name := range s.subjects {
 		info, err := os.Lstat(name)
@@ -286,9 +310,6 @@ func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
 			return nil, fmt.Errorf("%s: %w", s.checksums, err)
 		}
 		artifacts = append(artifacts, listed...)
-	}
-	for _, image := range s.images {
-		artifacts = append(artifacts, image.Artifact())
 	}
 	return artifacts, nil
 }
@@ -450,12 +471,12 @@ func (s *step) name(b *provenance.Build) error {
 }
 
 // report prints what was signed.
-func (s *step) report(subjects []hallmark.Artifact, e *provenance.Explanation) {
-	for _, a := range subjects {
+func (s *step) report(signed *statement) {
+	for _, a := range signed.subjects {
 		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), cmp.Or(s.out, "attached"))
 	}
 	if s.explain {
-		fmt.Fprint(s.stdout, e)
+		fmt.Fprint(s.stdout, signed.explanation)
 	}
 	if s.warning != "" {
 		fmt.Fprintf(os.Stderr, "attest: %s\n", cli.Printable(s.warning))
@@ -463,39 +484,42 @@ func (s *step) report(subjects []hallmark.Artifact, e *provenance.Explanation) {
 }
 
 // openSummary opens the file for the summary, so that it is known before anything
-// is signed whether it can be written, and returns the function that adds text to
-// it and closes it. Without text, a file that was not there is removed.
-func (s *step) openSummary() (finish func(text string) error, err error) {
+// is signed whether it can be written.
+func (s *step) openSummary() (err error) {
 	if s.summary == "" {
-		return func(string) error { return nil }, nil
+		return nil
 	}
 	_, err = os.Lstat(s.summary)
-	added := errors.Is(err, fs.ErrNotExist)
-	f, err := os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
-	if err != nil {
-		return nil, err
+	s.summaryIsNew = errors.Is(err, fs.ErrNotExist)
+	s.summaryFile, err = os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	return err
+}
+
+// closeSummary adds text to the summary, if it is open, and closes it. Without text,
+// a file that was not there is removed.
+func (s *step) closeSummary(text string) error {
+	if s.summaryFile == nil {
+		return nil
 	}
-	return func(text string) error {
-		_, err := io.WriteString(f, text)
-		err = errors.Join(err, f.Close())
-		if text == "" && added {
-			err = errors.Join(err, os.Remove(s.summary))
-		}
-		return err
-	}, nil
+	_, err := io.WriteString(s.summaryFile, text)
+	err = errors.Join(err, s.summaryFile.Close())
+	if text == "" && s.summaryIsNew {
+		err = errors.Join(err, os.Remove(s.summary))
+	}
+	return err
 }
 
 // summary returns what was signed, in Markdown.
-func summary(subjects []hallmark.Artifact, predicateType string, e *provenance.Explanation) string {
+func (st *statement) summary() string {
 	var md strings.Builder
-	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(predicateType))
-	for _, a := range subjects[:min(len(subjects), 100)] {
+	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(st.predicateType))
+	for _, a := range st.subjects[:min(len(st.subjects), 100)] {
 		fmt.Fprintf(&md, "| %s | %s |\n", code(cmp.Or(a.Name, "-")), code(a.Digests[0].String()))
 	}
-	if n := len(subjects) - 100; n > 0 {
+	if n := len(st.subjects) - 100; n > 0 {
 		fmt.Fprintf(&md, "\nand %d more\n", n)
 	}
-	if text := e.String(); text != "" {
+	if text := st.explanation.String(); text != "" {
 		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
 	}
 	return md.String()

@@ -125,7 +125,7 @@ func (s *step) lookUp(ctx context.Context) error {
 	if len(s.references) == 0 {
 		return nil
 	}
-	// Those that docker or podman log in with.
+	// Those of docker login.
 	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 	if err != nil {
 		return fmt.Errorf("credentials of docker: %w", err)

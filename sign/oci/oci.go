@@ -49,7 +49,7 @@
 //
 // A registry asks for credentials, if it wants any. They come from
 // [Client.Credential] alone; no file and no helper program is asked for them. A
-// program that wants those of docker or podman says so:
+// program that wants those of "docker login" says so:
 //
 //	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 //	client.Credential = credentials.Credential(store)
