@@ -231,6 +231,7 @@ func TestAttestRefuses(t *testing.T) {
 		{"truncated root", gitLab, nil, nil, "truncated.json: malformed trusted root", append([]string{"-trusted-root", "truncated.json"}, predicate...), false},
 		{"signing config 0.1", gitLab, nil, nil, "config01.json: malformed signing config", append([]string{"-signing-config", "config01.json"}, predicate...), false},
 		{"no place for the envelope", gitLab, nil, nil, "no such file", []string{"-o", filepath.Join("no", "x.jsonl"), "app"}, false},
+		{"no registry", gitLab, nil, nil, "connect", []string{"-plain-http", "-oci", "127.0.0.1:1/team/app@sha256:" + strings.Repeat("0", 64)}, false},
 		{"no subject there", gitLab, nil, nil, "no such file", []string{"no"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
