@@ -37,6 +37,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -516,7 +517,8 @@ func decode(r *strictjson.Reader) ([]byte, error) {
 
 // ParseLines parses JSON Lines: one envelope or bundle on each line, as
 // "<artifact>.intoto.jsonl" has them. The last line need not end in a newline; a
-// line may end in a carriage return and one. Empty lines are passed over.
+// line may end in a carriage return and one. Empty lines are passed over. Data that
+// is one JSON value is one envelope or bundle, over however many lines it stands.
 //
 // Lines that are neither are no reason to give up the others, which in-toto's
 // bundle specification says must be read: they are returned as skipped, with
@@ -535,8 +537,12 @@ func ParseLines(data []byte) (envelopes []*Envelope, skipped []error, err error)
 	if n > MaxLines {
 		return nil, nil, fmt.Errorf("malformed envelope lines: %d lines, at most %d are read", n, MaxLines)
 	}
+	texts := bytes.Lines(data)
+	if bytes.ContainsRune(bytes.Trim(data, " \t\r\n"), '\n') && json.Valid(data) {
+		texts = slices.Values([][]byte{data})
+	}
 	line := 0
-	for text := range bytes.Lines(data) {
+	for text := range texts {
 		line++
 		if text = bytes.Trim(text, " \t\r\n"); len(text) == 0 {
 			continue
