@@ -238,6 +238,8 @@ func onlyBlock(data []byte, what string) (*pem.Block, error) {
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("malformed %s: no PEM block", what)
+	case block.Type == "EC PARAMETERS": // before the key, which repeats them
+		return nil, fmt.Errorf("malformed %s: PEM block \"EC PARAMETERS\": \"openssl ecparam -noout\" leaves it out, \"openssl pkey\" takes it away", what)
 	case bytes.Count(data, []byte("-----BEGIN ")) > 1:
 		// Counted, because encoding/pem passes over a block that is broken.
 		return nil, fmt.Errorf("malformed %s: more than one PEM block", what)

@@ -134,6 +134,9 @@ func parse(s string) (image Image, tag string, err error) {
 			return fail("%w", err)
 		}
 	}
+	if strings.Contains(name, "://") {
+		return fail("a scheme before the registry: want a host, such as docker.io/library/nginx")
+	}
 	host, path, ok := strings.Cut(name, "/")
 	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return fail("no registry before the repository: want a host with a dot or a port, such as docker.io/library/nginx")
