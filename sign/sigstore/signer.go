@@ -83,16 +83,17 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 	return &Signer{root, config, opt, firstWait}, nil
 }
 
-// Sign returns an envelope of payload, which must not be empty, in a Sigstore bundle of version 0.3, which
-// is in [sign.Envelope.Bundle]. The bundle has the certificate of the key, and no
-// other one, and was verified against the trusted root, as an Identity of the
-// root verifies it. If anything is wrong, nothing is returned.
+// Sign returns an envelope of payload, which must not be empty, in a Sigstore
+// bundle of version 0.3, which is in [sign.Envelope.Bundle]. The bundle has the
+// certificate of the key, and no other one, and was verified against the trusted
+// root, as an Identity of the root verifies it. If anything is wrong, nothing is
+// returned.
 //
 // token is called once, with the audience that the token must be for. It returns
 // the identity token in the compact form of RFC 7515; package provenance/oidc has
 // such functions for build systems. Neither the token nor the key is in any
 // error, and nothing but the token's audience, issuer, times and what it says of
-// the workflow: but errors of token are passed on as they are.
+// the workflow or the account: but errors of token are passed on as they are.
 //
 // It uses the network: it sends the token and the key's public half to the
 // certificate authority, the hash of the signature to the timestamp authorities,
