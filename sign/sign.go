@@ -1,30 +1,54 @@
 // Package sign puts bytes into signed envelopes and takes envelopes apart.
 //
 // An [Envelope] is a payload, the media type that says how to read it, and
-// signatures over both: the Dead Simple Signing Envelope, DSSE 1.0.2. [Sign]
-// makes one, [Countersign] adds signatures to one, and [Parse] reads one.
-// [ParseLines] reads a file with several, and [AppendFile] appends to it. In JSON
-// an envelope is
+// signatures over both: the Dead Simple Signing Envelope, DSSE 1.0.2. In JSON it
+// is
 //
 //	{"payload":"<base64>","payloadType":"<type>","signatures":[{"keyid":"<hint>","sig":"<base64>"}]}
 //
 // and what is signed is not this JSON but the pre-authentication encoding of
-// type and payload, which [Envelope.PAE] returns. An envelope with one signature
-// can also be in a Sigstore bundle; [Parse] reads those too, and
-// [Envelope.MarshalBundle] writes one.
+// type and payload, which [Envelope.PAE] returns. [Sign] makes an envelope with
+// the signatures of one key or several, [Countersign] adds signatures to one, and
+// [Parse] reads one.
+//
+//	signer, err := sign.ParsePrivateKey(file)
+//	env, err := sign.Sign(ctx, provenance.MediaType, payload, signer)
+//	added, err := sign.AppendFile(ctx, "app.intoto.jsonl", env)
 //
 // To parse an envelope is not to believe it. Until package verify has
 // recognized who signed it, everything in it is anyone's word, the payload
 // type and the key ids too.
 //
-// [SignerVerifier] and [Verifier] are interfaces of go-securesystemslib, so that
-// keys made for that module serve here and the other way round. [NewSigner] and
-// [NewVerifier] make them of Ed25519, ECDSA and RSA keys, in memory or wherever a
-// [crypto.Signer] leads to; [ParsePrivateKey], [DecryptPrivateKey] and
-// [ParsePublicKey] read them from files, and [Generate] makes new ones. Each key has
-// one [Algorithm], settled when it is loaded: by default Ed25519 signs the encoding
-// itself; ECDSA its SHA-256, SHA-384 or SHA-512, as the curve P-256, P-384 or P-521
-// has it, in ASN.1 DER; RSA its SHA-256, by RSASSA-PSS.
+// # Where envelopes are kept
+//
+// Beside an artifact there is a file with the envelopes about it, one on each line:
+// [ParseLines] reads it, and [AppendFile] appends to it. Package sign/oci keeps
+// them beside an image.
+//
+// An envelope with one signature can also be in a Sigstore bundle, together with
+// what shows who held the key and when. Whatever reads envelopes here reads bundles
+// too, and keeps them in Envelope.Bundle; [Envelope.MarshalBundle] writes one for a
+// key. Package sign/sigstore signs without a key of one's own, into a bundle.
+//
+// # Keys
+//
+// [ParsePrivateKey] and [ParsePublicKey] read keys from files, and
+// [DecryptPrivateKey] those that are encrypted; [Generate] makes new ones.
+// [NewSigner] takes any [crypto.Signer], in memory or wherever it leads to: a
+// hardware token, an agent, a key service. [SignerVerifier] and [Verifier] are
+// interfaces of go-securesystemslib, so that keys made for that module serve here
+// and the other way round.
+//
+// Each key has one [Algorithm], settled when it is loaded, and by default
+//
+//	Ed25519                over the encoding itself
+//	ECDSA on P-256         with SHA-256, in ASN.1 DER
+//	ECDSA on P-384, P-521  with SHA-384, SHA-512
+//	RSA                    by RSASSA-PSS with SHA-256
+//
+// The methods of an Algorithm settle on another one:
+//
+//	signer, err := sign.RSAPKCS1SHA256.ParsePrivateKey(file)
 //
 // https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 package sign
