@@ -71,13 +71,27 @@ import (
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 )
 
-// A Signer signs with one key. For [Sign], it must be a [SignerVerifier].
+// A Signer signs with one key. For the function [Sign], it must be a
+// [SignerVerifier].
+//
+//	Sign(ctx context.Context, data []byte) ([]byte, error)
+//	KeyID() (string, error)
 type Signer = dsse.Signer
 
-// A Verifier checks signatures of one key.
+// A Verifier checks signatures of one key: Verify returns nil for one that is the
+// key's, and an error for any other.
+//
+//	Verify(ctx context.Context, data, sig []byte) error
+//	KeyID() (string, error)
+//	Public() crypto.PublicKey
+//
+// Here a key id is a hint and nothing more. The public key must be one that
+// [Fingerprint] takes.
 type Verifier = dsse.Verifier
 
-// A SignerVerifier has a key pair: it signs, and checks signatures.
+// A SignerVerifier has a key pair: it is a [Signer] and a [Verifier]. The client of a
+// key service can be one itself; [NewSigner] makes one of a [crypto.Signer], which
+// knows no context.
 type SignerVerifier = dsse.SignerVerifier
 
 // An Envelope is a payload with signatures over it and its type.
