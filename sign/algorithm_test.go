@@ -309,8 +309,9 @@ func TestBlockedToken(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		data := []byte("data")
 		ended := make(chan time.Time, 1)
+		var got []byte
 		go func() {
-			<-asked
+			got = <-asked
 			ended <- time.Now()
 			cancel()
 		}()
@@ -321,7 +322,10 @@ func TestBlockedToken(t *testing.T) {
 		if sig != nil || !errors.Is(err, context.Canceled) {
 			t.Errorf("%T: %x, %v", key, sig, err)
 		}
-		clear(data) // the key has its own, or this is a race
+		clear(data) // the key has its own
+		if _, ok := key.(ed25519.PrivateKey); ok && string(got) != "data" {
+			t.Errorf("%T: the key signs %q", key, got)
+		}
 		close(answer)
 		for i := 0; runtime.NumGoroutine() > before; i++ {
 			if i == 500 {

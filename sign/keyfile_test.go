@@ -166,8 +166,9 @@ func sshLine(t testing.TB, key crypto.PublicKey) string {
 }
 
 // pbes2 returns plain encrypted by PBES2 with a KDF whose result key is, and a
-// cipher.
-func pbes2(t testing.TB, plain []byte, kdf pkix.AlgorithmIdentifier, key []byte, id asn1.ObjectIdentifier) []byte {
+// cipher. The padding is as it should be, unless there is another one and plain is
+// whole blocks.
+func pbes2(t testing.TB, plain []byte, kdf pkix.AlgorithmIdentifier, key []byte, id asn1.ObjectIdentifier, padding ...byte) []byte {
 	t.Helper()
 	newCipher := aes.NewCipher
 	if id.Equal(idDES3) {
@@ -177,8 +178,11 @@ func pbes2(t testing.TB, plain []byte, kdf pkix.AlgorithmIdentifier, key []byte,
 	if err != nil {
 		t.Fatal(err)
 	}
-	pad := c.BlockSize() - len(plain)%c.BlockSize()
-	plain = append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	if len(plain)%c.BlockSize() != 0 || len(padding) == 0 {
+		pad := c.BlockSize() - len(plain)%c.BlockSize()
+		padding = bytes.Repeat([]byte{byte(pad)}, pad)
+	}
+	plain = slices.Concat(plain, padding)
 	iv := bytes.Repeat([]byte("i"), c.BlockSize())
 	sealed := make([]byte, len(plain))
 	cipher.NewCBCEncrypter(c, iv).CryptBlocks(sealed, plain)
@@ -408,13 +412,16 @@ func TestParsePrivateKey(t *testing.T) {
 
 func TestDecryptPrivateKey(t *testing.T) {
 	plain := pkcs8(t, edKey())
+	if len(plain)%16 != 0 {
+		t.Fatalf("%d bytes are not whole blocks", len(plain))
+	}
 	p384, r := ecKey(t, elliptic.P384()), rsaKey(t)
 	hmac := func(n int) []byte { return marshal(t, algorithm(oid(1, 2, 840, 113549, 2, n), null)) }
 	by := func(h func() hash.Hash, prf []byte, size int, id asn1.ObjectIdentifier) string {
 		kdf, key := pbkdf2Of(t, h, prf, 3, size)
 		return block("ENCRYPTED PRIVATE KEY", pbes2(t, plain, kdf, key, id))
 	}
-	scryptParams := func(n, r, p int, more ...[]byte) pkix.AlgorithmIdentifier {
+	scryptParams := func(n, r, p int64, more ...[]byte) pkix.AlgorithmIdentifier {
 		return algorithm(idScrypt, sequence(t, append([][]byte{marshal(t, []byte("salt")), marshal(t, n), marshal(t, r), marshal(t, p)}, more...)...))
 	}
 	scryptKey, err := scrypt.Key([]byte(passphrase), []byte("salt"), 16, 8, 1, 32)
@@ -437,6 +444,9 @@ func TestDecryptPrivateKey(t *testing.T) {
 			text = strings.Replace(text, change[i], change[i+1], 1)
 		}
 		return block("ENCRYPTED SIGSTORE PRIVATE KEY", []byte(text))
+	}
+	padded := func(padding []byte) string {
+		return block("ENCRYPTED PRIVATE KEY", pbes2(t, plain, scryptParams(16, 8, 1), scryptKey, idAES256, padding...))
 	}
 	locked := openSSH(t, edKey(), passphrase)
 	rounds := func(n uint32) func(f *sshFile) {
@@ -522,6 +532,9 @@ func TestDecryptPrivateKey(t *testing.T) {
 		{"another key length", kdf(salt, marshal(t, 1), marshal(t, 16)), notPKCS8},
 		{"a KDF without salt", kdf(marshal(t, 1)), notPKCS8},
 		{"more parameters", kdf(salt, marshal(t, 1), hmac(9), null), notPKCS8},
+		{"padding of 0", padded(make([]byte, 16)), "sign: wrong passphrase"},
+		{"padding longer than a block", padded(bytes.Repeat([]byte{32}, 32)), "sign: wrong passphrase"},
+		{"padding of different bytes", padded(append(make([]byte, 15), 16)), "sign: wrong passphrase"},
 		{"short IV", block("ENCRYPTED PRIVATE KEY", wrongIV), notPKCS8},
 		{"scrypt with much memory", byScrypt(scryptParams(1<<19, 8, 1)), "sign: private key encrypted by scrypt with N 524288, r 8 and p 1, at most 268435456 bytes of memory are used and 1073741824 are filled"},
 		{"scrypt with large blocks", byScrypt(scryptParams(16, 1<<30, 1)), "sign: private key encrypted by scrypt with N 16, r 1073741824 and p 1, at most 268435456 bytes of memory are used and 1073741824 are filled"},

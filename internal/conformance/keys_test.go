@@ -527,7 +527,7 @@ func TestSSHAgent(t *testing.T) {
 		{sign.Ed25519, ""},
 		{sign.RSAPKCS1SHA256, ""},
 		{sign.RSAPKCS1SHA512, ""},
-		{sign.RSAPSSSHA256, "sign: signer 0: an agent does not sign by RSASSA-PSS"},
+		{sign.RSAPSSSHA256, ": an agent does not sign by RSASSA-PSS"},
 	} {
 		key := keyFor(t, c.algorithm)
 		if err := client.Add(agent.AddedKey{PrivateKey: key}); err != nil {
@@ -542,7 +542,7 @@ func TestSSHAgent(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = sign.Sign(t.Context(), "text/plain", []byte("data"), signer)
-		if c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasSuffix(err.Error(), c.want)) {
 			t.Errorf("%s: got %v, want %q", c.algorithm, err, c.want)
 		}
 	}

@@ -60,13 +60,16 @@ type SignerOptions struct {
 // options may.
 type Signer struct {
 	root   *TrustedRoot
+	each   *TrustedRoot // root, requiring no more of a bundle than one log
 	config *SigningConfig
 	opt    SignerOptions
 	wait   time.Duration // before a second attempt
 }
 
 // NewSigner returns a Signer that uses the services in config and believes them
-// what root vouches for. It does not use the network.
+// what root vouches for. It is an error if root names no log, as that of an
+// instance without logs, and if opt.Expect is half given. It does not use the
+// network.
 func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Signer, error) {
 	if root == nil || config == nil {
 		return nil, errors.New("sigstore: a signer needs a trusted root and a signing config")
@@ -74,13 +77,17 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 	if (opt.Expect.Issuer == "") != (opt.Expect.Builder == "") {
 		return nil, errors.New("sigstore: the expected workflow needs an issuer and a builder")
 	}
+	each, err := root.Require(Requirements{})
+	if err != nil {
+		return nil, err
+	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
 	if opt.Audience == "" {
 		opt.Audience = DefaultAudience
 	}
-	return &Signer{root, config, opt, firstWait}, nil
+	return &Signer{root, each, config, opt, firstWait}, nil
 }
 
 // Sign returns an envelope of payload, which must not be empty, in a Sigstore
@@ -93,7 +100,7 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 // the identity token in the compact form of RFC 7515; package provenance/oidc has
 // such functions for build systems. Neither the token nor the key is in any
 // error, and nothing but the token's audience, issuer, times and what it says of
-// the workflow or the account: but errors of token are passed on as they are.
+// the workflow: but errors of token are passed on as they are.
 //
 // It uses the network: it sends the token and the key's public half to the
 // certificate authority, the hash of the signature to the timestamp authorities,
@@ -117,9 +124,16 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 	case base64.StdEncoding.EncodedLen(len(payload))+len(payloadType)+room > sign.MaxEnvelopeSize:
 		return nil, fmt.Errorf("sigstore: payload of %d bytes: a bundle has at most %d", len(payload), sign.MaxEnvelopeSize)
 	}
+	e := &sign.Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
 	chosen, err := s.config.choose(s.opt.Now())
 	if err != nil {
 		return nil, err
+	}
+	if got, want := len(chosen.logs), s.root.requirements.Logs; got < want {
+		return nil, fmt.Errorf("sigstore: signing config: it selects %d logs, and the trusted root requires %d", got, want)
+	}
+	if got, want := len(chosen.stamps), s.root.requirements.TimestampAuthorities; got < want {
+		return nil, fmt.Errorf("sigstore: signing config: it selects %d timestamp authorities, and the trusted root requires %d", got, want)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("sigstore: %w", err)
@@ -148,7 +162,6 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 		}
 		return nil, fmt.Errorf("sigstore: certificate of %s: %w", chosen.authority.url.Host, err)
 	}
-	e := &sign.Envelope{PayloadType: payloadType, Payload: bytes.Clone(payload)}
 	for attempt := 1; ; attempt++ {
 		signed, err := s.finish(ctx, x, chosen, key, leaf, e)
 		// A log has a signature already if it took one and its answer was lost.
@@ -179,8 +192,8 @@ func (s *Signer) finish(ctx context.Context, x *exchange, chosen *services, key 
 		}
 		stamps.Rfc3161Timestamps = append(stamps.Rfc3161Timestamps, &protocommon.RFC3161SignedTimestamp{SignedTimestamp: stamp})
 	}
-	bundle := func(entries ...*protorekor.TransparencyLogEntry) (*sign.Envelope, error) {
-		return s.bundle(&protobundle.Bundle{
+	bundle := func(root *TrustedRoot, entries ...*protorekor.TransparencyLogEntry) (*sign.Envelope, error) {
+		return root.bundle(&protobundle.Bundle{
 			MediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
 			VerificationMaterial: &protobundle.VerificationMaterial{
 				Content:                   &protobundle.VerificationMaterial_Certificate{Certificate: &protocommon.X509Certificate{RawBytes: leaf.Raw}},
@@ -194,23 +207,21 @@ func (s *Signer) finish(ctx context.Context, x *exchange, chosen *services, key 
 			}},
 		}, key, e)
 	}
-	var signed *sign.Envelope
 	var entries []*protorekor.TransparencyLogEntry
 	for _, log := range chosen.logs {
 		entry, err := s.logEntry(ctx, x, log, leaf, digest[:], sig, e)
 		if err == nil {
 			// Each log for itself: among several a bad one would be passed over.
-			signed, err = bundle(entry)
+			_, err = bundle(s.each, entry)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("sigstore: log entry of %s: %w", log.url.Host, err)
 		}
 		entries = append(entries, entry)
 	}
-	if len(entries) > 1 {
-		if signed, err = bundle(entries...); err != nil {
-			return nil, fmt.Errorf("sigstore: the bundle that was made: %w", err)
-		}
+	signed, err := bundle(s.root, entries...)
+	if err != nil {
+		return nil, fmt.Errorf("sigstore: the bundle that was made: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("sigstore: %w", err)
@@ -218,9 +229,9 @@ func (s *Signer) finish(ctx context.Context, x *exchange, chosen *services, key 
 	return signed, nil
 }
 
-// bundle returns the envelope in pb if the trusted root recognizes key as who
-// signed it, and it is e.
-func (s *Signer) bundle(pb *protobundle.Bundle, key *ecdsa.PrivateKey, e *sign.Envelope) (*sign.Envelope, error) {
+// bundle returns the envelope in pb if r recognizes key as who signed it, and it
+// is e.
+func (r *TrustedRoot) bundle(pb *protobundle.Bundle, key *ecdsa.PrivateKey, e *sign.Envelope) (*sign.Envelope, error) {
 	text, err := protojson.Marshal(pb)
 	if err != nil {
 		return nil, fmt.Errorf("write the bundle: %w", err)
@@ -233,7 +244,7 @@ func (s *Signer) bundle(pb *protobundle.Bundle, key *ecdsa.PrivateKey, e *sign.E
 	if err != nil {
 		return nil, err
 	}
-	leaf, _, err := s.root.recognize(signed, func(*verify.Claims) error { return nil })
+	leaf, _, err := r.recognize(signed, func(*verify.Claims) error { return nil })
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it does not verify: %w", err)

@@ -110,8 +110,10 @@
 // authority of the trusted root; the timestamp is of the signature and within the
 // certificate's validity; the log has the entry; and all of it together is
 // recognized as an Identity recognizes it, before anything is returned. An error
-// names the service, the step, and what is wrong. Tokens of people are taken as
-// those of jobs are: their address is then in the certificate, in public.
+// names the service, the step, and what is wrong.
+//
+// A certificate must name a URI, as those of build platforms do: the tokens of
+// people, whom Fulcio names by an address, are refused.
 //
 // A token goes to the certificate authority that the signing config names, over
 // https, and nowhere else: redirects are not followed. Only on the machine itself,

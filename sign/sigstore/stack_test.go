@@ -179,9 +179,9 @@ func (s *stack) asked() []string {
 func (s *stack) trustedRoot() []byte {
 	valid := object{"start": "2026-01-01T00:00:00Z"}
 	spki := func(key *ecdsa.PrivateKey) []byte { return must(x509.MarshalPKIXPublicKey(key.Public())) }
-	log := func(base string, key *ecdsa.PrivateKey, id []byte) object {
+	log := func(base, operator string, key *ecdsa.PrivateKey, id []byte) object {
 		return object{
-			"baseUrl": base, "hashAlgorithm": "SHA2_256", "logId": object{"keyId": id},
+			"operator": operator, "baseUrl": base, "hashAlgorithm": "SHA2_256", "logId": object{"keyId": id},
 			"publicKey": object{"rawBytes": spki(key), "keyDetails": "PKIX_ECDSA_P256_SHA_256", "validFor": valid},
 		}
 	}
@@ -196,9 +196,9 @@ func (s *stack) trustedRoot() []byte {
 	return must(json.Marshal(object{
 		"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
 		"tlogs": []object{
-			log(s.rekor1.URL, s.log1, s.logID1()), log(s.rekor2.URL, s.log2, logID2(s.log2)), log(s.rekor3.URL, s.log3, logID2(s.log3)),
+			log(s.rekor1.URL, "example.com", s.log1, s.logID1()), log(s.rekor2.URL, "example.com", s.log2, logID2(s.log2)), log(s.rekor3.URL, "example.org", s.log3, logID2(s.log3)),
 		},
-		"ctlogs":                 []object{log("https://ct.example.com", s.ct, ct[:])},
+		"ctlogs":                 []object{log("https://ct.example.com", "example.com", s.ct, ct[:])},
 		"certificateAuthorities": []object{{"uri": s.fulcio.URL, "certChain": chain(s.ca.middle, s.ca.root), "validFor": valid}},
 		"timestampAuthorities":   []object{{"uri": s.stamps.URL, "certChain": chain(s.stamp, s.tsa.middle, s.tsa.root), "validFor": valid}},
 	}))
