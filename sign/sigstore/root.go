@@ -126,7 +126,7 @@ func (r *TrustedRoot) check() error {
 			return errors.New("sigstore: trusted root without a log and without a timestamp authority")
 		}
 	} else if len(r.logs) == 0 {
-		return errors.New("sigstore: trusted root without a log")
+		return errors.New("sigstore: trusted root without a log, and no requirement that it has none")
 	}
 	logs, ctLogs, tsas := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, l := range r.logs {
