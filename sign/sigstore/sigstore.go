@@ -54,6 +54,9 @@
 //   - a certificate log of the trusted root has promised to keep the certificate,
 //   - and the signature is by the certified key.
 //
+// Who is a [Key] has no certificate: then the log's entry and the signature are by
+// that key, and each of the times is one at which it may have signed.
+//
 // All validities include both ends. [TrustedRoot.Require] asks for more, for
 // several logs or authorities, which count by their operators; or for less: for
 // older bundles, or for no logs where an instance has none.
@@ -100,10 +103,10 @@
 // The services are chosen when it signs, of those that are valid then by the signing
 // config. There is one certificate authority, at least one log, and as many logs and
 // timestamp authorities as the config's selectors say; of each kind those of the
-// highest API version that is known here (2 for logs, 1 for the others), at most one
-// of each operator, and the newest where there is a choice. A log of version 2 does
-// not say when something was signed, so a timestamp authority must be listed with
-// it. One that is listed is asked in any case.
+// highest API version that is listed and known here (1 or 2 for logs, 1 for the
+// others), at most one of each operator, and the newest where there is a choice. A
+// log of version 2 does not say when something was signed, so a timestamp authority
+// must be listed with it. One that is listed is asked in any case.
 //
 // [Signer.Sign] asks them one after another, and believes none: the certificate is
 // for the key and for whom the token names, in a certificate log and of an
