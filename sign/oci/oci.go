@@ -58,7 +58,7 @@
 //
 // A registry asks for credentials, if it wants any. They come from
 // [Client.Credential] alone; no file and no helper program is asked for them. A
-// program that has a password, or wants what docker or podman know, says so:
+// program that has a password, or wants those of "docker login", says so:
 //
 //	client.Credential = auth.StaticCredential("registry.example", auth.Credential{Username: user, Password: password})
 //
