@@ -163,7 +163,8 @@ func (a Algorithm) ParsePublicKey(data []byte) (Verifier, error) {
 }
 
 // MarshalPublicKey returns key in PEM, in PKIX form, which [ParsePublicKey] reads
-// and so does nearly everybody.
+// and so does nearly everybody. It is an error if [NewVerifier] does not take the
+// key.
 func MarshalPublicKey(key crypto.PublicKey) ([]byte, error) {
 	if _, _, err := checkPublic(key); err != nil {
 		return nil, err
@@ -190,9 +191,9 @@ func MarshalPrivateKey(key crypto.Signer) ([]byte, error) {
 
 // EncryptPrivateKey returns key in PEM, encrypted as cosign does ("ENCRYPTED
 // SIGSTORE PRIVATE KEY": PKCS #8 in a NaCl secret box, whose key scrypt makes of the
-// passphrase), which [DecryptPrivateKey] reads. It takes the keys that
-// [MarshalPrivateKey] takes. An empty passphrase is an error. As there is a random
-// salt, no two results are the same.
+// passphrase), which [DecryptPrivateKey] reads, and openssl does not. It takes the
+// keys that [MarshalPrivateKey] takes. An empty passphrase is an error. As there is
+// a random salt, no two results are the same.
 //
 // A file with it is as safe as its passphrase is hard to guess, so it too should
 // be for its owner only.
@@ -238,6 +239,8 @@ func onlyBlock(data []byte, what string) (*pem.Block, error) {
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("malformed %s: no PEM block", what)
+	case block.Type == "EC PARAMETERS": // before the key, which repeats them
+		return nil, fmt.Errorf("malformed %s: PEM block \"EC PARAMETERS\": \"openssl ecparam -noout\" leaves it out, \"openssl pkey\" takes it away", what)
 	case bytes.Count(data, []byte("-----BEGIN ")) > 1:
 		// Counted, because encoding/pem passes over a block that is broken.
 		return nil, fmt.Errorf("malformed %s: more than one PEM block", what)

@@ -316,7 +316,7 @@ func TestParsePrivateKey(t *testing.T) {
 		{"NUL after", block("PRIVATE KEY", edPKCS8) + "\x00", "malformed private key: data after the PEM block"},
 		{"two keys", block("PRIVATE KEY", edPKCS8) + block("PRIVATE KEY", ecPKCS8), "malformed private key: more than one PEM block"},
 		{"a broken key and another", broken + block("PRIVATE KEY", ecPKCS8), "malformed private key: more than one PEM block"},
-		{"parameters", ecParameters + block("EC PRIVATE KEY", ecPKCS8), "malformed private key: more than one PEM block"},
+		{"parameters", ecParameters + block("EC PRIVATE KEY", ecPKCS8), `malformed private key: PEM block "EC PARAMETERS": "openssl ecparam -noout" leaves it out, "openssl pkey" takes it away`},
 		{"too large", block("PRIVATE KEY", edPKCS8) + space + "\n", "malformed private key: 65537 bytes, at most 65536 are read"},
 
 		{"empty", block("PRIVATE KEY", nil), notPKCS8},

@@ -28,6 +28,9 @@
 //	layers        one, application/vnd.dsse.envelope.v1+json: the envelope, with the
 //	              annotation in-toto.io/predicate-type
 //
+// In both, the layer has the annotation org.opencontainers.image.title: the name of
+// a file for programs such as oras that write what they pull into one.
+//
 // A registry that knows the referrers API of the OCI distribution specification
 // 1.1 lists these manifests itself. For one that does not, the list is an index
 // under the tag "sha256-<hex>", which Attach maintains. A registry that learns
@@ -45,17 +48,25 @@
 //
 // What is found is not believed. Anyone who may push can attach anything, and
 // remove what is attached: no rule may be satisfied because something is absent.
-// Package verify decides.
+// Package verify decides:
+//
+//	found, skipped, err := client.Find(ctx, image)
+//	for _, a := range found {
+//		envelopes = append(envelopes, a.Envelope)
+//	}
+//	res, err := policy.Verify(ctx, image.Artifact(), envelopes...)
 //
 // A registry asks for credentials, if it wants any. They come from
 // [Client.Credential] alone; no file and no helper program is asked for them. A
-// program that wants those of "docker login" says so:
+// program that has a password, or wants those of "docker login", says so:
+//
+//	client.Credential = auth.StaticCredential("registry.example", auth.Credential{Username: user, Password: password})
 //
 //	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 //	client.Credential = credentials.Credential(store)
 //
-// with oras.land/oras-go/v2/registry/remote/credentials, a package of a module
-// that this one needs anyway.
+// with oras.land/oras-go/v2/registry/remote/auth and …/remote/credentials, packages
+// of a module that this one needs anyway.
 //
 // What a registry answers with a status of 500 and more is asked again, ten times
 // within some seconds: some do so for as long as somebody else writes there. After
@@ -133,6 +144,9 @@ func parse(s string) (image Image, tag string, err error) {
 		if image.digest, err = parseDigest(digest); err != nil {
 			return fail("%w", err)
 		}
+	}
+	if strings.Contains(name, "://") {
+		return fail("a scheme before the registry: want a host, such as docker.io/library/nginx")
 	}
 	host, path, ok := strings.Cut(name, "/")
 	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {

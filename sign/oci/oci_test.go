@@ -115,7 +115,7 @@ func TestParseImage(t *testing.T) {
 		{"registry.example/app/@sha256:" + sum, "not the name of a repository"},
 		{"Registry.example/app@sha256:" + sum, "lower case"},
 		{"user:password@registry.example/app@sha256:" + sum, "malformed digest"},
-		{"https://r.example/app@sha256:" + sum, "not the"},
+		{"https://r.example/app@sha256:" + sum, "a scheme before the registry"},
 		{"registry.example?x/app@sha256:" + sum, "host"},
 		{"registry.example/app@sha256:" + sum[1:], "malformed digest"},
 		{"registry.example/app@sha256:" + strings.ToUpper(sum), "malformed digest"},

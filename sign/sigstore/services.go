@@ -80,9 +80,6 @@ func (s *Signer) certificate(ctx context.Context, x *exchange, authority service
 	if err := t.certifies(claims); err != nil {
 		return nil, err
 	}
-	if claims.Builder == "" {
-		return nil, fmt.Errorf("it is for %.300q, want a URI", claims.Subject)
-	}
 	if want := s.opt.Expect; want != (Workflow{}) && (claims.Issuer != want.Issuer || claims.Builder != want.Builder) {
 		return nil, fmt.Errorf("it is for %.300q (issuer %.300q), want %q (issuer %q)", claims.Builder, claims.Issuer, want.Builder, want.Issuer)
 	}

@@ -796,7 +796,8 @@ func TestSignRefuses(t *testing.T) {
 		{"an empty token", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text(""), "malformed identity token: it is empty"},
 		{"no token of this kind", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text("correct-horse-battery-staple"), "malformed identity token: want a header, claims and a signature"},
 		{"four parts", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text("a.b.c.d"), "malformed identity token: want a header"},
-		{"a line break", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text(jwt(s.claims("sigstore")) + "\n"), "the signature is not base64url"},
+		{"a line break", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text(jwt(s.claims("sigstore")) + "\n"), "white space before or behind it"},
+		{"a line break within", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text(strings.Replace(jwt(s.claims("sigstore")), ".", "\n.", 1)), "the header is not base64url"},
 		{"standard base64", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text("e30=.e30.e30"), "the header is not base64url"},
 		{"a header that is none", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text("MQ.e30.e30"), "malformed header"},
 		{"claims that are none", t.Context(), sigstore.SignerOptions{}, "x", []byte("y"), text("e30.MQ.e30"), "malformed claims"},
@@ -894,7 +895,7 @@ func TestPerson(t *testing.T) {
 	_, err := s.signer(2, sigstore.SignerOptions{}).Sign(t.Context(), "x", []byte("y"), func(_ context.Context, audience string) (string, error) {
 		return jwt(object{"iss": issuer, "sub": "1", "email": "who@example.com", "aud": audience, "exp": s.now.Add(time.Minute).Unix()}), nil
 	})
-	if err == nil || !strings.Contains(err.Error(), `it is for "who@example.com", want a URI`) {
+	if err == nil || !strings.Contains(err.Error(), `it names "who@example.com", want a URI`) {
 		t.Error(err)
 	}
 }
