@@ -172,6 +172,7 @@ type signing struct {
 	stamps []time.Time // what the timestamps say, if not at
 
 	artifact []byte // signed instead of an envelope
+	hashed   bool   // logs of version 1 have the hash of an envelope's signed bytes
 }
 
 // certificateFor certifies key for the names, promised to the logs.
@@ -238,10 +239,10 @@ func (in *instance) entry(p party, s signing, sig, payload, pae []byte, cert *x5
 		if cert != nil {
 			block = &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}
 		}
-		if s.artifact != nil {
+		if s.artifact != nil || s.hashed {
 			kind, version = "hashedrekord", "0.0.1"
 			body = fmt.Sprintf(`{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"sha256","value":"%x"}},`+
-				`"signature":{"content":"%s","publicKey":{"content":"%s"}}}}`, sha256.Sum256(s.artifact), b64(sig), b64(pem.EncodeToMemory(block)))
+				`"signature":{"content":"%s","publicKey":{"content":"%s"}}}}`, sha256.Sum256(pae), b64(sig), b64(pem.EncodeToMemory(block)))
 		} else {
 			kind, version = "dsse", "0.0.1"
 			body = fmt.Sprintf(`{"apiVersion":"0.0.1","kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":"%x"},`+

@@ -24,7 +24,6 @@ import (
 	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
 	"github.com/sigstore/rekor/pkg/generated/models"
 	"github.com/sigstore/rekor/pkg/tle"
-	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
@@ -80,18 +79,11 @@ func (s *Signer) certificate(ctx context.Context, x *exchange, authority service
 	if err := t.certifies(claims); err != nil {
 		return nil, err
 	}
-	if claims.Builder == "" {
-		return nil, fmt.Errorf("it is for %.300q, want a URI", claims.Subject)
-	}
 	if want := s.opt.Expect; want != (Workflow{}) && (claims.Issuer != want.Issuer || claims.Builder != want.Builder) {
 		return nil, fmt.Errorf("it is for %.300q (issuer %.300q), want %q (issuer %q)", claims.Builder, claims.Issuer, want.Builder, want.Issuer)
 	}
-	chains, err := sigstoreverify.VerifyLeafCertificate(leaf.NotBefore, leaf, s.root.root)
-	if err != nil {
-		return nil, fmt.Errorf("it is not of an authority of the trusted root: %w", err)
-	}
-	if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, s.root.root); err != nil {
-		return nil, fmt.Errorf("it is not in a certificate log of the trusted root: %w", err)
+	if err := s.root.certified(ctx, leaf, []time.Time{leaf.NotBefore}); err != nil {
+		return nil, fmt.Errorf("the trusted root does not vouch for it: %w", err)
 	}
 	return leaf, nil
 }
@@ -164,6 +156,9 @@ func (s *Signer) timestamp(ctx context.Context, x *exchange, authority service, 
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTimestamp(answer); err != nil {
+		return nil, fmt.Errorf("malformed answer: %.200q", err.Error())
+	}
 	stamp, err := timestamp.ParseResponse(answer)
 	if err != nil {
 		return nil, fmt.Errorf("malformed answer: %.200q", err.Error())
@@ -171,20 +166,15 @@ func (s *Signer) timestamp(ctx context.Context, x *exchange, authority service, 
 	if stamp.HashAlgorithm != crypto.SHA256 || !bytes.Equal(stamp.HashedMessage, imprint[:]) {
 		return nil, fmt.Errorf("it is of %s %x, want of SHA-256 %x", stamp.HashAlgorithm, stamp.HashedMessage, imprint)
 	}
-	var errs []error
-	for _, a := range s.root.root.TimestampingAuthorities() {
-		said, err := a.Verify(answer, sig)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if said.Time.Before(leaf.NotBefore) || said.Time.After(leaf.NotAfter) {
-			return nil, fmt.Errorf("its time is %s, and the certificate is valid from %s to %s",
-				said.Time.UTC().Format(time.RFC3339), leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
-		}
-		return answer, nil
+	at, _, err := s.root.timestamp(answer, sig)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("it is not of an authority of the trusted root: %w", errors.Join(errs...))
+	if at.Before(leaf.NotBefore) || at.After(leaf.NotAfter) {
+		return nil, fmt.Errorf("its time is %s, and the certificate is valid from %s to %s",
+			at.UTC().Format(time.RFC3339), leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
+	}
+	return answer, nil
 }
 
 // errLogged says that a log has an entry already, and keeps no second one.

@@ -2,6 +2,7 @@ package sigstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -76,6 +77,9 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 		return nil, errors.New("sigstore: the expected workflow needs an issuer and a builder")
 	}
 	each, err := root.Require(Requirements{})
+	if err == nil {
+		err = each.ready(anyone{})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -154,8 +158,8 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 	}
 	leaf, err := s.certificate(ctx, x, chosen.authority, key, t)
 	if err != nil {
-		if ctx.Err() == nil && repeats(err.Error(), compact) {
-			err = errors.New("malformed answer: the identity token is in it")
+		if repeats(err.Error(), compact) {
+			err = cmp.Or(ctx.Err(), errors.New("malformed answer: the identity token is in it"))
 		}
 		return nil, fmt.Errorf("sigstore: certificate of %s: %w", chosen.authority.url.Host, err)
 	}

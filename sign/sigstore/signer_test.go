@@ -223,10 +223,10 @@ func faults() []fault {
 		}, "certificate", "it is valid from 2026-01-03"},
 		{"a certificate for servers", 2, func(s *stack) {
 			s.certify = func(c *x509.Certificate, _ *any) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
-		}, "certificate", "not of an authority of the trusted root"},
-		{"another authority", 2, func(s *stack) { s.issue = other.ca }, "certificate", "not of an authority of the trusted root"},
-		{"no promise", 2, func(s *stack) { s.unlogged = true }, "certificate", "not in a certificate log of the trusted root"},
-		{"a promise by another key", 2, func(s *stack) { s.promise = newKey() }, "certificate", "not in a certificate log of the trusted root"},
+		}, "certificate", "the trusted root does not vouch for it: certificate: at "},
+		{"another authority", 2, func(s *stack) { s.issue = other.ca }, "certificate", "the trusted root does not vouch for it: certificate: at "},
+		{"no promise", 2, func(s *stack) { s.unlogged = true }, "certificate", "the trusted root does not vouch for it: certificate log: "},
+		{"a promise by another key", 2, func(s *stack) { s.promise = newKey() }, "certificate", "the trusted root does not vouch for it: certificate log: "},
 		{"a promise of another log", 2, func(s *stack) { s.ct, s.promise = newKey(), nil }, "", ""}, // that is another instance: replaced below
 		{"a promise beside it", 2, func(s *stack) { s.detached = true }, "certificate", "beside the certificate, want it in there"},
 		{"no certificate", 2, answer("fulcio", 200, `{"signedCertificateEmbeddedSct":{"chain":{"certificates":[]}}}`), "certificate", "malformed answer: no certificate"},
@@ -237,8 +237,8 @@ func faults() []fault {
 		{"another imprint", 2, func(s *stack) { s.imprint = make([]byte, 32) }, "timestamp", "it is of SHA-256 0000000000000000000000000000000000000000000000000000000000000000, want of SHA-256 "},
 		{"an old time", 2, func(s *stack) { s.stampTime = s.now.Add(-time.Hour) }, "timestamp", "its time is 2026-01-02T02:04:00Z, and the certificate is valid from 2026-01-02T03:03:59Z to 2026-01-02T03:14:00Z"},
 		{"a late time", 2, func(s *stack) { s.stampTime = s.now.Add(time.Hour) }, "timestamp", "its time is 2026-01-02T04:04:00Z"},
-		{"a time after all", 2, func(s *stack) { s.stampTime = s.now.AddDate(20, 0, 0) }, "timestamp", "not of an authority of the trusted root"},
-		{"a stamp by another key", 2, func(s *stack) { s.stampBy = newKey() }, "timestamp", "not of an authority of the trusted root"},
+		{"a time after all", 2, func(s *stack) { s.stampTime = s.now.AddDate(20, 0, 0) }, "timestamp", "no authority of the trusted root has signed it"},
+		{"a stamp by another key", 2, func(s *stack) { s.stampBy = newKey() }, "timestamp", "no authority of the trusted root has signed it"},
 		{"a stamp that is refused", 2, answer("tsa", 200, "0\x050\x03\x02\x01\x02"), "timestamp", "malformed answer"},
 		{"no stamp", 2, answer("tsa", 200, ""), "timestamp", "malformed answer"},
 
@@ -400,7 +400,7 @@ func TestOtherCertificateLog(t *testing.T) {
 	signer := s.signer(2, sigstore.SignerOptions{})
 	s.ct = newKey()
 	e, err := signer.Sign(t.Context(), provenance.MediaType, []byte("{}"), s.token)
-	if e != nil || err == nil || !strings.Contains(err.Error(), "not in a certificate log of the trusted root") {
+	if e != nil || err == nil || !strings.Contains(err.Error(), "the trusted root does not vouch for it: certificate log: ") {
 		t.Errorf("%v, %v", e, err)
 	}
 }
@@ -894,7 +894,7 @@ func TestPerson(t *testing.T) {
 	_, err := s.signer(2, sigstore.SignerOptions{}).Sign(t.Context(), "x", []byte("y"), func(_ context.Context, audience string) (string, error) {
 		return jwt(object{"iss": issuer, "sub": "1", "email": "who@example.com", "aud": audience, "exp": s.now.Add(time.Minute).Unix()}), nil
 	})
-	if err == nil || !strings.Contains(err.Error(), `it is for "who@example.com", want a URI`) {
+	if err == nil || !strings.Contains(err.Error(), `it names "who@example.com", want a URI`) {
 		t.Error(err)
 	}
 }

@@ -363,7 +363,7 @@ func TestNotSigned(t *testing.T) {
 		{"no certificate", expected, edit(func(b map[string]any) {
 			delete(material(b), "certificate")
 			material(b)["publicKey"] = map[string]any{"hint": "x"}
-		}), "the bundle has no certificate"},
+		}), "the bundle has a key, and no certificate"},
 		{"two signatures", expected, edit(func(b map[string]any) {
 			e := b["dsseEnvelope"].(map[string]any)
 			e["signatures"] = append(e["signatures"].([]any), e["signatures"].([]any)[0])

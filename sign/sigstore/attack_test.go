@@ -1,0 +1,202 @@
+package sigstore_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/digitorus/pkcs7"
+	"github.com/digitorus/timestamp"
+
+	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/sign/sigstore"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// A server that repeats the token where HTTP has a status line.
+func TestBrokenAnswers(t *testing.T) {
+	s := newStack()
+	defer s.close()
+	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	defer listener.Close()
+	answered := make(chan struct{}, 8)
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			buf := make([]byte, 8<<10)
+			n, _ := c.Read(buf)
+			_, token, _ := bytes.Cut(buf[:n], []byte("Authorization: Bearer "))
+			_, _ = c.Write(append(bytes.TrimSpace(token), "\r\n\r\n"...))
+			c.Close()
+			answered <- struct{}{}
+		}
+	}()
+	config := object{}
+	if err := json.Unmarshal(s.config(2), &config); err != nil {
+		t.Fatal(err)
+	}
+	config["caUrls"].([]any)[0].(object)["url"] = "http://" + listener.Addr().String()
+	token := must(s.token(t.Context(), "sigstore"))
+	for _, wait := range []time.Duration{time.Millisecond, time.Minute} {
+		signer := must(sigstore.NewSigner(must(sigstore.ParseTrustedRoot(s.trustedRoot())), must(sigstore.ParseSigningConfig(must(json.Marshal(config)))),
+			sigstore.SignerOptions{Now: func() time.Time { return s.now }}))
+		signer.SetWait(wait)
+		ctx, cancel := context.WithCancel(t.Context())
+		if wait == time.Minute { // it ends between two attempts
+			go func() {
+				<-answered
+				time.Sleep(20 * time.Millisecond)
+				cancel()
+			}()
+		}
+		e, err := signer.Sign(ctx, provenance.MediaType, []byte("{}"), s.token)
+		cancel()
+		if e != nil || err == nil || leaked(err.Error(), token) != "" || wait == time.Minute && !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, %v", e, err)
+		}
+		for len(answered) > 0 {
+			<-answered
+		}
+	}
+}
+
+// A Signer is refused that nothing could be signed with.
+func TestNewSignerRefuses(t *testing.T) {
+	s := newStack()
+	defer s.close()
+	for _, list := range []string{"tlogs", "ctlogs", "certificateAuthorities"} {
+		trusted := object{}
+		if err := json.Unmarshal(s.trustedRoot(), &trusted); err != nil {
+			t.Fatal(err)
+		}
+		delete(trusted, list)
+		signer, err := sigstore.NewSigner(must(sigstore.ParseTrustedRoot(must(json.Marshal(trusted)))), must(sigstore.ParseSigningConfig(s.config(2))), sigstore.SignerOptions{})
+		if signer != nil || err == nil || !strings.Contains(err.Error(), "trusted root without a") {
+			t.Errorf("no %s: %v", list, err)
+		}
+	}
+}
+
+// A timestamp of whoever wants verifying to take long: what is not one signature
+// with a few certificates of usual keys is not looked at.
+func TestCostlyTimestamps(t *testing.T) {
+	in := newInstance(t)
+	id := must(in.root(sigstore.Requirements{}).NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder}))
+	certificate := func(key crypto.PublicKey) *x509.Certificate {
+		template := &x509.Certificate{SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "evil"}, NotBefore: began(), NotAfter: began().AddDate(9, 0, 0)}
+		parent, signer := *in.tsas[0].chain[1], newKey()
+		parent.PublicKey = signer.Public()
+		return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, template, &parent, key, signer))))
+	}
+	small := newKey().Public()
+	weak := must(rsa.GenerateKey(rand.Reader, 1024)).Public()
+	huge := &rsa.PublicKey{N: new(big.Int).SetBit(new(big.Int).Lsh(big.NewInt(1), 1<<18), 0, 1), E: 1<<31 - 1}
+	stamp := func(sig []byte, signers int, extra ...*x509.Certificate) []byte {
+		digest := sha256.Sum256(sig)
+		s := timestamp.Timestamp{
+			HashAlgorithm: crypto.SHA256, HashedMessage: digest[:], Time: began().Add(time.Hour), SerialNumber: big.NewInt(1),
+			Policy: asn1.ObjectIdentifier{1, 2, 3, 4}, AddTSACertificate: true,
+		}
+		tsa := in.tsas[0]
+		response := must(s.CreateResponseWithOpts(tsa.chain[0], tsa.key, crypto.SHA256))
+		parsed := must(timestamp.ParseResponse(response))
+		signed := must(pkcs7.NewSignedData(must(pkcs7.Parse(parsed.RawToken)).Content))
+		signed.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+		signed.SetContentType(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4})
+		for range signers {
+			if err := signed.AddSignerChain(tsa.chain[0], tsa.key, nil, pkcs7.SignerInfoConfig{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range extra {
+			signed.AddCertificate(c)
+		}
+		token := must(signed.Finish())
+		return must(asn1.Marshal(struct {
+			Status struct{ Status int }
+			Token  asn1.RawValue
+		}{Token: asn1.RawValue{FullBytes: token}}))
+	}
+	for _, test := range []struct {
+		name    string
+		signers int
+		extra   []*x509.Certificate
+		want    string
+	}{
+		{"as usual", 1, nil, ""},
+		{"with another certificate", 1, []*x509.Certificate{certificate(small)}, ""},
+		{"with 17", 1, slices.Repeat([]*x509.Certificate{certificate(small)}, sigstore.MaxCertificates+1), "18 certificates"},
+		{"with a weak key", 1, []*x509.Certificate{certificate(weak)}, "want 2048"},
+		{"with a huge key", 1, []*x509.Certificate{certificate(huge)}, "want 2048"},
+		{"two signatures", 2, nil, "2 signatures"},
+		{"a thousand signatures", 1000, nil, "at most 65536"},
+	} {
+		b := in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}}, func(b object) {
+			sig := must(base64.StdEncoding.DecodeString(b["dsseEnvelope"].(object)["signatures"].([]any)[0].(object)["sig"].(string)))
+			materialOf(b)["timestampVerificationData"].(object)["rfc3161Timestamps"] = []any{object{"signedTimestamp": stamp(sig, test.signers, test.extra...)}}
+		})
+		_, err := id.Recognize(t.Context(), must(sign.Parse(b)))
+		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+}
+
+// One identity recognizes at several places at once.
+func TestRecognizeConcurrently(t *testing.T) {
+	in := newInstance(t)
+	root := in.root(sigstore.Requirements{CertificateLogs: 2})
+	id := must(root.NewIdentity(sigstore.Account{Issuer: issuer, Subject: "who!example.com"}))
+	good := must(sign.Parse(in.sign(`{}`, signing{logs: []int{0, 3}, ctLogs: []int{0, 1}, tsas: []int{0, 1}, names: otherName("who!example.com")})))
+	bad := must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}, names: otherName("who!example.com")})))
+	before := runtime.NumGoroutine()
+	var group sync.WaitGroup
+	for range 64 {
+		group.Go(func() {
+			for range 4 {
+				if _, err := id.Recognize(t.Context(), good); err != nil {
+					t.Error(err)
+				}
+				if _, err := id.Recognize(t.Context(), bad); !errors.Is(err, verify.ErrNotSigned) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	settled(t, before)
+}
+
+// The zero Transport of the process is not used to recognize.
+func TestNoDialer(t *testing.T) {
+	was := http.DefaultTransport
+	defer func() { http.DefaultTransport = was }()
+	http.DefaultTransport = nil
+	in := newInstance(t)
+	id := must(in.root(sigstore.Requirements{}).NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder}))
+	if _, err := id.Recognize(t.Context(), must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}})))); err != nil {
+		t.Error(err)
+	}
+}
