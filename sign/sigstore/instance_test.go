@@ -172,6 +172,7 @@ type signing struct {
 	stamps []time.Time // what the timestamps say, if not at
 
 	artifact []byte // signed instead of an envelope
+	isCA     bool   // who signs is an authority
 	hashed   bool   // logs of version 1 have the hash of an envelope's signed bytes
 }
 
@@ -182,6 +183,7 @@ func (in *instance) certificateFor(public crypto.PublicKey, s signing) *x509.Cer
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(3), NotBefore: s.at.Add(-time.Minute), NotAfter: s.at.Add(10 * time.Minute),
 			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+			IsCA: s.isCA, BasicConstraintsValid: s.isCA,
 			ExtraExtensions: []pkix.Extension{
 				{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: must(asn1.Marshal(s.names))},
 				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: must(asn1.MarshalWithParams(s.issuer, "utf8"))},

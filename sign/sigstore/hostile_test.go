@@ -2,6 +2,7 @@ package sigstore_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -16,6 +17,9 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -164,6 +168,93 @@ func TestCostlyTimestamps(t *testing.T) {
 	}
 }
 
+// Authorities of one name, of which one has certified: whoever it was is who the
+// certificate log was told of.
+func TestAuthoritiesOfOneName(t *testing.T) {
+	in := newInstance(t)
+	decoy := authority(in.ca.host, "c.example", nil)
+	e := must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}})))
+	root := in.root(sigstore.Requirements{}, func(root object) {
+		first := root["certificateAuthorities"].([]any)[0].(object)
+		other := object{"validFor": first["validFor"], "certChain": object{"certificates": []any{object{"rawBytes": decoy.chain[0].Raw}}}}
+		root["certificateAuthorities"] = []any{other, first}
+	})
+	if _, err := must(root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})).Recognize(t.Context(), e); err != nil {
+		t.Error(err)
+	}
+}
+
+// One key of two operators is of one, whatever certificate it has.
+func TestSharedKeys(t *testing.T) {
+	in := newInstance(t)
+	other := in.tsas[0]
+	parent := authority("other", "other", nil)
+	template := *other.chain[0]
+	template.SerialNumber = big.NewInt(77)
+	template.ExtraExtensions = slices.DeleteFunc(slices.Clone(template.Extensions), func(x pkix.Extension) bool { return x.Id.String() != "2.5.29.37" })
+	template.ExtKeyUsage = nil
+	other.chain = []*x509.Certificate{
+		must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, &template, parent.chain[0], other.key.Public(), parent.key)))),
+		parent.chain[0],
+	}
+	other.operator = "c.example"
+	in.tsas = []party{in.tsas[0], other}
+	b := in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0, 1}})
+	who := sigstore.Workflow{Issuer: issuer, Builder: builder}
+	if _, err := must(in.root(sigstore.Requirements{}).NewIdentity(who)).Recognize(t.Context(), must(sign.Parse(b))); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := in.root(sigstore.Requirements{}).Require(sigstore.Requirements{TimestampAuthorities: 2}); err == nil {
+		_, err := must(r.NewIdentity(who)).Recognize(t.Context(), must(sign.Parse(b)))
+		t.Errorf("one key counts for two operators: %v", err)
+	}
+}
+
+// An authority does not sign, even if it is certified like who does.
+func TestAuthoritySigns(t *testing.T) {
+	in := newInstance(t)
+	id := must(in.root(sigstore.Requirements{}).NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder}))
+	e := must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}, isCA: true})))
+	if _, err := id.Recognize(t.Context(), e); !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), "it is of an authority") {
+		t.Error(err)
+	}
+}
+
+// Answers that grow: by compression, or where HTTP has a status line.
+func TestBombs(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	for range 64 {
+		_, _ = w.Write(make([]byte, 1<<20))
+	}
+	w.Close()
+	for _, service := range []string{"fulcio", "tsa", "rekor2"} {
+		s := newStack()
+		s.first = func(name string, w http.ResponseWriter, _ *http.Request) bool {
+			if name == service {
+				w.Header().Set("Content-Encoding", "gzip")
+				w.WriteHeader(201)
+				_, _ = w.Write(packed.Bytes())
+			}
+			return name == service
+		}
+		refused(t, s, 2, sigstore.SignerOptions{}, "the answer has more than 1048576 bytes")
+		s.first = func(name string, w http.ResponseWriter, _ *http.Request) bool {
+			if name == service {
+				if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+					_, _ = conn.Write(bytes.Repeat([]byte("x"), 1<<20))
+					conn.Close()
+				}
+			}
+			return name == service
+		}
+		if err := refused(t, s, 2, sigstore.SignerOptions{Client: http.DefaultClient}, "in the last of 4 attempts"); len(err.Error()) > 2000 {
+			t.Errorf("an error of %d bytes", len(err.Error()))
+		}
+		s.close()
+	}
+}
+
 // One identity recognizes at several places at once.
 func TestRecognizeConcurrently(t *testing.T) {
 	in := newInstance(t)
@@ -198,5 +289,94 @@ func TestNoDialer(t *testing.T) {
 	id := must(in.root(sigstore.Requirements{}).NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder}))
 	if _, err := id.Recognize(t.Context(), must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}})))); err != nil {
 		t.Error(err)
+	}
+}
+
+// What somebody else has put into the cache, or where the program happens to run,
+// is not believed.
+func TestDamagedCache(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	opt := sigstore.TrustOptions{Now: func() time.Time { return now }}
+	r := newRepository(now)
+	r.target("trusted_root.json", []byte("the root"))
+	r.target("signing_config.v0.2.json", []byte("the config"))
+	r.publish()
+	server := httptest.NewServer(r)
+	defer server.Close()
+	fetched := func(what string, opt sigstore.TrustOptions) {
+		t.Helper()
+		trust, err := sigstore.FetchTrust(t.Context(), server.URL, r.initial, opt)
+		if err != nil || string(trust.TrustedRoot) != "the root" || string(trust.SigningConfig) != "the config" {
+			t.Errorf("%s: %v, %v", what, trust, err)
+		}
+	}
+	names := []string{"timestamp.json", "snapshot.json", "targets.json", "targets/trusted_root.json", "targets/signing_config.v0.2.json"}
+	for _, name := range names {
+		for _, damage := range []string{"", "{", "{}", `{"signed":{},"signatures":[]}`, "the rooT"} {
+			opt := opt
+			opt.Cache = t.TempDir()
+			fetched("first", opt)
+			file := filepath.Join(opt.Cache, filepath.FromSlash(name))
+			if err := os.WriteFile(file, []byte(damage), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(name, "targets/") { // it is fetched again
+				fetched(name+" with "+damage, opt)
+				continue
+			}
+			want := "malformed " + name + " in the cache: "
+			if trust, err := sigstore.FetchTrust(t.Context(), server.URL, r.initial, opt); trust != nil || err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s with %s: %v, %v, want %q", name, damage, trust, err, want)
+			}
+		}
+		// A directory is where a file was.
+		opt := opt
+		opt.Cache = t.TempDir()
+		file := filepath.Join(opt.Cache, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Join(file, "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if trust, err := sigstore.FetchTrust(t.Context(), server.URL, r.initial, opt); trust != nil || err == nil {
+			t.Errorf("%s is a directory: %v, %v", name, trust, err)
+		}
+	}
+
+	// Links lead out of the cache, to what is left as it is.
+	out := filepath.Join(t.TempDir(), "out")
+	if err := os.WriteFile(out, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names[3:] {
+		opt := opt
+		opt.Cache = t.TempDir()
+		file := filepath.Join(opt.Cache, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(out, file); err != nil {
+			t.Skip(err)
+		}
+		fetched(name+" is a link", opt)
+		if data, err := os.ReadFile(out); string(data) != "mine" {
+			t.Errorf("%s: what it links to is now %q, %v", name, data, err)
+		}
+	}
+
+	// Without a cache nothing of the directory is read that the program runs in.
+	t.Chdir(t.TempDir())
+	for _, name := range names[:3] {
+		if err := os.WriteFile(name, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fetched("another directory", opt)
+
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	opt.Cache = file
+	if trust, err := sigstore.FetchTrust(t.Context(), server.URL, r.initial, opt); trust != nil || err == nil {
+		t.Errorf("a cache that is a file: %v, %v", trust, err)
 	}
 }
