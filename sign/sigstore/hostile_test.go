@@ -266,13 +266,11 @@ func TestRecognizeConcurrently(t *testing.T) {
 	var group sync.WaitGroup
 	for range 64 {
 		group.Go(func() {
-			for range 4 {
-				if _, err := id.Recognize(t.Context(), good); err != nil {
-					t.Error(err)
-				}
-				if _, err := id.Recognize(t.Context(), bad); !errors.Is(err, verify.ErrNotSigned) {
-					t.Error(err)
-				}
+			if _, err := id.Recognize(t.Context(), good); err != nil {
+				t.Error(err)
+			}
+			if _, err := id.Recognize(t.Context(), bad); !errors.Is(err, verify.ErrNotSigned) {
+				t.Error(err)
 			}
 		})
 	}

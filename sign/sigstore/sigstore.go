@@ -46,7 +46,8 @@
 //   - an authority of the trusted root, of timestamps or a log that signs its
 //     times, says when it was signed; if there are timestamps, one of them is right,
 //   - at each such time the certificate is valid, its chain ends at an authority
-//     of the trusted root, for code signing, and the log's key is valid,
+//     of the trusted root, for code signing, and the log's key is valid; it is not
+//     an authority's itself,
 //   - a certificate log of the trusted root has promised to keep the certificate,
 //   - and the signature is by the certified key.
 //
