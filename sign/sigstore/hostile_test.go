@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -216,6 +218,37 @@ func TestAuthoritySigns(t *testing.T) {
 	id := must(in.root(sigstore.Requirements{}).NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder}))
 	e := must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}, isCA: true})))
 	if _, err := id.Recognize(t.Context(), e); !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), "it is of an authority") {
+		t.Error(err)
+	}
+}
+
+// A certificate of a key that others could have too is of nobody, and a bundle is
+// looked at as a whole, even if its envelope was taken from another one.
+func TestOddKeys(t *testing.T) {
+	in := newInstance(t)
+	root := in.root(sigstore.Requirements{})
+	one := signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}}
+	for name, key := range map[string]crypto.PublicKey{
+		"RSA of 1024 bits": must(rsa.GenerateKey(rand.Reader, 1024)).Public(),
+		"P-224":            must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)).Public(),
+	} {
+		weak := one
+		weak.at, weak.issuer, weak.names = began().Add(time.Hour), issuer, []asn1.RawValue{{Class: 2, Tag: 6, Bytes: []byte(builder)}}
+		b := in.sign(`{}`, one, func(b object) {
+			materialOf(b)["certificate"].(object)["rawBytes"] = base64.StdEncoding.EncodeToString(in.certificateFor(key, weak).Raw)
+		})
+		_, err := must(root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})).Recognize(t.Context(), must(sign.Parse(b)))
+		if !errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), "certificate: the key: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	managed := newKey()
+	id := must(root.NewIdentity(sigstore.Key{Verifier: mustVerify(t, managed)}))
+	b := in.sign(`{}`, signing{logs: []int{0}, tsas: []int{0}, key: managed, hint: "k"})
+	e := must(sign.Parse(b))
+	e.Bundle = bytes.Replace(b, []byte(`"keyid":"k"`), []byte(`"keyid":"l"`), 1)
+	if _, err := id.Recognize(t.Context(), e); bytes.Equal(e.Bundle, b) || err == nil || !strings.Contains(err.Error(), `the bundle is of key "k", and its envelope of key "l"`) {
 		t.Error(err)
 	}
 }

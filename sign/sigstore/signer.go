@@ -26,7 +26,6 @@ import (
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/sign"
-	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // DefaultAudience is the audience of identity tokens for Fulcio, if nothing else
@@ -245,7 +244,7 @@ func (r *TrustedRoot) bundle(pb *protobundle.Bundle, key *ecdsa.PrivateKey, e *s
 	if err != nil {
 		return nil, err
 	}
-	leaf, _, err := r.recognize(signed, func(*verify.Claims) error { return nil })
+	leaf, err := r.recognize(signed)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it does not verify: %w", err)
