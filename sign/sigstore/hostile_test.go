@@ -16,6 +16,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
@@ -250,6 +251,71 @@ func TestOddKeys(t *testing.T) {
 	e.Bundle = bytes.Replace(b, []byte(`"keyid":"k"`), []byte(`"keyid":"l"`), 1)
 	if _, err := id.Recognize(t.Context(), e); bytes.Equal(e.Bundle, b) || err == nil || !strings.Contains(err.Error(), `the bundle is of key "k", and its envelope of key "l"`) {
 		t.Error(err)
+	}
+}
+
+// Authorities between the root and who signs have bounds, and times, of their own.
+func TestChains(t *testing.T) {
+	at := began().Add(time.Hour)
+	for _, test := range []struct {
+		name string
+		edit func(c *x509.Certificate, level int)
+		want string
+	}{
+		{"as usual", func(*x509.Certificate, int) {}, ""},
+		{"one is over", func(c *x509.Certificate, level int) {
+			if level == 1 {
+				c.NotAfter = at.Add(-time.Second)
+			}
+		}, "expired or is not yet valid"},
+		{"one begins later", func(c *x509.Certificate, level int) {
+			if level == 2 {
+				c.NotBefore = at.Add(time.Second)
+			}
+		}, "expired or is not yet valid"},
+		{"one too many", func(c *x509.Certificate, level int) { c.MaxPathLenZero = level == 1 }, "too many intermediates"},
+		{"one is no authority", func(c *x509.Certificate, level int) { c.IsCA = level != 2 }, "parent certificate cannot sign"},
+		{"one may not certify", func(c *x509.Certificate, level int) {
+			if level == 2 {
+				c.KeyUsage = x509.KeyUsageDigitalSignature
+			}
+		}, "certificate: at "},
+		{"one is for other names", func(c *x509.Certificate, level int) {
+			if level == 1 {
+				c.PermittedDNSDomainsCritical, c.PermittedURIDomains = true, []string{"gitlab.com"}
+			}
+		}, "not permitted"},
+		{"one is for servers", func(c *x509.Certificate, level int) {
+			if level == 2 {
+				c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+			}
+		}, "incompatible key usage"},
+		{"one has what nobody knows", func(c *x509.Certificate, level int) {
+			if level == 2 {
+				c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+			}
+		}, "unhandled critical extension"},
+	} {
+		in := newInstance(t)
+		parent, parentKey := in.ca.chain[0], in.ca.key
+		chain := []*x509.Certificate{parent}
+		for level := 1; level <= 2; level++ {
+			key := newKey()
+			c := &x509.Certificate{
+				SerialNumber: big.NewInt(int64(level)), Subject: pkix.Name{CommonName: fmt.Sprint("level ", level)},
+				NotBefore: began(), NotAfter: began().AddDate(9, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+			}
+			test.edit(c, level)
+			parent = must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, c, parent, key.Public(), parentKey))))
+			parentKey = key
+			chain = append([]*x509.Certificate{parent}, chain...)
+		}
+		in.ca.chain, in.ca.key = chain, parentKey
+		e := must(sign.Parse(in.sign(`{}`, signing{logs: []int{0}, ctLogs: []int{0}, tsas: []int{0}})))
+		_, err := must(in.root(sigstore.Requirements{}).NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})).Recognize(t.Context(), e)
+		if test.want == "" && err != nil || test.want != "" && (!errors.Is(err, verify.ErrNotSigned) || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
 	}
 }
 

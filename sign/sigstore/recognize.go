@@ -186,9 +186,6 @@ func (r *TrustedRoot) logged(ctx context.Context, b *bundle, s *signed) ([]time.
 			return nil, fmt.Errorf("log entry %d: %w", i, err)
 		}
 		if !at.IsZero() {
-			if !l.validAt(at) {
-				return nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, at.UTC())
-			}
 			times = append(times, at)
 		}
 		operators[l.operator] = true
