@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
@@ -274,8 +275,8 @@ func checkTimestamp(der []byte) error {
 		return fmt.Errorf("%d certificates, at most %d are read", len(token.Certificates), MaxCertificates)
 	}
 	for i, c := range token.Certificates {
-		if _, err := sign.NewVerifier(c.PublicKey); err != nil {
-			return fmt.Errorf("the key of certificate %d: %w", i, err)
+		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() > sign.MaxRSABits {
+			return fmt.Errorf("the key of certificate %d is of RSA with %d bits, at most %d are used", i, k.N.BitLen(), sign.MaxRSABits)
 		}
 	}
 	return nil
