@@ -381,6 +381,8 @@ func TestWeakRoots(t *testing.T) {
 		{"a timestamp authority without a start", eachIn(drop("validFor"), "timestampAuthorities"), "timestamp authority 0 has no start"},
 		{"an authority without certificates", eachIn(drop("certChain"), "certificateAuthorities"), "has 0 certificates"},
 		{"an authority whose certificate is none", eachIn(set("certChain", object{"certificates": []any{object{"rawBytes": "AAAA"}}}), "timestampAuthorities"), "timestamp authority 0: certificate 0"},
+		{"two logs of one id", func(root object) { root["tlogs"] = append(root["tlogs"].([]any), root["tlogs"].([]any)[0]) }, "two logs have the id"},
+		{"two certificate logs of one id", func(root object) { root["ctlogs"] = append(root["ctlogs"].([]any), root["ctlogs"].([]any)[0]) }, "two certificate logs have the id"},
 		{"too many logs", many("tlogs"), "at most 64"},
 		{"too many certificate logs", many("ctlogs"), "at most 64"},
 		{"too many authorities", many("certificateAuthorities"), "at most 64"},
