@@ -139,6 +139,10 @@ func (x *exchange) try(ctx context.Context, r *request) (body []byte, again bool
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err
 		}
+		// What is no answer of HTTP is in the error, as long as it is.
+		if text := err.Error(); len(text) > 1000 {
+			return nil, true, fmt.Errorf("%.300s…", text)
+		}
 		// Who does not trust a server's certificate now will not a second later.
 		_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 		return nil, !untrusted, err
@@ -215,8 +219,12 @@ func excerpt(body []byte, secret string) string {
 // eight characters is no part that a token can be found by.
 func repeats(text, secret string) bool {
 	const part = 8
-	for i := 0; secret != "" && i+part <= len(text); i++ {
-		if strings.Contains(secret, text[i:i+part]) {
+	parts := make(map[string]bool, len(secret)) // a text may be as long as a service likes
+	for i := 0; i+part <= len(secret); i++ {
+		parts[secret[i:i+part]] = true
+	}
+	for i := 0; len(parts) > 0 && i+part <= len(text); i++ {
+		if parts[text[i:i+part]] {
 			return true
 		}
 	}

@@ -172,6 +172,8 @@ type signing struct {
 	stamps []time.Time // what the timestamps say, if not at
 
 	artifact []byte // signed instead of an envelope
+	isCA     bool   // who signs is an authority
+	hashed   bool   // logs of version 1 have the hash of an envelope's signed bytes
 }
 
 // certificateFor certifies key for the names, promised to the logs.
@@ -181,6 +183,7 @@ func (in *instance) certificateFor(public crypto.PublicKey, s signing) *x509.Cer
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(3), NotBefore: s.at.Add(-time.Minute), NotAfter: s.at.Add(10 * time.Minute),
 			KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
+			IsCA: s.isCA, BasicConstraintsValid: s.isCA,
 			ExtraExtensions: []pkix.Extension{
 				{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: true, Value: must(asn1.Marshal(s.names))},
 				{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: must(asn1.MarshalWithParams(s.issuer, "utf8"))},
@@ -238,10 +241,10 @@ func (in *instance) entry(p party, s signing, sig, payload, pae []byte, cert *x5
 		if cert != nil {
 			block = &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}
 		}
-		if s.artifact != nil {
+		if s.artifact != nil || s.hashed {
 			kind, version = "hashedrekord", "0.0.1"
 			body = fmt.Sprintf(`{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"sha256","value":"%x"}},`+
-				`"signature":{"content":"%s","publicKey":{"content":"%s"}}}}`, sha256.Sum256(s.artifact), b64(sig), b64(pem.EncodeToMemory(block)))
+				`"signature":{"content":"%s","publicKey":{"content":"%s"}}}}`, sha256.Sum256(pae), b64(sig), b64(pem.EncodeToMemory(block)))
 		} else {
 			kind, version = "dsse", "0.0.1"
 			body = fmt.Sprintf(`{"apiVersion":"0.0.1","kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":"%x"},`+

@@ -17,8 +17,12 @@ const (
 	MaxLogEntries = 32
 	MaxTimestamps = 32
 
+	// MaxTimestampSize is the size of a timestamp, in bytes: all of it is read to
+	// see who has signed it.
+	MaxTimestampSize = 64 << 10
+
 	// MaxCertificates is the number of certificates in the chain of a bundle or
-	// of an authority.
+	// of an authority, and in a timestamp.
 	MaxCertificates = 16
 
 	// MaxProofHashes is the number of hashes in an inclusion proof: a log of

@@ -233,7 +233,22 @@ func parseBody(data []byte) (*entryBody, error) {
 // is returns an error if b, of a log of version 1, is of something else than s.
 func (s *signed) is(b *entryBody) error {
 	switch {
-	case b.kind == "hashedrekord" && b.version == "0.0.1" && s.artifact != nil:
+	case b.kind == "hashedrekord" && b.version == "0.0.1" && s.artifact == nil:
+		// "When the bundle's content is a dsse_envelope […] the artifact hash =
+		// Hash(PAE(payloadType, payload)), where Hash is the externalized hash
+		// function of the entry's signing algorithm"
+		algorithm, err := algorithmOf(s.key)
+		if err != nil {
+			return err
+		}
+		want, err := s.digest(algorithm.GetHashType())
+		if err != nil {
+			return err
+		}
+		if name := hashName(algorithm.GetHashType()); b.algorithm != name || b.digest != hex.EncodeToString(want) {
+			return fmt.Errorf("it is of another payload: %.40s:%.200s, want %s:%x", b.algorithm, b.digest, name, want)
+		}
+	case b.kind == "hashedrekord" && b.version == "0.0.1":
 		want := s.artifact.Digest(b.algorithm)
 		if want.IsZero() {
 			return fmt.Errorf("it is of a %.40q digest, and the artifact has none", b.algorithm)

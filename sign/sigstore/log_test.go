@@ -153,7 +153,7 @@ func TestBodies(t *testing.T) {
 		{dsse(sum, b64("sig"), strings.ToLower(b64("no PEM"))), "no key"},
 		{strings.Replace(dsse(sum, b64("sig"), pem), "[{", `[{"signature":"`+b64("sig")+`","verifier":"`+pem+`"},{`, 1), "another signature"},
 		{strings.Replace(dsse(sum, b64("sig"), pem), "0.0.1", "0.0.2", 1), "says nothing of what was signed here"},
-		{`{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{}}`, "says nothing of what was signed here"},
+		{`{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{}}`, "another payload"},
 		{`{"apiVersion":"0.0.1","kind":"rpm"}`, "says nothing of what was signed here"},
 		{`{"apiVersion":"0.0.1","kind":"dsse","kind":"dsse"}`, "twice"},
 		{dsse(sum, "%", pem), "malformed base64"},

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -83,6 +84,11 @@ func TestRequirements(t *testing.T) {
 	logs := func(n ...int) signing { return with(one, func(s *signing) { s.logs = n }) }
 	tsas := func(n ...int) signing { return with(one, func(s *signing) { s.tsas = n }) }
 	oldLog := signing{logs: []int{1}, ctLogs: []int{0}}
+	hashed := with(oldLog, func(s *signing) { s.hashed = true })
+	otherHashed := object{}
+	if err := json.Unmarshal(in.sign(`{"b":2}`, hashed), &otherHashed); err != nil {
+		t.Fatal(err)
+	}
 	keyed := signing{logs: []int{0}, tsas: []int{0}, key: managed, hint: "k"}
 	private := drop("tlogs", "ctlogs")
 	none := sigstore.Requirements{}
@@ -167,6 +173,8 @@ func TestRequirements(t *testing.T) {
 		{"a time of a log that says none", one, inEntry(set("integratedTime", fmt.Sprint(at.Unix()))), nil, none, workflow, "a log of version 2 does not say"},
 		{"another time than was signed", oldLog, inEntry(set("integratedTime", fmt.Sprint(at.Unix()+1))), nil, none, workflow, "inclusion promise: "},
 		{"a promise of a log that makes none", one, inEntry(set("inclusionPromise", object{"signedEntryTimestamp": "AAAA"})), nil, none, workflow, "a log of version 2 does not make"},
+		{"an envelope logged by its hash", hashed, nil, nil, none, workflow, ""},
+		{"another envelope's hash", hashed, inEntry(func(e object) { e["canonicalizedBody"] = entryOf(otherHashed, 0)["canonicalizedBody"] }), nil, none, workflow, "it is of another payload: sha256:"},
 		{"another index than was signed", oldLog, inEntry(set("logIndex", "1")), nil, none, workflow, "inclusion promise: "},
 
 		{"version 0.1 with a promise only", oldLog, func(b object) { version("0.1")(b); delete(entryOf(b, 0), "inclusionProof") }, nil, oldest("0.1"), workflow, ""},
@@ -220,7 +228,7 @@ func TestRequirements(t *testing.T) {
 		{"a key on its last day", keyed, nil, nil, none, sigstore.Key{Verifier: key.Verifier, End: at}, ""},
 		{"a key after its end", keyed, nil, nil, none, sigstore.Key{Verifier: key.Verifier, End: at.Add(-time.Second)}, "the key was not valid at"},
 		{"a key before its start", keyed, nil, nil, none, sigstore.Key{Verifier: key.Verifier, Start: at.Add(time.Second)}, "the key was not valid at"},
-		{"a key, and a workflow wanted", keyed, nil, nil, none, workflow, "the bundle has no certificate"},
+		{"a key, and a workflow wanted", keyed, nil, nil, none, workflow, "the bundle has a key, and no certificate"},
 		{"a workflow, and a key wanted", one, nil, nil, none, key, "the bundle has a certificate"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -363,9 +371,9 @@ func TestWeakRoots(t *testing.T) {
 		edit func(object)
 		want string
 	}{
-		{"RSA of 1024 bits", eachIn(with(weakRSA, "PKIX_RSA_PKCS1V15_2048_SHA256"), "tlogs"), "want 2048 bits"},
-		{"RSA of 1024 bits for certificates", eachIn(with(weakRSA, "PKIX_RSA_PKCS1V15_2048_SHA256"), "ctlogs"), "want 2048 bits"},
-		{"the curve P-224", eachIn(with(p224, "PKIX_ECDSA_P256_SHA_256"), "tlogs"), "on the curve P-224"},
+		{"RSA of 1024 bits", eachIn(with(weakRSA, "PKIX_RSA_PKCS1V15_2048_SHA256"), "tlogs"), "of 1024 bits, want 2048"},
+		{"RSA of 1024 bits for certificates", eachIn(with(weakRSA, "PKIX_RSA_PKCS1V15_2048_SHA256"), "ctlogs"), "of 1024 bits, want 2048"},
+		{"the curve P-224", eachIn(with(p224, "PKIX_ECDSA_P256_SHA_256"), "tlogs"), "on another curve than P-256"},
 		{"a key that is none", eachIn(with([]byte{1}, "PKIX_ECDSA_P256_SHA_256"), "tlogs"), "failed to parse public key"},
 		{"a log without an id", eachIn(drop("logId", "checkpointKeyId"), "tlogs"), "log 0 has no id"},
 		{"a log without a start", eachIn(func(l object) { delete(l["publicKey"].(object), "validFor") }, "tlogs"), "no start of its validity"},
@@ -373,6 +381,8 @@ func TestWeakRoots(t *testing.T) {
 		{"a timestamp authority without a start", eachIn(drop("validFor"), "timestampAuthorities"), "timestamp authority 0 has no start"},
 		{"an authority without certificates", eachIn(drop("certChain"), "certificateAuthorities"), "has 0 certificates"},
 		{"an authority whose certificate is none", eachIn(set("certChain", object{"certificates": []any{object{"rawBytes": "AAAA"}}}), "timestampAuthorities"), "timestamp authority 0: certificate 0"},
+		{"two logs of one id", func(root object) { root["tlogs"] = append(root["tlogs"].([]any), root["tlogs"].([]any)[0]) }, "two logs have the id"},
+		{"two certificate logs of one id", func(root object) { root["ctlogs"] = append(root["ctlogs"].([]any), root["ctlogs"].([]any)[0]) }, "two certificate logs have the id"},
 		{"too many logs", many("tlogs"), "at most 64"},
 		{"too many certificate logs", many("ctlogs"), "at most 64"},
 		{"too many authorities", many("certificateAuthorities"), "at most 64"},

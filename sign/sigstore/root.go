@@ -3,14 +3,11 @@ package sigstore
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -19,14 +16,16 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
+	"github.com/hallmark-dev/hallmark/sign"
 )
 
 // A TrustedRoot is an instance of Sigstore: the authorities and logs to rely on,
 // and how much of them a bundle must have. It does not change, and may be used
 // by several goroutines.
 type TrustedRoot struct {
-	root         *root.TrustedRoot
+	root         *root.TrustedRoot           // of certificate authorities and certificate logs only
 	logs         map[string]*transparencyLog // by the bytes of their ids
 	ctLogs       []ctLog
 	authorities  []root.CertificateAuthority
@@ -164,9 +163,8 @@ func (q *Requirements) oldestBundle() int {
 // got it from where it may be trusted, for instance by TUF.
 //
 // It is an error if two of its logs have the same id, if a log or an authority
-// has no start of its validity, or if a key is too weak: of RSA below 2048 bits,
-// or on another curve than P-256, P-384 and P-521. A log without an id, which
-// version 0.2 allows, has that of its checkpoints.
+// has no start of its validity, or if a key is one that [sign.NewVerifier] refuses. A log without an id, which version 0.2 allows, has that of its
+// checkpoints.
 func ParseTrustedRoot(data []byte) (*TrustedRoot, error) {
 	if len(data) > MaxTrustedRootSize {
 		return nil, fmt.Errorf("malformed trusted root: %d bytes, at most %d are read", len(data), MaxTrustedRootSize)
@@ -208,8 +206,8 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 	r := &TrustedRoot{logs: make(map[string]*transparencyLog)}
 
 	// Two instances with one key are one, whatever they are called.
-	operators := make(map[string]string) // by key
-	operator := func(name, key string) string {
+	operators := make(map[hallmark.Digest]string) // by key
+	operator := func(name string, key hallmark.Digest) string {
 		if first, ok := operators[key]; ok {
 			return first
 		}
@@ -217,6 +215,7 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 		return name
 	}
 
+	ctLogs := make(map[string]*root.TransparencyLog)
 	for _, kind := range []struct {
 		what string
 		logs []*prototrustroot.TransparencyLogInstance
@@ -248,10 +247,11 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 				return nil, fmt.Errorf("%s %x: %w", kind.what, id, err)
 			}
 			p := parsed[hex.EncodeToString(id)]
-			if err := strong(p.PublicKey); err != nil {
+			key, err := fingerprint(p.PublicKey)
+			if err != nil {
 				return nil, fmt.Errorf("the key of %s %x: %w", kind.what, id, err)
 			}
-			by := operator(l.GetOperator(), string(l.GetPublicKey().GetRawBytes()))
+			by := operator(l.GetOperator(), key)
 			if kind.what == "log" {
 				t := &transparencyLog{
 					host: host(p.BaseURL), operator: by, key: p.PublicKey, hash: p.SignatureHashFunc,
@@ -265,6 +265,7 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 				}
 			} else {
 				r.ctLogs = append(r.ctLogs, ctLog{hex.EncodeToString(id), by})
+				maps.Copy(ctLogs, parsed)
 			}
 		}
 	}
@@ -285,12 +286,13 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 			if a.GetValidFor().GetStart() == nil {
 				return nil, fmt.Errorf("%s %d has no start of its validity", kind.what, i)
 			}
+			keys := make([]hallmark.Digest, len(chain))
 			for j, c := range chain {
 				cert, err := x509.ParseCertificate(c.GetRawBytes())
 				if err != nil {
 					return nil, fmt.Errorf("%s %d: certificate %d: %w", kind.what, i, j, err)
 				}
-				if err := strong(cert.PublicKey); err != nil {
+				if keys[j], err = fingerprint(cert.PublicKey); err != nil {
 					return nil, fmt.Errorf("%s %d: the key of certificate %d: %w", kind.what, i, j, err)
 				}
 			}
@@ -306,44 +308,21 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s %d: %w", kind.what, i, err)
 			}
-			r.tsas = append(r.tsas, timestampAuthority{tsa, operator(a.GetOperator(), string(chain[0].GetRawBytes()))})
+			r.tsas = append(r.tsas, timestampAuthority{tsa, operator(a.GetOperator(), keys[0])})
 		}
 	}
 
-	logs, err := root.ParseTransparencyLogs(pb.GetTlogs())
-	if err != nil {
-		return nil, err
-	}
-	ctLogs, err := root.ParseTransparencyLogs(pb.GetCtlogs())
-	if err != nil {
-		return nil, err
-	}
-	tsas, err := root.ParseTimestampingAuthorities(pb.GetTimestampAuthorities())
-	if err != nil {
-		return nil, err
-	}
-	r.root, err = root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities, ctLogs, tsas, logs)
+	var err error
+	r.root, err = root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities, ctLogs, nil, nil)
 	return r, err
 }
 
-// strong returns an error if the key is one that others could make too.
-func strong(key crypto.PublicKey) error {
-	switch key := key.(type) {
-	case ed25519.PublicKey:
-		return nil
-	case *ecdsa.PublicKey:
-		switch key.Curve {
-		case elliptic.P256(), elliptic.P384(), elliptic.P521():
-			return nil
-		}
-		return fmt.Errorf("it is on the curve %s, want P-256, P-384 or P-521", key.Curve.Params().Name)
-	case *rsa.PublicKey:
-		if key.N.BitLen() < 2048 || key.E < 3 || key.E%2 == 0 {
-			return fmt.Errorf("it is of RSA with %d bits and the exponent %d, want 2048 bits and an odd exponent", key.N.BitLen(), key.E)
-		}
-		return nil
+// fingerprint identifies a key that package sign verifies with.
+func fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
+	if _, err := sign.NewVerifier(key); err != nil {
+		return hallmark.Digest{}, err
 	}
-	return fmt.Errorf("it is a %T", key)
+	return sign.Fingerprint(key)
 }
 
 // validAt reports whether l's key is valid at t.

@@ -24,7 +24,6 @@ import (
 	rekortiles "github.com/sigstore/rekor-tiles/v2/pkg/generated/protobuf"
 	"github.com/sigstore/rekor/pkg/generated/models"
 	"github.com/sigstore/rekor/pkg/tle"
-	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
@@ -83,12 +82,8 @@ func (s *Signer) certificate(ctx context.Context, x *exchange, authority service
 	if want := s.opt.Expect; want != (Workflow{}) && (claims.Issuer != want.Issuer || claims.Builder != want.Builder) {
 		return nil, fmt.Errorf("it is for %.300q (issuer %.300q), want %q (issuer %q)", claims.Builder, claims.Issuer, want.Builder, want.Issuer)
 	}
-	chains, err := sigstoreverify.VerifyLeafCertificate(leaf.NotBefore, leaf, s.root.root)
-	if err != nil {
-		return nil, fmt.Errorf("it is not of an authority of the trusted root: %w", err)
-	}
-	if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, s.root.root); err != nil {
-		return nil, fmt.Errorf("it is not in a certificate log of the trusted root: %w", err)
+	if err := s.root.certified(ctx, leaf, []time.Time{leaf.NotBefore}); err != nil {
+		return nil, fmt.Errorf("the trusted root does not vouch for it: %w", err)
 	}
 	return leaf, nil
 }
@@ -161,6 +156,9 @@ func (s *Signer) timestamp(ctx context.Context, x *exchange, authority service, 
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTimestamp(answer); err != nil {
+		return nil, fmt.Errorf("malformed answer: %.200q", err.Error())
+	}
 	stamp, err := timestamp.ParseResponse(answer)
 	if err != nil {
 		return nil, fmt.Errorf("malformed answer: %.200q", err.Error())
@@ -168,20 +166,15 @@ func (s *Signer) timestamp(ctx context.Context, x *exchange, authority service, 
 	if stamp.HashAlgorithm != crypto.SHA256 || !bytes.Equal(stamp.HashedMessage, imprint[:]) {
 		return nil, fmt.Errorf("it is of %s %x, want of SHA-256 %x", stamp.HashAlgorithm, stamp.HashedMessage, imprint)
 	}
-	var errs []error
-	for _, a := range s.root.root.TimestampingAuthorities() {
-		said, err := a.Verify(answer, sig)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if said.Time.Before(leaf.NotBefore) || said.Time.After(leaf.NotAfter) {
-			return nil, fmt.Errorf("its time is %s, and the certificate is valid from %s to %s",
-				said.Time.UTC().Format(time.RFC3339), leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
-		}
-		return answer, nil
+	at, _, err := s.root.timestamp(answer, sig)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("it is not of an authority of the trusted root: %w", errors.Join(errs...))
+	if at.Before(leaf.NotBefore) || at.After(leaf.NotAfter) {
+		return nil, fmt.Errorf("its time is %s, and the certificate is valid from %s to %s",
+			at.UTC().Format(time.RFC3339), leaf.NotBefore.Format(time.RFC3339), leaf.NotAfter.Format(time.RFC3339))
+	}
+	return answer, nil
 }
 
 // errLogged says that a log has an entry already, and keeps no second one.
@@ -243,33 +236,13 @@ func (s *Signer) logEntry(ctx context.Context, x *exchange, log service, leaf *x
 }
 
 // parseEntryV2 parses the answer of a log of version 2: a TransparencyLogEntry.
+// Whether it is one of what was signed is seen when the bundle is recognized.
 func parseEntryV2(answer []byte) (*protorekor.TransparencyLogEntry, error) {
 	if err := camelCase(answer); err != nil {
 		return nil, err
 	}
 	entry := new(protorekor.TransparencyLogEntry)
-	if err := protojson.Unmarshal(answer, entry); err != nil {
-		return nil, err
-	}
-	switch {
-	case entry.GetLogId() == nil:
-		return nil, errors.New("an entry without the log's id")
-	case entry.GetInclusionProof().GetCheckpoint().GetEnvelope() == "":
-		return nil, errors.New("an entry without a checkpoint")
-	case entry.GetIntegratedTime() != 0 || entry.GetInclusionPromise() != nil:
-		return nil, errors.New("an entry with a time, which a log of version 2 does not say")
-	}
-	// These are said twice, and verifiers differ in which they look at.
-	p := entry.GetInclusionProof()
-	if p.GetLogIndex() != entry.GetLogIndex() {
-		return nil, fmt.Errorf("an entry at %d whose proof is for %d", entry.GetLogIndex(), p.GetLogIndex())
-	}
-	said := fmt.Sprintf("%d\n%s", p.GetTreeSize(), base64.StdEncoding.EncodeToString(p.GetRootHash()))
-	_, signed, _ := strings.Cut(p.GetCheckpoint().GetEnvelope(), "\n")
-	if !strings.HasPrefix(signed, said+"\n") {
-		return nil, fmt.Errorf("a proof for a tree of the size and root %.100q, which are not those of its checkpoint", said)
-	}
-	return entry, checkKind(entry.GetCanonicalizedBody(), "hashedrekord", "0.0.2")
+	return entry, protojson.Unmarshal(answer, entry)
 }
 
 // parseEntryV1 parses the answer of a log of version 1: an object with an entry
@@ -303,34 +276,11 @@ func parseEntryV1(answer []byte) (*protorekor.TransparencyLogEntry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("body: %w", err)
 	}
-	if err := checkKind(body, "dsse", "0.0.1"); err != nil {
-		return nil, err
+	// Rekor's code writes to the standard error output when it meets another one.
+	if b, err := parseBody(body); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	} else if b.kind != "dsse" || b.version != "0.0.1" {
+		return nil, fmt.Errorf("an entry of the kind %.40q %.40q, want \"dsse\" \"0.0.1\"", b.kind, b.version)
 	}
 	return tle.GenerateTransparencyLogEntry(entry)
-}
-
-// checkKind returns an error if the body of an entry is not of a kind and version.
-// Rekor's code writes to the standard error output when it meets another one.
-func checkKind(body []byte, kind, version string) error {
-	var gotKind, gotVersion string
-	err := strictjson.Read(body, func(r *strictjson.Reader) error {
-		return r.Object(func(name string) (err error) {
-			switch name {
-			case "kind":
-				gotKind, err = r.String()
-			case "apiVersion":
-				gotVersion, err = r.String()
-			default:
-				err = r.Skip()
-			}
-			return err
-		})
-	})
-	switch {
-	case err != nil:
-		return fmt.Errorf("body: %w", err)
-	case gotKind != kind || gotVersion != version:
-		return fmt.Errorf("an entry of the kind %.40q %.40q, want %q %q", gotKind, gotVersion, kind, version)
-	}
-	return nil
 }

@@ -2,6 +2,7 @@ package sigstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -25,7 +26,6 @@ import (
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/sign"
-	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // DefaultAudience is the audience of identity tokens for Fulcio, if nothing else
@@ -78,6 +78,9 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 		return nil, errors.New("sigstore: the expected workflow needs an issuer and a builder")
 	}
 	each, err := root.Require(Requirements{})
+	if err == nil {
+		err = each.ready(anyone{})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +160,8 @@ func (s *Signer) Sign(ctx context.Context, payloadType string, payload []byte, t
 	}
 	leaf, err := s.certificate(ctx, x, chosen.authority, key, t)
 	if err != nil {
-		if ctx.Err() == nil && repeats(err.Error(), compact) {
-			err = errors.New("malformed answer: the identity token is in it")
+		if repeats(err.Error(), compact) {
+			err = cmp.Or(ctx.Err(), errors.New("malformed answer: the identity token is in it"))
 		}
 		return nil, fmt.Errorf("sigstore: certificate of %s: %w", chosen.authority.url.Host, err)
 	}
@@ -244,7 +247,7 @@ func (r *TrustedRoot) bundle(pb *protobundle.Bundle, key *ecdsa.PrivateKey, e *s
 	if err != nil {
 		return nil, err
 	}
-	leaf, _, err := r.recognize(signed, func(*verify.Claims) error { return nil })
+	leaf, err := r.recognize(signed)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("it does not verify: %w", err)

@@ -50,6 +50,19 @@ type builderCase struct {
 	Want   string
 	Class  string
 	Bundle string
+
+	// What the case expects otherwise.
+	ExpectationOverride map[string]any
+}
+
+// required is how much of a bundle the case asks for, beyond what is usual. What
+// else it expects is told by its class.
+func (c builderCase) required() sigstore.Requirements {
+	number := func(name string) int {
+		n, _ := c.ExpectationOverride[name].(float64)
+		return int(n)
+	}
+	return sigstore.Requirements{Logs: number("tlog"), CertificateLogs: number("scts"), TimestampAuthorities: max(number("timestamps"), number("tsa"))}
 }
 
 func builderCases(t testing.TB) []builderCase {
@@ -94,7 +107,7 @@ func newIdentity(t testing.TB, w sigstore.Workflow) verify.Identity {
 
 // builderPolicy is the set's expectation, as far as a Policy can say it. A
 // builder's ref is exact here, so that each release is a builder of its own.
-func builderPolicy(t testing.TB) (*verify.Policy, hallmark.Artifact) {
+func builderPolicy(t testing.TB, q sigstore.Requirements) (*verify.Policy, hallmark.Artifact) {
 	t.Helper()
 	app, err := hallmark.HashFile(corpus(t, "builder-identity", "artifact"), "sha256", "sha512")
 	if err != nil {
@@ -111,7 +124,23 @@ func builderPolicy(t testing.TB) (*verify.Policy, hallmark.Artifact) {
 		Commit:     commit,
 		Parameters: map[string]verify.Parameter{"/workflow/path": {OneOf: []any{".github/workflows/release.yml"}}},
 	}
-	root, err := sigstore.ParseTrustedRoot(trustedRoot(t))
+	trusted := trustedRoot(t)
+	if q != (sigstore.Requirements{}) {
+		// Two of anything are not to be had of the set's one operator. Those of
+		// another one are there, and have nothing to do with its bundles.
+		var ours, others object
+		if err := errors.Join(json.Unmarshal(trusted, &ours), json.Unmarshal(newInstance(t).trustedRoot(), &others)); err != nil {
+			t.Fatal(err)
+		}
+		for _, list := range []string{"tlogs", "ctlogs", "timestampAuthorities"} {
+			ours[list] = append(ours[list].([]any), others[list].([]any)...)
+		}
+		trusted = must(json.Marshal(ours))
+	}
+	root, err := sigstore.ParseTrustedRoot(trusted)
+	if err == nil {
+		root, err = root.Require(q)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,9 +218,13 @@ func TestBuilderIdentity(t *testing.T) {
 		"threshold":           {verify.RuleSignature, ""},
 	}
 
-	policy, app := builderPolicy(t)
+	usual, app := builderPolicy(t, sigstore.Requirements{})
 	for _, c := range builderCases(t) {
 		t.Run(c.ID, func(t *testing.T) {
+			policy := usual
+			if q := c.required(); q != (sigstore.Requirements{}) {
+				policy, _ = builderPolicy(t, q)
+			}
 			e, err := parse(t, c)
 			var rejected *verify.RejectedError
 			if err == nil {
@@ -363,7 +396,7 @@ func TestNotSigned(t *testing.T) {
 		{"no certificate", expected, edit(func(b map[string]any) {
 			delete(material(b), "certificate")
 			material(b)["publicKey"] = map[string]any{"hint": "x"}
-		}), "the bundle has no certificate"},
+		}), "the bundle has a key, and no certificate"},
 		{"two signatures", expected, edit(func(b map[string]any) {
 			e := b["dsseEnvelope"].(map[string]any)
 			e["signatures"] = append(e["signatures"].([]any), e["signatures"].([]any)[0])
@@ -644,7 +677,7 @@ func TestOtherInstances(t *testing.T) {
 
 // Nothing is printed, whatever is recognized or not.
 func TestQuiet(t *testing.T) {
-	policy, app := builderPolicy(t)
+	policy, app := builderPolicy(t, sigstore.Requirements{})
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -86,8 +86,18 @@ func fetchTrust(ctx context.Context, x *exchange, url string, root []byte, opt T
 	}
 	cfg.Fetcher = &fetcher{ctx, x}
 	cfg.DisableLocalCache = opt.Cache == ""
+	// go-tuf reads what is in the directory even then, and "" is the one that the
+	// program runs in.
+	cfg.LocalMetadataDir = os.DevNull
 	if opt.Cache != "" {
 		cfg.LocalMetadataDir, cfg.LocalTargetsDir = opt.Cache, filepath.Join(opt.Cache, "targets")
+		if err := errors.Join(
+			readable(opt.Cache, metadata.TIMESTAMP, metadata.Timestamp()),
+			readable(opt.Cache, metadata.SNAPSHOT, metadata.Snapshot()),
+			readable(opt.Cache, metadata.TARGETS, metadata.Targets()),
+		); err != nil {
+			return nil, err
+		}
 	}
 
 	// go-tuf begins with the given root, and forgets a newer one that it kept.
@@ -147,6 +157,9 @@ func fetchTrust(ctx context.Context, x *exchange, url string, root []byte, opt T
 		}
 		_, data, err := up.FindCachedTarget(info, "")
 		if err == nil && data == nil {
+			if opt.Cache != "" { // a link would be followed
+				_ = os.Remove(filepath.Join(cfg.LocalTargetsDir, target.name))
+			}
 			_, data, err = up.DownloadTarget(info, "", "")
 		}
 		if ended := ctx.Err(); ended != nil {
@@ -161,6 +174,22 @@ func fetchTrust(ctx context.Context, x *exchange, url string, root []byte, opt T
 		return nil, errors.New("it has no trusted_root.json")
 	}
 	return trust, nil
+}
+
+// readable returns an error if there is metadata in the cache that cannot be
+// parsed: go-tuf would not say where it is.
+func readable[T metadata.Roles](cache, role string, m *metadata.Metadata[T]) error {
+	data, err := os.ReadFile(filepath.Join(cache, role+".json"))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err == nil:
+		_, err = m.FromBytes(data)
+	}
+	if err != nil {
+		return fmt.Errorf("malformed %s.json in the cache: %w", role, err)
+	}
+	return nil
 }
 
 // A fetcher is what go-tuf fetches with: its own knows no context.
