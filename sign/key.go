@@ -42,13 +42,8 @@ func NewSigner(key crypto.Signer) (SignerVerifier, error) { return Algorithm("")
 // NewSigner is as the function [NewSigner], with this algorithm. It is an error if
 // the key is for another one.
 func (a Algorithm) NewSigner(key crypto.Signer) (SignerVerifier, error) {
-	if k, ok := key.(*ed25519.PrivateKey); ok {
-		if k == nil {
-			return nil, errors.New("sign: no key")
-		}
-		key = *k
-	}
-	if err := checkPrivate(key); err != nil {
+	key, err := checkPrivate(key)
+	if err != nil {
 		return nil, err
 	}
 	v, err := a.newVerifier(key.Public())
@@ -112,6 +107,9 @@ func (a Algorithm) NewVerifier(key crypto.PublicKey) (Verifier, error) {
 // Fingerprint returns the SHA-256 of key's PKIX form. Two keys are the same key
 // if their fingerprints are equal, whatever their ids say.
 func Fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
+	if err := checkWhole(key); err != nil {
+		return hallmark.Digest{}, err
+	}
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return hallmark.Digest{}, fmt.Errorf("sign: public key: %w", err)
