@@ -83,6 +83,8 @@ func TestParseImage(t *testing.T) {
 		{"localhost:5000/app@sha256:" + sum, ""},
 		{"127.0.0.1:5000/app@sha256:" + sum, ""},
 		{"[::1]:5000/app@sha256:" + sum, ""},
+		{"[::1]/app@sha256:" + sum, ""},
+		{"xn--rgistry-bya.example:443/app@sha256:" + sum, ""},
 		{"docker.io/library/nginx@sha256:" + sum, ""},
 		{"registry.example/app@sha512:" + sum + sum, ""},
 		{"registry.example/app:v1@sha256:" + sum, "registry.example/app@sha256:" + sum},
@@ -117,6 +119,26 @@ func TestParseImage(t *testing.T) {
 		{"user:password@registry.example/app@sha256:" + sum, "malformed digest"},
 		{"https://r.example/app@sha256:" + sum, "not the"},
 		{"registry.example?x/app@sha256:" + sum, "host"},
+		// Hosts that are spelled in another way, or look like one: "ı" is not "i".
+		{"reg\u0131stry.example/app@sha256:" + sum, "not the host"},
+		{"registry\uff0eexample.test/app@sha256:" + sum, "not the host"},
+		{"registry.example\u200b/app@sha256:" + sum, "not the host"},
+		{"registry.example./app@sha256:" + sum, "not the host"},
+		{".example/app@sha256:" + sum, "not the host"},
+		{"registry..example/app@sha256:" + sum, "not the host"},
+		{"-registry.example/app@sha256:" + sum, "not the host"},
+		{"registry-.example/app@sha256:" + sum, "not the host"},
+		{"my_registry.example/app@sha256:" + sum, "not the host"},
+		{"*.example/app@sha256:" + sum, "not the host"},
+		{"registry.example:/app@sha256:" + sum, "not the host"},
+		{"registry.example:0/app@sha256:" + sum, "not the host"},
+		{"registry.example:0443/app@sha256:" + sum, "not the host"},
+		{"registry.example:65536/app@sha256:" + sum, "not the host"},
+		{"registry.example:x/app@sha256:" + sum, "not the host"},
+		{"[0:0::1]:5000/app@sha256:" + sum, "not the host"},
+		{"[fe80::1%25eth0]:5000/app@sha256:" + sum, "not the host"},
+		{"[127.0.0.1]:5000/app@sha256:" + sum, "not the host"},
+		{"[::1/app@sha256:" + sum, "not the host"},
 		{"registry.example/app@sha256:" + sum[1:], "malformed digest"},
 		{"registry.example/app@sha256:" + strings.ToUpper(sum), "malformed digest"},
 		{"registry.example/app@sha1:" + sum[:40], "want sha256 or sha512"},
@@ -581,6 +603,27 @@ func TestFindBoth(t *testing.T) {
 }
 
 // cosign 2 keeps envelopes under a tag, in a manifest without a subject.
+// A list of referrers is one, whatever type the registry sends it under: to take
+// it for none would hide what is attached.
+func TestFindType(t *testing.T) {
+	for _, contentType := range []string{"application/json", "", "text/plain", indexType + "; charset=utf-8", strings.ToUpper(indexType)} {
+		r, c, image := start(t)
+		e := r.refer(image.Digest().String(), bundleType, r.blob(bundleType, []byte(bundle("text/plain", "1"))))
+		r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+			if !strings.Contains(q.URL.Path, "/referrers/") {
+				return false
+			}
+			w.Header().Set("Content-Type", contentType)
+			json.NewEncoder(w).Encode(object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{e}})
+			return true
+		}
+		found, skipped, err := c.Find(context.Background(), image)
+		if err != nil || len(found) != 1 || len(skipped) != 0 {
+			t.Errorf("%q: found %d, skipped %v, %v", contentType, len(found), skipped, err)
+		}
+	}
+}
+
 func TestFindCosignTag(t *testing.T) {
 	ctx := context.Background()
 	r, c, image := start(t)
