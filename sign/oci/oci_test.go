@@ -228,6 +228,7 @@ func TestAttach(t *testing.T) {
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
+			t.Parallel()
 			r, c, image := start(t)
 			kind.set(r)
 			added, err := c.Attach(ctx, image, slices.Concat(envelopes, envelopes[:1])...)
@@ -383,6 +384,7 @@ func TestAttachedAsSomethingElse(t *testing.T) {
 
 // Entries of others stay as they are.
 func TestAttachKeepsOthers(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	d := r.put("", manifestType, object{"schemaVersion": 2, "layers": []object{}})
@@ -405,9 +407,11 @@ func TestAttachKeepsOthers(t *testing.T) {
 // Many attach at once, some of them through the same client, to a registry whose
 // answers are late, so that they overwrite each other.
 func TestAttachAtOnce(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for _, condition := range []bool{false, true} {
 		t.Run(fmt.Sprint("condition ", condition), func(t *testing.T) {
+			t.Parallel()
 			t.Parallel()
 			r, _, image := start(t)
 			r.Condition = condition
@@ -576,6 +580,7 @@ func TestFindSkips(t *testing.T) {
 
 // The registry and the tag do not have the same: what is on either list is found.
 func TestFindBoth(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	subject := image.Digest().String()
@@ -647,6 +652,7 @@ func TestFindCosignTag(t *testing.T) {
 
 // A registry that takes the tag for the digest in it, as GitLab's does.
 func TestTagIsTheImage(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	tag := strings.Replace(image.Digest().String(), ":", "-", 1)
@@ -667,6 +673,7 @@ func TestTagIsTheImage(t *testing.T) {
 // distribution keeps links in files: while somebody writes one, it cannot read it,
 // says 500, and does not know what the link names.
 func TestBeingWritten(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	var mu sync.Mutex
@@ -827,6 +834,7 @@ func TestFindFails(t *testing.T) {
 }
 
 func TestPlatforms(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	entry := func(mediaType, d, os string) object {
@@ -894,6 +902,7 @@ func TestPlatforms(t *testing.T) {
 // A registry that gives tokens, and one that asks for a password: both get what
 // they ask for, nobody else does, and no error has it.
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	const password, token = "passw0rd-of-the-registry", "t0ken-of-the-registry"
 	ctx := context.Background()
 	credential := func(_ context.Context, host string) (auth.Credential, error) {
@@ -907,6 +916,7 @@ func TestCredentials(t *testing.T) {
 	}
 	for _, kind := range []string{"basic", "bearer"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			r, c, image := start(t)
 			c.Credential = credential
 
