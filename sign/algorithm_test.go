@@ -308,9 +308,9 @@ func TestBlockedToken(t *testing.T) {
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		data := []byte("data")
-		ended := make(chan time.Time, 1)
+		ended, had := make(chan time.Time, 1), make(chan []byte, 1)
 		go func() {
-			<-asked
+			had <- <-asked
 			ended <- time.Now()
 			cancel()
 		}()
@@ -321,7 +321,10 @@ func TestBlockedToken(t *testing.T) {
 		if sig != nil || !errors.Is(err, context.Canceled) {
 			t.Errorf("%T: %x, %v", key, sig, err)
 		}
-		clear(data) // the key has its own, or this is a race
+		clear(data)
+		if bytes.Equal(<-had, make([]byte, len(data))) {
+			t.Errorf("%T: the key reads what is its caller's again", key)
+		}
 		close(answer)
 		for i := 0; runtime.NumGoroutine() > before; i++ {
 			if i == 500 {

@@ -332,6 +332,7 @@ func TestNewRefuses(t *testing.T) {
 		{"Ed25519 of order 8", edPoint("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "sign: Ed25519 key is a point of low order, with which anybody can sign"},
 		{"Ed25519 of order 8, too", edPoint("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"), "sign: Ed25519 key is a point of low order, with which anybody can sign"},
 		{"Ed25519 with another 1", edPoint("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"), "sign: Ed25519 key is not in its one canonical form: y is not below the prime"},
+		{"Ed25519 with another 0", edPoint("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"), "sign: Ed25519 key is not in its one canonical form: y is not below the prime"},
 		{"Ed25519 of all ones", edPoint(strings.Repeat("ff", 32)), "sign: Ed25519 key is not in its one canonical form: y is not below the prime"},
 		{"Ed25519 off the curve", edPoint("02"), "sign: Ed25519 key is not a point on the curve"},
 	} {

@@ -351,7 +351,7 @@ func parsePKCS1(data []byte) (*rsa.PrivateKey, error) {
 		if !numbers.ReadASN1Integer(i) {
 			return nil, malformed
 		}
-		if i.Sign() <= 0 || i.Cmp(n) > 0 {
+		if i.CmpAbs(n) > 0 {
 			return nil, apart
 		}
 	}
