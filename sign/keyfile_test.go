@@ -180,6 +180,17 @@ func sshLine(t testing.TB, key crypto.PublicKey) string {
 // cipher.
 func pbes2(t testing.TB, plain []byte, kdf pkix.AlgorithmIdentifier, key []byte, id asn1.ObjectIdentifier) []byte {
 	t.Helper()
+	size := aes.BlockSize
+	if id.Equal(idDES3) {
+		size = des.BlockSize
+	}
+	pad := size - len(plain)%size
+	return pbes2Padded(t, append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...), kdf, key, id)
+}
+
+// pbes2Padded is pbes2 of what is padded already.
+func pbes2Padded(t testing.TB, plain []byte, kdf pkix.AlgorithmIdentifier, key []byte, id asn1.ObjectIdentifier) []byte {
+	t.Helper()
 	newCipher := aes.NewCipher
 	if id.Equal(idDES3) {
 		newCipher = des.NewTripleDESCipher
@@ -188,8 +199,6 @@ func pbes2(t testing.TB, plain []byte, kdf pkix.AlgorithmIdentifier, key []byte,
 	if err != nil {
 		t.Fatal(err)
 	}
-	pad := c.BlockSize() - len(plain)%c.BlockSize()
-	plain = append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
 	iv := bytes.Repeat([]byte("i"), c.BlockSize())
 	sealed := make([]byte, len(plain))
 	cipher.NewCBCEncrypter(c, iv).CryptBlocks(sealed, plain)
@@ -512,6 +521,9 @@ func TestDecryptPrivateKey(t *testing.T) {
 	kdf := func(params ...[]byte) string {
 		return block("ENCRYPTED PRIVATE KEY", pbes2(t, plain, algorithm(idPBKDF2, sequence(t, params...)), make([]byte, 32), idAES256))
 	}
+	padded := func(plain []byte) string {
+		return block("ENCRYPTED PRIVATE KEY", pbes2Padded(t, plain, scryptParams(16, 8, 1), scryptKey, idAES256))
+	}
 	salt := marshal(t, []byte("12345678"))
 	wrongIV := sequence(t, marshal(t, algorithm(idPBES2, sequence(t,
 		marshal(t, algorithm(idPBKDF2, sequence(t, salt, marshal(t, 1)))),
@@ -553,6 +565,8 @@ func TestDecryptPrivateKey(t *testing.T) {
 		{"scrypt with 0 blocks", byScrypt(scryptParams(16, 0, 1)), notPKCS8},
 		{"data after the key", block("ENCRYPTED PRIVATE KEY", append([]byte(nil), append(sequence(t, marshal(t, algorithm(idPBES2, sequence(t))), salt), 0)...)), notPKCS8},
 		{"X25519 within", encryptedPKCS8(t, info(t, 0, algorithm(oid(1, 3, 101, 110), nil), marshal(t, secret))), "sign: unsupported key for X25519, want one for Ed25519, ECDSA or RSA"},
+		{"more padding than a block", padded(append(bytes.Clone(plain), bytes.Repeat([]byte{32}, 32)...)), "sign: wrong passphrase"},
+		{"no padding", padded(info(t, 0, algorithm(idEd, nil), marshal(t, secret), inContext(0, true, make([]byte, 14)))), "sign: wrong passphrase"},
 		{"data after the key within", encryptedPKCS8(t, append(bytes.Clone(plain), 0)), "sign: wrong passphrase"},
 
 		{"Sigstore, no JSON", block("ENCRYPTED SIGSTORE PRIVATE KEY", plain), notSigstore},
@@ -642,6 +656,9 @@ func TestParsePublicKey(t *testing.T) {
 	e := big.NewInt(65537)
 	squeezed := append([]byte{2}, point(t, p256)[1:33]...)
 	line := sshLine(t, edKey().Public())
+	// The last letter before the padding has bits that mean nothing.
+	looser := strings.TrimSuffix(sshLine(t, p256.Public()), "=")
+	looser = looser[:len(looser)-1] + string(looser[len(looser)-1]+1) + "="
 	blob := func(name string, fields ...[]byte) string {
 		b := ssh.Marshal(struct{ Name string }{name})
 		for _, f := range fields {
@@ -707,6 +724,7 @@ func TestParsePublicKey(t *testing.T) {
 		{"line with options", `no-pty ` + line, notLine},
 		{"line of another type", strings.Replace(line, "ssh-ed25519", "ssh-rsa", 1), notLine},
 		{"line without padding", "ssh-ed25519 " + strings.TrimRight(strings.Fields(line)[1], "=") + "A", notLine},
+		{"line with other bits", looser, notLine},
 		{"line with a certificate", blob("ssh-ed25519-cert-v01@openssh.com", secret), `sign: unsupported key of type "ssh-ed25519-cert-v01@openssh.com"` + types},
 		{"line with a security key", blob("sk-ssh-ed25519@openssh.com", secret, []byte("ssh:")), `sign: unsupported key of type "sk-ssh-ed25519@openssh.com"` + types},
 		{"line of DSA", blob("ssh-dss", secret), `sign: unsupported key of type "ssh-dss"` + types},
