@@ -566,6 +566,7 @@ func TestDecryptPrivateKey(t *testing.T) {
 		{"data after the key", block("ENCRYPTED PRIVATE KEY", append([]byte(nil), append(sequence(t, marshal(t, algorithm(idPBES2, sequence(t))), salt), 0)...)), notPKCS8},
 		{"X25519 within", encryptedPKCS8(t, info(t, 0, algorithm(oid(1, 3, 101, 110), nil), marshal(t, secret))), "sign: unsupported key for X25519, want one for Ed25519, ECDSA or RSA"},
 		{"more padding than a block", padded(append(bytes.Clone(plain), bytes.Repeat([]byte{32}, 32)...)), "sign: wrong passphrase"},
+		{"padding of several bytes", padded(append(append(bytes.Clone(plain), make([]byte, 15)...), 16)), "sign: wrong passphrase"},
 		{"no padding", padded(info(t, 0, algorithm(idEd, nil), marshal(t, secret), inContext(0, true, make([]byte, 14)))), "sign: wrong passphrase"},
 		{"data after the key within", encryptedPKCS8(t, append(bytes.Clone(plain), 0)), "sign: wrong passphrase"},
 

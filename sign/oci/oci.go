@@ -106,8 +106,9 @@ type Image struct {
 // that wraps [ErrTag].
 //
 // The registry is required: a host with a dot or a port, or localhost, in ASCII and
-// lower case; a name in other letters is written in Punycode. What docker calls "nginx" is docker.io/library/nginx. The digest is a sha256 or a sha512,
-// which are those that OCI registers.
+// lower case; a name in other letters is written in Punycode. What docker calls
+// "nginx" is docker.io/library/nginx. The digest is a sha256 or a sha512, which are
+// those that OCI registers.
 func ParseImage(s string) (Image, error) {
 	r, tag, err := parse(s)
 	if err != nil {
