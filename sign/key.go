@@ -43,13 +43,8 @@ func NewSigner(key crypto.Signer) (SignerVerifier, error) { return Algorithm("")
 // NewSigner is as the function [NewSigner], with this algorithm. It is an error if
 // the key is for another one.
 func (a Algorithm) NewSigner(key crypto.Signer) (SignerVerifier, error) {
-	if k, ok := key.(*ed25519.PrivateKey); ok {
-		if k == nil {
-			return nil, errors.New("sign: no key")
-		}
-		key = *k
-	}
-	if err := checkPrivate(key); err != nil {
+	key, err := checkPrivate(key)
+	if err != nil {
 		return nil, err
 	}
 	v, err := a.newVerifier(key.Public())
@@ -115,6 +110,9 @@ func (a Algorithm) NewVerifier(key crypto.PublicKey) (Verifier, error) {
 // [x509.MarshalPKIXPublicKey] does not know such keys; whether a key is a good one
 // is not looked at.
 func Fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
+	if err := checkWhole(key); err != nil {
+		return hallmark.Digest{}, err
+	}
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return hallmark.Digest{}, fmt.Errorf("sign: public key: %w", err)

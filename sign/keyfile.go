@@ -214,10 +214,8 @@ func EncryptPrivateKey(key crypto.Signer, passphrase []byte) ([]byte, error) {
 }
 
 func marshalPKCS8(key crypto.Signer) ([]byte, error) {
-	if k, ok := key.(*ed25519.PrivateKey); ok && k != nil {
-		key = *k
-	}
-	if err := checkPrivate(key); err != nil {
+	key, err := checkPrivate(key)
+	if err != nil {
 		return nil, err
 	}
 	switch key.(type) {
@@ -350,9 +348,19 @@ func parsePKCS1(data []byte) (*rsa.PrivateKey, error) {
 	if err := checkRSA(n, e); err != nil {
 		return nil, err
 	}
+	apart := errors.New("sign: the numbers of the RSA private key do not belong together")
+	// No number can be above n; crypto/x509 would calculate with any.
+	for i := new(big.Int); numbers.PeekASN1Tag(der.INTEGER); {
+		if !numbers.ReadASN1Integer(i) {
+			return nil, malformed
+		}
+		if i.CmpAbs(n) > 0 {
+			return nil, apart
+		}
+	}
 	key, err := x509.ParsePKCS1PrivateKey(data)
 	if err != nil {
-		return nil, errors.New("sign: the numbers of the RSA private key do not belong together")
+		return nil, apart
 	}
 	// There is one way to write a key, so nothing was passed over.
 	if !bytes.Equal(x509.MarshalPKCS1PrivateKey(key), data) {

@@ -83,6 +83,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -114,9 +116,10 @@ type Image struct {
 // dropped, as container runtimes do. A reference without a digest is an error
 // that wraps [ErrTag].
 //
-// The registry is required: a host with a dot or a port, or localhost. What
-// docker calls "nginx" is docker.io/library/nginx. The digest is a sha256 or a sha512,
-// which are those that OCI registers.
+// The registry is required: a host with a dot or a port, or localhost, in ASCII and
+// lower case; a name in other letters is written in Punycode. What docker calls
+// "nginx" is docker.io/library/nginx. The digest is a sha256 or a sha512, which are
+// those that OCI registers.
 func ParseImage(s string) (Image, error) {
 	r, tag, err := parse(s)
 	if err != nil {
@@ -153,13 +156,12 @@ func parse(s string) (image Image, tag string, err error) {
 		return fail("no registry before the repository: want a host with a dot or a port, such as docker.io/library/nginx")
 	}
 	path, tag, hasTag := strings.Cut(path, ":")
-	// The grammar of names and tags is that of oras-go, which has it of
-	// distribution. It has no upper case in a repository; here the host has none
-	// either, so that equal images are equal strings.
-	reference := registry.Reference{Registry: host, Repository: path, Reference: tag}
-	if reference.ValidateRegistry() != nil || host != strings.ToLower(host) || strings.ContainsAny(host, "%@") {
+	if !isHost(host) {
 		return fail("%.100q is not the host of a registry in lower case", host)
 	}
+	// The grammar of names and tags is that of oras-go, which has it of
+	// distribution.
+	reference := registry.Reference{Registry: host, Repository: path, Reference: tag}
 	if reference.ValidateRepository() != nil {
 		return fail("%.100q is not the name of a repository", path)
 	}
@@ -171,6 +173,29 @@ func parse(s string) (image Image, tag string, err error) {
 	}
 	image.registry, image.path = host, path
 	return image, tag, nil
+}
+
+// isHost reports whether s is a host with a port or without, by the grammar of
+// distribution. Here it has no upper case, and numbers are in one form, so that
+// equal images are equal strings; and with ASCII only, no host looks like another.
+func isHost(s string) bool {
+	name, port := s, "443"
+	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
+		name, port = s[:i], s[i+1:]
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
+		return false
+	}
+	if strings.HasPrefix(name, "[") {
+		addr, err := netip.ParseAddr(strings.Trim(name, "[]"))
+		return err == nil && addr.Is6() && addr.Zone() == "" && name == "["+addr.String()+"]"
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // parseDigest parses a digest that OCI registers.
