@@ -87,7 +87,7 @@ type step struct {
 
 	registry *oci.Client
 	images   []oci.Image       // what the references name
-	expect   sigstore.Workflow // whom the identity token names, if it was asked
+	expect   sigstore.Signatory // whom the identity token names, if it was asked
 	warning  string
 
 	summaryFile  *os.File // if it is open

@@ -79,8 +79,10 @@ func (s *Signer) certificate(ctx context.Context, x *exchange, authority service
 	if err := t.certifies(claims); err != nil {
 		return nil, err
 	}
-	if want := s.opt.Expect; want != (Workflow{}) && (claims.Issuer != want.Issuer || claims.Builder != want.Builder) {
-		return nil, fmt.Errorf("it is for %.300q (issuer %.300q), want %q (issuer %q)", claims.Builder, claims.Issuer, want.Builder, want.Issuer)
+	if want := s.opt.Expect; want != nil {
+		if err := want.is(claims); err != nil {
+			return nil, fmt.Errorf("want that of %s: %w", want, err)
+		}
 	}
 	if err := s.root.certified(ctx, leaf, []time.Time{leaf.NotBefore}); err != nil {
 		return nil, fmt.Errorf("the trusted root does not vouch for it: %w", err)

@@ -49,10 +49,10 @@ type SignerOptions struct {
 	// means DefaultAudience. A signing config does not have it.
 	Audience string
 
-	// Expect is the workflow that signs. If it is given, a certificate for
-	// another one is an error. If not, what the token says of it must be in the
-	// certificate.
-	Expect Workflow
+	// Expect is who signs, a [Workflow] or an [Account]. A certificate for anybody
+	// else is an error then. Nil means whoever the token names: what it says of
+	// them must be in the certificate either way.
+	Expect Signatory
 }
 
 // A Signer signs as whoever an identity token names, with a key that it makes for
@@ -68,14 +68,19 @@ type Signer struct {
 
 // NewSigner returns a Signer that uses the services in config and believes them
 // what root vouches for. It is an error if root names no log, as that of an
-// instance without logs, and if opt.Expect is half given. It does not use the
+// instance without logs, and if opt.Expect is not fully named. It does not use the
 // network.
 func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Signer, error) {
 	if root == nil || config == nil {
 		return nil, errors.New("sigstore: a signer needs a trusted root and a signing config")
 	}
-	if (opt.Expect.Issuer == "") != (opt.Expect.Builder == "") {
-		return nil, errors.New("sigstore: the expected workflow needs an issuer and a builder")
+	if _, ok := opt.Expect.(Key); ok {
+		return nil, errors.New("sigstore: a signer with an identity token cannot be expected to have a key")
+	}
+	if opt.Expect != nil {
+		if err := opt.Expect.check(); err != nil {
+			return nil, err
+		}
 	}
 	each, err := root.Require(Requirements{})
 	if err == nil {
@@ -103,7 +108,7 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 // the identity token in the compact form of RFC 7515; package provenance/oidc has
 // such functions for build systems. Neither the token nor the key is in any
 // error, and nothing but the token's audience, issuer, times and what it says of
-// the workflow: but errors of token are passed on as they are.
+// the workflow or the account: but errors of token are passed on as they are.
 //
 // It uses the network: it sends the token and the key's public half to the
 // certificate authority, the hash of the signature to the timestamp authorities,

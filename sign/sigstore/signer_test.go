@@ -10,6 +10,8 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -18,6 +20,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/cookiejar"
@@ -210,7 +213,7 @@ func faults() []fault {
 		}, "certificate", "names no issuer"},
 		{"an address", 2, func(s *stack) {
 			s.certify = func(c *x509.Certificate, _ *any) { c.URIs, c.EmailAddresses = nil, []string{"who@example.com"} }
-		}, "certificate", `it names "who@example.com", want a URI`},
+		}, "certificate", `it is for the workflow "who@example.com"`},
 		{"an expired certificate", 2, func(s *stack) {
 			s.certify = func(c *x509.Certificate, _ *any) {
 				c.NotBefore, c.NotAfter = s.now.Add(-time.Hour), s.now.Add(-50*time.Minute)
@@ -408,7 +411,7 @@ func TestOtherCertificateLog(t *testing.T) {
 func TestExpect(t *testing.T) {
 	s := newStack()
 	defer s.close()
-	refused(t, s, 2, sigstore.SignerOptions{Expect: sigstore.Workflow{Issuer: issuer, Builder: builder + "x"}}, "certificate of ", "want \""+builder+"x\"")
+	refused(t, s, 2, sigstore.SignerOptions{Expect: sigstore.Workflow{Issuer: issuer, Builder: builder + "x"}}, "certificate of ", "want that of workflow "+builder+"x")
 	refused(t, s, 2, sigstore.SignerOptions{Expect: sigstore.Workflow{Issuer: issuer + "x", Builder: builder}}, "certificate of ")
 	if got := s.asked(); len(got) != 2 {
 		t.Errorf("asked for %q", got)
@@ -822,6 +825,8 @@ func TestSignRefuses(t *testing.T) {
 		{root, nil, sigstore.SignerOptions{}},
 		{root, config, sigstore.SignerOptions{Expect: sigstore.Workflow{Issuer: issuer}}},
 		{root, config, sigstore.SignerOptions{Expect: sigstore.Workflow{Builder: builder}}},
+		{root, config, sigstore.SignerOptions{Expect: sigstore.Workflow{}}},
+		{root, config, sigstore.SignerOptions{Expect: sigstore.Key{}}},
 	} {
 		if signer, err := sigstore.NewSigner(test.root, test.config, test.opt); signer != nil || err == nil {
 			t.Errorf("%+v: %v, %v", test.opt, signer, err)
@@ -863,16 +868,50 @@ func TestOtherSystems(t *testing.T) {
 	}
 }
 
-// A person is named by an address, and is not who signs here.
-func TestPerson(t *testing.T) {
-	s := newStack()
-	defer s.close()
-	s.certify = func(c *x509.Certificate, _ *any) { c.URIs, c.EmailAddresses = nil, []string{"who@example.com"} }
-	_, err := s.signer(2, sigstore.SignerOptions{}).Sign(t.Context(), "x", []byte("y"), func(_ context.Context, audience string) (string, error) {
-		return jwt(object{"iss": issuer, "sub": "1", "email": "who@example.com", "aud": audience, "exp": s.now.Add(time.Minute).Unix()}), nil
-	})
-	if err == nil || !strings.Contains(err.Error(), `it names "who@example.com", want a URI`) {
-		t.Error(err)
+// People sign as jobs do, by a token of whoever they logged in at.
+func TestPeople(t *testing.T) {
+	const google = "https://accounts.google.com"
+	for _, test := range []struct {
+		name    string
+		claims  object
+		subject string // of the certificate
+		issuer  string
+		want    string
+	}{
+		{"a person", object{"iss": google, "email": "who@example.com"}, "who@example.com", google, ""},
+		{"another person", object{"iss": google, "email": "who@example.com"}, "you@example.com", google, `it is for the account "you@example.com", and the token for "who@example.com"`},
+		{"a person without an address", object{"iss": google}, "who@example.com", google, `it is for the account "who@example.com", and the token for "1234"`},
+		{"a person by way of Dex", object{"iss": "https://oauth2.example.com", "email": "who@example.com", "federated_claims": object{"connector_id": google, "user_id": "1"}}, "who@example.com", google, ""},
+		{"a person of another issuer", object{"iss": "https://oauth2.example.com", "email": "who@example.com", "federated_claims": object{"connector_id": "https://github.com/login/oauth"}}, "who@example.com", google, "it is for the issuer"},
+		{"claims of another type", object{"iss": google, "email": "who@example.com", "federated_claims": "x"}, "who@example.com", google, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStack()
+			defer s.close()
+			s.certify = func(c *x509.Certificate, _ *any) {
+				c.URIs, c.EmailAddresses = nil, []string{test.subject}
+				c.ExtraExtensions = []pkix.Extension{{Id: c.ExtraExtensions[0].Id, Value: must(asn1.MarshalWithParams(test.issuer, "utf8"))}}
+			}
+			env, err := s.signer(2, sigstore.SignerOptions{}).Sign(t.Context(), "x", []byte("y"), func(_ context.Context, audience string) (string, error) {
+				c := object{"sub": "1234", "aud": audience, "exp": s.now.Add(5 * time.Minute).Unix()}
+				maps.Copy(c, test.claims)
+				return jwt(c), nil
+			})
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("%v, want %q", err, test.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			root := must(sigstore.ParseTrustedRoot(s.trustedRoot()))
+			id := must(root.NewIdentity(sigstore.Account{Issuer: test.issuer, Subject: test.subject}))
+			if _, err := id.Recognize(t.Context(), env); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -116,8 +116,8 @@
 // recognized as an Identity recognizes it, before anything is returned. An error
 // names the service, the step, and what is wrong.
 //
-// A certificate must name a URI, as those of build platforms do: the tokens of
-// people, whom Fulcio names by an address, are refused.
+// The certificate must name whom the token names: the workflow, or a person's
+// address. Of a person's token nothing else is known that would be in both.
 //
 // A token goes to the certificate authority that the signing config names, over
 // https, and nowhere else: redirects are not followed. Only on the machine itself,

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -26,6 +27,11 @@ type token struct {
 	// The workflow that is certified, as two build platforms name it, and the
 	// commit. They are empty if there are no such claims.
 	githubWorkflow, gitlabWorkflow, commit string
+
+	// The address of a person, and the issuer that they logged in at if the token's
+	// own, as Dex does, only passes that on. They are empty if there are no such
+	// claims.
+	email, connector string
 }
 
 // parseToken parses a token: RFC 7515 section 3.1, RFC 7519 section 4.1. Its
@@ -95,7 +101,18 @@ func (t *token) read(r *strictjson.Reader) error {
 			t.notBefore, err = readSeconds(r)
 		case "exp":
 			t.expires, err = readSeconds(r)
-		case "job_workflow_ref", "ci_config_ref_uri", "sha":
+		case "federated_claims":
+			if r.Kind() != '{' {
+				return r.Skip()
+			}
+			return r.Object(func(name string) error {
+				if name != "connector_id" || r.Kind() != '"' {
+					return r.Skip()
+				}
+				t.connector, err = r.String()
+				return err
+			})
+		case "job_workflow_ref", "ci_config_ref_uri", "sha", "email":
 			if r.Kind() != '"' {
 				return r.Skip()
 			}
@@ -107,6 +124,8 @@ func (t *token) read(r *strictjson.Reader) error {
 				t.gitlabWorkflow = s
 			case "sha":
 				t.commit = s
+			case "email":
+				t.email = s
 			}
 			return err
 		default:
@@ -153,11 +172,8 @@ func (t *token) certifies(claims *verify.Claims) error {
 	fault := func(what, got, want string) {
 		errs = append(errs, fmt.Errorf("it is for the %s %.300q, and the token for %.300q", what, got, want))
 	}
-	if claims.Issuer != t.issuer {
+	if claims.Issuer != t.issuer && (t.connector == "" || claims.Issuer != t.connector) {
 		fault("issuer", claims.Issuer, t.issuer)
-	}
-	if claims.Builder == "" {
-		errs = append(errs, fmt.Errorf("it names %.300q, want a URI", claims.Subject))
 	}
 	// https://github.com/sigstore/fulcio/blob/main/docs/oidc.md
 	switch {
@@ -172,6 +188,10 @@ func (t *token) certifies(claims *verify.Claims) error {
 	case strings.HasPrefix(t.subject, "spiffe://"):
 		if claims.Builder != t.subject {
 			fault("subject", claims.Subject, t.subject)
+		}
+	case claims.Builder == "": // an address, or the name of an account and its domain
+		if claims.Subject != t.email && !strings.HasPrefix(claims.Subject, t.subject+"!") {
+			fault("account", claims.Subject, cmp.Or(t.email, t.subject))
 		}
 	}
 	if t.commit != "" && claims.Commit != "" && claims.Commit != t.commit {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	sigstoreroot "github.com/sigstore/sigstore-go/pkg/root"
@@ -260,6 +261,36 @@ func tampered(t testing.TB, text []byte) map[string][]byte {
 		all[name] = changed
 	}
 	return all
+}
+
+// People sign as jobs do: directly, and by way of the issuer of the public instance.
+func TestPeople(t *testing.T) {
+	t.Parallel()
+	stack := keyless.Start(t)
+	signer := newSigner(t, stack)
+	person := keyless.Claims{
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+		"sub": "1234", "email": "who@example.com", "email_verified": true,
+	}
+	for _, test := range []struct {
+		claims keyless.Claims
+		issuer string // in the certificate
+	}{
+		{person.With("iss", "https://accounts.google.com"), "https://accounts.google.com"},
+		{person.With("iss", "https://oauth2.sigstore.dev/auth").With("federated_claims", map[string]string{"connector_id": "https://github.com/login/oauth", "user_id": "1"}), "https://github.com/login/oauth"},
+	} {
+		env, err := signer.Sign(t.Context(), "text/plain", []byte("reviewed"), tokens(stack, test.claims))
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := newRoot(t, stack).NewIdentity(sigstore.Account{Issuer: test.issuer, Subject: "who@example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := id.Recognize(t.Context(), env); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // sigstore-go signs with the stack, and what it has signed is recognized; it
