@@ -121,7 +121,10 @@ func TestAppendFileRefuses(t *testing.T) {
 	if err := os.Truncate(large, sign.MaxLinesSize+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = sign.AppendFile(t.Context(), large, a); err == nil || !strings.Contains(err.Error(), "more than 268435456 bytes") {
+	if spent := allocated(func() { _, err = sign.AppendFile(t.Context(), large, a) }); spent > 1<<20 {
+		t.Errorf("a large file: %d bytes are allocated to refuse it", spent)
+	}
+	if err == nil || !strings.Contains(err.Error(), "more than 268435456 bytes") {
 		t.Errorf("a large file: %v", err)
 	}
 	if runtime.GOOS != "windows" {

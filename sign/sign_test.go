@@ -675,6 +675,8 @@ func TestParseRefuses(t *testing.T) {
 		{"more padding", envelope(`"aGVsbG8=="`, good), "malformed envelope: $.payload (byte 22): malformed base64: illegal base64 data at input byte 8"},
 		{"padding within", envelope(`"aA==aA=="`, good), "malformed envelope: $.payload (byte 21): malformed base64: illegal base64 data at input byte 4"},
 		{"other bits", envelope(`"aGVsbG9="`, good), "malformed envelope: $.payload (byte 21): malformed base64: illegal base64 data at input byte 7"},
+		{"other bits, URL-safe", envelope(`"-_9="`, good), "malformed envelope: $.payload (byte 17): malformed base64: illegal base64 data at input byte 3"},
+		{"no padding, URL-safe", envelope(`"-_8"`, good), "malformed envelope: $.payload (byte 16): malformed base64: illegal base64 data at input byte 0"},
 		{"two alphabets", envelope(`"+/-_"`, good), "malformed envelope: $.payload (byte 17): malformed base64: illegal base64 data at input byte 0"},
 		{"base64 of sig", envelope(`""`, `[{"sig":"c2l"}]`), "malformed envelope: $.signatures[0].sig (byte 58): malformed base64: illegal base64 data at input byte 0"},
 	} {

@@ -228,7 +228,6 @@ func TestAttach(t *testing.T) {
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
-			t.Parallel()
 			r, c, image := start(t)
 			kind.set(r)
 			added, err := c.Attach(ctx, image, slices.Concat(envelopes, envelopes[:1])...)
@@ -411,7 +410,6 @@ func TestAttachAtOnce(t *testing.T) {
 	ctx := context.Background()
 	for _, condition := range []bool{false, true} {
 		t.Run(fmt.Sprint("condition ", condition), func(t *testing.T) {
-			t.Parallel()
 			t.Parallel()
 			r, _, image := start(t)
 			r.Condition = condition
