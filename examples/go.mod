@@ -5,6 +5,8 @@ go 1.26.0
 require (
 	github.com/hallmark-dev/hallmark v0.0.0
 	github.com/hallmark-dev/hallmark/sign/sigstore v0.0.0
+	go.yaml.in/yaml/v3 v3.0.5
+	golang.org/x/crypto v0.55.0
 	golang.org/x/term v0.45.0
 	oras.land/oras-go/v2 v2.6.4
 )
@@ -74,8 +76,6 @@ require (
 	go.opentelemetry.io/otel v1.44.0 // indirect
 	go.opentelemetry.io/otel/metric v1.44.0 // indirect
 	go.opentelemetry.io/otel/trace v1.44.0 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/crypto v0.55.0 // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/net v0.57.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect

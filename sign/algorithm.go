@@ -159,6 +159,9 @@ func Generate(a Algorithm) (crypto.Signer, error) {
 // checkPublic returns a copy of key, which its owner cannot change any more, and
 // its kind. It is an error if the key is weak or odd.
 func checkPublic(key crypto.PublicKey) (crypto.PublicKey, kind, error) {
+	if err := checkWhole(key); err != nil {
+		return nil, "", err
+	}
 	switch k := key.(type) {
 	case ed25519.PublicKey:
 		if err := checkEd25519(k); err != nil {
@@ -166,9 +169,6 @@ func checkPublic(key crypto.PublicKey) (crypto.PublicKey, kind, error) {
 		}
 		return ed25519.PublicKey(bytes.Clone(k)), kindEd25519, nil
 	case *ecdsa.PublicKey:
-		if k == nil || *k == (ecdsa.PublicKey{Curve: k.Curve}) {
-			return nil, "", errors.New("sign: ECDSA key without a point")
-		}
 		for _, kind := range []kind{kindP256, kindP384, kindP521} {
 			if k.Curve != kind.curve() {
 				continue
@@ -185,15 +185,28 @@ func checkPublic(key crypto.PublicKey) (crypto.PublicKey, kind, error) {
 		}
 		return nil, "", errors.New("sign: ECDSA key on another curve than P-256, P-384 or P-521")
 	case *rsa.PublicKey:
-		if k == nil || k.N == nil {
-			return nil, "", errors.New("sign: RSA key without a modulus")
-		}
 		if err := checkRSA(k.N, big.NewInt(int64(k.E))); err != nil {
 			return nil, "", err
 		}
 		return &rsa.PublicKey{N: new(big.Int).Set(k.N), E: k.E}, kindRSA, nil
 	}
 	return nil, "", fmt.Errorf("sign: key is a %T, want an ed25519.PublicKey, an *ecdsa.PublicKey or an *rsa.PublicKey", key)
+}
+
+// checkWhole refuses keys over whose missing parts the standard library panics.
+func checkWhole(key crypto.PublicKey) error {
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		//lint:ignore SA1019 to look whether they are there
+		if k == nil || k.X == nil || k.Y == nil {
+			return errors.New("sign: ECDSA key without a point")
+		}
+	case *rsa.PublicKey:
+		if k == nil || k.N == nil {
+			return errors.New("sign: RSA key without a modulus")
+		}
+	}
+	return nil
 }
 
 // checkEd25519 refuses what crypto/ed25519 would verify with, but nobody has made
@@ -275,61 +288,67 @@ func checkRSA(n, e *big.Int) error {
 	return nil
 }
 
-// checkPrivate refuses private keys in memory whose parts do not belong together:
-// a signature made with another key's public half can give the private one away.
-func checkPrivate(key crypto.Signer) error {
+// checkPrivate returns key, without the pointer if it is one to an Ed25519 key. It
+// refuses private keys in memory whose parts do not belong together: a signature
+// made with another key's public half can give the private one away.
+func checkPrivate(key crypto.Signer) (crypto.Signer, error) {
 	switch k := key.(type) {
 	case nil:
-		return errors.New("sign: no key")
+		return nil, errors.New("sign: no key")
+	case *ed25519.PrivateKey:
+		if k == nil {
+			return nil, errors.New("sign: no key")
+		}
+		return checkPrivate(*k)
 	case ed25519.PrivateKey:
 		// crypto/ed25519 panics over a key of another length.
 		if len(k) != ed25519.PrivateKeySize {
-			return fmt.Errorf("sign: Ed25519 private key of %d bytes, want %d", len(k), ed25519.PrivateKeySize)
+			return nil, fmt.Errorf("sign: Ed25519 private key of %d bytes, want %d", len(k), ed25519.PrivateKeySize)
 		}
 		if !k.Equal(ed25519.NewKeyFromSeed(k.Seed())) {
-			return errors.New("sign: the halves of the Ed25519 key do not belong together")
+			return nil, errors.New("sign: the halves of the Ed25519 key do not belong together")
 		}
 	case *ecdsa.PrivateKey:
 		if k == nil {
-			return errors.New("sign: no key")
+			return nil, errors.New("sign: no key")
 		}
 		if _, _, err := checkPublic(&k.PublicKey); err != nil {
-			return err
+			return nil, err
 		}
 		//lint:ignore SA1019 Bytes would panic
 		if k.D == nil {
-			return errors.New("sign: ECDSA private key without a number")
+			return nil, errors.New("sign: ECDSA private key without a number")
 		}
 		// What these say could quote the key.
 		raw, err := k.Bytes()
 		if err != nil {
-			return errors.New("sign: the number of the ECDSA private key is not from 1 to the order of its curve")
+			return nil, errors.New("sign: the number of the ECDSA private key is not from 1 to the order of its curve")
 		}
 		same, err := ecdsa.ParseRawPrivateKey(k.Curve, raw)
 		if err != nil {
-			return errors.New("sign: the number of the ECDSA private key is not from 1 to the order of its curve")
+			return nil, errors.New("sign: the number of the ECDSA private key is not from 1 to the order of its curve")
 		}
 		if !same.PublicKey.Equal(&k.PublicKey) {
-			return errors.New("sign: the halves of the ECDSA key do not belong together")
+			return nil, errors.New("sign: the halves of the ECDSA key do not belong together")
 		}
 	case *rsa.PrivateKey:
 		if k == nil {
-			return errors.New("sign: no key")
+			return nil, errors.New("sign: no key")
 		}
 		if _, _, err := checkPublic(&k.PublicKey); err != nil {
-			return err
+			return nil, err
 		}
 		if len(k.Primes) != 2 {
-			return fmt.Errorf("sign: RSA private key with %d primes, want 2", len(k.Primes))
+			return nil, fmt.Errorf("sign: RSA private key with %d primes, want 2", len(k.Primes))
 		}
 		for _, n := range []*big.Int{k.D, k.Primes[0], k.Primes[1]} {
 			if n == nil || n.Sign() <= 0 || n.Cmp(k.N) >= 0 {
-				return errors.New("sign: RSA private key with a number that is not between 0 and its modulus")
+				return nil, errors.New("sign: RSA private key with a number that is not between 0 and its modulus")
 			}
 		}
 		if k.Validate() != nil {
-			return errors.New("sign: the halves of the RSA key do not belong together")
+			return nil, errors.New("sign: the halves of the RSA key do not belong together")
 		}
 	}
-	return nil
+	return key, nil
 }

@@ -178,6 +178,9 @@ func readLines(path string) ([]byte, fs.FileMode, error) {
 	if !info.Mode().IsRegular() {
 		return nil, 0, fmt.Errorf("sign: %s: not a regular file (%s)", path, info.Mode().Type())
 	}
+	if info.Size() > MaxLinesSize {
+		return nil, 0, fmt.Errorf("sign: %s: more than %d bytes", path, MaxLinesSize)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err

@@ -154,8 +154,9 @@ func (id identifier) derive(passphrase []byte, size int) ([]byte, error) {
 			n < 2 || n&(n-1) != 0 || r < 1 || p < 1 {
 			return nil, malformed
 		}
-		// Divided, because the product could be past an int64.
-		if n > MaxScryptMemory/128 || r > MaxScryptMemory/128/n || p > MaxScryptWork/128/n/r {
+		// Divided, because the product could be past an int64. Beside its table,
+		// scrypt has p blocks in memory.
+		if n > MaxScryptMemory/128 || r > MaxScryptMemory/128/n || p > MaxScryptWork/128/n/r || r*p > MaxScryptMemory/128/64 {
 			return nil, fmt.Errorf("sign: private key encrypted by scrypt with N %d, r %d and p %d, at most %d bytes of memory are used and %d are filled", n, r, p, MaxScryptMemory, MaxScryptWork)
 		}
 		key, err := scrypt.Key(passphrase, salt, int(n), int(r), int(p), size)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -428,6 +429,32 @@ func ExampleEnvelope_Marshal() {
 	fmt.Printf("%s\n", data)
 	// Output:
 	// {"payload":"aGVsbG8gd29ybGQ=","payloadType":"text/plain","signatures":[{"keyid":"a hint","sig":"c2ln"}]}
+}
+
+// A registry of packages lists what is attested of one, in a document of its own.
+func ExampleEnvelope_UnmarshalJSON() {
+	var list struct {
+		Attestations []struct {
+			PredicateType string
+			Bundle        *sign.Envelope
+		}
+	}
+	err := json.Unmarshal([]byte(`{"attestations":[{
+		"predicateType": "https://slsa.dev/provenance/v1",
+		"bundle": {
+			"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+			"verificationMaterial": {"publicKey": {"hint": "registry"}},
+			"dsseEnvelope": {"payload": "e30=", "payloadType": "application/vnd.in-toto+json", "signatures": [{"sig": "c2ln"}]}
+		}
+	}]}`), &list)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, a := range list.Attestations {
+		fmt.Println(a.Bundle.PayloadType, a.Bundle.Bundle != nil)
+	}
+	// Output:
+	// application/vnd.in-toto+json true
 }
 
 // Programs of Sigstore want a bundle even if there is no certificate in it.

@@ -26,7 +26,8 @@ import (
 //
 // A private key in memory is an error if its parts do not belong together, or if
 // it is an RSA key with more than two primes. Signatures by keys in memory are
-// deterministic, by RFC 8032, RFC 6979 and PKCS #1 v1.5, but not RSASSA-PSS, which is salted.
+// deterministic, by RFC 8032, RFC 6979 and PKCS #1 v1.5, but not by RSASSA-PSS,
+// which is salted.
 //
 // A key that is not in memory is asked to sign the hash of the data, or the data
 // itself if it is an Ed25519 key or a [crypto.MessageSigner]; for RSASSA-PSS with
@@ -42,13 +43,8 @@ func NewSigner(key crypto.Signer) (SignerVerifier, error) { return Algorithm("")
 // NewSigner is as the function [NewSigner], with this algorithm. It is an error if
 // the key is for another one.
 func (a Algorithm) NewSigner(key crypto.Signer) (SignerVerifier, error) {
-	if k, ok := key.(*ed25519.PrivateKey); ok {
-		if k == nil {
-			return nil, errors.New("sign: no key")
-		}
-		key = *k
-	}
-	if err := checkPrivate(key); err != nil {
+	key, err := checkPrivate(key)
+	if err != nil {
 		return nil, err
 	}
 	v, err := a.newVerifier(key.Public())
@@ -110,8 +106,13 @@ func (a Algorithm) NewVerifier(key crypto.PublicKey) (Verifier, error) {
 }
 
 // Fingerprint returns the SHA-256 of key's PKIX form. Two keys are the same key
-// if their fingerprints are equal, whatever their ids say.
+// if their fingerprints are equal, whatever their ids say. It is an error if
+// [x509.MarshalPKIXPublicKey] does not know such keys; whether a key is a good one
+// is not looked at.
 func Fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
+	if err := checkWhole(key); err != nil {
+		return hallmark.Digest{}, err
+	}
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return hallmark.Digest{}, fmt.Errorf("sign: public key: %w", err)

@@ -8,7 +8,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -76,9 +75,32 @@ func spkiOf(t testing.TB, key any) []byte {
 	return der
 }
 
-var rsaOnce = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+// The primes of [rsaKey]: finding some takes long.
+const (
+	rsaP = "fda00a5d2f4e1196f0a94b1b320cf8d7cba8aba36b47d17216840c361966e07e" +
+		"a54e5c1339beeba8c6cd49f01404b6ab10960d6e0cffe1900a9ca44bbd8cae8d" +
+		"9eda8508bb9f16661b7d138535d9efb5b09528ecf3237a8dd76be503ed7d334f" +
+		"0526068508aa5bcd96362a4718cd5717e0d8e3e447bd5c3992a881fd060eb697"
+	rsaQ = "f7b43cd8d0dc51c27ead21510da70fb29ab1bb3f0bb054e64fcd736b652bcaed" +
+		"6e82afc34f44e34c477aec52583bd802828009b487fbf0e7efa6f21c4d411d2d" +
+		"69bb9692f169e2791135380298850d6047c99edfa2fa2c2695c85090db3b313c" +
+		"206afa2aac51af79eaefd8f283eb12ed0feb2c5cd13fea69995c98f9fa4d9a13"
+)
 
-// rsaKey returns the same key for all tests: making one takes long.
+var rsaOnce = sync.OnceValues(func() (*rsa.PrivateKey, error) {
+	p, _ := new(big.Int).SetString(rsaP, 16)
+	q, _ := new(big.Int).SetString(rsaQ, 16)
+	one := big.NewInt(1)
+	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+	k := &rsa.PrivateKey{
+		PublicKey: rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537},
+		D:         new(big.Int).ModInverse(big.NewInt(65537), phi),
+		Primes:    []*big.Int{p, q},
+	}
+	k.Precompute()
+	return k, k.Validate()
+})
+
 func rsaKey(t testing.TB) *rsa.PrivateKey {
 	t.Helper()
 	k, err := rsaOnce()
@@ -164,17 +186,17 @@ func TestSigner(t *testing.T) {
 		if _, ok := v.(sign.Signer); ok {
 			t.Errorf("%s: a Verifier is a Signer", test.name)
 		}
+		for i := range one {
+			bad := bytes.Clone(one)
+			bad[i] ^= 1
+			if v.Verify(ctx, data, bad) == nil {
+				t.Errorf("%s: a signature with another byte %d is valid", test.name, i)
+			}
+		}
 		for _, v := range []sign.Verifier{v, s} {
 			for _, sig := range [][]byte{one, two} {
 				if err := v.Verify(ctx, data, sig); err != nil {
 					t.Errorf("%s: %v", test.name, err)
-				}
-				for i := range sig {
-					bad := bytes.Clone(sig)
-					bad[i] ^= 1
-					if v.Verify(ctx, data, bad) == nil {
-						t.Errorf("%s: a signature with another byte %d is valid", test.name, i)
-					}
 				}
 				for _, bad := range [][]byte{nil, {}, sig[:len(sig)-1], append(bytes.Clone(sig), 0)} {
 					if err := v.Verify(ctx, data, bad); err == nil || err.Error() != "invalid signature" {
@@ -228,6 +250,12 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// incomparable is a curve that panics where it is compared with its like.
+type incomparable struct {
+	elliptic.Curve
+	_ []int
+}
+
 func TestNewRefuses(t *testing.T) {
 	long := ed25519.PublicKey(bytes.Repeat([]byte{1}, 33))
 	mixed := edKey()
@@ -278,6 +306,10 @@ func TestNewRefuses(t *testing.T) {
 		{"nil ECDSA", (*ecdsa.PublicKey)(nil), "sign: ECDSA key without a point"},
 		{"zero ECDSA", new(ecdsa.PublicKey), "sign: ECDSA key without a point"},
 		{"no point", &ecdsa.PublicKey{Curve: elliptic.P256()}, "sign: ECDSA key without a point"},
+		//lint:ignore SA1019 no other way leads to half a point
+		{"half a point", &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1)}, "sign: ECDSA key without a point"},
+		//lint:ignore SA1019 as above
+		{"a curve that cannot be compared", &ecdsa.PublicKey{Curve: incomparable{elliptic.P256(), nil}, X: big.NewInt(1), Y: big.NewInt(1)}, "sign: ECDSA key on another curve than P-256, P-384 or P-521"},
 		{"not on the curve", offCurve, "sign: ECDSA P-256 key: P256 point not on curve"},
 		{"value", ecdsa.PublicKey{Curve: elliptic.P256()}, "sign: key is a ecdsa.PublicKey, want an ed25519.PublicKey, an *ecdsa.PublicKey or an *rsa.PublicKey"},
 		{"X25519", x25519.PublicKey(), "sign: key is a *ecdh.PublicKey, want an ed25519.PublicKey, an *ecdsa.PublicKey or an *rsa.PublicKey"},
@@ -300,6 +332,7 @@ func TestNewRefuses(t *testing.T) {
 		{"Ed25519 of order 8", edPoint("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "sign: Ed25519 key is a point of low order, with which anybody can sign"},
 		{"Ed25519 of order 8, too", edPoint("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"), "sign: Ed25519 key is a point of low order, with which anybody can sign"},
 		{"Ed25519 with another 1", edPoint("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"), "sign: Ed25519 key is not in its one canonical form: y is not below the prime"},
+		{"Ed25519 with another 0", edPoint("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"), "sign: Ed25519 key is not in its one canonical form: y is not below the prime"},
 		{"Ed25519 of all ones", edPoint(strings.Repeat("ff", 32)), "sign: Ed25519 key is not in its one canonical form: y is not below the prime"},
 		{"Ed25519 off the curve", edPoint("02"), "sign: Ed25519 key is not a point on the curve"},
 	} {
@@ -352,6 +385,24 @@ func TestFingerprint(t *testing.T) {
 		d, err := sign.Fingerprint(key)
 		if want := fmt.Sprintf("sha256:%x", sha256.Sum256(spkiOf(t, key))); err != nil || d.String() != want {
 			t.Errorf("%T: %s, %v, want %s", key, d, err, want)
+		}
+	}
+	for _, test := range []struct {
+		name string
+		key  crypto.PublicKey
+		want string
+	}{
+		{"nil RSA", (*rsa.PublicKey)(nil), "sign: RSA key without a modulus"},
+		{"zero RSA", new(rsa.PublicKey), "sign: RSA key without a modulus"},
+		{"nil ECDSA", (*ecdsa.PublicKey)(nil), "sign: ECDSA key without a point"},
+		{"zero ECDSA", new(ecdsa.PublicKey), "sign: ECDSA key without a point"},
+		{"ECDSA without a point", &ecdsa.PublicKey{Curve: elliptic.P256()}, "sign: ECDSA key without a point"},
+		{"nothing", nil, "sign: public key: x509: unsupported public key type: <nil>"},
+	} {
+		d, err := sign.Fingerprint(test.key)
+		wantError(t, test.name, err, test.want)
+		if !d.IsZero() {
+			t.Errorf("%s: %s beside the error", test.name, d)
 		}
 	}
 	d, err := sign.Fingerprint("key")

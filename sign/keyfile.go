@@ -163,7 +163,8 @@ func (a Algorithm) ParsePublicKey(data []byte) (Verifier, error) {
 }
 
 // MarshalPublicKey returns key in PEM, in PKIX form, which [ParsePublicKey] reads
-// and so does nearly everybody.
+// and so does nearly everybody. It is an error if [NewVerifier] does not take the
+// key.
 func MarshalPublicKey(key crypto.PublicKey) ([]byte, error) {
 	if _, _, err := checkPublic(key); err != nil {
 		return nil, err
@@ -190,9 +191,9 @@ func MarshalPrivateKey(key crypto.Signer) ([]byte, error) {
 
 // EncryptPrivateKey returns key in PEM, encrypted as cosign does ("ENCRYPTED
 // SIGSTORE PRIVATE KEY": PKCS #8 in a NaCl secret box, whose key scrypt makes of the
-// passphrase), which [DecryptPrivateKey] reads. It takes the keys that
-// [MarshalPrivateKey] takes. An empty passphrase is an error. As there is a random
-// salt, no two results are the same.
+// passphrase), which [DecryptPrivateKey] reads, and openssl does not. It takes the
+// keys that [MarshalPrivateKey] takes. An empty passphrase is an error. As there is
+// a random salt, no two results are the same.
 //
 // A file with it is as safe as its passphrase is hard to guess, so it too should
 // be for its owner only.
@@ -213,10 +214,8 @@ func EncryptPrivateKey(key crypto.Signer, passphrase []byte) ([]byte, error) {
 }
 
 func marshalPKCS8(key crypto.Signer) ([]byte, error) {
-	if k, ok := key.(*ed25519.PrivateKey); ok && k != nil {
-		key = *k
-	}
-	if err := checkPrivate(key); err != nil {
+	key, err := checkPrivate(key)
+	if err != nil {
 		return nil, err
 	}
 	switch key.(type) {
@@ -238,6 +237,8 @@ func onlyBlock(data []byte, what string) (*pem.Block, error) {
 	switch {
 	case block == nil:
 		return nil, fmt.Errorf("malformed %s: no PEM block", what)
+	case block.Type == "EC PARAMETERS": // before the key, which repeats them
+		return nil, fmt.Errorf("malformed %s: PEM block \"EC PARAMETERS\": \"openssl ecparam -noout\" leaves it out, \"openssl pkey\" takes it away", what)
 	case bytes.Count(data, []byte("-----BEGIN ")) > 1:
 		// Counted, because encoding/pem passes over a block that is broken.
 		return nil, fmt.Errorf("malformed %s: more than one PEM block", what)
@@ -347,9 +348,19 @@ func parsePKCS1(data []byte) (*rsa.PrivateKey, error) {
 	if err := checkRSA(n, e); err != nil {
 		return nil, err
 	}
+	apart := errors.New("sign: the numbers of the RSA private key do not belong together")
+	// No number can be above n; crypto/x509 would calculate with any.
+	for i := new(big.Int); numbers.PeekASN1Tag(der.INTEGER); {
+		if !numbers.ReadASN1Integer(i) {
+			return nil, malformed
+		}
+		if i.CmpAbs(n) > 0 {
+			return nil, apart
+		}
+	}
 	key, err := x509.ParsePKCS1PrivateKey(data)
 	if err != nil {
-		return nil, errors.New("sign: the numbers of the RSA private key do not belong together")
+		return nil, apart
 	}
 	// There is one way to write a key, so nothing was passed over.
 	if !bytes.Equal(x509.MarshalPKCS1PrivateKey(key), data) {

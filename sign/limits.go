@@ -30,7 +30,8 @@ const (
 	// MaxPBKDF2Iterations is the number of iterations of PBKDF2.
 	MaxPBKDF2Iterations = 5_000_000
 
-	// MaxScryptMemory is the memory that scrypt takes, 128 N r, in bytes.
+	// MaxScryptMemory is the memory that scrypt takes for its table, 128 N r, in
+	// bytes. For its blocks, 128 r p, it is a 64th of that.
 	MaxScryptMemory = 256 << 20
 
 	// MaxScryptWork is that memory times p, how often scrypt fills it, in bytes.

@@ -1,30 +1,54 @@
 // Package sign puts bytes into signed envelopes and takes envelopes apart.
 //
 // An [Envelope] is a payload, the media type that says how to read it, and
-// signatures over both: the Dead Simple Signing Envelope, DSSE 1.0.2. [Sign]
-// makes one, [Countersign] adds signatures to one, and [Parse] reads one.
-// [ParseLines] reads a file with several, and [AppendFile] appends to it. In JSON
-// an envelope is
+// signatures over both: the Dead Simple Signing Envelope, DSSE 1.0.2. In JSON it
+// is
 //
 //	{"payload":"<base64>","payloadType":"<type>","signatures":[{"keyid":"<hint>","sig":"<base64>"}]}
 //
 // and what is signed is not this JSON but the pre-authentication encoding of
-// type and payload, which [Envelope.PAE] returns. An envelope with one signature
-// can also be in a Sigstore bundle; [Parse] reads those too, and
-// [Envelope.MarshalBundle] writes one.
+// type and payload, which [Envelope.PAE] returns. [Sign] makes an envelope with
+// the signatures of one key or several, [Countersign] adds signatures to one, and
+// [Parse] reads one.
+//
+//	signer, err := sign.ParsePrivateKey(file)
+//	env, err := sign.Sign(ctx, provenance.MediaType, payload, signer)
+//	added, err := sign.AppendFile(ctx, "app.intoto.jsonl", env)
 //
 // To parse an envelope is not to believe it. Until package verify has
 // recognized who signed it, everything in it is anyone's word, the payload
 // type and the key ids too.
 //
-// [SignerVerifier] and [Verifier] are interfaces of go-securesystemslib, so that
-// keys made for that module serve here and the other way round. [NewSigner] and
-// [NewVerifier] make them of Ed25519, ECDSA and RSA keys, in memory or wherever a
-// [crypto.Signer] leads to; [ParsePrivateKey], [DecryptPrivateKey] and
-// [ParsePublicKey] read them from files, and [Generate] makes new ones. Each key has
-// one [Algorithm], settled when it is loaded: by default Ed25519 signs the encoding
-// itself; ECDSA its SHA-256, SHA-384 or SHA-512, as the curve P-256, P-384 or P-521
-// has it, in ASN.1 DER; RSA its SHA-256, by RSASSA-PSS.
+// # Where envelopes are kept
+//
+// Beside an artifact there is a file with the envelopes about it, one on each line:
+// [ParseLines] reads it, and [AppendFile] appends to it. Package sign/oci keeps
+// them beside an image.
+//
+// An envelope with one signature can also be in a Sigstore bundle, together with
+// what shows who held the key and when. Whatever reads envelopes here reads bundles
+// too, and keeps them in Envelope.Bundle; [Envelope.MarshalBundle] writes one for a
+// key. Package sign/sigstore signs without a key of one's own, into a bundle.
+//
+// # Keys
+//
+// [ParsePrivateKey] and [ParsePublicKey] read keys from files, and
+// [DecryptPrivateKey] those that are encrypted; [Generate] makes new ones.
+// [NewSigner] takes any [crypto.Signer], in memory or wherever it leads to: a
+// hardware token, an agent, a key service. [SignerVerifier] and [Verifier] are
+// interfaces of go-securesystemslib, so that keys made for that module serve here
+// and the other way round.
+//
+// Each key has one [Algorithm], settled when it is loaded, and by default
+//
+//	Ed25519                over the encoding itself
+//	ECDSA on P-256         with SHA-256, in ASN.1 DER
+//	ECDSA on P-384, P-521  with SHA-384, SHA-512
+//	RSA                    by RSASSA-PSS with SHA-256
+//
+// The methods of an Algorithm settle on another one:
+//
+//	signer, err := sign.RSAPKCS1SHA256.ParsePrivateKey(file)
 //
 // https://github.com/secure-systems-lab/dsse/blob/v1.0.2/protocol.md
 package sign
@@ -37,6 +61,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -46,13 +71,27 @@ import (
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 )
 
-// A Signer signs with one key. For [Sign], it must be a [SignerVerifier].
+// A Signer signs with one key. For the function [Sign], it must be a
+// [SignerVerifier].
+//
+//	Sign(ctx context.Context, data []byte) ([]byte, error)
+//	KeyID() (string, error)
 type Signer = dsse.Signer
 
-// A Verifier checks signatures of one key.
+// A Verifier checks signatures of one key: Verify returns nil for one that is the
+// key's, and an error for any other.
+//
+//	Verify(ctx context.Context, data, sig []byte) error
+//	KeyID() (string, error)
+//	Public() crypto.PublicKey
+//
+// Here a key id is a hint and nothing more. The public key must be one that
+// [Fingerprint] takes.
 type Verifier = dsse.Verifier
 
-// A SignerVerifier has a key pair: it signs, and checks signatures.
+// A SignerVerifier has a key pair: it is a [Signer] and a [Verifier]. The client of a
+// key service can be one itself; [NewSigner] makes one of a [crypto.Signer], which
+// knows no context.
 type SignerVerifier = dsse.SignerVerifier
 
 // An Envelope is a payload with signatures over it and its type.
@@ -516,7 +555,8 @@ func decode(r *strictjson.Reader) ([]byte, error) {
 
 // ParseLines parses JSON Lines: one envelope or bundle on each line, as
 // "<artifact>.intoto.jsonl" has them. The last line need not end in a newline; a
-// line may end in a carriage return and one. Empty lines are passed over.
+// line may end in a carriage return and one. Empty lines are passed over. Data that
+// is one JSON value is one envelope or bundle, over however many lines it stands.
 //
 // Lines that are neither are no reason to give up the others, which in-toto's
 // bundle specification says must be read: they are returned as skipped, with
@@ -535,8 +575,12 @@ func ParseLines(data []byte) (envelopes []*Envelope, skipped []error, err error)
 	if n > MaxLines {
 		return nil, nil, fmt.Errorf("malformed envelope lines: %d lines, at most %d are read", n, MaxLines)
 	}
+	texts := bytes.Lines(data)
+	if bytes.ContainsRune(bytes.Trim(data, " \t\r\n"), '\n') && json.Valid(data) {
+		texts = slices.Values([][]byte{data})
+	}
 	line := 0
-	for text := range bytes.Lines(data) {
+	for text := range texts {
 		line++
 		if text = bytes.Trim(text, " \t\r\n"); len(text) == 0 {
 			continue

@@ -964,6 +964,9 @@ func line(payload string) string {
 }
 
 func TestParseLines(t *testing.T) {
+	indented := func(payload string) string {
+		return strings.NewReplacer("{", "{\n  ", ",", ",\n  ", "}", "\n}").Replace(line(payload))
+	}
 	for _, test := range []struct {
 		name, in      string
 		want, skipped []string
@@ -987,9 +990,15 @@ func TestParseLines(t *testing.T) {
 		{"two on a line", line("a") + line("b"), nil, []string{"line 1: malformed envelope: $ (byte 66): data after the end of the document"}},
 		{"byte order mark", "\ufeff" + line("a") + "\n" + line("b"), []string{"b"}, []string{"line 1: malformed envelope: $ (byte 0): want an object, got byte 0xef"}},
 		{"white space that JSON does not have", "\u00a0" + line("a"), nil, []string{"line 1: malformed envelope: $ (byte 0): want an object, got byte 0xc2"}},
-		{"on several lines", "{\n}", nil, []string{
+		{"one on several lines", "\n" + indented("a") + "\n", []string{"a"}, nil},
+		{"one bundle on several lines", object(bundle03, byKey, "\n"+`"dsseEnvelope":`+"\r\n"+indented("a")), []string{"a"}, nil},
+		{"something else on several lines", "{\n}", nil, []string{"line 1: malformed envelope: no payloadType"}},
+		{"something else with an envelope on a line", "[\n" + line("a") + "\n]", nil, []string{"line 1: malformed envelope: $ (byte 0): want an object, got an array"}},
+		{"two on several lines", "{\n}\n{\n}", nil, []string{
 			"line 1: malformed envelope: $ (byte 1): want a member name, got the end",
 			"line 2: malformed envelope: $ (byte 0): want an object, got '}'",
+			"line 3: malformed envelope: $ (byte 1): want a member name, got the end",
+			"line 4: malformed envelope: $ (byte 0): want an object, got '}'",
 		}},
 		{"R64: mixed", object(bundle03, byKey, `"dsseEnvelope":`+line("a")) + "\n" + line("b") + "\n" + object(bundle01, byChain, `"dsseEnvelope":`+line("c")), []string{"a", "b", "c"}, nil},
 		{"as many lines as can be", strings.Repeat("\n", sign.MaxLines-1) + line("a"), []string{"a"}, nil},

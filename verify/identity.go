@@ -12,7 +12,8 @@ import (
 )
 
 // An Identity is somebody who signs. [Key] and [Keys] make identities of public
-// keys; package sign/sigstore makes them of workflows that sign without keys.
+// keys; package sign/sigstore makes them of workflows and people that sign without
+// keys of their own.
 //
 // Implementations must be safe for concurrent use.
 type Identity interface {

@@ -107,7 +107,10 @@ type Policy struct {
 
 // A Builder is a build platform that the caller trusts.
 type Builder struct {
-	// ID is the builder.id that the provenance must have, byte by byte.
+	// ID is the builder.id that the provenance must have, byte by byte. If the
+	// signer has a certificate, that must name the same builder: provenance that
+	// names a machine or a service instead of the workflow that signed, as npm's
+	// does, is rejected.
 	ID string
 
 	// Identity is who may sign for ID.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance/release"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/sign/sigstore"
 )
 
 const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
@@ -33,15 +35,21 @@ const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
 with digests: registry.example/org/app@sha256:… A directory gets a dirHash, by which
-examples/verify does not know artifacts. The image that -oci names in its registry is
-a subject too, and the signed statement is attached to it there; then -o is needed
-only for a file beside.
+examples/verify does not know artifacts. The image that -oci names in its registry,
+by a tag or a digest, is a subject too: its tag is looked up once, and the signed
+statement is attached to what it named then, with the credentials of docker login.
+Then -o is needed only for a file beside.
 
-With -keyless it signs as the job, whose identity token it spends at a Sigstore
-instance: by default the public good one (network), where everybody can read for
-good which workflow signed what. In GitHub Actions that takes the permission
-"id-token: write"; in GitLab the job lets the token be put into the variable
+With -keyless it signs as the job, whose identity token it spends at an instance of
+Sigstore (network). That is the public good one, where everybody can read for good
+which workflow of which repository signed what, unless -trusted-root and
+-signing-config name another. In GitHub Actions the job needs the permission
+"id-token: write"; in GitLab it lets the token be put into the variable
 SIGSTORE_ID_TOKEN, for the audience sigstore. The directory templates has workflows.
+Package sign/sigstore recognizes who signed so; examples/verify knows keys only.
+
+What is wrong with files and flags is found before anything is asked for over the
+network, and a signature that a log keeps is made last.
 
 Without -predicate the statement is SLSA provenance: who built the subjects, from
 which commit, in which run. In a job of GitHub Actions, GitLab, Buildkite and other
@@ -68,8 +76,9 @@ func main() {
 type step struct {
 	subjects, parameters, issuers, configuration, references    cli.List
 	checksums, dir, key, out, predicateType, predicate, builder string
-	tests, scan, summary, started, finished, system, source     string
+	tests, scan, summary, system, source                        string
 	passphrase, trustedRoot, signingConfig                      string
+	started, finished                                           time.Time
 	noToken, allowDirty, explain, keyless, plainHTTP            bool
 
 	stdout io.Writer
@@ -77,7 +86,12 @@ type step struct {
 	client *http.Client
 
 	registry *oci.Client
-	images   []oci.Image // what the references name
+	images   []oci.Image       // what the references name
+	expect   sigstore.Workflow // whom the identity token names, if it was asked
+	warning  string
+
+	summaryFile  *os.File // if it is open
+	summaryIsNew bool
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer, getenv func(string) string, client *http.Client) error {
@@ -86,7 +100,7 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.Var(&s.subjects, "subject", "a `FILE`, a directory, or NAME@sha256:…, that the statement is about; may be repeated")
 	flags.StringVar(&s.checksums, "checksums", "", "a `FILE` of sha256sum or the like, whose files the statement is about")
 	flags.StringVar(&s.key, "key", "", "the private key to sign with, a PEM `FILE`")
-	flags.StringVar(&s.passphrase, "passphrase", "", "a `FILE` with the passphrase of the key, if it is encrypted")
+	flags.StringVar(&s.passphrase, "passphrase", "", "a `FILE` with the passphrase of the key, if it is encrypted; in bash <(printenv NAME) is one")
 	flags.BoolVar(&s.keyless, "keyless", false, "sign as the job, without a key (network)")
 	flags.StringVar(&s.trustedRoot, "trusted-root", "", "with -keyless, the `FILE` trusted_root.json of the Sigstore instance")
 	flags.StringVar(&s.signingConfig, "signing-config", "", "with -keyless, the `FILE` signing_config.v0.2.json of the Sigstore instance")
@@ -98,8 +112,16 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.StringVar(&s.tests, "tests", "", "a `FILE` with the output of go test -json, to be attested as test results")
 	flags.Var(&s.configuration, "configuration", "a `FILE` that says what -tests tested and how; go.mod in -dir by default; may be repeated")
 	flags.StringVar(&s.scan, "scan", "", "a `FILE` with the output of govulncheck -format json, to be attested as a scan")
-	flags.StringVar(&s.started, "started", "", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began")
-	flags.StringVar(&s.finished, "finished", "", "the `TIME` at which it ended")
+	at := func(t *time.Time) func(string) error {
+		return func(value string) (err error) {
+			if *t, err = time.Parse(time.RFC3339, value); err != nil {
+				err = errors.New("want a time as 2026-11-21T10:48:28Z")
+			}
+			return err
+		}
+	}
+	flags.Func("started", "the `TIME`, as 2026-11-21T10:48:28Z, at which the build or the scan began", at(&s.started))
+	flags.Func("finished", "the `TIME` at which it ended", at(&s.finished))
 	flags.StringVar(&s.dir, "dir", ".", "a `DIRECTORY` of the checkout")
 	flags.StringVar(&s.source, "source", "", "the repository `URL`, outside of a CI job, where the checkout does not tell")
 	flags.StringVar(&s.builder, "builder", "", "the `URI` of the builder, where the job's token does not tell it")
@@ -135,6 +157,8 @@ func (s *step) run(ctx context.Context) error {
 		return errors.New("-predicate-type without -predicate")
 	case len(s.subjects) == 0 && s.checksums == "" && len(s.references) == 0:
 		return errors.New("no subject (-h lists the flags)")
+	case s.plainHTTP && len(s.references) == 0:
+		return errors.New("-plain-http without -oci")
 	}
 	if s.source != "" {
 		url := provenance.RepositoryURL(s.source)
@@ -149,59 +173,113 @@ func (s *step) run(ctx context.Context) error {
 		}
 		s.out = filepath.Clean(s.subjects[0]) + ".intoto.jsonl"
 	}
-	signer, err := s.signer(ctx)
+	progress := cli.NewProgress()
+	signed, err := s.sign(ctx, progress)
+	progress.Stop()
 	if err != nil {
-		return err
+		return errors.Join(err, s.closeSummary(""))
 	}
+	s.report(signed)
+	return s.closeSummary(signed.summary())
+}
+
+// A statement is what was signed.
+type statement struct {
+	subjects      []hallmark.Artifact
+	predicateType string
+	explanation   *provenance.Explanation
+}
+
+// sign does it. First comes what this machine knows, then what has to be asked for,
+// and last what cannot be taken back: a log keeps it.
+func (s *step) sign(ctx context.Context, progress *cli.Progress) (*statement, error) {
+	signer, err := s.signer()
+	if err != nil {
+		return nil, err
+	}
+	said, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	if s.out != "" { // nothing is appended, but whatever is wrong with the file is found
+		if _, err := sign.AppendFile(ctx, s.out); err != nil {
+			return nil, err
+		}
+	}
+	progress.Step("hashing")
+	files, err := s.files(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.keyless {
+		// Whether there is a token. It is asked for again when it is spent: it does
+		// not last.
+		if _, err := oidc.Token(s.getenv, s.client)(ctx, sigstore.DefaultAudience); err != nil {
+			return nil, fmt.Errorf("-keyless: %w", err)
+		}
+	}
+	progress.Step("looking up images")
 	if err := s.lookUp(ctx); err != nil {
-		return err
+		return nil, err
 	}
-	subjects, err := s.artifacts(ctx)
-	if err != nil {
-		return err
+	subjects := slices.Clone(files)
+	for _, image := range s.images {
+		subjects = append(subjects, image.Artifact())
 	}
-	st, explanation, err := s.statement(ctx, subjects)
+	var observed *provenance.Build
+	if said == nil {
+		progress.Step("observing the job")
+		if observed, err = s.observe(ctx); err != nil {
+			return nil, err
+		}
+		observed.Started, observed.Finished = s.started, s.finished
+		said = observed
+	}
+	st, err := said.Statement(subjects...)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	payload, err := st.Marshal()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	explanation := st.Explain()
+	if observed != nil {
+		explanation = observed.Explain()
 	}
 	// What was hashed first may have been replaced meanwhile, or be gone.
-	again, err := s.artifacts(ctx)
+	progress.Step("hashing again")
+	again, err := s.files(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !reflect.DeepEqual(again, subjects) {
-		return errors.New("the subjects changed while they were attested")
+	if !reflect.DeepEqual(again, files) {
+		return nil, errors.New("the subjects changed while they were attested")
 	}
+	if err := s.openSummary(); err != nil {
+		return nil, err
+	}
+	progress.Step("signing")
 	env, err := signer(ctx, payload)
 	if err != nil {
-		return err
-	}
-	var summary *os.File
-	if s.summary != "" { // before anything is written
-		if summary, err = os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666); err != nil {
-			return err
-		}
-		defer summary.Close()
+		return nil, err
 	}
 	// The file last: what is attached twice is there once.
+	progress.Step("attaching")
 	if err := s.attach(ctx, env); err != nil {
-		return err
+		return nil, err
 	}
 	if s.out != "" {
 		if _, err := sign.AppendFile(ctx, s.out, env); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return s.report(subjects, st, explanation, summary)
+	return &statement{subjects, st.PredicateType, explanation}, nil
 }
 
-// artifacts returns the subjects: those of the flags, those of -checksums, and the
-// images.
-func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
+// files returns the subjects that are no images: those of the flags, and those of
+// -checksums.
+func (s *step) files(ctx context.Context) ([]hallmark.Artifact, error) {
 	var artifacts []hallmark.Artifact
 	for _, name := range s.subjects {
 		info, err := os.Lstat(name)
@@ -233,29 +311,36 @@ func (s *step) artifacts(ctx context.Context) ([]hallmark.Artifact, error) {
 		}
 		artifacts = append(artifacts, listed...)
 	}
-	for _, image := range s.images {
-		artifacts = append(artifacts, image.Artifact())
-	}
 	return artifacts, nil
 }
 
-// statement returns what is to be signed, and for provenance what is known of it.
-func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*provenance.Statement, *provenance.Explanation, error) {
-	fail := func(err error) (*provenance.Statement, *provenance.Explanation, error) { return nil, nil, err }
-	started, err := at("-started", s.started)
+// A predicate is what the statement says of its subjects.
+type predicate interface {
+	Statement(subjects ...hallmark.Artifact) (*provenance.Statement, error)
+}
+
+// A document is a predicate that is signed as it came.
+type document struct {
+	name, predicateType string
+	data                []byte
+}
+
+func (d *document) Statement(subjects ...hallmark.Artifact) (*provenance.Statement, error) {
+	st, err := provenance.New(d.predicateType, json.RawMessage(d.data), subjects...)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
-	finished, err := at("-finished", s.finished)
-	if err != nil {
-		return fail(err)
-	}
-	var st *provenance.Statement
+	return st, nil
+}
+
+// read returns the predicate that a file has, or nil if it is provenance, which has
+// to be observed.
+func (s *step) read() (predicate, error) {
 	switch {
 	case s.tests != "":
 		f, err := os.Open(s.tests)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		defer f.Close()
 		var o release.GoTestOptions
@@ -266,70 +351,41 @@ func (s *step) statement(ctx context.Context, subjects []hallmark.Artifact) (*pr
 		for _, name := range configuration {
 			a, err := hallmark.HashFile(name)
 			if err != nil {
-				return fail(fmt.Errorf("-configuration: %w", err))
+				return nil, fmt.Errorf("-configuration: %w", err)
 			}
 			o.Configuration = append(o.Configuration, provenance.ResourceDescriptor{Name: a.Name, Digest: provenance.NewDigestSet(a.Digests...)})
 		}
 		r, err := release.ReadGoTest(f, o)
 		if err != nil {
-			return fail(fmt.Errorf("%s: %w", s.tests, err))
+			return nil, fmt.Errorf("%s: %w", s.tests, err)
 		}
-		if st, err = r.Statement(subjects...); err != nil {
-			return fail(err)
-		}
+		return r, nil
 	case s.scan != "":
 		f, err := os.Open(s.scan)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		defer f.Close()
-		r, err := release.ReadGovulncheck(f, started, finished)
+		r, err := release.ReadGovulncheck(f, s.started, s.finished)
 		if err != nil {
-			return fail(fmt.Errorf("%s: %w", s.scan, err))
+			return nil, fmt.Errorf("%s: %w", s.scan, err)
 		}
-		if st, err = r.Statement(subjects...); err != nil {
-			return fail(err)
-		}
+		return r, nil
 	case s.predicate != "":
 		data, err := cli.ReadFile(s.predicate, provenance.MaxStatementSize)
 		if err != nil {
-			return fail(err)
+			return nil, err
 		}
 		if s.predicateType != "" {
-			if st, err = provenance.New(s.predicateType, json.RawMessage(data), subjects...); err != nil {
-				return fail(fmt.Errorf("%s: %w", s.predicate, err))
-			}
-			break
+			return &document{s.predicate, s.predicateType, data}, nil
 		}
-		document, err := provenance.NewSBOM(data)
+		bom, err := provenance.NewSBOM(data)
 		if err != nil {
-			return fail(fmt.Errorf("%s: no SBOM, and no -predicate-type that says what it is: %w", s.predicate, err))
+			return nil, fmt.Errorf("%s: no SBOM, and no -predicate-type that says what it is: %w", s.predicate, err)
 		}
-		if st, err = document.Statement(subjects...); err != nil {
-			return fail(err)
-		}
-	default:
-		b, err := s.observe(ctx)
-		if err != nil {
-			return fail(err)
-		}
-		b.Started, b.Finished = started, finished
-		if st, err = b.Statement(subjects...); err != nil {
-			return fail(err)
-		}
-		return st, b.Explain(), nil
+		return bom, nil
 	}
-	return st, st.Explain(), nil
-}
-
-// at returns the time that a flag has, or the zero Time.
-func at(flag, value string) (t time.Time, err error) {
-	if value != "" {
-		if t, err = time.Parse(time.RFC3339, value); err != nil {
-			err = fmt.Errorf("%s %s: want a time as 2026-11-21T10:48:28Z", flag, value)
-		}
-	}
-	return t, err
+	return nil, nil
 }
 
 // observe returns the build that runs.
@@ -364,7 +420,7 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 		claims, err = v.Fetch(ctx, s.getenv, s.client)
 		switch {
 		case errors.Is(err, oidc.ErrNoToken):
-			fmt.Fprintf(os.Stderr, "attest: %v: the environment alone is the evidence\n", err)
+			s.warning = fmt.Sprintf("%v: the environment alone is the evidence", err)
 		case err != nil:
 			return nil, err
 		}
@@ -384,6 +440,9 @@ func (s *step) observe(ctx context.Context) (*provenance.Build, error) {
 	b, err := o.Observe(s.getenv, claims)
 	if err != nil {
 		return nil, err
+	}
+	if b.Evidence["builder"] == provenance.Claim {
+		s.expect = sigstore.Workflow{Issuer: claims.Issuer, Builder: b.Builder}
 	}
 	return b, s.name(b)
 }
@@ -411,32 +470,59 @@ func (s *step) name(b *provenance.Build) error {
 	return nil
 }
 
-// report prints what was signed, and adds it to the summary of the job.
-func (s *step) report(subjects []hallmark.Artifact, st *provenance.Statement, e *provenance.Explanation, summary *os.File) error {
-	for _, a := range subjects {
+// report prints what was signed.
+func (s *step) report(signed *statement) {
+	for _, a := range signed.subjects {
 		fmt.Fprintf(s.stdout, "%s  %s  %s\n", a.Digests[0], cli.Printable(cmp.Or(a.Name, "-")), cmp.Or(s.out, "attached"))
 	}
 	if s.explain {
-		fmt.Fprint(s.stdout, e)
+		fmt.Fprint(s.stdout, signed.explanation)
 	}
-	if summary == nil {
+	if s.warning != "" {
+		fmt.Fprintf(os.Stderr, "attest: %s\n", cli.Printable(s.warning))
+	}
+}
+
+// openSummary opens the file for the summary, so that it is known before anything
+// is signed whether it can be written.
+func (s *step) openSummary() (err error) {
+	if s.summary == "" {
 		return nil
 	}
+	_, err = os.Lstat(s.summary)
+	s.summaryIsNew = errors.Is(err, fs.ErrNotExist)
+	s.summaryFile, err = os.OpenFile(s.summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+	return err
+}
+
+// closeSummary adds text to the summary, if it is open, and closes it. Without text,
+// a file that was not there is removed.
+func (s *step) closeSummary(text string) error {
+	if s.summaryFile == nil {
+		return nil
+	}
+	_, err := io.WriteString(s.summaryFile, text)
+	err = errors.Join(err, s.summaryFile.Close())
+	if text == "" && s.summaryIsNew {
+		err = errors.Join(err, os.Remove(s.summary))
+	}
+	return err
+}
+
+// summary returns what was signed, in Markdown.
+func (st *statement) summary() string {
 	var md strings.Builder
-	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(st.PredicateType))
-	for _, a := range subjects[:min(len(subjects), 100)] {
+	fmt.Fprintf(&md, "### Attested: %s\n\n| artifact | digest |\n|---|---|\n", code(st.predicateType))
+	for _, a := range st.subjects[:min(len(st.subjects), 100)] {
 		fmt.Fprintf(&md, "| %s | %s |\n", code(cmp.Or(a.Name, "-")), code(a.Digests[0].String()))
 	}
-	if n := len(subjects) - 100; n > 0 {
+	if n := len(st.subjects) - 100; n > 0 {
 		fmt.Fprintf(&md, "\nand %d more\n", n)
 	}
-	if text := e.String(); text != "" {
+	if text := st.explanation.String(); text != "" {
 		fmt.Fprintf(&md, "\n<details><summary>What it tells, and how that is known</summary>\n\n```\n%s```\n</details>\n", strings.ReplaceAll(text, "```", "'''"))
 	}
-	if _, err := io.WriteString(summary, md.String()); err != nil {
-		return err
-	}
-	return summary.Close()
+	return md.String()
 }
 
 // code returns s as code in a table of Markdown.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +17,9 @@ import (
 )
 
 // signer returns the function that signs a payload, with a key or as the job. All
-// that can be wrong with the flags for it is found out here, before anything is
-// signed.
-func (s *step) signer(ctx context.Context) (func(ctx context.Context, payload []byte) (*sign.Envelope, error), error) {
+// that this machine knows to be wrong with the flags for it is found out here; the
+// function uses the network if the job signs.
+func (s *step) signer() (func(ctx context.Context, payload []byte) (*sign.Envelope, error), error) {
 	switch {
 	case s.key == "" && !s.keyless:
 		return nil, errors.New("no -key and no -keyless: a statement that nobody signs proves nothing")
@@ -43,37 +42,56 @@ func (s *step) signer(ctx context.Context) (func(ctx context.Context, payload []
 		}, nil
 	}
 
-	trust := new(sigstore.Trust)
-	var err error
+	instance := func(ctx context.Context) (*sigstore.TrustedRoot, *sigstore.SigningConfig, error) {
+		trust, err := sigstore.FetchTrust(ctx, sigstore.PublicGoodURL, sigstore.PublicGoodRoot(), sigstore.TrustOptions{Client: s.client})
+		if err != nil {
+			return nil, nil, err
+		}
+		return parseInstance(sigstore.PublicGoodURL, trust.TrustedRoot, sigstore.PublicGoodURL, trust.SigningConfig)
+	}
 	if s.trustedRoot != "" {
-		if trust.TrustedRoot, err = cli.ReadFile(s.trustedRoot, sigstore.MaxTrustedRootSize); err != nil {
-			return nil, err
-		}
-		if trust.SigningConfig, err = cli.ReadFile(s.signingConfig, sigstore.MaxSigningConfigSize); err != nil {
-			return nil, err
-		}
-	} else {
-		trust, err = sigstore.FetchTrust(ctx, sigstore.PublicGoodURL, sigstore.PublicGoodRoot(), sigstore.TrustOptions{Client: s.client})
+		rootText, err := cli.ReadFile(s.trustedRoot, sigstore.MaxTrustedRootSize)
 		if err != nil {
 			return nil, err
 		}
+		configText, err := cli.ReadFile(s.signingConfig, sigstore.MaxSigningConfigSize)
+		if err != nil {
+			return nil, err
+		}
+		root, config, err := parseInstance(s.trustedRoot, rootText, s.signingConfig, configText)
+		if err != nil {
+			return nil, err
+		}
+		instance = func(context.Context) (*sigstore.TrustedRoot, *sigstore.SigningConfig, error) {
+			return root, config, nil
+		}
 	}
-	root, err := sigstore.ParseTrustedRoot(trust.TrustedRoot)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", cmp.Or(s.trustedRoot, sigstore.PublicGoodURL), err)
-	}
-	config, err := sigstore.ParseSigningConfig(trust.SigningConfig)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", cmp.Or(s.signingConfig, sigstore.PublicGoodURL), err)
-	}
-	keyless, err := sigstore.NewSigner(root, config, sigstore.SignerOptions{Client: s.client})
-	if err != nil {
-		return nil, err
-	}
-	token := oidc.Token(s.getenv, s.client)
 	return func(ctx context.Context, payload []byte) (*sign.Envelope, error) {
-		return keyless.Sign(ctx, provenance.MediaType, payload, token)
+		root, config, err := instance(ctx)
+		if err != nil {
+			return nil, err
+		}
+		// The certificate is to name the builder that the provenance names.
+		signer, err := sigstore.NewSigner(root, config, sigstore.SignerOptions{Client: s.client, Expect: s.expect})
+		if err != nil {
+			return nil, err
+		}
+		return signer.Sign(ctx, provenance.MediaType, payload, oidc.Token(s.getenv, s.client))
 	}, nil
+}
+
+// parseInstance parses what tells of an instance of Sigstore, with errors that say
+// where it is from.
+func parseInstance(rootFrom string, root []byte, configFrom string, config []byte) (*sigstore.TrustedRoot, *sigstore.SigningConfig, error) {
+	r, err := sigstore.ParseTrustedRoot(root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", rootFrom, err)
+	}
+	c, err := sigstore.ParseSigningConfig(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", configFrom, err)
+	}
+	return r, c, nil
 }
 
 // privateKey returns the key of -key.
@@ -107,7 +125,7 @@ func (s *step) lookUp(ctx context.Context) error {
 	if len(s.references) == 0 {
 		return nil
 	}
-	// Those that docker or podman log in with.
+	// Those of docker login.
 	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 	if err != nil {
 		return fmt.Errorf("credentials of docker: %w", err)
@@ -116,6 +134,10 @@ func (s *step) lookUp(ctx context.Context) error {
 	for _, reference := range s.references {
 		image, err := s.registry.Resolve(ctx, reference)
 		if err != nil {
+			return err
+		}
+		// That it is there to be attached to: Resolve does not ask for a digest.
+		if _, err := s.registry.Platforms(ctx, image); err != nil {
 			return err
 		}
 		s.images = append(s.images, image)

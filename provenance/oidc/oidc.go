@@ -38,6 +38,10 @@
 //	HALLMARK_ID_TOKEN=$(buildkite-agent oidc request-token --audience hallmark)  # Buildkite
 //	HALLMARK_ID_TOKEN=$(circleci run oidc get --claims '{"aud":"hallmark"}')     # CircleCI
 //
+// and a job that also signs without a key of its own, with sign/sigstore, has a
+// second token, SIGSTORE_ID_TOKEN for the audience sigstore. Where a token is asked
+// for, as on GitHub, both are asked for alike.
+//
 // A token from elsewhere is verified by [Verifier.Verify].
 //
 // # What is verified

@@ -28,6 +28,9 @@
 //	layers        one, application/vnd.dsse.envelope.v1+json: the envelope, with the
 //	              annotation in-toto.io/predicate-type
 //
+// In both, the layer has the annotation org.opencontainers.image.title: the name of
+// a file for programs such as oras that write what they pull into one.
+//
 // A registry that knows the referrers API of the OCI distribution specification
 // 1.1 lists these manifests itself. For one that does not, the list is an index
 // under the tag "sha256-<hex>", which Attach maintains. A registry that learns
@@ -45,17 +48,25 @@
 //
 // What is found is not believed. Anyone who may push can attach anything, and
 // remove what is attached: no rule may be satisfied because something is absent.
-// Package verify decides.
+// Package verify decides:
+//
+//	found, skipped, err := client.Find(ctx, image)
+//	for _, a := range found {
+//		envelopes = append(envelopes, a.Envelope)
+//	}
+//	res, err := policy.Verify(ctx, image.Artifact(), envelopes...)
 //
 // A registry asks for credentials, if it wants any. They come from
 // [Client.Credential] alone; no file and no helper program is asked for them. A
-// program that wants those of docker or podman says so:
+// program that has a password, or wants those of "docker login", says so:
+//
+//	client.Credential = auth.StaticCredential("registry.example", auth.Credential{Username: user, Password: password})
 //
 //	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
 //	client.Credential = credentials.Credential(store)
 //
-// with oras.land/oras-go/v2/registry/remote/credentials, a package of a module
-// that this one needs anyway.
+// with oras.land/oras-go/v2/registry/remote/auth and …/remote/credentials, packages
+// of a module that this one needs anyway.
 //
 // What a registry answers with a status of 500 and more is asked again, ten times
 // within some seconds: some do so for as long as somebody else writes there. After
@@ -72,6 +83,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -103,9 +116,10 @@ type Image struct {
 // dropped, as container runtimes do. A reference without a digest is an error
 // that wraps [ErrTag].
 //
-// The registry is required: a host with a dot or a port, or localhost. What
-// docker calls "nginx" is docker.io/library/nginx. The digest is a sha256 or a sha512,
-// which are those that OCI registers.
+// The registry is required: a host with a dot or a port, or localhost, in ASCII and
+// lower case; a name in other letters is written in Punycode. What docker calls
+// "nginx" is docker.io/library/nginx. The digest is a sha256 or a sha512, which are
+// those that OCI registers.
 func ParseImage(s string) (Image, error) {
 	r, tag, err := parse(s)
 	if err != nil {
@@ -134,18 +148,20 @@ func parse(s string) (image Image, tag string, err error) {
 			return fail("%w", err)
 		}
 	}
+	if strings.Contains(name, "://") {
+		return fail("a scheme before the registry: want a host, such as docker.io/library/nginx")
+	}
 	host, path, ok := strings.Cut(name, "/")
 	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return fail("no registry before the repository: want a host with a dot or a port, such as docker.io/library/nginx")
 	}
 	path, tag, hasTag := strings.Cut(path, ":")
-	// The grammar of names and tags is that of oras-go, which has it of
-	// distribution. It has no upper case in a repository; here the host has none
-	// either, so that equal images are equal strings.
-	reference := registry.Reference{Registry: host, Repository: path, Reference: tag}
-	if reference.ValidateRegistry() != nil || host != strings.ToLower(host) || strings.ContainsAny(host, "%@") {
+	if !isHost(host) {
 		return fail("%.100q is not the host of a registry in lower case", host)
 	}
+	// The grammar of names and tags is that of oras-go, which has it of
+	// distribution.
+	reference := registry.Reference{Registry: host, Repository: path, Reference: tag}
 	if reference.ValidateRepository() != nil {
 		return fail("%.100q is not the name of a repository", path)
 	}
@@ -157,6 +173,29 @@ func parse(s string) (image Image, tag string, err error) {
 	}
 	image.registry, image.path = host, path
 	return image, tag, nil
+}
+
+// isHost reports whether s is a host with a port or without, by the grammar of
+// distribution. Here it has no upper case, and numbers are in one form, so that
+// equal images are equal strings; and with ASCII only, no host looks like another.
+func isHost(s string) bool {
+	name, port := s, "443"
+	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, ']') {
+		name, port = s[:i], s[i+1:]
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
+		return false
+	}
+	if strings.HasPrefix(name, "[") {
+		addr, err := netip.ParseAddr(strings.Trim(name, "[]"))
+		return err == nil && addr.Is6() && addr.Zone() == "" && name == "["+addr.String()+"]"
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // parseDigest parses a digest that OCI registers.

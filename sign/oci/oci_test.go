@@ -83,6 +83,8 @@ func TestParseImage(t *testing.T) {
 		{"localhost:5000/app@sha256:" + sum, ""},
 		{"127.0.0.1:5000/app@sha256:" + sum, ""},
 		{"[::1]:5000/app@sha256:" + sum, ""},
+		{"[::1]/app@sha256:" + sum, ""},
+		{"xn--rgistry-bya.example:443/app@sha256:" + sum, ""},
 		{"docker.io/library/nginx@sha256:" + sum, ""},
 		{"registry.example/app@sha512:" + sum + sum, ""},
 		{"registry.example/app:v1@sha256:" + sum, "registry.example/app@sha256:" + sum},
@@ -115,8 +117,28 @@ func TestParseImage(t *testing.T) {
 		{"registry.example/app/@sha256:" + sum, "not the name of a repository"},
 		{"Registry.example/app@sha256:" + sum, "lower case"},
 		{"user:password@registry.example/app@sha256:" + sum, "malformed digest"},
-		{"https://r.example/app@sha256:" + sum, "not the"},
+		{"https://r.example/app@sha256:" + sum, "a scheme before the registry"},
 		{"registry.example?x/app@sha256:" + sum, "host"},
+		// Hosts that are spelled in another way, or look like one: "ı" is not "i".
+		{"reg\u0131stry.example/app@sha256:" + sum, "not the host"},
+		{"registry\uff0eexample.test/app@sha256:" + sum, "not the host"},
+		{"registry.example\u200b/app@sha256:" + sum, "not the host"},
+		{"registry.example./app@sha256:" + sum, "not the host"},
+		{".example/app@sha256:" + sum, "not the host"},
+		{"registry..example/app@sha256:" + sum, "not the host"},
+		{"-registry.example/app@sha256:" + sum, "not the host"},
+		{"registry-.example/app@sha256:" + sum, "not the host"},
+		{"my_registry.example/app@sha256:" + sum, "not the host"},
+		{"*.example/app@sha256:" + sum, "not the host"},
+		{"registry.example:/app@sha256:" + sum, "not the host"},
+		{"registry.example:0/app@sha256:" + sum, "not the host"},
+		{"registry.example:0443/app@sha256:" + sum, "not the host"},
+		{"registry.example:65536/app@sha256:" + sum, "not the host"},
+		{"registry.example:x/app@sha256:" + sum, "not the host"},
+		{"[0:0::1]:5000/app@sha256:" + sum, "not the host"},
+		{"[fe80::1%25eth0]:5000/app@sha256:" + sum, "not the host"},
+		{"[127.0.0.1]:5000/app@sha256:" + sum, "not the host"},
+		{"[::1/app@sha256:" + sum, "not the host"},
 		{"registry.example/app@sha256:" + sum[1:], "malformed digest"},
 		{"registry.example/app@sha256:" + strings.ToUpper(sum), "malformed digest"},
 		{"registry.example/app@sha1:" + sum[:40], "want sha256 or sha512"},
@@ -205,6 +227,7 @@ func TestAttach(t *testing.T) {
 		{"API, pages", func(r *registry) { r.API, r.Page = true, 2 }, false},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
 			t.Parallel()
 			r, c, image := start(t)
 			kind.set(r)
@@ -361,6 +384,7 @@ func TestAttachedAsSomethingElse(t *testing.T) {
 
 // Entries of others stay as they are.
 func TestAttachKeepsOthers(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	d := r.put("", manifestType, object{"schemaVersion": 2, "layers": []object{}})
@@ -383,9 +407,11 @@ func TestAttachKeepsOthers(t *testing.T) {
 // Many attach at once, some of them through the same client, to a registry whose
 // answers are late, so that they overwrite each other.
 func TestAttachAtOnce(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	for _, condition := range []bool{false, true} {
 		t.Run(fmt.Sprint("condition ", condition), func(t *testing.T) {
+			t.Parallel()
 			t.Parallel()
 			r, _, image := start(t)
 			r.Condition = condition
@@ -554,6 +580,7 @@ func TestFindSkips(t *testing.T) {
 
 // The registry and the tag do not have the same: what is on either list is found.
 func TestFindBoth(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	subject := image.Digest().String()
@@ -581,6 +608,27 @@ func TestFindBoth(t *testing.T) {
 }
 
 // cosign 2 keeps envelopes under a tag, in a manifest without a subject.
+// A list of referrers is one, whatever type the registry sends it under: to take
+// it for none would hide what is attached.
+func TestFindType(t *testing.T) {
+	for _, contentType := range []string{"application/json", "", "text/plain", indexType + "; charset=utf-8", strings.ToUpper(indexType)} {
+		r, c, image := start(t)
+		e := r.refer(image.Digest().String(), bundleType, r.blob(bundleType, []byte(bundle("text/plain", "1"))))
+		r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+			if !strings.Contains(q.URL.Path, "/referrers/") {
+				return false
+			}
+			w.Header().Set("Content-Type", contentType)
+			json.NewEncoder(w).Encode(object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{e}})
+			return true
+		}
+		found, skipped, err := c.Find(context.Background(), image)
+		if err != nil || len(found) != 1 || len(skipped) != 0 {
+			t.Errorf("%q: found %d, skipped %v, %v", contentType, len(found), skipped, err)
+		}
+	}
+}
+
 func TestFindCosignTag(t *testing.T) {
 	ctx := context.Background()
 	r, c, image := start(t)
@@ -604,6 +652,7 @@ func TestFindCosignTag(t *testing.T) {
 
 // A registry that takes the tag for the digest in it, as GitLab's does.
 func TestTagIsTheImage(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	tag := strings.Replace(image.Digest().String(), ":", "-", 1)
@@ -624,6 +673,7 @@ func TestTagIsTheImage(t *testing.T) {
 // distribution keeps links in files: while somebody writes one, it cannot read it,
 // says 500, and does not know what the link names.
 func TestBeingWritten(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	var mu sync.Mutex
@@ -784,6 +834,7 @@ func TestFindFails(t *testing.T) {
 }
 
 func TestPlatforms(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	r, c, image := start(t)
 	entry := func(mediaType, d, os string) object {
@@ -851,6 +902,7 @@ func TestPlatforms(t *testing.T) {
 // A registry that gives tokens, and one that asks for a password: both get what
 // they ask for, nobody else does, and no error has it.
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	const password, token = "passw0rd-of-the-registry", "t0ken-of-the-registry"
 	ctx := context.Background()
 	credential := func(_ context.Context, host string) (auth.Credential, error) {
@@ -864,6 +916,7 @@ func TestCredentials(t *testing.T) {
 	}
 	for _, kind := range []string{"basic", "bearer"} {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			r, c, image := start(t)
 			c.Credential = credential
 

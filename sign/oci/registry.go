@@ -424,16 +424,16 @@ func (s *session) referrers(ctx context.Context, image Image) (list []descriptor
 		}
 		// "404 Not Found" says that the API is not there: "Unavailable Referrers
 		// API". Older registries and proxies say that the request makes no sense,
-		// or answer every unknown path with a page for people. Whatever else a
-		// registry says, a list of nothing it is not.
+		// or answer every unknown path with a page for people. An index is a list
+		// under any type: not to see it would hide what is attached.
 		mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
-		if a.status != http.StatusOK || mediaType != ocispec.MediaTypeImageIndex {
+		x, err := parseIndex(a.body)
+		if a.status != http.StatusOK || err != nil && mediaType != ocispec.MediaTypeImageIndex {
 			if page > 1 {
 				return nil, true, fmt.Errorf("referrers: page %d: status %d, media type %.100q", page, a.status, mediaType)
 			}
 			return nil, false, nil
 		}
-		x, err := parseIndex(a.body)
 		if err != nil {
 			return nil, true, fmt.Errorf("referrers: page %d: %w", page, err)
 		}

@@ -124,7 +124,7 @@ func ExampleParseTrustedRoot() {
 	_, err := sigstore.ParseTrustedRoot([]byte(`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.9"}`))
 	fmt.Println(err)
 	// Output:
-	// malformed trusted root: media type "application/vnd.dev.sigstore.trustedroot+json;version=0.9", want version 0.1 or 0.2
+	// malformed trusted root: media type "application/vnd.dev.sigstore.trustedroot+json;version=0.9", want that of a trusted root of version 0.1 or 0.2
 }
 
 // One operator cannot be two.

@@ -393,6 +393,10 @@ func TestWeakRoots(t *testing.T) {
 		{"too many certificate logs", many("ctlogs"), "at most 64"},
 		{"too many authorities", many("certificateAuthorities"), "at most 64"},
 		{"too many timestamp authorities", many("timestampAuthorities"), "at most 64"},
+		{"a signing config", func(r object) {
+			clear(r)
+			r["mediaType"], r["caUrls"] = "application/vnd.dev.sigstore.signingconfig.v0.2+json", []any{}
+		}, `media type "application/vnd.dev.sigstore.signingconfig.v0.2+json", want that of a trusted root`},
 		{"a member twice in two cases", set("Tlogs", []any{}), "malformed trusted root"},
 	} {
 		if r, err := sigstore.ParseTrustedRoot(in.trustedRoot(test.edit)); r != nil || err == nil ||

@@ -125,7 +125,7 @@ func (r *TrustedRoot) check() error {
 			return errors.New("sigstore: trusted root without a log and without a timestamp authority")
 		}
 	} else if len(r.logs) == 0 {
-		return errors.New("sigstore: trusted root without a log")
+		return errors.New("sigstore: trusted root without a log, and no requirement that it has none")
 	}
 	logs, ctLogs, tsas := make(map[string]bool), make(map[string]bool), make(map[string]bool)
 	for _, l := range r.logs {
@@ -180,16 +180,28 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 	if err := camelCase(data); err != nil {
 		return nil, err
 	}
-	pb := new(prototrustroot.TrustedRoot)
-	if err := protojson.Unmarshal(data, pb); err != nil {
+	var mediaType string
+	if err := strictjson.Read(data, func(r *strictjson.Reader) error {
+		return r.Object(func(name string) (err error) {
+			if name == "mediaType" {
+				mediaType, err = r.String()
+				return err
+			}
+			return r.Skip()
+		})
+	}); err != nil {
 		return nil, err
 	}
-	switch pb.GetMediaType() {
+	switch mediaType {
 	case "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
 		"application/vnd.dev.sigstore.trustedroot.v0.1+json",
 		"application/vnd.dev.sigstore.trustedroot.v0.2+json":
 	default:
-		return nil, fmt.Errorf("media type %.100q, want version 0.1 or 0.2", pb.GetMediaType())
+		return nil, fmt.Errorf("media type %.100q, want that of a trusted root of version 0.1 or 0.2", mediaType)
+	}
+	pb := new(prototrustroot.TrustedRoot)
+	if err := protojson.Unmarshal(data, pb); err != nil {
+		return nil, err
 	}
 	r := &TrustedRoot{logs: make(map[string]*transparencyLog)}
 

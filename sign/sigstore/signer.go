@@ -67,7 +67,9 @@ type Signer struct {
 }
 
 // NewSigner returns a Signer that uses the services in config and believes them
-// what root vouches for. It does not use the network.
+// what root vouches for. It is an error if root names no log, as that of an
+// instance without logs, and if opt.Expect is half given. It does not use the
+// network.
 func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Signer, error) {
 	if root == nil || config == nil {
 		return nil, errors.New("sigstore: a signer needs a trusted root and a signing config")
@@ -91,10 +93,11 @@ func NewSigner(root *TrustedRoot, config *SigningConfig, opt SignerOptions) (*Si
 	return &Signer{root, each, config, opt, firstWait}, nil
 }
 
-// Sign returns an envelope of payload, which must not be empty, in a Sigstore bundle of version 0.3, which
-// is in [sign.Envelope.Bundle]. The bundle has the certificate of the key, and no
-// other one, and was verified against the trusted root, as an Identity of the
-// root verifies it. If anything is wrong, nothing is returned.
+// Sign returns an envelope of payload, which must not be empty, in a Sigstore
+// bundle of version 0.3, which is in [sign.Envelope.Bundle]. The bundle has the
+// certificate of the key, and no other one, and was verified against the trusted
+// root, as an Identity of the root verifies it. If anything is wrong, nothing is
+// returned.
 //
 // token is called once, with the audience that the token must be for. It returns
 // the identity token in the compact form of RFC 7515; package provenance/oidc has

@@ -1,4 +1,5 @@
-// Package sigstore recognizes who signed without a key of their own.
+// Package sigstore recognizes who signed without a key of their own, and signs
+// like that.
 //
 // A job of a build platform can sign with a key that it makes for the moment
 // and forgets. A certificate authority, Fulcio, looks at the job's identity
@@ -7,6 +8,9 @@
 // timestamps or the log itself, says when that was. All of it is kept in a
 // Sigstore bundle beside the envelope.
 //
+// A [TrustedRoot] names the authorities and logs of an instance of Sigstore, such as
+// the public good instance. It is a file, trusted_root.json, that the caller has
+// from where it may be trusted; [FetchTrust] fetches it, if it is asked to.
 // [TrustedRoot.NewIdentity] makes a [verify.Identity] of the [Signatory] that is
 // expected: a [Workflow], an [Account] of a person or a service, or a [Key] whose
 // signatures are logged. A policy uses it as it uses a key:
@@ -25,7 +29,7 @@
 //	res, err := policy.Verify(ctx, app, env)
 //
 // [TrustedRoot.RecognizeArtifact] recognizes who signed the digest of a file,
-// without an envelope.
+// without an envelope, as "cosign sign-blob" does it.
 //
 // # What is verified
 //
@@ -50,6 +54,9 @@
 //     an authority's itself,
 //   - a certificate log of the trusted root has promised to keep the certificate,
 //   - and the signature is by the certified key.
+//
+// Who is a [Key] has no certificate: then the log's entry and the signature are by
+// that key, and each of the times is one at which it may have signed.
 //
 // All validities include both ends. [TrustedRoot.Require] asks for more, for
 // several logs or authorities, which count by their operators; or for less: for
@@ -87,29 +94,30 @@
 //
 // # Signing
 //
-// A [Signer] is the other side: it signs with a key that it makes for the moment.
-// The trusted root says whom to believe, the [SigningConfig] whom to ask; both are
-// files, and nothing is fetched but by [FetchTrust], which says so.
+// A [Signer] is the other side. The trusted root says whom to believe, the
+// [SigningConfig] whom to ask, and the identity token who signs:
 //
 //	config, err := sigstore.ParseSigningConfig(signingConfig)
 //	signer, err := sigstore.NewSigner(root, config, sigstore.SignerOptions{})
 //	env, err := signer.Sign(ctx, provenance.MediaType, payload, oidc.Token(os.Getenv, http.DefaultClient))
 //
-// Of the services that are valid at the time it takes, as the signing config has
-// it, those of the highest version that is known here, the newest first, and one of
-// an operator: one certificate authority, and as many timestamp authorities and
-// logs as the config selects; where it leaves the choice, the newest. A log of
-// version 2 does not say when something was signed, so a timestamp authority must
-// be listed with it. A timestamp authority that is listed is asked in any case.
+// The services are chosen when it signs, of those that are valid then by the signing
+// config. There is one certificate authority, at least one log, and as many logs and
+// timestamp authorities as the config's selectors say; of each kind those of the
+// highest API version that is listed and known here (1 or 2 for logs, 1 for the
+// others), at most one of each operator, and the newest where there is a choice. A
+// log of version 2 does not say when something was signed, so a timestamp authority
+// must be listed with it. One that is listed is asked in any case.
 //
 // [Signer.Sign] asks them one after another, and believes none: the certificate is
 // for the key and for whom the token names, in a certificate log and of an
 // authority of the trusted root; the timestamp is of the signature and within the
 // certificate's validity; the log has the entry; and all of it together is
 // recognized as an Identity recognizes it, before anything is returned. An error
-// names the service, the step, and what is wrong. A certificate must name a URI, as
-// those of build platforms do: tokens of people, whom Fulcio names by an address,
-// are refused.
+// names the service, the step, and what is wrong.
+//
+// A certificate must name a URI, as those of build platforms do: the tokens of
+// people, whom Fulcio names by an address, are refused.
 //
 // A token goes to the certificate authority that the signing config names, over
 // https, and nowhere else: redirects are not followed. Only on the machine itself,

@@ -36,6 +36,8 @@ func parseToken(compact string) (*token, error) {
 		return nil, errors.New("it is empty")
 	case len(compact) > MaxTokenSize:
 		return nil, fmt.Errorf("%d bytes, at most %d are read", len(compact), MaxTokenSize)
+	case strings.TrimSpace(compact) != compact:
+		return nil, errors.New("white space before or behind it")
 	}
 	parts := strings.SplitN(compact, ".", 4)
 	if len(parts) != 3 || slices.Contains(parts, "") {

@@ -19,13 +19,15 @@
 //	    keys: [release, audit]
 //	    threshold: 2
 //
-// Every member may be left out. What is missing is then missing in the Policy,
-// and the caller may fill it in; a Policy that lacks what it must have is
-// refused by [verify.Policy.Verify]. A member that is not known, is there twice
-// or has another type is an error with its line, as are an empty list, and a
-// document that is empty
-// or has a second one behind it. Aliases, merge keys and custom tags are not
-// read.
+// Every member of the document may be left out. What is missing is then missing in
+// the Policy, and the caller may fill it in; a Policy that lacks what it must have is
+// refused by [verify.Policy.Verify]. A builder has an id and a key, and what is
+// required a predicate type and keys. Files do not name who signs without a key:
+// builders with an Identity of package sign/sigstore are for the caller to add.
+//
+// A member that is not known, is there twice or has another type is an error with
+// its line, as are an empty list, and a document that is empty or has a second one
+// behind it. Aliases, merge keys and custom tags are not read.
 //
 // Truth is written true or false, and numbers as JSON has them: what versions
 // of YAML or its readers disagree about is an error. JSON is read as the YAML

@@ -290,11 +290,6 @@ func readEvidence(files []string) (envelopes []*sign.Envelope, skipped []error, 
 		if err != nil {
 			return nil, nil, err
 		}
-		// One envelope, over several lines perhaps, or one on each line.
-		if e, err := sign.Parse(data); err == nil {
-			envelopes = append(envelopes, e)
-			continue
-		}
 		es, bad, err := sign.ParseLines(data)
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", file, err)
