@@ -341,7 +341,7 @@ func TestBombs(t *testing.T) {
 		s.first = func(name string, w http.ResponseWriter, _ *http.Request) bool {
 			if name == service {
 				if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
-					_, _ = conn.Write(bytes.Repeat([]byte("x"), 1<<20))
+					_, _ = conn.Write(append(bytes.Repeat([]byte("x"), 1<<20), "\r\n\r\n"...))
 					conn.Close()
 				}
 			}

@@ -262,8 +262,11 @@ func checkTimestamp(der []byte) error {
 		Status asn1.RawValue
 		Token  asn1.RawValue `asn1:"optional"`
 	}
-	if rest, err := asn1.Unmarshal(der, &response); err != nil || len(rest) > 0 || len(response.Token.FullBytes) == 0 {
-		return errors.New("want a response with a token")
+	if rest, err := asn1.Unmarshal(der, &response); err != nil || len(rest) > 0 {
+		return errors.New("want a response")
+	}
+	if len(response.Token.FullBytes) == 0 { // why not is in the status
+		return nil
 	}
 	token, err := pkcs7.Parse(response.Token.FullBytes)
 	switch {

@@ -159,6 +159,12 @@ func TestRequirements(t *testing.T) {
 		{"an instance without logs, and no time", signing{}, nil, private, sigstore.Requirements{NoLogs: true}, workflow, "timestamp: of the authorities of 0 operators, want 1"},
 
 		{"the second time is outside of the certificate's validity", with(tsas(0, 1), func(s *signing) { s.stamps = []time.Time{at, at.Add(11 * time.Minute)} }), nil, nil, none, workflow, "certificate: the verified time"},
+		{"the second time is after the authority's end", with(tsas(0, 1), func(s *signing) { s.stamps = []time.Time{at, at.Add(time.Minute)} }), nil, end(at, "certificateAuthorities"), none, workflow, "certificate: at 2026-01-01 01:01:00"},
+		{"an entry of another certificate", oldLog, func(b object) {
+			sig := must(base64.StdEncoding.DecodeString(b["dsseEnvelope"].(object)["signatures"].([]any)[0].(object)["sig"].(string)))
+			s := signing{names: email, issuer: issuer, at: at}
+			materialOf(b)["tlogEntries"] = []any{in.entry(in.logs[1], s, sig, []byte(`{"a":1}`), nil, in.certificateFor(other.Public(), s), nil)}
+		}, nil, none, workflow, "its body is of another certificate"},
 		{"the first time is", with(tsas(0, 1), func(s *signing) { s.stamps = []time.Time{at.Add(-2 * time.Minute)} }), nil, nil, none, workflow, "certificate: the verified time"},
 		{"one authority is not known", tsas(0, 1), nil, func(root object) { root["timestampAuthorities"] = root["timestampAuthorities"].([]any)[:1] }, none, workflow, ""},
 		{"no authority is known", tsas(1), nil, func(root object) { root["timestampAuthorities"] = root["timestampAuthorities"].([]any)[:1] }, none, workflow, "timestamp 0: no authority"},

@@ -239,6 +239,8 @@ func faults() []fault {
 
 		{"another imprint", 2, func(s *stack) { s.imprint = make([]byte, 32) }, "timestamp", "it is of SHA-256 0000000000000000000000000000000000000000000000000000000000000000, want of SHA-256 "},
 		{"an old time", 2, func(s *stack) { s.stampTime = s.now.Add(-time.Hour) }, "timestamp", "its time is 2026-01-02T02:04:00Z, and the certificate is valid from 2026-01-02T03:03:59Z to 2026-01-02T03:14:00Z"},
+		{"a refusal", 2, answer("tsa", 200, "\x30\x05\x30\x03\x02\x01\x02"), "timestamp", "malformed answer: \"the request is rejected"},
+		{"a timestamp of many bytes", 2, answer("tsa", 201, strings.Repeat("x", 64<<10+1)), "timestamp", "at most 65536 are read"},
 		{"a late time", 2, func(s *stack) { s.stampTime = s.now.Add(time.Hour) }, "timestamp", "its time is 2026-01-02T04:04:00Z"},
 		{"a time after all", 2, func(s *stack) { s.stampTime = s.now.AddDate(20, 0, 0) }, "timestamp", "no authority of the trusted root has signed it"},
 		{"a stamp by another key", 2, func(s *stack) { s.stampBy = newKey() }, "timestamp", "no authority of the trusted root has signed it"},
