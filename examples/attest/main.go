@@ -86,7 +86,7 @@ type step struct {
 	client *http.Client
 
 	registry *oci.Client
-	images   []oci.Image       // what the references name
+	images   []oci.Image        // what the references name
 	expect   sigstore.Signatory // whom the identity token names, if it was asked
 	warning  string
 
