@@ -606,6 +606,49 @@ func TestFindBoth(t *testing.T) {
 }
 
 // cosign 2 keeps envelopes under a tag, in a manifest without a subject.
+// Layers are counted by the sizes that manifests say, before any is fetched.
+func TestFindTotal(t *testing.T) {
+	r, c, image := start(t)
+	layers := make([]object, oci.MaxTotalSize/oci.MaxLayerSize+1)
+	for i := range layers {
+		layers[i] = r.blob(bundleType, fmt.Append(nil, i))
+		layers[i]["size"] = oci.MaxLayerSize
+	}
+	var entries []object
+	for _, layer := range layers {
+		entries = append(entries, r.refer(image.Digest().String(), bundleType, layer))
+	}
+	r.referrers(image.Digest().String(), entries...)
+	found, skipped, err := c.Find(context.Background(), image)
+	if err != nil || len(found) != 0 || len(skipped) != len(layers) {
+		t.Fatalf("found %d, skipped %v, %v", len(found), skipped, err)
+	}
+	if n := r.count("GET /v2/team/app/blobs/"); n != len(layers)-1 {
+		t.Errorf("%d layers were fetched, want %d", n, len(layers)-1)
+	}
+	if text := fmt.Sprint(skipped); strings.Count(text, "with it, more than 268435456 bytes in all") != 1 {
+		t.Errorf("skipped %s", text)
+	}
+}
+
+// A weak ETag says nothing about bytes, and If-Match does not take it.
+func TestWeakETag(t *testing.T) {
+	t.Parallel()
+	r, c, image := start(t)
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		w.Header().Set("ETag", `W/"1"`)
+		if m := q.Header.Get("If-Match"); m != "" {
+			t.Errorf("If-Match: %s", m)
+		}
+		return false
+	}
+	for _, payload := range []string{"1", "2"} {
+		if _, err := c.Attach(context.Background(), image, mustParse(t, bundle("text/plain", payload))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A list of referrers is one, whatever type the registry sends it under: to take
 // it for none would hide what is attached.
 func TestFindType(t *testing.T) {
