@@ -631,6 +631,39 @@ func TestFindTotal(t *testing.T) {
 	}
 }
 
+// Who writes the list says what it was when it was read, and a registry that names
+// another subject than the image has not put anything on its list.
+func TestListWritten(t *testing.T) {
+	t.Parallel()
+	r, c, image := start(t)
+	r.Condition = true
+	tag := strings.Replace(image.Digest().String(), ":", "-", 1)
+	var conditions []string
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		switch {
+		case q.Method != http.MethodPut:
+		case strings.HasSuffix(q.URL.Path, tag):
+			r.mu.Lock()
+			conditions = append(conditions, q.Header.Get("If-None-Match"), q.Header.Get("If-Match"), r.tags[tag])
+			r.mu.Unlock()
+		default:
+			w.Header().Set("OCI-Subject", digest)
+		}
+		return false
+	}
+	for _, payload := range []string{"1", "2"} {
+		if _, err := c.Attach(context.Background(), image, mustParse(t, bundle("text/plain", payload))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(conditions) != 6 {
+		t.Fatalf("conditions %q, want those of two requests", conditions)
+	}
+	if want := []string{"*", "", "", "", `"` + conditions[5] + `"`, conditions[5]}; !slices.Equal(conditions, want) {
+		t.Errorf("conditions %q, want %q", conditions, want)
+	}
+}
+
 // A weak ETag says nothing about bytes, and If-Match does not take it.
 func TestWeakETag(t *testing.T) {
 	t.Parallel()
