@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"runtime"
 	"slices"
@@ -662,6 +663,34 @@ func TestListWritten(t *testing.T) {
 	if want := []string{"*", "", "", "", `"` + conditions[5] + `"`, conditions[5]}; !slices.Equal(conditions, want) {
 		t.Errorf("conditions %q, want %q", conditions, want)
 	}
+}
+
+// What is asked for by https is not fetched by http, and no cookie is sent.
+func TestTransport(t *testing.T) {
+	r, _, image := start(t)
+	secure := httptest.NewTLSServer(r)
+	t.Cleanup(secure.Close)
+	r.referrers(image.Digest().String(), r.refer(image.Digest().String(), bundleType, r.blob(bundleType, []byte(bundle("text/plain", "1")))))
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		if q.Header.Get("Cookie") != "" {
+			t.Errorf("%s: with a cookie", q.URL)
+		}
+		http.SetCookie(w, &http.Cookie{Name: "who", Value: "me", Path: "/"})
+		if q.TLS != nil && strings.Contains(q.URL.Path, "/blobs/") {
+			http.Redirect(w, q, r.URL+q.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		}
+		return false
+	}
+	client := *secure.Client()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Jar = jar
+	c := &oci.Client{HTTP: &client}
+	_, _, err = c.Find(context.Background(), mustImage(t, strings.TrimPrefix(secure.URL, "https://")+"/team/app@"+image.Digest().String()))
+	wantError(t, err, "redirect from https to http is refused")
 }
 
 // A weak ETag says nothing about bytes, and If-Match does not take it.
