@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
 	"runtime"
 	"slices"
@@ -606,6 +607,110 @@ func TestFindBoth(t *testing.T) {
 }
 
 // cosign 2 keeps envelopes under a tag, in a manifest without a subject.
+// Layers are counted by the sizes that manifests say, before any is fetched.
+func TestFindTotal(t *testing.T) {
+	r, c, image := start(t)
+	layers := make([]object, oci.MaxTotalSize/oci.MaxLayerSize+1)
+	for i := range layers {
+		layers[i] = r.blob(bundleType, fmt.Append(nil, i))
+		layers[i]["size"] = oci.MaxLayerSize
+	}
+	var entries []object
+	for _, layer := range layers {
+		entries = append(entries, r.refer(image.Digest().String(), bundleType, layer))
+	}
+	r.referrers(image.Digest().String(), entries...)
+	found, skipped, err := c.Find(context.Background(), image)
+	if err != nil || len(found) != 0 || len(skipped) != len(layers) {
+		t.Fatalf("found %d, skipped %v, %v", len(found), skipped, err)
+	}
+	if n := r.count("GET /v2/team/app/blobs/"); n != len(layers)-1 {
+		t.Errorf("%d layers were fetched, want %d", n, len(layers)-1)
+	}
+	if text := fmt.Sprint(skipped); strings.Count(text, "with it, more than 268435456 bytes in all") != 1 {
+		t.Errorf("skipped %s", text)
+	}
+}
+
+// Who writes the list says what it was when it was read, and a registry that names
+// another subject than the image has not put anything on its list.
+func TestListWritten(t *testing.T) {
+	t.Parallel()
+	r, c, image := start(t)
+	r.Condition = true
+	tag := strings.Replace(image.Digest().String(), ":", "-", 1)
+	var conditions []string
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		switch {
+		case q.Method != http.MethodPut:
+		case strings.HasSuffix(q.URL.Path, tag):
+			r.mu.Lock()
+			conditions = append(conditions, q.Header.Get("If-None-Match"), q.Header.Get("If-Match"), r.tags[tag])
+			r.mu.Unlock()
+		default:
+			w.Header().Set("OCI-Subject", digest)
+		}
+		return false
+	}
+	for _, payload := range []string{"1", "2"} {
+		if _, err := c.Attach(context.Background(), image, mustParse(t, bundle("text/plain", payload))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(conditions) != 6 {
+		t.Fatalf("conditions %q, want those of two requests", conditions)
+	}
+	if want := []string{"*", "", "", "", `"` + conditions[5] + `"`, conditions[5]}; !slices.Equal(conditions, want) {
+		t.Errorf("conditions %q, want %q", conditions, want)
+	}
+}
+
+// What is asked for by https is not fetched by http, and no cookie is sent.
+func TestTransport(t *testing.T) {
+	r, _, image := start(t)
+	secure := httptest.NewTLSServer(r)
+	t.Cleanup(secure.Close)
+	r.referrers(image.Digest().String(), r.refer(image.Digest().String(), bundleType, r.blob(bundleType, []byte(bundle("text/plain", "1")))))
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		if q.Header.Get("Cookie") != "" {
+			t.Errorf("%s: with a cookie", q.URL)
+		}
+		http.SetCookie(w, &http.Cookie{Name: "who", Value: "me", Path: "/"})
+		if q.TLS != nil && strings.Contains(q.URL.Path, "/blobs/") {
+			http.Redirect(w, q, r.URL+q.URL.Path, http.StatusTemporaryRedirect)
+			return true
+		}
+		return false
+	}
+	client := *secure.Client()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client.Jar = jar
+	c := &oci.Client{HTTP: &client}
+	_, _, err = c.Find(context.Background(), mustImage(t, strings.TrimPrefix(secure.URL, "https://")+"/team/app@"+image.Digest().String()))
+	wantError(t, err, "redirect from https to http is refused")
+}
+
+// A weak ETag says nothing about bytes, and If-Match does not take it.
+func TestWeakETag(t *testing.T) {
+	t.Parallel()
+	r, c, image := start(t)
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		w.Header().Set("ETag", `W/"1"`)
+		if m := q.Header.Get("If-Match"); m != "" {
+			t.Errorf("If-Match: %s", m)
+		}
+		return false
+	}
+	for _, payload := range []string{"1", "2"} {
+		if _, err := c.Attach(context.Background(), image, mustParse(t, bundle("text/plain", payload))); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A list of referrers is one, whatever type the registry sends it under: to take
 // it for none would hide what is attached.
 func TestFindType(t *testing.T) {
