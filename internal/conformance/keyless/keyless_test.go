@@ -283,12 +283,18 @@ func TestPeople(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id, err := newRoot(t, stack).NewIdentity(sigstore.Account{Issuer: test.issuer, Subject: "who@example.com"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := id.Recognize(t.Context(), env); err != nil {
-			t.Error(err)
+		for version, data := range map[string][]byte{"0.1": stack.TrustedRoot(), "0.2": stack.TrustedRootV02()} {
+			root, err := sigstore.ParseTrustedRoot(data)
+			if err != nil {
+				t.Fatalf("trusted root %s: %v", version, err)
+			}
+			id, err := root.NewIdentity(sigstore.Account{Issuer: test.issuer, Subject: "who@example.com"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := id.Recognize(t.Context(), env); err != nil {
+				t.Errorf("trusted root %s: %v", version, err)
+			}
 		}
 	}
 }
