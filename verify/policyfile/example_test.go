@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
 	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
@@ -34,4 +35,27 @@ refs: {releases: true}
 	// Output:
 	// https://example.com/builder for https://github.com/acme/app at a release tag (v1.2.3)
 	// malformed policy: line 2: a policy has no member "ref"
+}
+
+// A job of GitHub Actions that signs without a key. Its identity is of the module
+// sign/sigstore:
+//
+//	root, err := sigstore.ParseTrustedRoot(trustedRoot)
+//	workflow := func(issuer, builder string) (verify.Identity, error) {
+//		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+//	}
+func ExampleParse_workflow() {
+	workflow := func(issuer, builder string) (verify.Identity, error) {
+		return nil, fmt.Errorf("no trusted root vouches for %s", issuer)
+	}
+	_, err := policyfile.Parse([]byte(`
+builders:
+  - id: https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3
+    workflow: {issuer: https://token.actions.githubusercontent.com}
+    level: 2
+source: https://github.com/acme/app
+`), policyfile.Options{Workflow: workflow})
+	fmt.Println(err)
+	// Output:
+	// malformed policy: line 4: workflow "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3": no trusted root vouches for https://token.actions.githubusercontent.com
 }

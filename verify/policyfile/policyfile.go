@@ -4,6 +4,10 @@
 //	  - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
 //	    key: release                # a name; Options.Key returns the key
 //	    level: 2
+//	  - id: https://github.com/org/app/.github/workflows/release.yml@refs/tags/v1.2.3
+//	    workflow:                   # who signs without a key; Options.Workflow returns the identity
+//	      issuer: https://token.actions.githubusercontent.com
+//	      builder: https://github.com/org/app/.github/workflows/release.yml@refs/tags/v1.2.3  # the id if left out
 //	source: https://github.com/org/app
 //	refs: {releases: true, branches: [main], tags: [nightly]}      # or: any, {any: true}
 //	commit: 0123456789abcdef0123456789abcdef01234567
@@ -18,12 +22,20 @@
 //	  - predicateType: https://cyclonedx.org/bom
 //	    keys: [release, audit]
 //	    threshold: 2
+//	  - predicateType: https://in-toto.io/attestation/test-result/v0.1
+//	    workflows: [{issuer: https://gitlab.com, builder: https://gitlab.com/org/app//.gitlab-ci.yml@refs/heads/main}]
+//	    accounts: [{issuer: https://accounts.google.com, subject: releases@example.com}]
 //
 // Every member of the document may be left out. What is missing is then missing in
 // the Policy, and the caller may fill it in; a Policy that lacks what it must have is
-// refused by [verify.Policy.Verify]. A builder has an id and a key, and what is
-// required a predicate type and keys. Files do not name who signs without a key:
-// builders with an Identity of package sign/sigstore are for the caller to add.
+// refused by [verify.Policy.Verify]. A builder has an id, and a key or a workflow;
+// what is required has a predicate type, and keys, workflows or accounts, whose
+// number counts for the threshold together.
+//
+// A file only names who signs, and [Options] say who that is. Names without the
+// function for them are an error. Workflows and accounts sign without a key of
+// their own: package sign/sigstore makes their identities of a trusted root, which
+// a file does not name.
 //
 // A member that is not known, is there twice or has another type is an error with
 // its line, as are an empty list, and a document that is empty or has a second one
@@ -56,6 +68,17 @@ type Options struct {
 	// Key returns the public key that a file calls name. Without it every
 	// name is unknown.
 	Key func(name string) (sign.Verifier, error)
+
+	// Workflow returns the identity of the workflow builder of a build platform,
+	// whose identity tokens are issued by issuer: that of
+	// sigstore.Workflow{Issuer: issuer, Builder: builder}. Without it every
+	// workflow is unknown.
+	Workflow func(issuer, builder string) (verify.Identity, error)
+
+	// Account returns the identity of the person or service that issuer calls
+	// subject: that of sigstore.Account{Issuer: issuer, Subject: subject}. Without
+	// it every account is unknown.
+	Account func(issuer, subject string) (verify.Identity, error)
 }
 
 // Parse parses a policy. Faults are reported together, each as
@@ -76,7 +99,7 @@ func Parse(data []byte, o Options) (*verify.Policy, error) {
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("malformed policy: a second document")
 	}
-	p := parser{key: o.Key}
+	p := parser{options: o}
 	policy := p.policy(doc.Content[0])
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
@@ -86,8 +109,8 @@ func Parse(data []byte, o Options) (*verify.Policy, error) {
 
 // parser walks over a document and collects its faults.
 type parser struct {
-	key  func(string) (sign.Verifier, error)
-	errs []error
+	options Options
+	errs    []error
 }
 
 func (p *parser) fail(n *yaml.Node, format string, a ...any) {
@@ -138,12 +161,15 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 
 func (p *parser) builder(n *yaml.Node) verify.Builder {
 	var b verify.Builder
+	var workflow *yaml.Node
 	seen := p.mapping(n, "a builder", func(name string, _, v *yaml.Node) bool {
 		switch name {
 		case "id":
 			b.ID = p.text(v)
 		case "key":
-			b.Identity = p.identity(v)
+			b.Identity = p.key(v)
+		case "workflow":
+			workflow = v
 		case "level":
 			if b.Level = p.number(v); b.Level > 3 {
 				p.fail(v, "level %d, want 1 to 3", b.Level)
@@ -153,7 +179,15 @@ func (p *parser) builder(n *yaml.Node) verify.Builder {
 		}
 		return true
 	})
-	p.need(n, seen, "a builder", "id", "key")
+	p.need(n, seen, "a builder", "id")
+	p.needOneOf(n, seen, "a builder", "key", "workflow")
+	if workflow != nil {
+		if seen["key"] > 0 {
+			p.fail(n, "a builder with key and workflow")
+		}
+		// It may stand before the id.
+		b.Identity = p.workflow(workflow, b.ID)
+	}
 	return b
 }
 
@@ -164,10 +198,11 @@ func (p *parser) requirement(n *yaml.Node) verify.Requirement {
 		case "predicateType":
 			q.PredicateType = p.text(v)
 		case "keys":
-			p.list(v, func(e *yaml.Node) { q.Identities = append(q.Identities, p.identity(e)) })
-			if v.Kind == yaml.SequenceNode && len(v.Content) == 0 {
-				p.fail(v, "a requirement that nobody can sign")
-			}
+			p.some(v, func(e *yaml.Node) { q.Identities = append(q.Identities, p.key(e)) })
+		case "workflows":
+			p.some(v, func(e *yaml.Node) { q.Identities = append(q.Identities, p.workflow(e, "")) })
+		case "accounts":
+			p.some(v, func(e *yaml.Node) { q.Identities = append(q.Identities, p.account(e)) })
 		case "threshold":
 			q.Threshold = p.number(v)
 		default:
@@ -175,20 +210,21 @@ func (p *parser) requirement(n *yaml.Node) verify.Requirement {
 		}
 		return true
 	})
-	p.need(n, seen, "a requirement", "predicateType", "keys")
+	p.need(n, seen, "a requirement", "predicateType")
+	p.needOneOf(n, seen, "a requirement", "keys", "workflows", "accounts")
 	return q
 }
 
-func (p *parser) identity(n *yaml.Node) verify.Identity {
+func (p *parser) key(n *yaml.Node) verify.Identity {
 	name := p.text(n)
 	if name == "" {
 		return nil
 	}
-	if p.key == nil {
+	if p.options.Key == nil {
 		p.fail(n, "key %.100q is not known", name)
 		return nil
 	}
-	v, err := p.key(name)
+	v, err := p.options.Key(name)
 	if err != nil {
 		p.fail(n, "key %.100q: %v", name, err)
 		return nil
@@ -196,6 +232,60 @@ func (p *parser) identity(n *yaml.Node) verify.Identity {
 	id, err := verify.Key(v)
 	if err != nil {
 		p.fail(n, "key %.100q: %v", name, err)
+		return nil
+	}
+	return id
+}
+
+// workflow returns the identity of a workflow. It is that of the builder id if n
+// does not say which one; without an id it must.
+func (p *parser) workflow(n *yaml.Node, id string) verify.Identity {
+	issuer, builder := p.signatory(n, "a workflow", "builder", id)
+	return p.keyless(n, "workflow", p.options.Workflow, issuer, builder)
+}
+
+func (p *parser) account(n *yaml.Node) verify.Identity {
+	issuer, subject := p.signatory(n, "an account", "subject", "")
+	return p.keyless(n, "account", p.options.Account, issuer, subject)
+}
+
+// signatory returns who signs without a key: an issuer, and a name of the kind
+// member, or otherwise if that is left out. One of them is empty after a fault.
+func (p *parser) signatory(n *yaml.Node, what, member, otherwise string) (issuer, name string) {
+	name = otherwise
+	seen := p.mapping(n, what, func(m string, _, v *yaml.Node) bool {
+		switch m {
+		case "issuer":
+			issuer = p.text(v)
+		case member:
+			name = p.text(v)
+		default:
+			return false
+		}
+		return true
+	})
+	p.need(n, seen, what, "issuer")
+	if otherwise == "" {
+		p.need(n, seen, what, member)
+	}
+	return issuer, name
+}
+
+// keyless returns the identity of who signs without a key, or nil after a fault.
+func (p *parser) keyless(n *yaml.Node, kind string, resolve func(issuer, name string) (verify.Identity, error), issuer, name string) verify.Identity {
+	if issuer == "" || name == "" {
+		return nil
+	}
+	if resolve == nil {
+		p.fail(n, "%s %.100q is not known: nothing here recognizes who signs without a key", kind, name)
+		return nil
+	}
+	id, err := resolve(issuer, name)
+	if err == nil && id == nil {
+		err = errors.New("it is nobody")
+	}
+	if err != nil {
+		p.fail(n, "%s %.100q: %v", kind, name, err)
 		return nil
 	}
 	return id
@@ -347,6 +437,18 @@ func (p *parser) need(n *yaml.Node, seen map[string]int, what string, names ...s
 	}
 }
 
+// needOneOf reports that n has none of several members.
+func (p *parser) needOneOf(n *yaml.Node, seen map[string]int, what string, names ...string) {
+	for _, name := range names {
+		if _, ok := seen[name]; ok {
+			return
+		}
+	}
+	if seen != nil {
+		p.fail(n, "%s without %s", what, strings.Join(names, " or "))
+	}
+}
+
 func (p *parser) list(n *yaml.Node, element func(*yaml.Node)) {
 	if n.Kind != yaml.SequenceNode || n.Tag != "!!seq" {
 		p.fail(n, "want a list")
@@ -361,13 +463,18 @@ func (p *parser) list(n *yaml.Node, element func(*yaml.Node)) {
 	}
 }
 
-func (p *parser) texts(n *yaml.Node) []string {
-	var all []string
-	p.list(n, func(e *yaml.Node) { all = append(all, p.text(e)) })
+// some is list for what must not be empty: that would mean the default, and not
+// what it looks like.
+func (p *parser) some(n *yaml.Node, element func(*yaml.Node)) {
+	p.list(n, element)
 	if n.Kind == yaml.SequenceNode && len(n.Content) == 0 {
-		// It would mean the default, and not what it looks like.
 		p.fail(n, "an empty list")
 	}
+}
+
+func (p *parser) texts(n *yaml.Node) []string {
+	var all []string
+	p.some(n, func(e *yaml.Node) { all = append(all, p.text(e)) })
 	return all
 }
 

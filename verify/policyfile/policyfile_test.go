@@ -2,6 +2,7 @@ package policyfile_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -40,11 +41,41 @@ func identity(t testing.TB, name string) verify.Identity {
 	return id
 }
 
+// options are those of the tests.
+func options() policyfile.Options {
+	return policyfile.Options{Key: key, Workflow: keyless("workflow"), Account: keyless("account")}
+}
+
+// keyless makes identities that are not more than their names.
+func keyless(kind string) func(issuer, name string) (verify.Identity, error) {
+	return func(issuer, name string) (verify.Identity, error) {
+		switch issuer {
+		case "nobody":
+			return nil, nil
+		case "stranger":
+			return nil, errors.New("no such issuer")
+		}
+		return signatory{kind, issuer, name}, nil
+	}
+}
+
+// A signatory is who signs without a key, and here never did.
+type signatory struct{ kind, issuer, name string }
+
+func (s signatory) Recognize(context.Context, *sign.Envelope) (*verify.Evidence, error) {
+	return nil, verify.ErrNotSigned
+}
+
+func (s signatory) String() string { return s.kind + " " + s.name + " of " + s.issuer }
+
 const whole = `builders:
   - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
     key: release                # a comment
     level: 2
   - {id: https://example.com/builder, key: audit}
+  - workflow: {issuer: https://issuer.example}
+    id: https://ci.example/release.yml@v1
+  - {id: https://ci.example/level3, workflow: {builder: https://ci.example/build.yml@v2, issuer: https://issuer.example}, level: 3}
 source: https://github.com/org/app
 refs: {releases: true, branches: [main], tags: [nightly]}
 commit: 0123456789abcdef0123456789abcdef01234567
@@ -64,6 +95,13 @@ require:
     keys: [release, audit]
     threshold: 2
   - {predicateType: https://spdx.dev/Document, keys: [audit]}
+  - predicateType: https://example.com/review
+    workflows: [{issuer: https://issuer.example, builder: https://ci.example/test.yml@v1}]
+    accounts:
+      - {issuer: https://accounts.example, subject: a@example.com}
+      - {issuer: https://accounts.example, subject: b@example.com}
+    keys: [audit]
+    threshold: 3
 `
 
 // policy is what the file whole stands for.
@@ -77,6 +115,8 @@ func policy(t testing.TB) *verify.Policy {
 		Builders: []verify.Builder{
 			{ID: "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", Identity: identity(t, "release"), Level: 2},
 			{ID: "https://example.com/builder", Identity: identity(t, "audit")},
+			{ID: "https://ci.example/release.yml@v1", Identity: signatory{"workflow", "https://issuer.example", "https://ci.example/release.yml@v1"}},
+			{ID: "https://ci.example/level3", Identity: signatory{"workflow", "https://issuer.example", "https://ci.example/build.yml@v2"}, Level: 3},
 		},
 		Source:     "https://github.com/org/app",
 		BuildTypes: []string{"https://actions.github.io/buildtypes/workflow/v1", "https://example.com/type"},
@@ -96,12 +136,18 @@ func policy(t testing.TB) *verify.Policy {
 		Require: []verify.Requirement{
 			{PredicateType: "https://cyclonedx.org/bom", Identities: []verify.Identity{identity(t, "release"), identity(t, "audit")}, Threshold: 2},
 			{PredicateType: "https://spdx.dev/Document", Identities: []verify.Identity{identity(t, "audit")}},
+			{PredicateType: "https://example.com/review", Identities: []verify.Identity{
+				signatory{"workflow", "https://issuer.example", "https://ci.example/test.yml@v1"},
+				signatory{"account", "https://accounts.example", "a@example.com"},
+				signatory{"account", "https://accounts.example", "b@example.com"},
+				identity(t, "audit"),
+			}, Threshold: 3},
 		},
 	}
 }
 
 func TestWhole(t *testing.T) {
-	got, err := policyfile.Parse([]byte(whole), policyfile.Options{Key: key})
+	got, err := policyfile.Parse([]byte(whole), options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +168,9 @@ func TestJSON(t *testing.T) {
 	const text = `{
 	"builders": [
 		{"id": "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", "key": "release", "level": 2},
-		{"id": "https://example.com/builder", "key": "audit"}
+		{"id": "https://example.com/builder", "key": "audit"},
+		{"workflow": {"issuer": "https://issuer.example"}, "id": "https://ci.example/release.yml@v1"},
+		{"id": "https://ci.example/level3", "workflow": {"builder": "https://ci.example/build.yml@v2", "issuer": "https://issuer.example"}, "level": 3}
 	],
 	"source": "https://github.com/org/app",
 	"refs": {"releases": true, "branches": ["main"], "tags": ["nightly"]},
@@ -141,14 +189,21 @@ func TestJSON(t *testing.T) {
 	"runners": ["github-hosted"],
 	"require": [
 		{"predicateType": "https://cyclonedx.org/bom", "keys": ["release", "audit"], "threshold": 2},
-		{"predicateType": "https://spdx.dev/Document", "keys": ["audit"]}
+		{"predicateType": "https://spdx.dev/Document", "keys": ["audit"]},
+		{
+			"predicateType": "https://example.com/review",
+			"workflows": [{"issuer": "https://issuer.example", "builder": "https://ci.example/test.yml@v1"}],
+			"accounts": [{"issuer": "https://accounts.example", "subject": "a@example.com"}, {"issuer": "https://accounts.example", "subject": "b@example.com"}],
+			"keys": ["audit"],
+			"threshold": 3
+		}
 	]
 }
 `
 	if !json.Valid([]byte(text)) {
 		t.Fatal("this is not JSON")
 	}
-	got, err := policyfile.Parse([]byte(text), policyfile.Options{Key: key})
+	got, err := policyfile.Parse([]byte(text), options())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,12 +297,29 @@ func TestFaults(t *testing.T) {
 		{"parameters are a list", "parameters: []\n", at + "line 1: want parameters"},
 
 		{"a builder that is a string", "builders:\n  - x\n", at + "line 2: want a builder"},
-		{"a builder without all", "builders:\n  - level: 1\n", at + "line 2: a builder without id\n" + at + "line 2: a builder without key"},
-		{"a builder without key", "builders:\n  - id: x\n", at + "line 2: a builder without key"},
+		{"a builder without all", "builders:\n  - level: 1\n", at + "line 2: a builder without id\n" + at + "line 2: a builder without key or workflow"},
+		{"a builder without key", "builders:\n  - id: x\n", at + "line 2: a builder without key or workflow"},
 		{"a builder with more", "builders:\n  - id: x\n    key: release\n    name: y\n", at + `line 4: a builder has no member "name"`},
 		{"an empty id", "builders:\n  - id: ''\n    key: release\n", at + "line 2: want a string"},
 		{"an unknown key", "builders:\n  - id: x\n    key: stranger\n", at + `line 3: key "stranger": no such key`},
 		{"a key that is none", "builders:\n  - id: x\n    key: broken\n", at + `line 3: key "broken": verify: key 0 is nil`},
+		{"a builder with a key and a workflow", "builders:\n  - id: x\n    key: release\n    workflow: {issuer: i}\n", at + "line 2: a builder with key and workflow"},
+		{"a workflow that is a string", "builders:\n  - id: x\n    workflow: y\n", at + "line 3: want a workflow"},
+		{"a workflow that is null", "builders:\n  - id: x\n    workflow:\n", at + "line 3: want a workflow"},
+		{"a workflow without an issuer", "builders:\n  - id: x\n    workflow: {builder: y}\n", at + "line 3: a workflow without issuer"},
+		{"a workflow of nothing", "builders:\n  - id: x\n    workflow: {}\n", at + "line 3: a workflow without issuer"},
+		{"a workflow without a builder or an id", "builders:\n  - workflow:\n      issuer: i\n", at + "line 2: a builder without id\n" + at + "line 3: a workflow without builder"},
+		{"an empty issuer", "builders:\n  - id: x\n    workflow:\n      issuer: ''\n", at + "line 4: want a string"},
+		{"an empty builder is not the id", "builders:\n  - id: x\n    workflow:\n      issuer: i\n      builder: ''\n", at + "line 5: want a string"},
+		{"a builder that is any", "builders:\n  - id: x\n    workflow:\n      issuer: i\n      builder: {any: true}\n", at + "line 5: want a string"},
+		{"an alias of a workflow", "builders:\n  - {id: x, workflow: &w {issuer: i}}\n  - {id: y, workflow: *w}\n", at + "line 3: aliases are not read"},
+		{"a tag on a workflow", "builders:\n  - id: x\n    workflow: !w {issuer: i}\n", at + "line 3: want a workflow"},
+		{"a workflow with refs", "builders:\n  - id: x\n    workflow:\n      issuer: i\n      refs: {releases: true}\n", at + `line 5: a workflow has no member "refs"`},
+		{"a workflow with a subject", "builders:\n  - id: x\n    workflow:\n      issuer: i\n      subject: a@example.com\n", at + `line 5: a workflow has no member "subject"`},
+		{"a workflow twice", "builders:\n  - id: x\n    workflow: {issuer: i}\n    workflow: {issuer: j}\n", at + `line 4: "workflow" is already on line 3`},
+		{"an account builds", "builders:\n  - id: x\n    account: {issuer: i, subject: a@example.com}\n", at + `line 3: a builder has no member "account"` + "\n" + at + "line 2: a builder without key or workflow"},
+		{"an unknown workflow", "builders:\n  - id: x\n    workflow:\n      issuer: stranger\n", at + `line 4: workflow "x": no such issuer`},
+		{"a workflow that is nobody", "builders:\n  - id: x\n    workflow: {issuer: nobody, builder: y}\n", at + `line 3: workflow "y": it is nobody`},
 		{"level 0", "builders:\n  - id: x\n    key: release\n    level: 0\n", at + "line 4: want a number, 1 or more"},
 		{"level 4", "builders:\n  - id: x\n    key: release\n    level: 4\n", at + "line 4: level 4, want 1 to 3"},
 		{"a level in quotation marks", "builders:\n  - id: x\n    key: release\n    level: '1'\n", at + "line 4: want a number, 1 or more"},
@@ -287,9 +359,18 @@ func TestFaults(t *testing.T) {
 		{"infinity", "parameters:\n  /a: [.inf]\n", at + `line 2: ".inf" is no value that JSON has; put it in quotation marks`},
 		{"True", "parameters:\n  /a: True\n", at + `line 2: "True" is no value that JSON has; put it in quotation marks`},
 
-		{"a requirement without all", "require:\n  - {}\n", at + "line 2: a requirement without predicateType\n" + at + "line 2: a requirement without keys"},
-		{"a requirement of nobody", "require:\n  - predicateType: x\n    keys: []\n", at + "line 3: a requirement that nobody can sign"},
+		{"a requirement without all", "require:\n  - {}\n", at + "line 2: a requirement without predicateType\n" + at + "line 2: a requirement without keys or workflows or accounts"},
+		{"a requirement of nobody", "require:\n  - predicateType: x\n    keys: []\n", at + "line 3: an empty list"},
 		{"a requirement of one key", "require:\n  - predicateType: x\n    keys: release\n", at + "line 3: want a list"},
+		{"a requirement of no workflow", "require:\n  - predicateType: x\n    keys: [release]\n    workflows: []\n", at + "line 4: an empty list"},
+		{"a requirement of no account", "require:\n  - predicateType: x\n    accounts: []\n", at + "line 3: an empty list"},
+		{"a requirement of one workflow", "require:\n  - predicateType: x\n    workflows: {issuer: i, builder: y}\n", at + "line 3: want a list"},
+		{"a requirement of one account", "require:\n  - predicateType: x\n    accounts: {issuer: i, subject: y}\n", at + "line 3: want a list"},
+		{"a required workflow without a builder", "require:\n  - predicateType: x\n    workflows:\n      - issuer: i\n", at + "line 4: a workflow without builder"},
+		{"an account without all", "require:\n  - predicateType: x\n    accounts:\n      - {}\n", at + "line 4: an account without issuer\n" + at + "line 4: an account without subject"},
+		{"an account with more", "require:\n  - predicateType: x\n    accounts:\n      - {issuer: i, subject: y, email: z}\n", at + `line 4: an account has no member "email"`},
+		{"an account that is a string", "require:\n  - predicateType: x\n    accounts: [a@example.com]\n", at + "line 3: want an account"},
+		{"an unknown account", "require:\n  - predicateType: x\n    accounts:\n      - {issuer: i, subject: y}\n      - {issuer: stranger, subject: y}\n", at + `line 5: account "y": no such issuer`},
 		{"a requirement with more", "require:\n  - predicateType: x\n    keys: [release]\n    optional: true\n", at + `line 4: a requirement has no member "optional"`},
 		{"threshold 0", "require:\n  - predicateType: x\n    keys: [release]\n    threshold: 0\n", at + "line 4: want a number, 1 or more"},
 		{"a negative threshold", "require:\n  - predicateType: x\n    keys: [release]\n    threshold: -1\n", at + "line 4: want a number, 1 or more"},
@@ -301,7 +382,7 @@ func TestFaults(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, err := policyfile.Parse([]byte(test.text), policyfile.Options{Key: key})
+			p, err := policyfile.Parse([]byte(test.text), options())
 			if p != nil || err == nil || err.Error() != test.want {
 				t.Errorf("%v\n%v\nwant\n%s", p, err, test.want)
 			}
@@ -311,6 +392,16 @@ func TestFaults(t *testing.T) {
 	const noKeys = at + `line 1: key "release" is not known`
 	if _, err := policyfile.Parse([]byte("builders: [{id: x, key: release}]"), policyfile.Options{}); err == nil || err.Error() != noKeys {
 		t.Errorf("without Options.Key: %v, want %s", err, noKeys)
+	}
+	const without = ` is not known: nothing here recognizes who signs without a key`
+	for text, want := range map[string]string{
+		"builders:\n - id: x\n   workflow: {issuer: i}":                             at + `line 3: workflow "x"` + without,
+		"require:\n - {predicateType: x, workflows: [\n  {issuer: i, builder: y}]}": at + `line 3: workflow "y"` + without,
+		"require:\n - {predicateType: x, accounts: [\n  {issuer: i, subject: y}]}":  at + `line 3: account "y"` + without,
+	} {
+		if p, err := policyfile.Parse([]byte(text), policyfile.Options{Key: key}); p != nil || err == nil || err.Error() != want {
+			t.Errorf("%q without the function for it: %v, want %s", text, err, want)
+		}
 	}
 	large := bytes.Repeat([]byte("#"), policyfile.MaxSize+1)
 	if _, err := policyfile.Parse(large, policyfile.Options{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(policyfile.MaxSize)) {
@@ -327,8 +418,10 @@ func TestErrorsAreBounded(t *testing.T) {
 	for _, text := range []string{
 		long + ": x", "builders: [{id: x, key: " + long + "}]", long + ": 1\n" + long + ": 2",
 		"parameters: {" + long + ": x}", "parameters: {/a: !x " + long + "}", "commit: " + long,
+		"builders: [{id: " + long + ", workflow: {issuer: stranger}}]", "builders: [{id: x, workflow: {issuer: i, " + long + ": x}}]",
+		"require: [{predicateType: x, accounts: [{issuer: nobody, subject: " + long + "}]}]",
 	} {
-		if _, err := policyfile.Parse([]byte(text), policyfile.Options{Key: key}); err == nil || len(err.Error()) > 1000 {
+		if _, err := policyfile.Parse([]byte(text), options()); err == nil || len(err.Error()) > 1000 {
 			t.Errorf("%.40s…: an error of %d bytes", text, len(fmt.Sprint(err)))
 		}
 	}
@@ -337,9 +430,11 @@ func TestErrorsAreBounded(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(whole))
 	f.Add([]byte(`{"source": "x", "parameters": {"/a": {"oneOf": [1, null, [{}]]}}}`))
+	f.Add([]byte("builders: [{workflow: {issuer: i, builder: b, refs: any}, key: release}, {workflow: {issuer: nobody}, id: x}]"))
+	f.Add([]byte("require:\n  - predicateType: x\n    workflows: [{issuer: i, builder: b}]\n    accounts: [{issuer: stranger, subject: s}, {}]\n"))
 	f.Add([]byte("a: &a [*a]\n<<: *a\n--- !x\n? b\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := policyfile.Parse(data, policyfile.Options{Key: key})
+		p, err := policyfile.Parse(data, options())
 		if (p == nil) == (err == nil) {
 			t.Fatalf("%v, %v", p, err)
 		}
@@ -349,7 +444,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		again, err := policyfile.Parse(data, policyfile.Options{Key: key})
+		again, err := policyfile.Parse(data, options())
 		if err != nil || !reflect.DeepEqual(p, again) {
 			t.Fatalf("%+v, and again %+v, %v", p, again, err)
 		}
