@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 
-	"oras.land/oras-go/v2/registry/remote/credentials"
-
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/provenance/oidc"
 	"github.com/hallmark-dev/hallmark/sign"
-	"github.com/hallmark-dev/hallmark/sign/oci"
 	"github.com/hallmark-dev/hallmark/sign/sigstore"
 )
 
@@ -125,12 +123,10 @@ func (s *step) lookUp(ctx context.Context) error {
 	if len(s.references) == 0 {
 		return nil
 	}
-	// Those of docker login.
-	store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
-	if err != nil {
-		return fmt.Errorf("credentials of docker: %w", err)
+	var err error
+	if s.registry, err = images.NewClient(s.client, s.plainHTTP); err != nil {
+		return err
 	}
-	s.registry = &oci.Client{HTTP: s.client, Credential: credentials.Credential(store), PlainHTTP: s.plainHTTP}
 	for _, reference := range s.references {
 		image, err := s.registry.Resolve(ctx, reference)
 		if err != nil {

@@ -2,28 +2,22 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"golang.org/x/crypto/ssh"
-	"oras.land/oras-go/v2/registry/remote/auth"
 
+	"github.com/hallmark-dev/hallmark/examples/internal/images/imagestest"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
@@ -119,119 +113,23 @@ func TestPassphrase(t *testing.T) {
 	}
 }
 
-// A registry is one that keeps what it is given, for one repository.
-type registry struct {
-	api                bool // it knows the referrers API
-	username, password string
-	refuse             func(r *http.Request) int // a status, or 0
-
-	mu        sync.Mutex
-	blobs     map[string][]byte
-	manifests map[string][]byte // by digest and by tag
-	requests  []string
-}
-
-func (g *registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.requests = append(g.requests, r.Method+" "+r.URL.Path)
-	if user, password, _ := r.BasicAuth(); user != g.username || password != g.password {
-		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	if g.refuse != nil {
-		if status := g.refuse(r); status != 0 {
-			w.WriteHeader(status)
-			return
-		}
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return
-	}
-	kind, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/team/app/"), "/")
-	kept := g.blobs
-	if kind == "manifests" {
-		kept = g.manifests
-	}
-	switch {
-	case kind == "referrers" && g.api:
-		w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
-		list := []any{}
-		for d, data := range g.manifests {
-			var m struct {
-				MediaType string
-				Subject   struct{ Digest string }
-			}
-			if json.Unmarshal(data, &m) == nil && m.Subject.Digest == name && strings.HasPrefix(d, "sha256:") {
-				list = append(list, map[string]any{"mediaType": m.MediaType, "digest": d, "size": len(data)})
-			}
-		}
-		json.NewEncoder(w).Encode(map[string]any{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": list})
-	case r.Method == http.MethodPost && name == "uploads/":
-		w.Header().Set("Location", r.URL.Path+"1")
-		w.WriteHeader(http.StatusAccepted)
-	case r.Method == http.MethodPut && kind == "blobs":
-		g.blobs[r.URL.Query().Get("digest")] = body
-		w.WriteHeader(http.StatusCreated)
-	case r.Method == http.MethodPut && kind == "manifests":
-		g.put(name, body)
-		var m struct{ Subject struct{ Digest string } }
-		if err := json.Unmarshal(body, &m); g.api && err == nil && m.Subject.Digest != "" {
-			w.Header().Set("OCI-Subject", m.Subject.Digest)
-		}
-		w.WriteHeader(http.StatusCreated)
-	case kept[name] != nil && kind != "referrers":
-		var m struct{ MediaType string }
-		if json.Unmarshal(kept[name], &m) == nil {
-			w.Header().Set("Content-Type", m.MediaType)
-		}
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(kept[name]))
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
-}
-
-// put keeps a manifest by its digest and by another name.
-func (g *registry) put(name string, manifest []byte) (digest string) {
-	digest = fmt.Sprintf("sha256:%x", sha256.Sum256(manifest))
-	g.manifests[digest], g.manifests[name] = manifest, manifest
-	return digest
-}
-
-// start starts the registry with an image that has the tag v1, and returns its name
-// without a tag, and its digest.
-func (g *registry) start(t *testing.T) (name, digest string) {
-	g.blobs, g.manifests = make(map[string][]byte), make(map[string][]byte)
-	server := httptest.NewServer(g)
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://") + "/team/app", g.put("v1", image("one"))
-}
-
-// image returns the manifest of an image.
-func image(name string) []byte {
-	return fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
-		`"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%x","size":1},"layers":[],"annotations":{"name":%q}}`, sha256.Sum256(nil), name)
-}
-
 // The image is a subject, by the digest that its tag has at one moment, and the
 // envelope is attached to it, with the referrers API and without, and once only.
 func TestOCI(t *testing.T) {
 	for _, api := range []bool{true, false} {
 		t.Run(fmt.Sprintf("api=%t", api), func(t *testing.T) {
 			w := newWorkplace(t)
-			g := &registry{api: api, username: "user", password: "secret horse"}
-			name, digest := g.start(t)
+			g := &imagestest.Registry{API: api, Username: "user", Password: "secret horse"}
+			name, digest := g.Start(t)
 			t.Setenv("DOCKER_CONFIG", w.dir)
 			host, _, _ := strings.Cut(name, "/")
 			write(t, filepath.Join(w.dir, "config.json"), fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("user:secret horse"))))
 			var moved bool
-			g.refuse = func(r *http.Request) int {
+			g.Refuse = func(r *http.Request) int {
 				// The tag moves as soon as it was looked at.
 				if strings.HasSuffix(r.URL.Path, "/manifests/"+digest) && !moved {
 					moved = true
-					g.put("v1", image("two"))
+					g.Put("v1", imagestest.Image("two"))
 				}
 				return 0
 			}
@@ -265,7 +163,7 @@ func TestOCI(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, skipped, err := g.client().Find(t.Context(), i)
+			found, skipped, err := g.Client().Find(t.Context(), i)
 			if err != nil || len(skipped) > 0 {
 				t.Fatal(err, skipped)
 			}
@@ -283,12 +181,6 @@ func TestOCI(t *testing.T) {
 			}
 		})
 	}
-}
-
-func (g *registry) client() *oci.Client {
-	return &oci.Client{HTTP: http.DefaultClient, PlainHTTP: true, Credential: func(context.Context, string) (auth.Credential, error) {
-		return auth.Credential{Username: g.username, Password: g.password}, nil
-	}}
 }
 
 // Where the registry or the image is not as it should be, nothing is attached and
@@ -318,12 +210,12 @@ func TestOCIRefuses(t *testing.T) {
 		"no identity":       {args: []string{"-oci", "NAME:v1", "-keyless", "-key", ""}, want: "no identity token", unasked: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := &registry{refuse: test.refuse}
+			g := &imagestest.Registry{Refuse: test.refuse}
 			if test.closed {
-				g.password = "another horse"
+				g.Password = "another horse"
 			}
-			image, _ := g.start(t)
-			before := len(g.manifests)
+			image, _ := g.Start(t)
+			before := len(g.Manifests)
 			out := filepath.Join(t.TempDir(), "out.jsonl")
 			args := []string{"-key", w.key, "-dir", w.repo, "-plain-http", "-o", out}
 			for _, a := range test.args {
@@ -333,14 +225,14 @@ func TestOCIRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want %s", err, test.want)
 			}
-			if len(g.manifests) != before {
+			if len(g.Manifests) != before {
 				t.Errorf("something was attached")
 			}
 			if entries, _ := os.ReadDir(filepath.Dir(out)); len(entries) > 0 {
 				t.Errorf("something was written: %v", entries)
 			}
-			if test.unasked && len(g.requests) > 0 {
-				t.Errorf("the registry was asked: %q", g.requests)
+			if test.unasked && len(g.Requests) > 0 {
+				t.Errorf("the registry was asked: %q", g.Requests)
 			}
 		})
 	}
@@ -367,8 +259,8 @@ func forbid(r *http.Request) int {
 func TestSummaryOfNothing(t *testing.T) {
 	w := newWorkplace(t)
 	t.Setenv("DOCKER_CONFIG", w.dir)
-	g := &registry{refuse: forbid}
-	image, _ := g.start(t)
+	g := &imagestest.Registry{Refuse: forbid}
+	image, _ := g.Start(t)
 	fresh, old := filepath.Join(w.dir, "fresh.md"), write(t, filepath.Join(w.dir, "old.md"), "# Job\n")
 	for _, summary := range []string{fresh, old} {
 		err := run(t.Context(), []string{"-key", w.key, "-dir", w.repo, "-summary", summary, "-plain-http", "-oci", image + ":v1"}, new(bytes.Buffer), environ(nil), http.DefaultClient)

@@ -78,7 +78,7 @@ func main() {
 	cli.Main("release", func(ctx context.Context, args []string) error {
 		// This program starts itself as the process that verifies.
 		if len(args) > 0 && args[0] == "verify" {
-			return gate.Main(ctx, args[1:])
+			return gate.Main(ctx, args[1:], gate.Means{})
 		}
 		return run(ctx, args)
 	})

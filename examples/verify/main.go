@@ -2,8 +2,61 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/sign/sigstore"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
-func main() { cli.Main("verify", gate.Main) }
+func main() { cli.Main("verify", run) }
+
+func run(ctx context.Context, args []string) error {
+	return gate.Main(ctx, args, gate.Means{Identities: identities, Image: image, Find: find})
+}
+
+// identities returns who signs without a key, as far as the trusted root in a file
+// vouches for them.
+func identities(file string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
+	data, err := cli.ReadFile(file, sigstore.MaxTrustedRootSize)
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := sigstore.ParseTrustedRoot(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	workflow = func(issuer, builder string) (verify.Identity, error) {
+		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+	}
+	account = func(issuer, subject string) (verify.Identity, error) {
+		return root.NewIdentity(sigstore.Account{Issuer: issuer, Subject: subject})
+	}
+	return workflow, account, nil
+}
+
+func image(reference string) (hallmark.Artifact, error) {
+	image, err := images.Parse(reference)
+	if err != nil {
+		return hallmark.Artifact{}, err
+	}
+	return image.Artifact(), nil
+}
+
+func find(ctx context.Context, reference string, plainHTTP bool) ([]*sign.Envelope, []error, error) {
+	image, err := images.Parse(reference)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := images.NewClient(http.DefaultClient, plainHTTP)
+	if err != nil {
+		return nil, nil, err
+	}
+	return images.Find(ctx, client, image)
+}

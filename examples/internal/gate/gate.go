@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,8 +28,16 @@ const cycloneDX = "https://cyclonedx.org/bom"
 const Usage = `usage: verify -policy FILE [flags] ARTIFACT...
 
 Decides for each artifact whether the policy accepts it. An artifact is a file,
-or a digest "sha256:…". Its evidence is ARTIFACT.intoto.jsonl beside it, unless
--evidence names files.
+an image by its digest, "registry.example/team/app@sha256:…", or a digest
+"sha256:…". Unless -evidence names other evidence, that of a file is in the files
+ARTIFACT.intoto.jsonl, ARTIFACT.sigstore.json and ARTIFACT.sigstore.jsonl beside
+it, of which one must be there, and that of an image is what is attached to it in
+its registry (network, with the credentials of docker login). A tag of an image can
+be moved while it is verified, and is refused.
+
+A policy names keys, of which -key gives the files, and workflows and accounts that
+sign without a key. Those are recognized by what a Sigstore instance keeps and signs:
+-trusted-root gives its keys, as a file that you have from where you trust it.
 
 Exit code: 0 every artifact is accepted; 1 one is rejected, or unproven because
 the evidence does not tell enough; 2 it could not be decided.`
@@ -43,10 +52,29 @@ type Options struct {
 	Commit     string
 	AnyCommit  bool
 	JSON       bool
+
+	TrustedRoot string
+	PlainHTTP   bool
+
+	means Means
+	given *evidence // what is in -evidence, once it was read
 }
 
-// maxEvidence is the size of a file of evidence, in bytes.
-const maxEvidence = 256 << 20
+// Means are what a gate has beside keys and files. examples/verify has them;
+// examples/release verifies only what it has just written, and does without code
+// that speaks with others. What is nil is refused.
+type Means struct {
+	// Identities returns who signs without a key, as [policyfile.Options] want it,
+	// by the trusted root in a file.
+	Identities func(trustedRoot string) (workflow, account func(issuer, name string) (verify.Identity, error), err error)
+
+	// Image returns the image that a reference names, by a digest.
+	Image func(reference string) (hallmark.Artifact, error)
+
+	// Find returns the envelopes that are attached to an image, and why other
+	// things are none.
+	Find func(ctx context.Context, reference string, plainHTTP bool) (envelopes []*sign.Envelope, skipped []error, err error)
+}
 
 // Verdicts of a Record.
 const (
@@ -85,12 +113,18 @@ type Check struct {
 }
 
 // Main is the program.
-func Main(ctx context.Context, args []string) error {
-	var o Options
+func Main(ctx context.Context, args []string, means Means) error {
+	o := Options{means: means}
 	flags := cli.Flags("verify")
 	flags.StringVar(&o.Policy, "policy", "", "the policy `FILE`, YAML or JSON")
-	flags.Var(&o.Evidence, "evidence", "a `FILE` with an envelope, a Sigstore bundle, or one of them on each line; may be repeated")
+	flags.Var(&o.Evidence, "evidence", "a `FILE` with an envelope, a Sigstore bundle, or one of them on each line, or a directory with such files: *.intoto.jsonl, *.sigstore.json, *.sigstore.jsonl, and what else of *.json is one; may be repeated")
 	flags.Var(&o.Keys, "key", "`NAME=FILE`: the public key, in PEM, that the policy calls NAME; may be repeated")
+	if means.Identities != nil {
+		flags.StringVar(&o.TrustedRoot, "trusted-root", "", "the `FILE` trusted_root.json of the Sigstore instance by which the policy's workflows and accounts sign")
+	}
+	if means.Find != nil {
+		flags.BoolVar(&o.PlainHTTP, "plain-http", false, "speak http with registries: for one on this machine")
+	}
 	flags.StringVar(&o.Source, "source", "", "the repository `URL` that is expected, if the policy leaves it open")
 	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
 	flags.BoolVar(&o.AnyCommit, "any-commit", false, "accept every commit of the repository, if the policy leaves it open")
@@ -156,7 +190,7 @@ func (o *Options) load() (*verify.Policy, error) {
 		}
 		keys[name] = file
 	}
-	policy, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+	options := policyfile.Options{Key: func(name string) (sign.Verifier, error) {
 		file, ok := keys[name]
 		if !ok {
 			return nil, fmt.Errorf("give it with -key %s=FILE", name)
@@ -166,7 +200,19 @@ func (o *Options) load() (*verify.Policy, error) {
 			return nil, err
 		}
 		return sign.ParsePublicKey(pem)
-	}})
+	}}
+	switch {
+	case o.TrustedRoot != "":
+		if options.Workflow, options.Account, err = o.means.Identities(o.TrustedRoot); err != nil {
+			return nil, err
+		}
+	case o.means.Identities != nil:
+		options.Workflow = func(string, string) (verify.Identity, error) {
+			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
+		}
+		options.Account = options.Workflow
+	}
+	policy, err := policyfile.Parse(data, options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Policy, err)
 	}
@@ -200,23 +246,23 @@ func (o *Options) load() (*verify.Policy, error) {
 
 func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string) (Record, error) {
 	r := Record{Artifact: name}
-	a, files, err := o.artifact(ctx, name)
+	a, err := o.artifact(ctx, name)
 	if err != nil {
 		return r, err
 	}
 	r.Digest = a.Digests[0].String()
-	envelopes, skipped, err := readEvidence(files)
+	ev, err := o.evidence(ctx, name)
 	if err != nil {
 		return r, err
 	}
-	for _, err := range skipped {
+	for _, err := range ev.skipped {
 		r.Skipped = append(r.Skipped, err.Error())
 	}
-	if len(envelopes) == 0 && len(skipped) > 0 {
-		return r, fmt.Errorf("%s: no evidence can be read: %w", name, errors.Join(skipped...))
+	if len(ev.envelopes) == 0 && len(ev.skipped) > 0 {
+		return r, fmt.Errorf("%s: no evidence can be read: %w", name, errors.Join(ev.skipped...))
 	}
 
-	res, err := policy.Verify(ctx, a, envelopes...)
+	res, err := policy.Verify(ctx, a, ev.envelopes...)
 	if rejected, ok := errors.AsType[*verify.RejectedError](err); ok {
 		r.Verdict = Rejected
 		if rejected.Unproven() {
@@ -261,45 +307,39 @@ func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string
 	return r, nil
 }
 
-// artifact returns the artifact that an argument names, and the files with its
-// evidence.
-func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact, []string, error) {
-	if strings.HasPrefix(name, "sha256:") && !strings.ContainsRune(name, filepath.Separator) {
-		d, err := hallmark.ParseDigest(name)
-		if err != nil {
-			return hallmark.Artifact{}, nil, err
-		}
-		if len(o.Evidence) == 0 {
-			return hallmark.Artifact{}, nil, fmt.Errorf("%s: a digest needs -evidence", name)
-		}
-		return hallmark.Artifact{Name: name, Digests: []hallmark.Digest{d}}, o.Evidence, nil
-	}
-	as, err := hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{Algorithms: []string{"sha256", "sha512"}})
-	if err != nil {
-		return hallmark.Artifact{}, nil, err
-	}
-	if len(o.Evidence) > 0 {
-		return as[0], o.Evidence, nil
-	}
-	return as[0], []string{name + ".intoto.jsonl"}, nil
+// isDigest and isImage tell what an argument is that is not a file. A file of such a
+// name can be given with its directory: ./NAME.
+func isDigest(name string) bool {
+	return strings.HasPrefix(name, "sha256:") && !strings.ContainsRune(name, filepath.Separator)
 }
 
-func readEvidence(files []string) (envelopes []*sign.Envelope, skipped []error, err error) {
-	for _, file := range files {
-		data, err := cli.ReadFile(file, maxEvidence)
-		if err != nil {
-			return nil, nil, err
-		}
-		es, bad, err := sign.ParseLines(data)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", file, err)
-		}
-		envelopes = append(envelopes, es...)
-		for _, err := range bad {
-			skipped = append(skipped, fmt.Errorf("%s: %w", file, err))
+func isImage(name string) bool {
+	return strings.Contains(name, "@sha") && strings.Contains(name, "/") && !strings.HasPrefix(name, ".") && !filepath.IsAbs(name)
+}
+
+// artifact returns the artifact that an argument names.
+func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact, error) {
+	switch {
+	case isDigest(name):
+		d, err := hallmark.ParseDigest(name)
+		return hallmark.Artifact{Name: name, Digests: []hallmark.Digest{d}}, err
+	case isImage(name) && o.means.Image == nil:
+		return hallmark.Artifact{}, fmt.Errorf("%s: this program knows no images", name)
+	case isImage(name):
+		return o.means.Image(name)
+	}
+	as, err := hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{Algorithms: []string{"sha256", "sha512"}})
+	if err == nil {
+		return as[0], nil
+	}
+	// An image without a digest looks like a file, which then is not there.
+	host, _, ok := strings.Cut(name, "/")
+	if ok && errors.Is(err, fs.ErrNotExist) && o.means.Image != nil && !strings.HasPrefix(host, ".") && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		if _, asImage := o.means.Image(name); asImage != nil {
+			err = fmt.Errorf("%w, and as an image: %w", err, asImage)
 		}
 	}
-	return envelopes, skipped, nil
+	return hallmark.Artifact{}, err
 }
 
 // byproduct checks that a file is one that the accepted provenance names.
