@@ -32,11 +32,18 @@ func identities(file string) (workflow, account func(issuer, name string) (verif
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", file, err)
 	}
+	identity := func(who sigstore.Signatory) (verify.Identity, error) {
+		id, err := root.NewIdentity(who)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		return id, nil
+	}
 	workflow = func(issuer, builder string) (verify.Identity, error) {
-		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+		return identity(sigstore.Workflow{Issuer: issuer, Builder: builder})
 	}
 	account = func(issuer, subject string) (verify.Identity, error) {
-		return root.NewIdentity(sigstore.Account{Issuer: issuer, Subject: subject})
+		return identity(sigstore.Account{Issuer: issuer, Subject: subject})
 	}
 	return workflow, account, nil
 }

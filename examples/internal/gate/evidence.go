@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,16 +60,19 @@ func (o *Options) evidence(ctx context.Context, name string) (*evidence, error) 
 		return ev, err
 	}
 	ev, found := new(evidence), false
+	var missing error
 	for _, suffix := range suffixes() {
 		switch err := ev.readFile(name + suffix); {
 		case err == nil:
 			found = true
-		case !errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist):
+			missing = cmp.Or(missing, err)
+		default:
 			return nil, err
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("%s: no -evidence, and none beside it: %w", name, &fs.PathError{Op: "open", Path: name + suffixes()[0], Err: fs.ErrNotExist})
+		return nil, fmt.Errorf("%s: no -evidence, and beside it neither %s: %w", name, strings.Join(suffixes(), " nor "), missing)
 	}
 	return ev, nil
 }

@@ -3,6 +3,8 @@ package gate
 import (
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 const policyText = `
@@ -107,6 +110,15 @@ func TestLoad(t *testing.T) {
 		{"key without a name", func(o *Options) { o.Keys = []string{"key.pub"} }, "want NAME=FILE"},
 		{"key without a file", func(o *Options) { o.Keys = []string{"release="} }, "want NAME=FILE"},
 		{"key that is none", func(o *Options) { o.Keys = []string{"release=" + o.Policy} }, "no PEM block"},
+		{"a workflow, and no trusted root", func(o *Options) {
+			o.means.Identities = func(string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
+				return nil, nil, errors.New("asked")
+			}
+			write(t, o.Policy, "builders: [{id: x, workflow: {issuer: i}}]\n")
+		}, "line 1: workflow \"x\": give the trusted root of its Sigstore instance with -trusted-root FILE"},
+		{"a workflow, and a gate that knows keys only", func(o *Options) {
+			write(t, o.Policy, "builders: [{id: x, workflow: {issuer: i}}]\n")
+		}, "nothing here recognizes who signs without a key"},
 		{"no policy", func(o *Options) { o.Policy = "/no/such/policy" }, "no such file"},
 	} {
 		o, _ := files(t, "https://example.com/app")
@@ -171,6 +183,105 @@ func TestVerify(t *testing.T) {
 	r, err = verdict(o, artifact)
 	if err != nil || r.Verdict != Rejected || len(r.Reasons) != 1 || r.Reasons[0].Rule != "byproduct" || len(r.Checks) > 0 || r.Builder != "" {
 		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// Evidence is found beside a file, in files and in directories, and nowhere else.
+func TestEvidence(t *testing.T) {
+	o, artifact := files(t, "https://example.com/app")
+	line, err := os.ReadFile(artifact + ".intoto.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := o.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const envelope, broken = "the envelope", "no envelope\n"
+	link := func(target string) string { return "-> " + target }
+	many := make(map[string]string)
+	for i := range maxEntries + 1 {
+		many[fmt.Sprint("d/", i)] = ""
+	}
+	for _, tt := range []struct {
+		name     string
+		files    map[string]string // beside the artifact
+		evidence []string
+		verdict  string
+		want     string // of the error, or of what was passed over
+	}{
+		{"beside it", map[string]string{"app.intoto.jsonl": envelope}, nil, Accepted, ""},
+		{"a bundle beside it", map[string]string{"app.sigstore.json": envelope}, nil, Accepted, ""},
+		{"bundles beside it", map[string]string{"app.sigstore.jsonl": envelope}, nil, Accepted, ""},
+		{"all of them", map[string]string{"app.intoto.jsonl": broken, "app.sigstore.json": "{}", "app.sigstore.jsonl": envelope}, nil, Accepted, "app.intoto.jsonl: line 1"},
+		{"an empty one", map[string]string{"app.intoto.jsonl": ""}, nil, Rejected, ""},
+		{"none", map[string]string{"app.json": envelope, "intoto.jsonl": envelope}, nil, Undecided, "neither .intoto.jsonl nor .sigstore.json nor .sigstore.jsonl: open "},
+		{"broken ones", map[string]string{"app.intoto.jsonl": broken, "app.sigstore.json": "{}"}, nil, Undecided, "app.sigstore.json: line 1"},
+		{"a directory beside it", map[string]string{"app.sigstore.json/x": "", "app.intoto.jsonl": envelope}, nil, Undecided, "app.sigstore.json"},
+
+		{"a directory", map[string]string{"d/x.intoto.jsonl": envelope}, []string{"d"}, Accepted, ""},
+		{"a directory of bundles", map[string]string{"d/x.sigstore.json": envelope}, []string{"d"}, Accepted, ""},
+		{"a directory of lines of bundles", map[string]string{"d/x.sigstore.jsonl": envelope}, []string{"d"}, Accepted, ""},
+		{"a directory of JSON", map[string]string{"d/x.json": envelope, "d/y.cdx.json": "{}", "d/z.json": "["}, []string{"d"}, Accepted, "d: no envelopes: y.cdx.json, z.json"},
+		{"a directory with broken lines", map[string]string{"d/x.intoto.jsonl": broken, "d/y.json": envelope}, []string{"d"}, Accepted, "x.intoto.jsonl: line 1"},
+		{"a directory and a file", map[string]string{"d/x.intoto.jsonl": "", "y": envelope}, []string{"d", "y"}, Accepted, ""},
+		{"a directory without", map[string]string{"d/x.txt": envelope, "d/jsonl": envelope, "app.intoto.jsonl": envelope}, []string{"d"}, Undecided, "d: no file with evidence"},
+		{"a directory of other JSON", map[string]string{"d/1.json": "", "d/2.json": "", "d/3.json": "", "d/4.json": "", "d/5.json": "", "d/6.json": "", "d/7.json": ""}, []string{"d"}, Undecided, "5.json and 2 more"},
+		{"a directory in it", map[string]string{"d/x.json/y.json": envelope}, []string{"d"}, Undecided, "d: no file with evidence"},
+		{"a link in it", map[string]string{"d/x.json": link("../y"), "y": envelope, "d/z.json": envelope}, []string{"d"}, Undecided, "x.json: not a regular file"},
+		{"a link to nothing in it", map[string]string{"d/x.intoto.jsonl": link("no"), "d/z.json": envelope}, []string{"d"}, Undecided, "x.intoto.jsonl: not a regular file"},
+		{"another link in it", map[string]string{"d/x": link("no"), "d/z.json": envelope}, []string{"d"}, Accepted, ""},
+		{"a directory of very many", many, []string{"d"}, Undecided, "more than 10000 files"},
+		{"a missing one", nil, []string{"d"}, Undecided, "no such file"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := o
+			for _, e := range tt.evidence {
+				o.Evidence = append(o.Evidence, filepath.Join(dir, e))
+			}
+			write(t, filepath.Join(dir, "app"), "the program")
+			for name, text := range tt.files {
+				path := filepath.Join(dir, name)
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if target, ok := strings.CutPrefix(text, "-> "); ok {
+					if err := os.Symlink(target, path); err != nil {
+						t.Skip(err)
+					}
+					continue
+				}
+				if text == envelope {
+					text = string(line)
+				}
+				write(t, path, text)
+			}
+			r, err := o.verify(t.Context(), policy, filepath.Join(dir, "app"))
+			if err != nil {
+				r.Verdict, r.Error = Undecided, err.Error()
+			}
+			if text := r.Error + strings.Join(r.Skipped, "\n"); r.Verdict != tt.verdict || !strings.Contains(text, tt.want) || tt.want == "" && text != "" {
+				t.Errorf("%s, %q, want %s, %q", r.Verdict, text, tt.verdict, tt.want)
+			}
+		})
+	}
+
+	// All of a directory together is bounded.
+	dir := t.TempDir()
+	for _, name := range []string{"a.sigstore.json", "b.sigstore.json"} {
+		write(t, filepath.Join(dir, name), "")
+		if err := os.Truncate(filepath.Join(dir, name), maxEvidence/2+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Evidence = []string{dir}
+	if _, err := o.verify(t.Context(), policy, artifact); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("large files: %v", err)
+	}
+	// A gate that knows no images says so.
+	if _, err := o.verify(t.Context(), policy, "registry.example/app@sha256:"+strings.Repeat("0", 64)); err == nil || !strings.Contains(err.Error(), "knows no images") {
+		t.Errorf("an image: %v", err)
 	}
 }
 
