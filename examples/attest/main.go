@@ -46,7 +46,8 @@ which workflow of which repository signed what, unless -trusted-root and
 -signing-config name another. In GitHub Actions the job needs the permission
 "id-token: write"; in GitLab it lets the token be put into the variable
 SIGSTORE_ID_TOKEN, for the audience sigstore. The directory templates has workflows.
-Package sign/sigstore recognizes who signed so; examples/verify knows keys only.
+examples/verify -trusted-root recognizes who signed so, where its policy names the
+workflow.
 
 What is wrong with files and flags is found before anything is asked for over the
 network, and a signature that a log keeps is made last.

@@ -19,10 +19,11 @@ import (
 )
 
 // examples/attest signs as a job for an image and attaches what it has signed; a
-// gate that has nothing but the image's name finds it and accepts the image.
+// gate that has nothing but the image's name finds it and accepts the image, and so
+// does examples/verify.
 func TestAttestOCI(t *testing.T) {
 	t.Parallel()
-	stack, program, job := keyless.Start(t), keyless.Attest(t), keyless.GitHub()
+	stack, program, gate, job := keyless.Start(t), keyless.Attest(t), keyless.Verify(t), keyless.GitHub()
 	root, err := sigstore.ParseTrustedRoot(stack.TrustedRoot())
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +48,13 @@ func TestAttestOCI(t *testing.T) {
 			for name, text := range map[string]string{
 				"trusted_root.json": string(stack.TrustedRoot()), "signing_config.json": string(stack.SigningConfig()),
 				"config.json": fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, auth),
+				"policy.yaml": fmt.Sprintf(`
+builders: [{id: %s, workflow: {issuer: https://token.actions.githubusercontent.com}, level: 3}]
+source: https://github.com/acme/app
+buildTypes: [%s]
+refs: {releases: true}
+parameters: {/workflow/path: .github/workflows/release.yml}
+`, job.Builder(), github.BuildType),
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
@@ -85,6 +93,14 @@ func TestAttestOCI(t *testing.T) {
 			}
 			if res.Level() != 3 {
 				t.Errorf("level %d, want 3", res.Level())
+			}
+			for reference, code := range map[string]int{image.String(): 0, host + "/team/app:v1": 2} {
+				cmd := exec.CommandContext(t.Context(), gate, "-policy", "policy.yaml", "-trusted-root", "trusted_root.json", "-plain-http", reference)
+				cmd.Dir, cmd.Env = dir, []string{"HOME=" + dir, "DOCKER_CONFIG=" + dir}
+				out, _ := cmd.CombinedOutput()
+				if cmd.ProcessState.ExitCode() != code {
+					t.Errorf("examples/verify %s: exit code %d, want %d: %s", reference, cmd.ProcessState.ExitCode(), code, out)
+				}
 			}
 			// The manifest for one platform is another image.
 			platforms, err := c.Platforms(t.Context(), image)

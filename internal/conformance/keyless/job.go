@@ -20,11 +20,16 @@ import (
 )
 
 // Attest builds examples/attest and returns the program.
-func Attest(t testing.TB) string {
+func Attest(t testing.TB) string { return example(t, "attest") }
+
+// Verify builds examples/verify and returns the program.
+func Verify(t testing.TB) string { return example(t, "verify") }
+
+func example(t testing.TB, name string) string {
 	t.Helper()
 	_, file, _, _ := runtime.Caller(0)
-	program := filepath.Join(t.TempDir(), "attest.exe")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./attest")
+	program := filepath.Join(t.TempDir(), name+".exe")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./"+name)
 	build.Dir = filepath.Join(filepath.Dir(file), "..", "..", "..", "examples")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
