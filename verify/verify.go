@@ -65,6 +65,12 @@ type Policy struct {
 	// Source is the repository's URL, "https://github.com/org/repo".
 	Source string
 
+	// SourceID and OwnerID are what the platform tells the repository and whom it
+	// belongs to by: whoever registers a name anew that somebody gave up gets
+	// another one. Empty means that it is not asked. A certificate tells them;
+	// without one only a build of GitHub Actions does, by its internal parameters.
+	SourceID, OwnerID string
+
 	// BuildTypes are the build types whose parameters the caller understands.
 	BuildTypes []string
 
@@ -99,6 +105,11 @@ type Policy struct {
 	// the machine is what tells the event of Triggers.
 	Runners []string
 
+	// Environments are the deployment environments for which the build may have
+	// run, each of which its repository may hold to rules of its own. Empty means
+	// that it is not asked. Only a certificate tells it.
+	Environments []string
+
 	// Require is what must be attested of the artifact beside its provenance.
 	// That it is attested is all: what the predicate says is not looked at, so
 	// that results of failed tests are test results.
@@ -115,6 +126,11 @@ type Builder struct {
 
 	// Identity is who may sign for ID.
 	Identity Identity
+
+	// Commit is the commit of the builder's own instructions, a gitCommit. The
+	// zero Digest stands for any: a tag of the builder can move. Only a
+	// certificate tells it.
+	Commit hallmark.Digest
 
 	// Level is the SLSA Build level up to which the caller trusts the
 	// builder, 1 to 3; 0 means 1. A Result has no higher level, whatever the
@@ -183,6 +199,7 @@ const (
 	RuleParameter   Rule = "parameter" // an external parameter, named in Check.Item
 	RuleTrigger     Rule = "trigger"
 	RuleRunner      Rule = "runner"
+	RuleEnvironment Rule = "environment"
 	RuleCertificate Rule = "certificate" // the signer's certificate and the statement agree on Check.Item
 	RuleRequired    Rule = "required"    // a requirement, whose predicate type is in Check.Item
 )
@@ -463,6 +480,9 @@ func (p *Policy) check() error {
 		if b.Level < 0 || b.Level > 3 {
 			fail("builder %d has level %d, want 1 to 3", i, b.Level)
 		}
+		if !b.Commit.IsZero() && b.Commit.Algorithm() != "gitCommit" {
+			fail("the commit of builder %d is a %s, want a gitCommit", i, b.Commit.Algorithm())
+		}
 	}
 	if p.Source == "" {
 		fail("no source")
@@ -478,6 +498,9 @@ func (p *Policy) check() error {
 	}
 	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
 		fail("a branch or tag without a name")
+	}
+	if slices.Contains(p.Environments, "") {
+		fail("an environment without a name")
 	}
 	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
 		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())

@@ -286,6 +286,8 @@ func TestIncompletePolicy(t *testing.T) {
 		{"neither ref nor commit", func(p *verify.Policy) { p.Refs, p.Commit = verify.Refs{}, hallmark.Digest{} }, "neither refs nor a commit"},
 		{"branch without a name", func(p *verify.Policy) { p.Refs.Branches = []string{""} }, "a branch or tag without a name"},
 		{"tag without a name", func(p *verify.Policy) { p.Refs.Tags = []string{""} }, "a branch or tag without a name"},
+		{"environment without a name", func(p *verify.Policy) { p.Environments = []string{""} }, "an environment without a name"},
+		{"builder's commit of another kind", func(p *verify.Policy) { p.Builders[0].Commit = good.artifact.Digests[0] }, "the commit of builder 0 is a sha256"},
 		{"commit of another kind", func(p *verify.Policy) { p.Commit = good.artifact.Digests[0] }, "the commit is a sha256"},
 		{"parameter that is no pointer", func(p *verify.Policy) { p.Parameters["workflow"] = verify.Parameter{Any: true} }, `parameter "workflow" is not a JSON Pointer`},
 		{"requirement without a type", func(p *verify.Policy) {
@@ -413,6 +415,17 @@ func TestRules(t *testing.T) {
 		{
 			"signed by another key", func(c *trial) { c.keys = []int{2} },
 			absent(failed(verify.RuleSignature, "no evidence that it signed", "provenance signed by "+key1)),
+		},
+		{
+			"repository made anew, as the predicate says", func(c *trial) {
+				c.policy.SourceID = "42"
+				c.statement.definition().at("internalParameters", "github")["repository_id"] = "43"
+			},
+			[]verify.Check{{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Failed, Got: "43", Want: "42"}},
+		},
+		{
+			"environment, which a predicate does not say", func(c *trial) { c.policy.Environments = []string{"production"} },
+			unproven(verify.RuleEnvironment, notSaid, "production"),
 		},
 		{
 			"payload type", func(c *trial) { c.typ = "application/vnd.in-toto.provenance+json" },
@@ -1098,6 +1111,43 @@ func TestClaims(t *testing.T) {
 			cl.Runner = ""
 			delete(c.statement.definition(), "internalParameters")
 		}, []verify.Check{{Rule: verify.RuleRunner, Outcome: verify.Unproven, Got: "the evidence does not say", Want: "github-hosted or gitlab-hosted"}}},
+		{"what is asked beside", func(c *trial, cl *verify.Claims) {
+			cl.RepositoryID, cl.OwnerID, cl.Environment, cl.BuildSignerDigest = "42", "7", "production", commit
+			c.policy.SourceID, c.policy.OwnerID, c.policy.Environments = "42", "7", []string{"staging", "production"}
+			c.policy.Builders[0].Commit = gitCommit(t, commit)
+		}, nil},
+		{"a repository made anew", func(c *trial, cl *verify.Claims) {
+			cl.RepositoryID, c.policy.SourceID = "43", "42"
+		}, []verify.Check{{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Failed, Got: "43", Want: "42"}}},
+		{"an owner made anew", func(c *trial, cl *verify.Claims) {
+			cl.OwnerID, c.policy.OwnerID = "8", "7"
+		}, []verify.Check{{Rule: verify.RuleSource, Item: "owner id", Outcome: verify.Failed, Got: "8", Want: "7"}}},
+		{"another environment", func(c *trial, cl *verify.Claims) {
+			cl.Environment, c.policy.Environments = "staging", []string{"production"}
+		}, []verify.Check{{Rule: verify.RuleEnvironment, Outcome: verify.Failed, Got: "staging", Want: "production"}}},
+		{"another commit of the builder", func(c *trial, cl *verify.Claims) {
+			cl.BuildSignerDigest, c.policy.Builders[0].Commit = other, gitCommit(t, commit)
+		}, []verify.Check{{Rule: verify.RuleBuilder, Item: "commit", Outcome: verify.Failed, Got: "gitCommit:" + other, Want: "gitCommit:" + commit}}},
+		{"nothing of what is asked beside", func(c *trial, cl *verify.Claims) {
+			c.policy.SourceID, c.policy.OwnerID, c.policy.Environments = "42", "7", []string{"production"}
+			c.policy.Builders[0].Commit = gitCommit(t, commit)
+		}, []verify.Check{
+			{Rule: verify.RuleBuilder, Item: "commit", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "gitCommit:" + commit},
+			{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "42"},
+			{Rule: verify.RuleSource, Item: "owner id", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "7"},
+			{Rule: verify.RuleEnvironment, Outcome: verify.Unproven, Got: "the evidence does not say", Want: "production"},
+		}},
+		{"ids that the predicate has and the certificate has not", func(c *trial, cl *verify.Claims) {
+			c.statement.definition().at("internalParameters", "github")["repository_id"] = "42"
+			c.policy.SourceID = "42"
+		}, []verify.Check{
+			{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "42"},
+			{Rule: verify.RuleCertificate, Item: "repository id", Outcome: verify.Unproven, Got: "42", Want: "a claim of the certificate"},
+		}},
+		{"ids that differ", func(c *trial, cl *verify.Claims) {
+			c.statement.definition().at("internalParameters", "github")["repository_owner_id"] = "8"
+			cl.OwnerID, c.policy.OwnerID = "7", "7"
+		}, []verify.Check{{Rule: verify.RuleCertificate, Item: "owner id", Outcome: verify.Failed, Got: "8", Want: "7"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, cl := newTrial(t), claims()

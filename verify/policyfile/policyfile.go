@@ -4,7 +4,10 @@
 //	  - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
 //	    key: release                # a name; Options.Key returns the key
 //	    level: 2
+//	    commit: 89abcdef0123456789abcdef0123456789abcdef   # of the builder
 //	source: https://github.com/org/app
+//	sourceID: "1296269"             # by which the platform tells the repository
+//	ownerID: "583231"               # and whom it belongs to
 //	refs: {releases: true, branches: [main], tags: [nightly]}      # or: any, {any: true}
 //	commit: 0123456789abcdef0123456789abcdef01234567
 //	buildTypes: [https://actions.github.io/buildtypes/workflow/v1]
@@ -14,6 +17,7 @@
 //	  /inputs/note: any                               # or: {any: true}
 //	triggers: [push, release]
 //	runners: [github-hosted]
+//	environments: [production]
 //	require:
 //	  - predicateType: https://cyclonedx.org/bom
 //	    keys: [release, audit]
@@ -104,6 +108,10 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 			p.list(v, func(e *yaml.Node) { policy.Builders = append(policy.Builders, p.builder(e)) })
 		case "source":
 			policy.Source = p.text(v)
+		case "sourceID":
+			policy.SourceID = p.text(v)
+		case "ownerID":
+			policy.OwnerID = p.text(v)
 		case "refs":
 			policy.Refs = p.refs(v)
 		case "commit":
@@ -123,6 +131,8 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 			policy.Triggers = p.texts(v)
 		case "runners":
 			policy.Runners = p.texts(v)
+		case "environments":
+			policy.Environments = p.texts(v)
 		case "require":
 			p.list(v, func(e *yaml.Node) { policy.Require = append(policy.Require, p.requirement(e)) })
 		default:
@@ -144,6 +154,8 @@ func (p *parser) builder(n *yaml.Node) verify.Builder {
 			b.ID = p.text(v)
 		case "key":
 			b.Identity = p.identity(v)
+		case "commit":
+			b.Commit = p.commit(v)
 		case "level":
 			if b.Level = p.number(v); b.Level > 3 {
 				p.fail(v, "level %d, want 1 to 3", b.Level)

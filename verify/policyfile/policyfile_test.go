@@ -44,8 +44,11 @@ const whole = `builders:
   - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
     key: release                # a comment
     level: 2
+    commit: 89abcdef0123456789abcdef0123456789abcdef
   - {id: https://example.com/builder, key: audit}
 source: https://github.com/org/app
+sourceID: "1296269"
+ownerID: "583231"
 refs: {releases: true, branches: [main], tags: [nightly]}
 commit: 0123456789abcdef0123456789abcdef01234567
 buildTypes: [https://actions.github.io/buildtypes/workflow/v1, https://example.com/type]
@@ -59,6 +62,7 @@ parameters:
   /inputs/none: null
 triggers: [push, release]
 runners: [github-hosted]
+environments: [production]
 require:
   - predicateType: https://cyclonedx.org/bom
     keys: [release, audit]
@@ -73,12 +77,18 @@ func policy(t testing.TB) *verify.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	builder, err := hallmark.ParseDigest("gitCommit:89abcdef0123456789abcdef0123456789abcdef")
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &verify.Policy{
 		Builders: []verify.Builder{
-			{ID: "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", Identity: identity(t, "release"), Level: 2},
+			{ID: "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", Identity: identity(t, "release"), Level: 2, Commit: builder},
 			{ID: "https://example.com/builder", Identity: identity(t, "audit")},
 		},
 		Source:     "https://github.com/org/app",
+		SourceID:   "1296269",
+		OwnerID:    "583231",
 		BuildTypes: []string{"https://actions.github.io/buildtypes/workflow/v1", "https://example.com/type"},
 		Refs:       verify.Refs{Branches: []string{"main"}, Tags: []string{"nightly"}, Releases: true},
 		Commit:     commit,
@@ -91,8 +101,9 @@ func policy(t testing.TB) *verify.Policy {
 			"/inputs/list":    {OneOf: []any{[]any{"a", []any{}, map[string]any{}}}},
 			"/inputs/none":    {OneOf: []any{nil}},
 		},
-		Triggers: []string{"push", "release"},
-		Runners:  []string{"github-hosted"},
+		Triggers:     []string{"push", "release"},
+		Runners:      []string{"github-hosted"},
+		Environments: []string{"production"},
 		Require: []verify.Requirement{
 			{PredicateType: "https://cyclonedx.org/bom", Identities: []verify.Identity{identity(t, "release"), identity(t, "audit")}, Threshold: 2},
 			{PredicateType: "https://spdx.dev/Document", Identities: []verify.Identity{identity(t, "audit")}},
@@ -121,10 +132,12 @@ func TestWhole(t *testing.T) {
 func TestJSON(t *testing.T) {
 	const text = `{
 	"builders": [
-		{"id": "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", "key": "release", "level": 2},
+		{"id": "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", "key": "release", "level": 2, "commit": "89abcdef0123456789abcdef0123456789abcdef"},
 		{"id": "https://example.com/builder", "key": "audit"}
 	],
 	"source": "https://github.com/org/app",
+	"sourceID": "1296269",
+	"ownerID": "583231",
 	"refs": {"releases": true, "branches": ["main"], "tags": ["nightly"]},
 	"commit": "0123456789abcdef0123456789abcdef01234567",
 	"buildTypes": ["https://actions.github.io/buildtypes/workflow/v1", "https://example.com/type"],
@@ -139,6 +152,7 @@ func TestJSON(t *testing.T) {
 	},
 	"triggers": ["push", "release"],
 	"runners": ["github-hosted"],
+	"environments": ["production"],
 	"require": [
 		{"predicateType": "https://cyclonedx.org/bom", "keys": ["release", "audit"], "threshold": 2},
 		{"predicateType": "https://spdx.dev/Document", "keys": ["audit"]}
