@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -88,6 +89,9 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 
 	checks = append(checks, p.parameters(i, b, source, parameter)...)
 	checks = append(checks, p.circumstances(i, facts, claims != nil || parameter == "workflow")...)
+	if p.MaxAge != 0 {
+		checks = append(checks, p.age(i, b, s.evidence))
+	}
 	if claims != nil {
 		checks = append(checks, certificate(i, b, source, claims)...)
 	}
@@ -184,6 +188,33 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 	one(RuleRunner, f.runner, p.Runners, "github-hosted", "gitlab-hosted")
 	one(RuleEnvironment, f.environment, p.Environments)
 	return checks
+}
+
+// age checks how old b is, for which ev speaks.
+func (p *Policy) age(i int, b *provenance.Build, ev *Evidence) Check {
+	const skew = 5 * time.Minute
+	c := Check{RuleAge, "", Failed, "", "at most " + p.MaxAge.String(), i}
+	made, by := b.Finished, "the provenance"
+	if ev.Claims != nil || len(ev.Times) > 0 {
+		made, by = time.Time{}, "an authority"
+		for _, t := range ev.Times {
+			if made.IsZero() || t.Before(made) {
+				made = t
+			}
+		}
+	}
+	now := p.Now()
+	age := now.Sub(made)
+	c.Got = fmt.Sprintf("%s, of %s by %s", age.Round(time.Second), made.UTC().Format(time.RFC3339), by)
+	switch {
+	case made.IsZero():
+		c.Outcome, c.Got = Unproven, notSaid
+	case age < -skew:
+		c.Got = fmt.Sprintf("%s by %s, after now, %s", made.UTC().Format(time.RFC3339), by, now.UTC().Format(time.RFC3339))
+	case age <= p.MaxAge:
+		c.Outcome = Passed
+	}
+	return c
 }
 
 // facts are what is known of a build's run.

@@ -14,7 +14,7 @@
 // certificate that did it. Nothing of a payload is read before.
 //
 // Second, is that what was expected? This is a pure function of the policy and
-// the evidence: no network, no clock, the same answer every time. Strings are
+// the evidence: no network, no clock but the policy's, the same answer every time. Strings are
 // compared byte by byte. The order of the envelopes does not matter, an envelope
 // that proves nothing does no harm, and absence of evidence satisfies nothing.
 // Of several builds that would do, that of the most trusted builder is taken,
@@ -33,9 +33,8 @@
 //
 // # What is not checked
 //
-// A policy knows nothing of time: keys do not expire, and old evidence is as
-// good as new. Dependencies are not looked at, and neither is what an attached
-// SBOM says.
+// Keys do not expire, and without a maximum age old evidence is as good as new.
+// Dependencies are not looked at, and neither is what an attached SBOM says.
 package verify
 
 import (
@@ -48,6 +47,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -109,6 +109,18 @@ type Policy struct {
 	// run, each of which its repository may hold to rules of its own. Empty means
 	// that it is not asked. Only a certificate tells it.
 	Environments []string
+
+	// MaxAge is how old the build may be when the policy is asked. Zero means any
+	// age. What counts is the earliest time that an authority has verified of the
+	// signature, as anybody can have an old one stamped anew; and for a signature
+	// by a plain key, of which no authority says anything, when the provenance
+	// says that the build was finished. A time after Now is not young but wrong,
+	// unless it is by less than five minutes.
+	MaxAge time.Duration
+
+	// Now returns the time at which the policy is asked. It must be given with a
+	// rule about time, which is MaxAge.
+	Now func() time.Time
 
 	// Require is what must be attested of the artifact beside its provenance.
 	// That it is attested is all: what the predicate says is not looked at, so
@@ -200,6 +212,7 @@ const (
 	RuleTrigger     Rule = "trigger"
 	RuleRunner      Rule = "runner"
 	RuleEnvironment Rule = "environment"
+	RuleAge         Rule = "age"
 	RuleCertificate Rule = "certificate" // the signer's certificate and the statement agree on Check.Item
 	RuleRequired    Rule = "required"    // a requirement, whose predicate type is in Check.Item
 )
@@ -498,6 +511,12 @@ func (p *Policy) check() error {
 	}
 	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
 		fail("a branch or tag without a name")
+	}
+	if p.MaxAge < 0 {
+		fail("a maximum age of %s", p.MaxAge)
+	}
+	if p.MaxAge != 0 && p.Now == nil {
+		fail("a maximum age, and no Now to tell the time")
 	}
 	if slices.Contains(p.Environments, "") {
 		fail("an environment without a name")

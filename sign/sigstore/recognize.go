@@ -130,6 +130,7 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 	if err := s.verify(ctx, key); err != nil {
 		return nil, nil, fmt.Errorf("signature: %w", err)
 	}
+	ev.Times = times
 	return s.leaf, ev, nil
 }
 

@@ -3,6 +3,7 @@ package sigstore_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"os"
@@ -289,6 +290,20 @@ func mustParse(t testing.TB, data []byte) *sign.Envelope {
 	return e
 }
 
+// certificateOf returns the certificate in the bundle of e.
+func certificateOf(t testing.TB, e *sign.Envelope) []byte {
+	t.Helper()
+	var b struct {
+		VerificationMaterial struct {
+			Certificate struct{ RawBytes []byte }
+		}
+	}
+	if err := json.Unmarshal(e.Bundle, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.VerificationMaterial.Certificate.RawBytes
+}
+
 func TestRecognize(t *testing.T) {
 	id := newIdentity(t, sigstore.Workflow{Issuer: issuer, Builder: builder})
 	e := mustParse(t, accepted(t))
@@ -320,6 +335,11 @@ func TestRecognize(t *testing.T) {
 		Environment:       "production",
 		Invocation:        "https://github.com/acme/app/actions/runs/1/attempts/1",
 		TokenSubject:      "repo:acme/app:ref:refs/tags/v2.0.0",
+	}
+	// The log of the set says no time, its one timestamp authority does.
+	leaf := must(x509.ParseCertificate(certificateOf(t, e)))
+	if len(ev.Times) != 1 || ev.Times[0].Before(leaf.NotBefore) || ev.Times[0].After(leaf.NotAfter) {
+		t.Errorf("times %v, want one from %s to %s", ev.Times, leaf.NotBefore, leaf.NotAfter)
 	}
 	if *ev.Claims != want {
 		t.Errorf("claims\n%+v\nwant\n%+v", *ev.Claims, want)

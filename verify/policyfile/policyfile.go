@@ -18,6 +18,7 @@
 //	triggers: [push, release]
 //	runners: [github-hosted]
 //	environments: [production]
+//	maxAge: 30d                     # or hours, 12h
 //	require:
 //	  - predicateType: https://cyclonedx.org/bom
 //	    keys: [release, audit]
@@ -47,6 +48,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -60,6 +62,10 @@ type Options struct {
 	// Key returns the public key that a file calls name. Without it every
 	// name is unknown.
 	Key func(name string) (sign.Verifier, error)
+
+	// Now is what the policy has as its Now. A policy without a maximum age needs
+	// none.
+	Now func() time.Time
 }
 
 // Parse parses a policy. Faults are reported together, each as
@@ -85,6 +91,7 @@ func Parse(data []byte, o Options) (*verify.Policy, error) {
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
 	}
+	policy.Now = o.Now
 	return policy, nil
 }
 
@@ -133,6 +140,8 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 			policy.Runners = p.texts(v)
 		case "environments":
 			policy.Environments = p.texts(v)
+		case "maxAge":
+			policy.MaxAge = p.duration(v)
 		case "require":
 			p.list(v, func(e *yaml.Node) { policy.Require = append(policy.Require, p.requirement(e)) })
 		default:
@@ -396,6 +405,21 @@ func (p *parser) boolean(n *yaml.Node) bool {
 		p.fail(n, "want true or false")
 	}
 	return n.Value == "true"
+}
+
+// duration returns a number of days or hours, or 0 after a fault.
+func (p *parser) duration(n *yaml.Node) time.Duration {
+	units := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour}
+	text := n.Value
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && text != "" {
+		number, unit := text[:len(text)-1], units[text[len(text)-1]]
+		i, err := strconv.Atoi(number)
+		if unit != 0 && err == nil && strconv.Itoa(i) == number && i >= 1 && i <= 100_000 {
+			return time.Duration(i) * unit
+		}
+	}
+	p.fail(n, "want a number of days or hours, 30d or 12h")
+	return 0
 }
 
 // number returns a number of 1 or more, or 0 after a fault.

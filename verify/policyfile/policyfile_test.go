@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -63,6 +64,7 @@ parameters:
 triggers: [push, release]
 runners: [github-hosted]
 environments: [production]
+maxAge: 30d
 require:
   - predicateType: https://cyclonedx.org/bom
     keys: [release, audit]
@@ -104,6 +106,7 @@ func policy(t testing.TB) *verify.Policy {
 		Triggers:     []string{"push", "release"},
 		Runners:      []string{"github-hosted"},
 		Environments: []string{"production"},
+		MaxAge:       720 * time.Hour,
 		Require: []verify.Requirement{
 			{PredicateType: "https://cyclonedx.org/bom", Identities: []verify.Identity{identity(t, "release"), identity(t, "audit")}, Threshold: 2},
 			{PredicateType: "https://spdx.dev/Document", Identities: []verify.Identity{identity(t, "audit")}},
@@ -122,7 +125,8 @@ func TestWhole(t *testing.T) {
 	}
 	// Every field of a Policy can be given.
 	for i, v := 0, reflect.ValueOf(*want); i < v.NumField(); i++ {
-		if v.Field(i).IsZero() {
+		// But for the time, which is the caller's to tell.
+		if v.Field(i).IsZero() && v.Type().Field(i).Name != "Now" {
 			t.Errorf("the file gives no %s", v.Type().Field(i).Name)
 		}
 	}
@@ -153,6 +157,7 @@ func TestJSON(t *testing.T) {
 	"triggers": ["push", "release"],
 	"runners": ["github-hosted"],
 	"environments": ["production"],
+	"maxAge": "720h",
 	"require": [
 		{"predicateType": "https://cyclonedx.org/bom", "keys": ["release", "audit"], "threshold": 2},
 		{"predicateType": "https://spdx.dev/Document", "keys": ["audit"]}
@@ -243,6 +248,15 @@ func TestFaults(t *testing.T) {
 		{"a tag on a value", "parameters:\n  /a: !x y\n", at + `line 2: "y" is no value that JSON has; put it in quotation marks`},
 		{"binary", "source: !!binary aGk=\n", at + "line 1: want a string"},
 
+		{"an age without a unit", "maxAge: 30\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age in weeks", "maxAge: 2w\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age of nothing", "maxAge: 0d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age that is written oddly", "maxAge: 030d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age below nothing", "maxAge: -1d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age of ages", "maxAge: 100001d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age that is a list", "maxAge: [30d]\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"a source ID that is a number", "sourceID: 42\n", at + "line 1: want a string"},
+		{"an empty environment", "environments: ['']\n", at + "line 1: want a string"},
 		{"source is a number", "source: 1\n", at + "line 1: want a string"},
 		{"source is empty", "source: ''\n", at + "line 1: want a string"},
 		{"source is null", "source:\n", at + "line 1: want a string"},
