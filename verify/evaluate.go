@@ -194,13 +194,15 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 func (p *Policy) age(i int, b *provenance.Build, ev *Evidence) Check {
 	const skew = 5 * time.Minute
 	c := Check{RuleAge, "", Failed, "", "at most " + p.MaxAge.String(), i}
+	// A certificate was made for the moment. A key was not: that it signed before
+	// some time does not say how long.
 	made, by := b.Finished, "the provenance"
-	if ev.Claims != nil || len(ev.Times) > 0 {
-		made, by = time.Time{}, "an authority"
-		for _, t := range ev.Times {
-			if made.IsZero() || t.Before(made) {
-				made = t
-			}
+	if ev.Claims != nil {
+		made = time.Time{}
+	}
+	for _, t := range ev.Times {
+		if ev.Claims != nil && made.IsZero() || t.Before(made) {
+			made, by = t, "an authority"
 		}
 	}
 	now := p.Now()

@@ -111,11 +111,12 @@ type Policy struct {
 	Environments []string
 
 	// MaxAge is how old the build may be when the policy is asked. Zero means any
-	// age. What counts is the earliest time that an authority has verified of the
-	// signature, as anybody can have an old one stamped anew; and for a signature
-	// by a plain key, of which no authority says anything, when the provenance
-	// says that the build was finished. A time after Now is not young but wrong,
-	// unless it is by less than five minutes.
+	// age. Of a signature with a certificate, which was made for the moment, the
+	// earliest time counts that an authority has verified. A plain key may have
+	// signed at any time before one that an authority tells, so it is when the
+	// provenance says that the build was finished, if no authority tells an earlier
+	// one. A time after Now is not young but wrong, unless it is by less than five
+	// minutes.
 	MaxAge time.Duration
 
 	// Now returns the time at which the policy is asked. It must be given with a

@@ -1190,8 +1190,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// The earliest verified time counts, and what a build says of itself only if
-// nobody has verified any.
+// The earliest time counts, and of a key only one that it says itself: what was
+// signed before a time may have been for long.
 func TestAge(t *testing.T) {
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	ago := func(hours int) time.Time { return now.Add(-time.Duration(hours) * time.Hour) }
@@ -1213,6 +1213,8 @@ func TestAge(t *testing.T) {
 		{"a key, a second late", ago(24).Add(-time.Second), nil, false, failed, "24h0m1s, of 2026-03-01T11:59:59Z by the provenance"},
 		{"a key, and no time", time.Time{}, nil, false, unproven, "the evidence does not say"},
 		{"a key that was stamped", ago(1), []time.Time{ago(25)}, false, failed, "25h0m0s, of 2026-03-01T11:00:00Z by an authority"},
+		{"a key that was stamped anew", ago(25), []time.Time{ago(1)}, false, failed, "25h0m0s, of 2026-03-01T11:00:00Z by the provenance"},
+		{"a key that was stamped, and no time", time.Time{}, []time.Time{ago(1)}, false, unproven, "the evidence does not say"},
 		{"a certificate", ago(99), []time.Time{ago(1)}, true, passed, "1h0m0s, of 2026-03-02T11:00:00Z by an authority"},
 		{"a certificate that was stamped anew", ago(1), []time.Time{ago(1), ago(25), ago(2)}, true, failed, "25h0m0s, of 2026-03-01T11:00:00Z by an authority"},
 		{"a certificate, and no time", ago(1), nil, true, unproven, "the evidence does not say"},
