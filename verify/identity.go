@@ -43,8 +43,8 @@ type Evidence struct {
 	// certified for the moment. They are nil for plain keys.
 	Claims *Claims
 
-	// Times are when it was signed, as authorities of timestamps or logs say, all
-	// of them verified. There are none for plain keys.
+	// Times are when the signature was there, as authorities of timestamps or logs
+	// say, all of them verified. There are none for plain keys.
 	Times []time.Time
 }
 
