@@ -118,7 +118,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 		}, o.registries}
 	}
 	// What is wrong from the start is a mistake of who starts it.
-	k.look(ctx)
+	k.look()
 	if err := g.world.Load().err; err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	for serving := true; serving; {
 		select {
 		case <-tick.C:
-			k.look(ctx)
+			k.look()
 		case serveErr = <-ended:
 			serving = false
 		case <-ctx.Done():
@@ -229,10 +229,10 @@ type keeper struct {
 
 // look loads what has changed. The policies are read each time, and so are the
 // certificate and its key: they are small.
-func (k *keeper) look(ctx context.Context) {
+func (k *keeper) look() {
 	k.lookCertificate()
 	was := k.gate.world.Load()
-	next, changed, err := k.load(ctx, was)
+	next, changed, err := k.load(was)
 	m := k.gate.metrics
 	if err != nil {
 		m.reloadsFailed.Add(1)
@@ -255,8 +255,8 @@ func (k *keeper) look(ctx context.Context) {
 }
 
 // load returns the world as it is now, and whether it is another than was.
-func (k *keeper) load(ctx context.Context, was *world) (*world, bool, error) {
-	rules, err := loadRules(ctx, k.o.policies, k.o.keys)
+func (k *keeper) load(was *world) (*world, bool, error) {
+	rules, err := loadRules(k.o.policies, k.o.keys)
 	if err != nil {
 		return nil, false, err
 	}

@@ -189,7 +189,7 @@ func (s *site) keeper() *keeper {
 	}
 	log := slog.New(slog.DiscardHandler)
 	k := &keeper{o: o, log: log, gate: newGate(log, 5*time.Second, 4, newCache(100, time.Minute))}
-	k.look(s.t.Context())
+	k.look()
 	return k
 }
 
@@ -474,7 +474,7 @@ func TestReload(t *testing.T) {
 	k := s.keeper()
 	check := func(what string, image string, code int, want string) {
 		t.Helper()
-		k.look(t.Context())
+		k.look()
 		for range 2 { // the second time from the cache, if it is there
 			_, got := post(t, k.gate, podReview(image))
 			if code == 0 && !got.Allowed || code != 0 && (got.Allowed || got.Status.Code != code || !strings.Contains(got.Status.Message, want)) {
@@ -516,12 +516,12 @@ func TestReload(t *testing.T) {
 
 	was := k.certificate.Load()
 	s.write("tls.key", "garbage")
-	k.look(t.Context())
+	k.look()
 	if k.certificate.Load() != was {
 		t.Error("a certificate without its key replaced the one before")
 	}
 	s.certificate(2)
-	k.look(t.Context())
+	k.look()
 	if got := k.certificate.Load(); got.Leaf.SerialNumber.Int64() != 2 {
 		t.Errorf("serial number %d, want 2", got.Leaf.SerialNumber)
 	}
@@ -551,7 +551,7 @@ func TestFolderOfLinks(t *testing.T) {
 	for i, want := range []string{"first", "second"} {
 		if i > 0 {
 			mount("2", want)
-			k.look(t.Context())
+			k.look()
 		}
 		for _, image := range []string{"first", "second"} {
 			if _, got := post(t, k.gate, podReview(ref(image))); got.Allowed != (image == want) {
@@ -568,7 +568,7 @@ func TestPolicies(t *testing.T) {
 	s.evidence("other", "https://example.com/other")
 	k := s.keeper()
 	k.o.policies = cli.List{"registry.example/*=" + s.path("policy.yaml"), "registry.example/other=" + s.path("other.yaml")}
-	k.look(t.Context())
+	k.look()
 	for image, want := range map[string]bool{
 		"registry.example/app@" + digest("good"):          true,
 		"registry.example/team/app@" + digest("good"):     true,
@@ -590,7 +590,7 @@ func TestPolicies(t *testing.T) {
 		{s.path("policy.yaml"), "*=" + s.path("policy.yaml")},
 		{s.path("none")},
 	} {
-		if _, err := loadRules(t.Context(), bad, k.o.keys); err == nil {
+		if _, err := loadRules(bad, k.o.keys); err == nil {
 			t.Errorf("-policy %s is no error", bad)
 		}
 	}
@@ -739,7 +739,7 @@ func TestStatus(t *testing.T) {
 	}
 	draining.Store(false)
 	s.write("policy.yaml", "x")
-	k.look(t.Context())
+	k.look()
 	if code, text := get("/readyz"); code != 503 || !strings.Contains(text, "cannot be loaded") {
 		t.Errorf("/readyz without a policy: %d %s", code, text)
 	}
