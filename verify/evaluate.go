@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark/internal/strictjson"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -48,10 +49,25 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 		ids = append(ids, s.builder.ID)
 	}
 	check(RuleBuilder, "", s.builder.ID == b.Builder, b.Builder, strings.Join(ids, " or "))
+	claims := s.evidence.Claims
+	if want := s.builder.Commit; !want.IsZero() {
+		got := ""
+		if claims != nil && claims.BuildSignerDigest != "" {
+			got = "gitCommit:" + claims.BuildSignerDigest
+		}
+		check(RuleBuilder, "commit", got == want.String(), got, want.String())
+	}
 	check(RuleBuildType, "", slices.Contains(p.BuildTypes, b.Type), b.Type, strings.Join(p.BuildTypes, " or "))
 
 	source, parameter := b.Source()
 	check(RuleSource, "", source.Repository == p.Source, source.Repository, p.Source)
+	facts := factsOf(b, claims)
+	if p.SourceID != "" {
+		check(RuleSource, "repository id", facts.repositoryID == p.SourceID, facts.repositoryID, p.SourceID)
+	}
+	if p.OwnerID != "" {
+		check(RuleSource, "owner id", facts.ownerID == p.OwnerID, facts.ownerID, p.OwnerID)
+	}
 	if !p.Refs.none() {
 		got := source.Ref
 		if p.Refs.Any && got == "" {
@@ -72,8 +88,10 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	}
 
 	checks = append(checks, p.parameters(i, b, source, parameter)...)
-	claims := s.evidence.Claims
-	checks = append(checks, p.circumstances(i, b, parameter, claims)...)
+	checks = append(checks, p.circumstances(i, facts, claims != nil || parameter == "workflow")...)
+	if p.MaxAge != 0 {
+		checks = append(checks, p.age(i, b, s.evidence))
+	}
 	if claims != nil {
 		checks = append(checks, certificate(i, b, source, claims)...)
 	}
@@ -144,20 +162,15 @@ func pointer(at, name string) string {
 	return at + "/" + strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
 
-// circumstances checks what started the build and on what machine it ran. A
-// certificate's claims say it, or else what the predicate of a GitHub build says
-// of itself. Builds that have neither, and no workflow, are of a platform without
-// such facts: the rules then hold only if the policy names what it allows.
-func (p *Policy) circumstances(i int, b *provenance.Build, parameter string, claims *Claims) []Check {
-	trigger, runner, says := githubContext(b)
-	if claims != nil {
-		trigger, runner = claims.Trigger, claims.Runner
-	}
-	has := says || claims != nil || parameter == "workflow"
+// circumstances checks what started the build, on what machine it ran and for
+// which environment. Where platform is false and nothing is said of them, the
+// build is of a platform without such facts: the rules then hold only if the
+// policy names what it allows.
+func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 	var checks []Check
 	one := func(rule Rule, got string, allowed []string, safe ...string) {
 		if len(allowed) == 0 {
-			if !has {
+			if len(safe) == 0 || !platform && !f.said {
 				return
 			}
 			allowed = safe
@@ -171,26 +184,76 @@ func (p *Policy) circumstances(i int, b *provenance.Build, parameter string, cla
 		}
 		checks = append(checks, c)
 	}
-	one(RuleTrigger, trigger, p.Triggers, "push", "release", "workflow_dispatch")
-	one(RuleRunner, runner, p.Runners, "github-hosted", "gitlab-hosted")
+	one(RuleTrigger, f.trigger, p.Triggers, "push", "release", "workflow_dispatch")
+	one(RuleRunner, f.runner, p.Runners, "github-hosted", "gitlab-hosted")
+	one(RuleEnvironment, f.environment, p.Environments)
 	return checks
 }
 
-// githubContext returns what a build of GitHub Actions says of its circumstances.
-func githubContext(b *provenance.Build) (trigger, runner string, ok bool) {
-	github, ok := b.Internal["github"].(map[string]any)
-	if ok {
-		trigger, _ = github["event_name"].(string)
-		runner, _ = github["runner_environment"].(string)
+// age checks how old b is, for which ev speaks.
+func (p *Policy) age(i int, b *provenance.Build, ev *Evidence) Check {
+	const skew = 5 * time.Minute
+	c := Check{RuleAge, "", Failed, "", "at most " + p.MaxAge.String(), i}
+	// A certificate was made for the moment. A key was not: that it signed before
+	// some time does not say how long.
+	made, by := b.Finished, "the provenance"
+	if ev.Claims != nil {
+		made = time.Time{}
 	}
-	return trigger, runner, ok
+	for _, t := range ev.Times {
+		if ev.Claims != nil && made.IsZero() || t.Before(made) {
+			made, by = t, "an authority"
+		}
+	}
+	now := p.Now()
+	age := now.Sub(made)
+	c.Got = fmt.Sprintf("%s, of %s by %s", age.Round(time.Second), made.UTC().Format(time.RFC3339), by)
+	switch {
+	case made.IsZero():
+		c.Outcome, c.Got = Unproven, notSaid
+	case age < -skew:
+		c.Got = fmt.Sprintf("%s by %s, after now, %s", made.UTC().Format(time.RFC3339), by, now.UTC().Format(time.RFC3339))
+	case age <= p.MaxAge:
+		c.Outcome = Passed
+	}
+	return c
+}
+
+// facts are what is known of a build's run.
+type facts struct {
+	trigger, runner, environment string
+	repositoryID, ownerID        string
+	said                         bool // a predicate without a certificate has them
+}
+
+// factsOf returns what the certificate says, or else what the predicate of a
+// GitHub build says of itself. The one is not filled up from the other.
+func factsOf(b *provenance.Build, claims *Claims) facts {
+	if claims != nil {
+		return facts{claims.Trigger, claims.Runner, claims.Environment, claims.RepositoryID, claims.OwnerID, false}
+	}
+	return githubContext(b)
+}
+
+// githubContext returns what a build of GitHub Actions says of its run.
+func githubContext(b *provenance.Build) facts {
+	var f facts
+	github, ok := b.Internal["github"].(map[string]any)
+	if f.said = ok; ok {
+		f.trigger, _ = github["event_name"].(string)
+		f.runner, _ = github["runner_environment"].(string)
+		f.repositoryID, _ = github["repository_id"].(string)
+		f.ownerID, _ = github["repository_owner_id"].(string)
+	}
+	return f
 }
 
 // certificate compares what the signer's certificate and the predicate both say
 // of the build. The platform wrote the one, a step of the build perhaps the
-// other. A predicate need not say what started the build and where it ran.
+// other. A predicate need not say what started the build, where it ran, and by what the
+// platform tells its repository.
 func certificate(i int, b *provenance.Build, source provenance.Source, claims *Claims) []Check {
-	trigger, runner, _ := githubContext(b)
+	said := githubContext(b)
 	var checks []Check
 	for _, c := range []struct {
 		item, claim, predicate string
@@ -201,8 +264,10 @@ func certificate(i int, b *provenance.Build, source provenance.Source, claims *C
 		{"ref", claims.Ref, source.Ref, false},
 		{"commit", claims.Commit, source.Commit.Hex(), false},
 		{"invocation", claims.Invocation, b.Invocation, false},
-		{"trigger", claims.Trigger, trigger, true},
-		{"runner", claims.Runner, runner, true},
+		{"trigger", claims.Trigger, said.trigger, true},
+		{"runner", claims.Runner, said.runner, true},
+		{"repository id", claims.RepositoryID, said.repositoryID, true},
+		{"owner id", claims.OwnerID, said.ownerID, true},
 	} {
 		check := Check{RuleCertificate, c.item, Passed, c.predicate, c.claim, i}
 		switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -41,6 +42,10 @@ type Evidence struct {
 	// Claims are what the certificate says of the signer, if the key was
 	// certified for the moment. They are nil for plain keys.
 	Claims *Claims
+
+	// Times are when the signature was there, as authorities of timestamps or logs
+	// say, all of them verified. There are none for plain keys.
+	Times []time.Time
 }
 
 // Claims are what a certificate says of whom it was issued to: for one run of a

@@ -14,7 +14,7 @@
 // certificate that did it. Nothing of a payload is read before.
 //
 // Second, is that what was expected? This is a pure function of the policy and
-// the evidence: no network, no clock, the same answer every time. Strings are
+// the evidence: no network, no clock but the policy's, the same answer every time. Strings are
 // compared byte by byte. The order of the envelopes does not matter, an envelope
 // that proves nothing does no harm, and absence of evidence satisfies nothing.
 // Of several builds that would do, that of the most trusted builder is taken,
@@ -33,9 +33,8 @@
 //
 // # What is not checked
 //
-// A policy knows nothing of time: keys do not expire, and old evidence is as
-// good as new. Dependencies are not looked at, and neither is what an attached
-// SBOM says.
+// Keys do not expire, and without a maximum age old evidence is as good as new.
+// Dependencies are not looked at, and neither is what an attached SBOM says.
 package verify
 
 import (
@@ -48,6 +47,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -64,6 +64,12 @@ type Policy struct {
 
 	// Source is the repository's URL, "https://github.com/org/repo".
 	Source string
+
+	// SourceID and OwnerID are what the platform tells the repository and whom it
+	// belongs to by: whoever registers a name anew that somebody gave up gets
+	// another one. Empty means that it is not asked. A certificate tells them;
+	// without one only a build of GitHub Actions does, by its internal parameters.
+	SourceID, OwnerID string
 
 	// BuildTypes are the build types whose parameters the caller understands.
 	BuildTypes []string
@@ -99,6 +105,24 @@ type Policy struct {
 	// the machine is what tells the event of Triggers.
 	Runners []string
 
+	// Environments are the deployment environments for which the build may have
+	// run, each of which its repository may hold to rules of its own. Empty means
+	// that it is not asked. Only a certificate tells it.
+	Environments []string
+
+	// MaxAge is how old the build may be when the policy is asked. Zero means any
+	// age. Of a signature with a certificate, which was made for the moment, the
+	// earliest time counts that an authority has verified. A plain key may have
+	// signed at any time before one that an authority tells, so it is when the
+	// provenance says that the build was finished, if no authority tells an earlier
+	// one. A time after Now is not young but wrong, unless it is by less than five
+	// minutes.
+	MaxAge time.Duration
+
+	// Now returns the time at which the policy is asked. It must be given with a
+	// rule about time, which is MaxAge.
+	Now func() time.Time
+
 	// Require is what must be attested of the artifact beside its provenance.
 	// That it is attested is all: what the predicate says is not looked at, so
 	// that results of failed tests are test results.
@@ -115,6 +139,11 @@ type Builder struct {
 
 	// Identity is who may sign for ID.
 	Identity Identity
+
+	// Commit is the commit of the builder's own instructions, a gitCommit. The
+	// zero Digest stands for any: a tag of the builder can move. Only a
+	// certificate tells it.
+	Commit hallmark.Digest
 
 	// Level is the SLSA Build level up to which the caller trusts the
 	// builder, 1 to 3; 0 means 1. A Result has no higher level, whatever the
@@ -183,6 +212,8 @@ const (
 	RuleParameter   Rule = "parameter" // an external parameter, named in Check.Item
 	RuleTrigger     Rule = "trigger"
 	RuleRunner      Rule = "runner"
+	RuleEnvironment Rule = "environment"
+	RuleAge         Rule = "age"
 	RuleCertificate Rule = "certificate" // the signer's certificate and the statement agree on Check.Item
 	RuleRequired    Rule = "required"    // a requirement, whose predicate type is in Check.Item
 )
@@ -463,6 +494,9 @@ func (p *Policy) check() error {
 		if b.Level < 0 || b.Level > 3 {
 			fail("builder %d has level %d, want 1 to 3", i, b.Level)
 		}
+		if !b.Commit.IsZero() && b.Commit.Algorithm() != "gitCommit" {
+			fail("the commit of builder %d is a %s, want a gitCommit", i, b.Commit.Algorithm())
+		}
 	}
 	if p.Source == "" {
 		fail("no source")
@@ -478,6 +512,15 @@ func (p *Policy) check() error {
 	}
 	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
 		fail("a branch or tag without a name")
+	}
+	if p.MaxAge < 0 {
+		fail("a maximum age of %s", p.MaxAge)
+	}
+	if p.MaxAge != 0 && p.Now == nil {
+		fail("a maximum age, and no Now to tell the time")
+	}
+	if slices.Contains(p.Environments, "") {
+		fail("an environment without a name")
 	}
 	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
 		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -286,6 +287,10 @@ func TestIncompletePolicy(t *testing.T) {
 		{"neither ref nor commit", func(p *verify.Policy) { p.Refs, p.Commit = verify.Refs{}, hallmark.Digest{} }, "neither refs nor a commit"},
 		{"branch without a name", func(p *verify.Policy) { p.Refs.Branches = []string{""} }, "a branch or tag without a name"},
 		{"tag without a name", func(p *verify.Policy) { p.Refs.Tags = []string{""} }, "a branch or tag without a name"},
+		{"maximum age without a clock", func(p *verify.Policy) { p.MaxAge = time.Hour }, "a maximum age, and no Now"},
+		{"negative maximum age", func(p *verify.Policy) { p.MaxAge, p.Now = -1, time.Now }, "a maximum age of -1ns"},
+		{"environment without a name", func(p *verify.Policy) { p.Environments = []string{""} }, "an environment without a name"},
+		{"builder's commit of another kind", func(p *verify.Policy) { p.Builders[0].Commit = good.artifact.Digests[0] }, "the commit of builder 0 is a sha256"},
 		{"commit of another kind", func(p *verify.Policy) { p.Commit = good.artifact.Digests[0] }, "the commit is a sha256"},
 		{"parameter that is no pointer", func(p *verify.Policy) { p.Parameters["workflow"] = verify.Parameter{Any: true} }, `parameter "workflow" is not a JSON Pointer`},
 		{"requirement without a type", func(p *verify.Policy) {
@@ -413,6 +418,17 @@ func TestRules(t *testing.T) {
 		{
 			"signed by another key", func(c *trial) { c.keys = []int{2} },
 			absent(failed(verify.RuleSignature, "no evidence that it signed", "provenance signed by "+key1)),
+		},
+		{
+			"repository made anew, as the predicate says", func(c *trial) {
+				c.policy.SourceID = "42"
+				c.statement.definition().at("internalParameters", "github")["repository_id"] = "43"
+			},
+			[]verify.Check{{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Failed, Got: "43", Want: "42"}},
+		},
+		{
+			"environment, which a predicate does not say", func(c *trial) { c.policy.Environments = []string{"production"} },
+			unproven(verify.RuleEnvironment, notSaid, "production"),
 		},
 		{
 			"payload type", func(c *trial) { c.typ = "application/vnd.in-toto.provenance+json" },
@@ -1098,6 +1114,43 @@ func TestClaims(t *testing.T) {
 			cl.Runner = ""
 			delete(c.statement.definition(), "internalParameters")
 		}, []verify.Check{{Rule: verify.RuleRunner, Outcome: verify.Unproven, Got: "the evidence does not say", Want: "github-hosted or gitlab-hosted"}}},
+		{"what is asked beside", func(c *trial, cl *verify.Claims) {
+			cl.RepositoryID, cl.OwnerID, cl.Environment, cl.BuildSignerDigest = "42", "7", "production", commit
+			c.policy.SourceID, c.policy.OwnerID, c.policy.Environments = "42", "7", []string{"staging", "production"}
+			c.policy.Builders[0].Commit = gitCommit(t, commit)
+		}, nil},
+		{"a repository made anew", func(c *trial, cl *verify.Claims) {
+			cl.RepositoryID, c.policy.SourceID = "43", "42"
+		}, []verify.Check{{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Failed, Got: "43", Want: "42"}}},
+		{"an owner made anew", func(c *trial, cl *verify.Claims) {
+			cl.OwnerID, c.policy.OwnerID = "8", "7"
+		}, []verify.Check{{Rule: verify.RuleSource, Item: "owner id", Outcome: verify.Failed, Got: "8", Want: "7"}}},
+		{"another environment", func(c *trial, cl *verify.Claims) {
+			cl.Environment, c.policy.Environments = "staging", []string{"production"}
+		}, []verify.Check{{Rule: verify.RuleEnvironment, Outcome: verify.Failed, Got: "staging", Want: "production"}}},
+		{"another commit of the builder", func(c *trial, cl *verify.Claims) {
+			cl.BuildSignerDigest, c.policy.Builders[0].Commit = other, gitCommit(t, commit)
+		}, []verify.Check{{Rule: verify.RuleBuilder, Item: "commit", Outcome: verify.Failed, Got: "gitCommit:" + other, Want: "gitCommit:" + commit}}},
+		{"nothing of what is asked beside", func(c *trial, cl *verify.Claims) {
+			c.policy.SourceID, c.policy.OwnerID, c.policy.Environments = "42", "7", []string{"production"}
+			c.policy.Builders[0].Commit = gitCommit(t, commit)
+		}, []verify.Check{
+			{Rule: verify.RuleBuilder, Item: "commit", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "gitCommit:" + commit},
+			{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "42"},
+			{Rule: verify.RuleSource, Item: "owner id", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "7"},
+			{Rule: verify.RuleEnvironment, Outcome: verify.Unproven, Got: "the evidence does not say", Want: "production"},
+		}},
+		{"ids that the predicate has and the certificate has not", func(c *trial, cl *verify.Claims) {
+			c.statement.definition().at("internalParameters", "github")["repository_id"] = "42"
+			c.policy.SourceID = "42"
+		}, []verify.Check{
+			{Rule: verify.RuleSource, Item: "repository id", Outcome: verify.Unproven, Got: "the evidence does not say", Want: "42"},
+			{Rule: verify.RuleCertificate, Item: "repository id", Outcome: verify.Unproven, Got: "42", Want: "a claim of the certificate"},
+		}},
+		{"ids that differ", func(c *trial, cl *verify.Claims) {
+			c.statement.definition().at("internalParameters", "github")["repository_owner_id"] = "8"
+			cl.OwnerID, c.policy.OwnerID = "7", "7"
+		}, []verify.Check{{Rule: verify.RuleCertificate, Item: "owner id", Outcome: verify.Failed, Got: "8", Want: "7"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, cl := newTrial(t), claims()
@@ -1134,6 +1187,71 @@ func TestClaims(t *testing.T) {
 	}
 	if want := []verify.Rule{verify.RuleBuildType, verify.RuleTrigger, verify.RuleCertificate}; !slices.Equal(rules, want) {
 		t.Errorf("rules %v, want %v", rules, want)
+	}
+}
+
+// The earliest time counts, and of a key only one that it says itself: what was
+// signed before a time may have been for long.
+func TestAge(t *testing.T) {
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	ago := func(hours int) time.Time { return now.Add(-time.Duration(hours) * time.Hour) }
+	const (
+		passed   = verify.Passed
+		failed   = verify.Failed
+		unproven = verify.Unproven
+	)
+	for _, test := range []struct {
+		name     string
+		finished time.Time // in the provenance
+		times    []time.Time
+		certain  bool // there is a certificate
+		want     verify.Outcome
+		got      string
+	}{
+		{"a key", ago(23), nil, false, passed, "23h0m0s, of 2026-03-01T13:00:00Z by the provenance"},
+		{"a key, to the second", ago(24), nil, false, passed, "24h0m0s, of 2026-03-01T12:00:00Z by the provenance"},
+		{"a key, a second late", ago(24).Add(-time.Second), nil, false, failed, "24h0m1s, of 2026-03-01T11:59:59Z by the provenance"},
+		{"a key, and no time", time.Time{}, nil, false, unproven, "the evidence does not say"},
+		{"a key that was stamped", ago(1), []time.Time{ago(25)}, false, failed, "25h0m0s, of 2026-03-01T11:00:00Z by an authority"},
+		{"a key that was stamped anew", ago(25), []time.Time{ago(1)}, false, failed, "25h0m0s, of 2026-03-01T11:00:00Z by the provenance"},
+		{"a key that was stamped, and no time", time.Time{}, []time.Time{ago(1)}, false, unproven, "the evidence does not say"},
+		{"a certificate", ago(99), []time.Time{ago(1)}, true, passed, "1h0m0s, of 2026-03-02T11:00:00Z by an authority"},
+		{"a certificate that was stamped anew", ago(1), []time.Time{ago(1), ago(25), ago(2)}, true, failed, "25h0m0s, of 2026-03-01T11:00:00Z by an authority"},
+		{"a certificate, and no time", ago(1), nil, true, unproven, "the evidence does not say"},
+		{"a clock that is a little behind", now.Add(5 * time.Minute), nil, false, passed, "-5m0s, of 2026-03-02T12:05:00Z by the provenance"},
+		{"tomorrow", now.Add(24 * time.Hour), nil, false, failed, "2026-03-03T12:00:00Z by the provenance, after now, 2026-03-02T12:00:00Z"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newTrial(t)
+			c.policy.MaxAge, c.policy.Now = 24*time.Hour, func() time.Time { return now }
+			if !test.finished.IsZero() {
+				c.statement.at("predicate", "runDetails", "metadata")["finishedOn"] = test.finished.Format(time.RFC3339)
+			}
+			key := c.policy.Builders[0].Identity
+			c.policy.Builders[0].Identity = oracle(func(ctx context.Context, e *sign.Envelope) (*verify.Evidence, error) {
+				ev, err := key.Recognize(ctx, e)
+				if err != nil {
+					return nil, err
+				}
+				ev.Times = test.times
+				if test.certain {
+					ev.Keys, ev.Claims = nil, &verify.Claims{
+						Issuer: "https://token.actions.githubusercontent.com", Builder: builderID, Repository: source, Ref: "refs/tags/v2.0.0",
+						Commit: commit, Trigger: "push", Runner: "github-hosted", Invocation: source + "/actions/runs/1/attempts/1",
+					}
+				}
+				return ev, nil
+			})
+			r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+			checks := reasons(err)
+			if err == nil {
+				checks = r.Checks()
+			}
+			i := slices.IndexFunc(checks, func(c verify.Check) bool { return c.Rule == verify.RuleAge })
+			if i < 0 || (err == nil) != (test.want == passed) || checks[i].Outcome != test.want || checks[i].Got != test.got || checks[i].Want != "at most 24h0m0s" {
+				t.Errorf("%v, %+v, want %s: %s", err, checks, test.want, test.got)
+			}
+		})
 	}
 }
 

@@ -159,6 +159,13 @@ func (g *gate) answer(w http.ResponseWriter, r request, start time.Time, denied 
 		"uid", r.uid, "operation", cut(r.operation, 20), "kind", cut(r.kind, 100),
 		"namespace", cut(r.namespace, 100), "name", cut(r.name, 300), "dryRun", r.dryRun,
 	}
+	if denied == nil {
+		var images []string
+		for _, c := range r.images {
+			images = append(images, cut(c.image, 300))
+		}
+		fields = append(fields, "images", images)
+	}
 	if denied != nil {
 		denied.Message = cut(denied.Message, maxMessage)
 		verdict = "denied"
@@ -266,8 +273,9 @@ func (g *gate) image(ctx context.Context, world *world, reference string) (decis
 	} else {
 		d.verdict = accepted
 	}
-	// What is missing in a registry may be attached in the next moment.
-	if d.verdict == accepted || world.evidence.state() != "" {
+	// What is missing in a registry may be attached in the next moment, and what is
+	// young enough is too old in another.
+	if rule.policy.MaxAge == 0 && (d.verdict == accepted || world.evidence.state() != "") {
 		g.cache.put(key, d)
 	}
 	return d, http.StatusForbidden

@@ -52,7 +52,8 @@ source: https://example.com/app
 refs: any
 buildTypes: [https://hallmark-dev.github.io/buildtypes/local/v1]
 `
-	commit = "0123456789012345678901234567890123456789"
+	commit   = "0123456789012345678901234567890123456789"
+	finished = "2026-01-02T03:04:05Z"
 )
 
 // A site is a directory with all that the webhook needs.
@@ -148,7 +149,7 @@ func (s *site) provenance(name, source string, padding int) []byte {
 			},
 			"runDetails": map[string]any{
 				"builder":  map[string]string{"id": provenance.LocalBuilder},
-				"metadata": map[string]any{"invocationId": strings.Repeat("x", padding)},
+				"metadata": map[string]any{"invocationId": strings.Repeat("x", padding), "finishedOn": finished},
 			},
 		},
 	})
@@ -686,6 +687,28 @@ func TestCache(t *testing.T) {
 	none.put("a", decision{})
 	if none.len() != 0 {
 		t.Error("a cache for nothing keeps something")
+	}
+}
+
+// An accepted build grows too old, and is denied then.
+func TestAge(t *testing.T) {
+	s := newSite(t)
+	s.evidence("good", "https://example.com/app")
+	k := s.keeper()
+	policy := *k.gate.world.Load().rules[0].policy
+	now, err := time.Parse(time.RFC3339, finished)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy.MaxAge = time.Hour
+	policy.Now = func() time.Time { return now }
+	k.gate.world.Store(&world{rules: ruleset{{"*", &policy, "aged"}}, evidence: k.folder})
+	if _, got := post(t, k.gate, podReview(ref("good"))); !got.Allowed {
+		t.Errorf("a new build: %+v", got.Status)
+	}
+	now = now.Add(time.Hour + time.Minute)
+	if _, got := post(t, k.gate, podReview(ref("good"))); got.Allowed || !strings.Contains(got.Status.Message, "age: ") {
+		t.Errorf("an old build: allowed %v %+v", got.Allowed, got.Status)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
@@ -78,7 +79,7 @@ func loadPolicy(file string, keys map[string]string) (*verify.Policy, string, er
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%d\n%s", len(data), data)
-	policy, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+	policy, err := policyfile.Parse(data, policyfile.Options{Now: time.Now, Key: func(name string) (sign.Verifier, error) {
 		file, ok := keys[name]
 		if !ok {
 			return nil, fmt.Errorf("give it with -key %s=FILE", name)

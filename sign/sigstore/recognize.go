@@ -130,6 +130,11 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 	if err := s.verify(ctx, key); err != nil {
 		return nil, nil, fmt.Errorf("signature: %w", err)
 	}
+	for i := range times {
+		times[i] = times[i].UTC()
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	ev.Times = slices.CompactFunc(times, time.Time.Equal)
 	return s.leaf, ev, nil
 }
 

@@ -85,8 +85,8 @@
 // notice: its version; the ids of keys that a certificate has; certificates of
 // authorities, for which those of the trusted root are taken; entries of logs, and
 // signatures on checkpoints, whose keys the trusted root does not have; and what
-// is around the signed part of a timestamp. One of several times can be removed.
-// Nothing of this is in the Evidence.
+// is around the signed part of a timestamp. Nothing of this is in the Evidence. One
+// of several times can be removed, and is not there then.
 //
 // Nothing of a payload is read. Certificates are not revoked in Sigstore, and a
 // workflow is who it was when it signed. A certificate without an issuer, as

@@ -4,7 +4,10 @@
 //	  - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
 //	    key: release                # a name; Options.Key returns the key
 //	    level: 2
+//	    commit: 89abcdef0123456789abcdef0123456789abcdef   # of the builder
 //	source: https://github.com/org/app
+//	sourceID: "1296269"             # by which the platform tells the repository
+//	ownerID: "583231"               # and whom it belongs to
 //	refs: {releases: true, branches: [main], tags: [nightly]}      # or: any, {any: true}
 //	commit: 0123456789abcdef0123456789abcdef01234567
 //	buildTypes: [https://actions.github.io/buildtypes/workflow/v1]
@@ -14,6 +17,8 @@
 //	  /inputs/note: any                               # or: {any: true}
 //	triggers: [push, release]
 //	runners: [github-hosted]
+//	environments: [production]
+//	maxAge: 30d                     # or hours, 12h
 //	require:
 //	  - predicateType: https://cyclonedx.org/bom
 //	    keys: [release, audit]
@@ -43,6 +48,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -56,6 +62,10 @@ type Options struct {
 	// Key returns the public key that a file calls name. Without it every
 	// name is unknown.
 	Key func(name string) (sign.Verifier, error)
+
+	// Now is what the policy has as its Now. A policy without a maximum age needs
+	// none.
+	Now func() time.Time
 }
 
 // Parse parses a policy. Faults are reported together, each as
@@ -81,6 +91,7 @@ func Parse(data []byte, o Options) (*verify.Policy, error) {
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
 	}
+	policy.Now = o.Now
 	return policy, nil
 }
 
@@ -104,6 +115,10 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 			p.list(v, func(e *yaml.Node) { policy.Builders = append(policy.Builders, p.builder(e)) })
 		case "source":
 			policy.Source = p.text(v)
+		case "sourceID":
+			policy.SourceID = p.text(v)
+		case "ownerID":
+			policy.OwnerID = p.text(v)
 		case "refs":
 			policy.Refs = p.refs(v)
 		case "commit":
@@ -123,6 +138,10 @@ func (p *parser) policy(n *yaml.Node) *verify.Policy {
 			policy.Triggers = p.texts(v)
 		case "runners":
 			policy.Runners = p.texts(v)
+		case "environments":
+			policy.Environments = p.texts(v)
+		case "maxAge":
+			policy.MaxAge = p.duration(v)
 		case "require":
 			p.list(v, func(e *yaml.Node) { policy.Require = append(policy.Require, p.requirement(e)) })
 		default:
@@ -144,6 +163,8 @@ func (p *parser) builder(n *yaml.Node) verify.Builder {
 			b.ID = p.text(v)
 		case "key":
 			b.Identity = p.identity(v)
+		case "commit":
+			b.Commit = p.commit(v)
 		case "level":
 			if b.Level = p.number(v); b.Level > 3 {
 				p.fail(v, "level %d, want 1 to 3", b.Level)
@@ -384,6 +405,21 @@ func (p *parser) boolean(n *yaml.Node) bool {
 		p.fail(n, "want true or false")
 	}
 	return n.Value == "true"
+}
+
+// duration returns a number of days or hours, or 0 after a fault.
+func (p *parser) duration(n *yaml.Node) time.Duration {
+	units := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour}
+	text := n.Value
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && text != "" {
+		number, unit := text[:len(text)-1], units[text[len(text)-1]]
+		i, err := strconv.Atoi(number)
+		if unit != 0 && err == nil && strconv.Itoa(i) == number && i >= 1 && i <= 100_000 {
+			return time.Duration(i) * unit
+		}
+	}
+	p.fail(n, "want a number of days or hours, 30d or 12h")
+	return 0
 }
 
 // number returns a number of 1 or more, or 0 after a fault.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -44,8 +45,11 @@ const whole = `builders:
   - id: https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0
     key: release                # a comment
     level: 2
+    commit: 89abcdef0123456789abcdef0123456789abcdef
   - {id: https://example.com/builder, key: audit}
 source: https://github.com/org/app
+sourceID: "1296269"
+ownerID: "583231"
 refs: {releases: true, branches: [main], tags: [nightly]}
 commit: 0123456789abcdef0123456789abcdef01234567
 buildTypes: [https://actions.github.io/buildtypes/workflow/v1, https://example.com/type]
@@ -59,6 +63,8 @@ parameters:
   /inputs/none: null
 triggers: [push, release]
 runners: [github-hosted]
+environments: [production]
+maxAge: 30d
 require:
   - predicateType: https://cyclonedx.org/bom
     keys: [release, audit]
@@ -73,12 +79,18 @@ func policy(t testing.TB) *verify.Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
+	builder, err := hallmark.ParseDigest("gitCommit:89abcdef0123456789abcdef0123456789abcdef")
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &verify.Policy{
 		Builders: []verify.Builder{
-			{ID: "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", Identity: identity(t, "release"), Level: 2},
+			{ID: "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", Identity: identity(t, "release"), Level: 2, Commit: builder},
 			{ID: "https://example.com/builder", Identity: identity(t, "audit")},
 		},
 		Source:     "https://github.com/org/app",
+		SourceID:   "1296269",
+		OwnerID:    "583231",
 		BuildTypes: []string{"https://actions.github.io/buildtypes/workflow/v1", "https://example.com/type"},
 		Refs:       verify.Refs{Branches: []string{"main"}, Tags: []string{"nightly"}, Releases: true},
 		Commit:     commit,
@@ -91,8 +103,10 @@ func policy(t testing.TB) *verify.Policy {
 			"/inputs/list":    {OneOf: []any{[]any{"a", []any{}, map[string]any{}}}},
 			"/inputs/none":    {OneOf: []any{nil}},
 		},
-		Triggers: []string{"push", "release"},
-		Runners:  []string{"github-hosted"},
+		Triggers:     []string{"push", "release"},
+		Runners:      []string{"github-hosted"},
+		Environments: []string{"production"},
+		MaxAge:       720 * time.Hour,
 		Require: []verify.Requirement{
 			{PredicateType: "https://cyclonedx.org/bom", Identities: []verify.Identity{identity(t, "release"), identity(t, "audit")}, Threshold: 2},
 			{PredicateType: "https://spdx.dev/Document", Identities: []verify.Identity{identity(t, "audit")}},
@@ -111,7 +125,8 @@ func TestWhole(t *testing.T) {
 	}
 	// Every field of a Policy can be given.
 	for i, v := 0, reflect.ValueOf(*want); i < v.NumField(); i++ {
-		if v.Field(i).IsZero() {
+		// But for the time, which is the caller's to tell.
+		if v.Field(i).IsZero() && v.Type().Field(i).Name != "Now" {
 			t.Errorf("the file gives no %s", v.Type().Field(i).Name)
 		}
 	}
@@ -121,10 +136,12 @@ func TestWhole(t *testing.T) {
 func TestJSON(t *testing.T) {
 	const text = `{
 	"builders": [
-		{"id": "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", "key": "release", "level": 2},
+		{"id": "https://github.com/org/builder/.github/workflows/build.yml@refs/tags/v1.0.0", "key": "release", "level": 2, "commit": "89abcdef0123456789abcdef0123456789abcdef"},
 		{"id": "https://example.com/builder", "key": "audit"}
 	],
 	"source": "https://github.com/org/app",
+	"sourceID": "1296269",
+	"ownerID": "583231",
 	"refs": {"releases": true, "branches": ["main"], "tags": ["nightly"]},
 	"commit": "0123456789abcdef0123456789abcdef01234567",
 	"buildTypes": ["https://actions.github.io/buildtypes/workflow/v1", "https://example.com/type"],
@@ -139,6 +156,8 @@ func TestJSON(t *testing.T) {
 	},
 	"triggers": ["push", "release"],
 	"runners": ["github-hosted"],
+	"environments": ["production"],
+	"maxAge": "720h",
 	"require": [
 		{"predicateType": "https://cyclonedx.org/bom", "keys": ["release", "audit"], "threshold": 2},
 		{"predicateType": "https://spdx.dev/Document", "keys": ["audit"]}
@@ -229,6 +248,15 @@ func TestFaults(t *testing.T) {
 		{"a tag on a value", "parameters:\n  /a: !x y\n", at + `line 2: "y" is no value that JSON has; put it in quotation marks`},
 		{"binary", "source: !!binary aGk=\n", at + "line 1: want a string"},
 
+		{"an age without a unit", "maxAge: 30\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age in weeks", "maxAge: 2w\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age of nothing", "maxAge: 0d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age that is written oddly", "maxAge: 030d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age below nothing", "maxAge: -1d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age of ages", "maxAge: 100001d\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"an age that is a list", "maxAge: [30d]\n", at + "line 1: want a number of days or hours, 30d or 12h"},
+		{"a source ID that is a number", "sourceID: 42\n", at + "line 1: want a string"},
+		{"an empty environment", "environments: ['']\n", at + "line 1: want a string"},
 		{"source is a number", "source: 1\n", at + "line 1: want a string"},
 		{"source is empty", "source: ''\n", at + "line 1: want a string"},
 		{"source is null", "source:\n", at + "line 1: want a string"},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
@@ -156,7 +157,7 @@ func (o *Options) load() (*verify.Policy, error) {
 		}
 		keys[name] = file
 	}
-	policy, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+	policy, err := policyfile.Parse(data, policyfile.Options{Now: time.Now, Key: func(name string) (sign.Verifier, error) {
 		file, ok := keys[name]
 		if !ok {
 			return nil, fmt.Errorf("give it with -key %s=FILE", name)
