@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -39,47 +40,58 @@ type server struct {
 // start starts the webhook and waits until it serves.
 func (s *site) start(args ...string) *server {
 	s.t.Helper()
-	exe, err := os.Executable()
+	sv, err := s.tryStart(args...)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	return sv
+}
+
+func (s *site) tryStart(args ...string) (*server, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
 	cmd := exec.Command(exe, args...)
 	cmd.Env = append(os.Environ(), "ADMISSION_TEST_SERVE=1")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		return nil, err
 	}
+	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
 	sv := &server{cmd: cmd, ended: make(chan error, 1)}
-	serving := make(chan bool, 1)
+	serving := make(chan error, 1)
 	go func() {
 		lines := bufio.NewReader(stderr)
+		var last []byte
 		for {
 			line, err := lines.ReadBytes('\n')
 			var v struct{ Msg, Listen, Status string }
 			if json.Unmarshal(line, &v) == nil && v.Msg == "serving" {
 				sv.url, sv.status = "https://"+v.Listen, "http://"+v.Status
-				serving <- true
+				serving <- nil
 			}
 			if err != nil {
-				close(serving)
-				sv.ended <- cmd.Wait()
+				err = cmd.Wait()
+				sv.ended <- err
+				select {
+				case serving <- fmt.Errorf("it ended: %v: %s", err, last):
+				default:
+				}
 				return
 			}
+			last = line
 		}
 	}()
-	s.t.Cleanup(func() { _ = cmd.Process.Kill() })
 	select {
-	case ok := <-serving:
-		if !ok {
-			s.t.Fatalf("it ended: %v", <-sv.ended)
-		}
+	case err := <-serving:
+		return sv, err
 	case <-time.After(20 * time.Second):
-		s.t.Fatal("it does not serve")
+		return nil, errors.New("it does not serve")
 	}
-	return sv
 }
 
 func body(t testing.TB, d doc) []byte {
@@ -247,10 +259,19 @@ func TestRestart(t *testing.T) {
 			t.Error(err)
 		}
 		<-sv.ended
-		sv.cmd = s.start(s.args("-cache", "0", "-listen", listen)...).cmd
+		// Where nobody listens, a client that connects may have got this port for itself.
+		var again *server
+		err := errors.New("not started")
+		for deadline := time.Now().Add(20 * time.Second); err != nil && time.Now().Before(deadline); {
+			again, err = s.tryStart(s.args("-cache", "0", "-listen", listen)...)
+		}
+		if err != nil {
+			close(stop)
+			clients.Wait()
+			t.Fatal(err)
+		}
+		sv.cmd, sv.ended = again.cmd, again.ended
 		restarted.Store(true)
-		sv.ended = make(chan error, 1)
-		sv.ended <- nil
 	}
 	time.Sleep(300 * time.Millisecond)
 	close(stop)
