@@ -626,6 +626,10 @@ func TestTrouble(t *testing.T) {
 		if got.Allowed || got.Status == nil || tt.code != 0 && got.Status.Code != tt.code || !strings.Contains(got.Status.Message, tt.want) || time.Since(start) > 3*time.Second {
 			t.Errorf("%s: %+v after %s", tt.name, got.Status, time.Since(start))
 		}
+		// What is surely wrong is told as such, beside what is not known.
+		if _, got := post(t, k.gate, podReview(ref("x"), "nginx")); tt.name == "error" && got.Status.Code != http.StatusForbidden {
+			t.Errorf("a tag beside an error: %+v", got.Status)
+		}
 	}
 }
 

@@ -119,6 +119,17 @@ func TestServer(t *testing.T) {
 	if _, err := ask(old, sv.url, good); err == nil {
 		t.Error("TLS 1.2 is spoken")
 	}
+	// The API server sends its reviews over one connection of HTTP/2.
+	h2 := client(s.roots, 1)
+	h2.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	for range 3 {
+		if got, err := ask(h2, sv.url, good); err != nil || !got {
+			t.Errorf("HTTP/2: allowed %v %v", got, err)
+		}
+	}
+	if r, err := h2.Get(sv.url + "/validate"); err != nil || r.ProtoMajor != 2 || r.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET by HTTP/2: %+v %v", r, err)
+	}
 	for _, path := range []string{"/", "/metrics", "/healthz"} {
 		r, err := c.Get(sv.url + path)
 		if err != nil {
