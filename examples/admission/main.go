@@ -1,0 +1,322 @@
+// Admission is a Kubernetes validating webhook: it lets Pods into a cluster whose
+// images a policy accepts, and no others.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/sign/oci"
+	"oras.land/oras-go/v2/registry/remote/credentials"
+)
+
+const usage = `usage: admission -policy FILE -evidence DIRECTORY -tls-cert FILE -tls-key FILE [flags]
+
+A Kubernetes validating webhook for Pods and what makes Pods: Deployment, StatefulSet,
+DaemonSet, ReplicaSet, Job, CronJob and ReplicationController. Every image must be named
+by its digest, and be accepted by the policy. It answers POST /validate over TLS 1.3;
+manifest.yaml beside its source deploys it.
+
+A cluster runs images of many sources, and a policy is for one: -policy may be given
+several times, as REPOSITORY=FILE, for "registry.example/team/app" or
+"registry.example/team/*". The longest that fits decides; FILE alone is for all others.
+An image that none fits is denied.
+
+Evidence is in the files DIRECTORY/*.intoto.jsonl, by what they say that they are
+about or by their name, "sha256-<hex>.intoto.jsonl"; or, with "-evidence oci", attached
+to the images in the registries that -registry names, which are asked with the
+credentials of docker login. Policies, keys, evidence and certificate are loaded again
+when they change. A policy that cannot be loaded then denies everything, until it can.
+
+Whatever goes wrong is a denial. An update of an object that is being deleted is
+allowed if it names no new image, so that finalizers can be removed.
+
+-status is a listener without TLS for GET /healthz, /readyz and /metrics. Standard
+error has one line of JSON for each decision.
+
+Exit code: 0 after an interrupt or SIGTERM, when what was under way is answered; 2 if it
+cannot serve.`
+
+// options are the flags.
+type options struct {
+	policies, keys, registries                  cli.List
+	evidence, listen, status, certFile, keyFile string
+	timeout, reload, drain, ttl                 time.Duration
+	parallel, cache                             int
+	plainHTTP                                   bool
+}
+
+func main() { cli.Main("admission", run) }
+
+func run(ctx context.Context, args []string) error {
+	var o options
+	flags := cli.Flags("admission")
+	flags.Var(&o.policies, "policy", "the policy `FILE`, or REPOSITORY=FILE; may be repeated")
+	flags.Var(&o.keys, "key", "`NAME=FILE`: the public key that policies call NAME; may be repeated")
+	flags.StringVar(&o.evidence, "evidence", "", "the `DIRECTORY` with evidence, or oci for what is attached to the images")
+	flags.Var(&o.registries, "registry", "a `HOST` that is asked for evidence, with -evidence oci; may be repeated")
+	flags.BoolVar(&o.plainHTTP, "plain-http", false, "ask registries by http: for one on this machine")
+	flags.StringVar(&o.listen, "listen", ":8443", "the `ADDRESS` to serve reviews on")
+	flags.StringVar(&o.status, "status", ":8080", "the `ADDRESS` to serve /healthz, /readyz and /metrics on")
+	flags.StringVar(&o.certFile, "tls-cert", "", "the `FILE` with the certificate, in PEM")
+	flags.StringVar(&o.keyFile, "tls-key", "", "the `FILE` with its key, in PEM")
+	flags.DurationVar(&o.timeout, "timeout", 8*time.Second, "how long one review may take: less than timeoutSeconds of the webhook")
+	flags.IntVar(&o.parallel, "parallel", 32, "how many reviews are decided at once")
+	flags.IntVar(&o.cache, "cache", 10_000, "how many decisions are kept; 0 keeps none")
+	flags.DurationVar(&o.ttl, "cache-ttl", 5*time.Minute, "how long a decision is kept")
+	flags.DurationVar(&o.reload, "reload", 5*time.Second, "how often files are looked at for changes")
+	flags.DurationVar(&o.drain, "drain", 5*time.Second, "how long reviews are still taken after an interrupt, until the cluster sends none")
+	if err := cli.Parse(flags, usage, args); err != nil {
+		return err
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("%s: there are no arguments (-h lists the flags)", flags.Arg(0))
+	case len(o.policies) == 0:
+		return errors.New("no -policy (-h lists the flags)")
+	case o.evidence == "":
+		return errors.New("no -evidence (-h lists the flags)")
+	case o.certFile == "" || o.keyFile == "":
+		return errors.New("no -tls-cert and -tls-key (-h lists the flags)")
+	case o.evidence == "oci" && len(o.registries) == 0:
+		return errors.New("-evidence oci without -registry: say which registries may be asked")
+	case o.timeout <= 0 || o.reload <= 0 || o.ttl <= 0 || o.drain < 0:
+		return errors.New("a time that is not positive")
+	case o.parallel <= 0 || o.cache < 0:
+		return errors.New("-parallel and -cache: want a positive number")
+	}
+	return o.serve(ctx, os.Stderr)
+}
+
+// serve serves until ctx ends.
+func (o *options) serve(ctx context.Context, stderr io.Writer) error {
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	g := newGate(log, o.timeout, o.parallel, newCache(o.cache, o.ttl))
+	k := &keeper{o: o, gate: g, log: log}
+	if o.evidence == "oci" {
+		store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+		if err != nil {
+			return fmt.Errorf("credentials of docker: %w", err)
+		}
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = oci.Parallel
+		k.registry = &registry{&oci.Client{
+			HTTP:       &http.Client{Transport: transport},
+			Credential: credentials.Credential(store), PlainHTTP: o.plainHTTP,
+		}, o.registries}
+	}
+	// What is wrong from the start is a mistake of who starts it.
+	k.look()
+	if err := g.world.Load().err; err != nil {
+		return err
+	}
+	if k.certificate.Load() == nil {
+		return fmt.Errorf("certificate: %w", k.certificateErr)
+	}
+
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	statusListener, err := net.Listen("tcp", o.status)
+	if err != nil {
+		return err
+	}
+	defer statusListener.Close()
+
+	mux := http.NewServeMux()
+	mux.Handle("/validate", g)
+	quiet := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	server := &http.Server{
+		Handler:           mux,
+		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: k.getCertificate},
+		ReadHeaderTimeout: 5 * time.Second,
+		WriteTimeout:      o.timeout + 5*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: o.parallel},
+		ErrorLog:          quiet,
+	}
+	var draining atomic.Bool
+	statusServer := &http.Server{
+		Handler:     o.statusHandler(g, &draining),
+		ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       quiet,
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- server.ServeTLS(listener, "", "") }()
+	go func() { ended <- statusServer.Serve(statusListener) }()
+	log.Info("serving", "listen", listener.Addr().String(), "status", statusListener.Addr().String(), "policies", len(o.policies), "evidence", o.evidence)
+
+	tick := time.NewTicker(o.reload)
+	defer tick.Stop()
+	var serveErr error
+	for serving := true; serving; {
+		select {
+		case <-tick.C:
+			k.look()
+		case serveErr = <-ended:
+			serving = false
+		case <-ctx.Done():
+			// The cluster goes on sending reviews until it has heard of this.
+			draining.Store(true)
+			log.Info("draining", "for", o.drain.String())
+			select {
+			case <-time.After(o.drain):
+			case serveErr = <-ended:
+			}
+			serving = false
+		}
+	}
+	last, cancel := context.WithTimeout(context.Background(), o.timeout+5*time.Second)
+	defer cancel()
+	err = errors.Join(serveErr, server.Shutdown(last), statusServer.Shutdown(last))
+	log.Info("ended")
+	return err
+}
+
+// statusHandler answers who asks how the gate does.
+func (o *options) statusHandler(g *gate, draining *atomic.Bool) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		switch err := g.world.Load().err; {
+		case draining.Load():
+			http.Error(w, "draining", http.StatusServiceUnavailable)
+		case err != nil:
+			http.Error(w, oneLine(err), http.StatusServiceUnavailable)
+		default:
+			fmt.Fprintln(w, "ok")
+		}
+	})
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		g.metrics.write(w, time.Now(), g.cache.len(), len(g.slots))
+	})
+	return mux
+}
+
+// A keeper keeps a gate's world as the files are. Only one goroutine calls look.
+type keeper struct {
+	o        *options
+	gate     *gate
+	log      *slog.Logger
+	registry *registry // with -evidence oci
+
+	folder  *folder
+	mark    string // of the folder as it was loaded
+	settled bool
+	failed  string // the failure that was logged last
+
+	certificate    atomic.Pointer[tls.Certificate]
+	certificateSum [sha256.Size]byte
+	certificateErr error
+}
+
+// look loads what has changed. The policies are read each time, and so are the
+// certificate and its key: they are small.
+func (k *keeper) look() {
+	k.lookCertificate()
+	was := k.gate.world.Load()
+	next, changed, err := k.load(was)
+	m := k.gate.metrics
+	if err != nil {
+		m.reloadsFailed.Add(1)
+		if text := err.Error(); text != k.failed {
+			k.failed = text
+			k.log.Error("cannot load: everything is denied", "error", cut(text, maxReason))
+		}
+		k.gate.world.Store(&world{err: fmt.Errorf("policy or evidence cannot be loaded: %w", err)})
+		m.ready.Store(false)
+		return
+	}
+	m.loaded.Store(time.Now().Unix())
+	m.ready.Store(true)
+	if changed {
+		k.failed = ""
+		m.reloads.Add(1)
+		k.gate.world.Store(next)
+		k.log.Info("loaded", "policies", len(next.rules), "evidence", m.evidenceFiles.Load(), "passedOver", m.passedBy.Load())
+	}
+}
+
+// load returns the world as it is now, and whether it is another than was.
+func (k *keeper) load(was *world) (*world, bool, error) {
+	rules, err := loadRules(k.o.policies, k.o.keys)
+	if err != nil {
+		return nil, false, err
+	}
+	same := was.err == nil && len(rules) == len(was.rules)
+	for i := range rules {
+		same = same && rules[i].pattern == was.rules[i].pattern && rules[i].digest == was.rules[i].digest
+	}
+	if k.registry != nil {
+		return &world{rules: rules, evidence: k.registry}, !same, nil
+	}
+	// The mark is taken first: what is written while the files are read changes
+	// it, and is read the next time.
+	mark, settled, err := folderMark(k.o.evidence, time.Now())
+	if err != nil {
+		return nil, false, fmt.Errorf("evidence: %w", err)
+	}
+	if k.folder == nil || mark != k.mark || !k.settled {
+		f, err := loadFolder(k.o.evidence, k.log)
+		if err != nil {
+			return nil, false, fmt.Errorf("evidence: %w", err)
+		}
+		if k.folder == nil || f.content != k.folder.content {
+			k.folder, same = f, false
+			k.gate.metrics.evidenceFiles.Store(int64(f.files))
+			k.gate.metrics.passedBy.Store(int64(f.skipped))
+		}
+		k.mark, k.settled = mark, settled && !f.unread
+	}
+	return &world{rules: rules, evidence: k.folder}, !same, nil
+}
+
+// lookCertificate loads the certificate if it has changed. One that cannot be loaded
+// leaves the one before: the two files are not written at once.
+func (k *keeper) lookCertificate() {
+	certPEM, err := cli.ReadFile(k.o.certFile, 1<<20)
+	var keyPEM []byte
+	if err == nil {
+		keyPEM, err = cli.ReadFile(k.o.keyFile, 1<<20)
+	}
+	var cert tls.Certificate
+	sum := sha256.Sum256([]byte(strconv.Itoa(len(certPEM)) + "\n" + string(certPEM) + string(keyPEM)))
+	if err == nil {
+		if sum == k.certificateSum {
+			return
+		}
+		cert, err = tls.X509KeyPair(certPEM, keyPEM)
+	}
+	if err != nil {
+		if k.certificateErr == nil || k.certificateErr.Error() != err.Error() {
+			k.log.Error("cannot load the certificate", "error", cut(err.Error(), maxReason))
+		}
+		k.certificateErr = err
+		return
+	}
+	k.certificateSum, k.certificateErr = sum, nil
+	k.certificate.Store(&cert)
+	k.gate.metrics.certificateExpires.Store(cert.Leaf.NotAfter.Unix())
+	k.log.Info("certificate", "expires", cert.Leaf.NotAfter)
+}
+
+func (k *keeper) getCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return k.certificate.Load(), nil
+}
