@@ -8,49 +8,12 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/examples/internal/input"
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/minimum"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 )
-
-// maxDocument is how many bytes a document may have that is read.
-const maxDocument = 256 << 20
-
-// A kind is what an argument is.
-type kind string
-
-const (
-	module   kind = "directory"
-	binary   kind = "binary"
-	document kind = "document"
-)
-
-// kindOf looks at the first bytes of a file: a binary has a zero among them, and a
-// text has none, unless it is in UTF-16 and says so.
-func kindOf(path string) (kind, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil {
-		return "", err
-	} else if info.IsDir() {
-		return module, nil
-	}
-	var first [1 << 10]byte
-	n, err := io.ReadFull(f, first[:])
-	switch text := string(first[:n]); {
-	case err == io.EOF:
-		return "", fmt.Errorf("%s: empty file", path)
-	case err != nil && err != io.ErrUnexpectedEOF:
-		return "", err
-	case strings.Contains(text, "\x00") && !strings.HasPrefix(text, "\xff\xfe") && !strings.HasPrefix(text, "\xfe\xff"):
-		return binary, nil
-	}
-	return document, nil
-}
 
 // A format is one that documents are written in.
 type format struct {
@@ -82,30 +45,6 @@ func parseFormat(name string) (format, error) {
 		return format{}, fmt.Errorf("-format %s: want cyclonedx-json, with @1.4, @1.5, @1.6 or @1.7, or spdx-json, with @2.3 or @3.0.1", name)
 	}
 	return f, nil
-}
-
-// readDocument reads a document of any format.
-func readDocument(path string) (*sbom.Document, sbom.Stamp, error) {
-	data, err := cli.ReadFile(path, maxDocument)
-	if err != nil {
-		return nil, sbom.Stamp{}, err
-	}
-	f, err := sbom.Detect(data)
-	if err != nil {
-		if text := strings.TrimLeft(string(data[:min(len(data), 1<<10)]), " \t\r\n"); !strings.HasPrefix(text, "{") {
-			return nil, sbom.Stamp{}, fmt.Errorf("%s: neither a Go binary nor a JSON document: %w", path, err)
-		}
-		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, err)
-	}
-	parse := cyclonedx.Parse
-	if f.Name == sbom.SPDX {
-		parse = spdx.Parse
-	}
-	doc, stamp, err := parse(data)
-	if err != nil {
-		return nil, sbom.Stamp{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return doc, stamp, nil
 }
 
 // maxRules is how many bytes a file of rules may have.
@@ -152,9 +91,9 @@ func (c *command) applyRules(doc *sbom.Document, at time.Time) (*sbom.Document, 
 
 // printCheck prints how the document does by a profile.
 func (c *command) printCheck(doc *sbom.Document, stamp sbom.Stamp) error {
-	subject := minimum.Subject{Document: doc, Stamp: stamp, Format: c.format.Format, New: c.kind != document}
-	if c.kind == document {
-		data, err := cli.ReadFile(c.path, maxDocument)
+	subject := minimum.Subject{Document: doc, Stamp: stamp, Format: c.format.Format, New: c.kind != input.Document}
+	if c.kind == input.Document {
+		data, err := cli.ReadFile(c.path, input.MaxDocument)
 		if err == nil {
 			subject.Format, err = sbom.Detect(data)
 		}
@@ -174,7 +113,7 @@ func (c *command) printCheck(doc *sbom.Document, stamp sbom.Stamp) error {
 
 // printDiff prints what is not the same as in an older document.
 func (c *command) printDiff(doc *sbom.Document) error {
-	old, _, err := readDocument(c.diff)
+	old, _, err := input.ReadDocument(c.diff)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/examples/internal/input"
 	"github.com/hallmark-dev/hallmark/provenance/git"
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
@@ -84,8 +85,8 @@ func main() { cli.Main("sbom", run) }
 type command struct {
 	format format
 	output string
-	path   string // the directory, binary or document
-	kind   kind   // which of them
+	path   string     // the directory, binary or document
+	kind   input.Kind // which of them
 
 	check *minimum.Profile
 	diff  string // an older document
@@ -118,9 +119,9 @@ func run(ctx context.Context, args []string) error {
 	stamp := sbom.Stamp{Created: created, Tool: tool()}
 	progress := cli.NewProgress()
 	var doc *sbom.Document
-	if c.kind == document {
+	if c.kind == input.Document {
 		var theirs sbom.Stamp
-		if doc, theirs, err = readDocument(c.path); !theirs.Created.IsZero() {
+		if doc, theirs, err = input.ReadDocument(c.path); !theirs.Created.IsZero() {
 			stamp.Created = theirs.Created
 		}
 		if theirs.Tool.Name != "" {
@@ -155,7 +156,7 @@ func run(ctx context.Context, args []string) error {
 	case c.diff != "":
 		return c.printDiff(doc)
 	}
-	if c.kind == document {
+	if c.kind == input.Document {
 		losses, err := c.format.losses(doc, stamp)
 		if err != nil {
 			return err
@@ -278,7 +279,7 @@ func parse(args []string) (*command, error) {
 		}
 	}
 
-	if c.kind, err = kindOf(c.path); err != nil {
+	if c.kind, err = input.KindOf(c.path); err != nil {
 		return nil, err
 	}
 	flags.Visit(func(f *flag.Flag) {
@@ -290,15 +291,15 @@ func parse(args []string) (*command, error) {
 		switch f.Name {
 		case "format", "o", "check", "diff", "rules":
 		case "verify", "distribution", "licenses", "releases", "cache":
-			if c.kind == document {
+			if c.kind == input.Document {
 				err = fmt.Errorf("%s is a document: -%s is for directories and binaries", c.path, f.Name)
 			}
 		case "unredacted":
-			if c.kind != binary {
+			if c.kind != input.Binary {
 				err = fmt.Errorf("%s is a %s: -unredacted is for binaries", c.path, c.kind)
 			}
 		default:
-			if c.kind != module {
+			if c.kind != input.Directory {
 				err = fmt.Errorf("%s is a %s: -%s is for directories", c.path, c.kind, f.Name)
 			}
 		}
@@ -313,7 +314,7 @@ func parse(args []string) (*command, error) {
 func (c *command) document(ctx context.Context, progress *cli.Progress) (doc *sbom.Document, err error) {
 	dir := ""
 	progress.Step("reading %s", c.path)
-	if c.kind == module {
+	if c.kind == input.Directory {
 		dir = c.path
 		doc, err = c.load(ctx, progress)
 	} else {
