@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/semver"
 
@@ -59,6 +60,10 @@ const (
 	delegators = generator + "delegator_"
 )
 
+// runner reports whether a builder is a machine of GitHub, as the npm client has it,
+// and not a workflow.
+func runner(id string) bool { return strings.HasPrefix(id, "https://github.com/actions/runner") }
+
 // isReleased reports whether the builder of a source is one of a release, or of the
 // main branch where slsa-verifier builds its own tests.
 func isReleased(id, source string) bool {
@@ -77,8 +82,10 @@ const (
 	needsStatement = "statement of version 0.1"
 	needsOld       = "provenance of version 0.2"
 	needsDelegator = "a workflow that signs for the builder of another repository"
+	needsRunner    = "a workflow that signs for the machine that it ran on"
 	needsSource    = "build type whose source is in no external parameter"
 	needsInvoked   = "invocation that is no URL"
+	needsPackage   = "name and version of the package that was published"
 	needsClaims    = "certificate of 2022, which does not say where and on what the build ran"
 )
 
@@ -88,14 +95,16 @@ type matrixEvidence struct {
 	envelope *sign.Envelope
 	needs    []string
 
-	plain *sign.Envelope // of version 1, for which claims speak
-	ev    *verify.Evidence
-	fault error // why ev is nil
+	publish *sign.Envelope // what else a registry says of it, or nil
+
+	plain, plainPublish *sign.Envelope // of version 1, for which claims speak
+	ev                  *verify.Evidence
+	fault               error // why ev is nil
 
 	// Who the certificate names, and who the predicate says built it.
 	signer, builder string
-	repository, ref string // of the source
-	inputs          object // of whoever started it by hand
+	repository, ref string   // of the source
+	others          []string // pointers to the parameters that slsa-verifier is not asked for
 }
 
 // readMatrix reads a provenance. root is that of the public good instance.
@@ -195,8 +204,12 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 			need(needsSource)
 		}
 	}
-	if m.signer != m.builder && strings.HasPrefix(m.signer, delegators) {
-		need(needsDelegator)
+	if m.signer != m.builder && (strings.HasPrefix(m.signer, delegators) || runner(m.builder)) {
+		if runner(m.builder) {
+			need(needsRunner)
+		} else {
+			need(needsDelegator)
+		}
 		claims.Builder, claims.Subject, claims.BuildSigner = m.builder, m.builder, m.builder
 	}
 	repository, ref, _ := strings.Cut(strings.TrimPrefix(uri, "git+"), "@")
@@ -215,9 +228,21 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 	}
 
 	// The same in the words of the build type for workflows.
-	external := object{"workflow": object{"repository": repository, "ref": ref}}
-	if m.inputs, _ = payload["inputs"].(object); len(m.inputs) > 0 {
-		external["inputs"] = m.inputs
+	workflow, _ := p.BuildDefinition.ExternalParameters["workflow"].(object)
+	if workflow == nil {
+		workflow = object{"repository": repository, "ref": ref}
+	}
+	external := object{"workflow": workflow}
+	for name := range workflow {
+		if name != "repository" && name != "ref" {
+			m.others = append(m.others, "/workflow/"+name)
+		}
+	}
+	if inputs, _ := payload["inputs"].(object); len(inputs) > 0 {
+		external["inputs"] = inputs
+		for name := range inputs {
+			m.others = append(m.others, "/inputs/"+name)
+		}
 	}
 	plain := object{
 		"_type": provenance.StatementType, "subject": st.Subject, "predicateType": provenance.PredicateType,
@@ -300,11 +325,12 @@ func newMatrix(t *testing.T) *matrix {
 
 func (x *matrix) read(t *testing.T, file string) *matrixEvidence {
 	if x.evidence[file] == nil {
-		m := readMatrix(t, x.root, read(t, corpus(t, "slsa-verifier", "testdata", filepath.FromSlash(file))))
-		x.evidence[file], x.plain[m.plain] = m, m
+		x.add(file, readMatrix(t, x.root, read(t, corpus(t, "slsa-verifier", "testdata", filepath.FromSlash(file)))))
 	}
 	return x.evidence[file]
 }
+
+func (x *matrix) add(file string, m *matrixEvidence) { x.evidence[file], x.plain[m.plain] = m, m }
 
 func (x *matrix) signer(t *testing.T, name string) *matrixSigner {
 	if x.signers[name] == nil {
@@ -322,6 +348,9 @@ func (x *matrix) signer(t *testing.T, name string) *matrixSigner {
 // words for these patterns.
 func (x *matrix) policy(t *testing.T, r matrixRow, listed map[string]int) *verify.Policy {
 	p := &verify.Policy{Source: "https://" + r.Source, BuildTypes: []string{
+		"https://actions.github.io/buildtypes/workflow/v1",
+		"https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
+		"https://github.com/npm/cli/gha/v2",
 		"https://github.com/slsa-framework/slsa-github-generator/go@v1",
 		"https://github.com/slsa-framework/slsa-github-generator/generic@v1",
 		"https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0",
@@ -332,27 +361,34 @@ func (x *matrix) policy(t *testing.T, r matrixRow, listed map[string]int) *verif
 	trusts := func(m *matrixEvidence) bool {
 		return strings.HasPrefix(m.builder, generator) && isReleased(m.builder, m.repository)
 	}
+	none := generator + "none.yml@refs/tags/v0.0.0" // Nobody signs as it.
 	if r.BuilderID != nil {
+		none = *r.BuilderID + "@refs/tags/v0.0.0"
 		path, ref, exact := strings.Cut(*r.BuilderID, "@")
 		if exact {
 			id := path + "@refs/tags/" + strings.TrimPrefix(ref, "refs/tags/")
 			trusts = func(m *matrixEvidence) bool { return m.builder == id }
-			p.Builders = append(p.Builders, verify.Builder{ID: id, Identity: x.signer(t, id)})
+			none = id
+		} else if runner(path) {
+			// In version 0.2, a builder does not say whose its machine is.
+			trusts = func(m *matrixEvidence) bool {
+				return m.builder == path || runner(m.builder) && m.builder+"/github-hosted" == path
+			}
 		} else {
 			listed["releases of a builder"]++
 			trusts = func(m *matrixEvidence) bool {
 				return strings.HasPrefix(m.builder, path+"@") && isReleased(m.builder, m.repository)
 			}
-			// Nobody may have signed as it.
-			id := path + "@refs/tags/v0.0.0"
-			p.Builders = append(p.Builders, verify.Builder{ID: id, Identity: x.signer(t, id)})
 		}
 	} else {
 		listed["all builders of a repository"]++
 	}
+	p.Builders = []verify.Builder{{ID: none, Identity: x.signer(t, none)}}
 	for _, file := range slices.Sorted(maps.Keys(x.evidence)) {
 		m := x.evidence[file]
-		speaks := m.signer == m.builder || strings.HasPrefix(m.signer, delegators) && isReleased(m.signer, m.repository)
+		speaks := m.signer == m.builder ||
+			strings.HasPrefix(m.signer, delegators) && isReleased(m.signer, m.repository) ||
+			runner(m.builder) && strings.HasPrefix(m.signer, m.repository+"/.github/workflows/")
 		if m.signer == "" || !speaks || !trusts(m) {
 			continue
 		}
@@ -380,10 +416,10 @@ func (x *matrix) policy(t *testing.T, r matrixRow, listed map[string]int) *verif
 	default:
 		p.Refs.Any = true
 	}
-	// It does not ask for inputs that the row does not name.
+	// It does not ask for parameters that the row does not name.
 	p.Parameters = make(map[string]verify.Parameter)
-	for name := range x.evidence[r.Provenance].inputs {
-		p.Parameters["/inputs/"+name] = verify.Parameter{Any: true}
+	for _, at := range x.evidence[r.Provenance].others {
+		p.Parameters[at] = verify.Parameter{Any: true}
 	}
 	for name, value := range r.Inputs {
 		p.Parameters["/inputs/"+name] = verify.Parameter{OneOf: []any{value}}
@@ -419,21 +455,23 @@ func matrixRules(t *testing.T, name string) []verify.Rule {
 		return []verify.Rule{verify.RuleRef}
 	case "ErrorMismatchSource":
 		return []verify.Rule{verify.RuleSource}
-	case "ErrorMismatchBuilderID", "ErrorUntrustedReusableWorkflow":
+	case "ErrorMismatchBuilderID", "ErrorUntrustedReusableWorkflow", "ErrorInvalidBuilderID", "ErrorNotSupported":
 		return []verify.Rule{verify.RuleSignature, verify.RuleBuilder}
 	case "ErrorMismatchHash":
 		return []verify.Rule{verify.RuleSubject}
 	case "ErrorMismatchWorkflowInputs":
 		return []verify.Rule{verify.RuleParameter}
 	case "ErrorRekorSearch", "ErrorInvalidSignature":
-		return []verify.Rule{verify.RuleSignature}
+		return []verify.Rule{verify.RuleSignature, verify.RuleRequired}
 	}
 	t.Errorf("an error that is not in the table: %s", name)
 	return nil
 }
 
-// decide says of all artifacts whether p accepts them.
+// decide says of all artifacts whether p accepts them. Of the evidence, some may
+// be nil.
 func decide(t *testing.T, p *verify.Policy, artifacts []map[string]any, e ...*sign.Envelope) error {
+	e = slices.DeleteFunc(e, func(e *sign.Envelope) bool { return e == nil })
 	var errs []error
 	for _, a := range artifacts {
 		_, err := p.Verify(t.Context(), artifactOf(t, a), e...)
@@ -464,13 +502,24 @@ func TestMatrix(t *testing.T) {
 		x.read(t, r.Provenance)
 	}
 
+	x.judge(t, rows, x.policy)
+}
+
+// judge holds the verdicts of policies on rows against those of slsa-verifier.
+func (x *matrix) judge(t *testing.T, rows []matrixRow, policy func(*testing.T, matrixRow, map[string]int) *verify.Policy) {
 	same, decided := 0, 0
 	classes, accepts, listed := make(map[string]int), make(map[string]int), make(map[string]int)
+	class := func(r matrixRow, n string) {
+		classes[n]++
+		if r.WantError == nil {
+			accepts[n]++
+		}
+	}
 	for _, r := range rows {
 		m := x.evidence[r.Provenance]
-		p := x.policy(t, r, listed)
+		p := policy(t, r, listed)
 
-		err := decide(t, p, r.Artifacts, m.envelope)
+		err := decide(t, p, r.Artifacts, m.envelope, m.publish)
 		if (err == nil) == (r.WantError == nil) {
 			same++
 		}
@@ -481,14 +530,16 @@ func TestMatrix(t *testing.T) {
 			t.Errorf("%s: %v, want %s", r, err, wantText(r.WantError))
 		}
 		for _, n := range m.needs {
-			classes[n]++
-			if r.WantError == nil {
-				accepts[n]++
-			}
+			class(r, n)
 		}
 
-		err = decide(t, p, r.Artifacts, m.plain)
+		err = decide(t, p, r.Artifacts, m.plain, m.plainPublish)
 		switch {
+		case r.WantError != nil && strings.HasPrefix(*r.WantError, "ErrorMismatchPackage"):
+			class(r, needsPackage)
+			if err != nil {
+				t.Errorf("%s: in plain words: %v, and a Policy does not ask for the package", r, err)
+			}
 		case r.WantError == nil && err != nil:
 			t.Errorf("%s: in plain words: %v, and slsa-verifier accepts it", r, err)
 		case r.WantError != nil && err == nil:
@@ -509,6 +560,132 @@ func TestMatrix(t *testing.T) {
 	if len(rows) == 0 {
 		t.Error("no rows")
 	}
+}
+
+// Packages of the npm registry: who built one, and that the registry published it.
+func TestMatrixNpm(t *testing.T) {
+	x := newMatrix(t)
+	const published = "https://github.com/npm/attestation/tree/main/specs/publish/v0.1"
+	var rows []matrixRow
+	var keys []verify.Identity
+	for _, k := range registryKeys(t) {
+		keys = append(keys, &matrixSigner{must(x.root.NewIdentity(k)), k.String(), make(map[*sign.Envelope]func() (*verify.Evidence, error)), x.plain})
+	}
+	for line := range bytes.Lines(read(t, corpus(t, "slsa-verifier", "cases-npm.jsonl"))) {
+		var c struct {
+			matrixRow
+			Attestations string
+			Digest       map[string]any
+			Err          *string
+		}
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatal(err)
+		}
+		c.Provenance, c.Artifacts, c.WantError = c.Attestations, []map[string]any{c.Digest}, c.Err
+		rows = append(rows, c.matrixRow)
+		if x.evidence[c.Provenance] != nil {
+			continue
+		}
+		var list struct {
+			Attestations []struct {
+				PredicateType string
+				Bundle        json.RawMessage
+			}
+		}
+		if err := json.Unmarshal(read(t, corpus(t, "slsa-verifier", "testdata", filepath.FromSlash(c.Provenance))), &list); err != nil {
+			t.Fatal(err)
+		}
+		var publish *sign.Envelope
+		var m *matrixEvidence
+		for _, a := range list.Attestations {
+			if a.PredicateType == published {
+				publish = mustParse(t, a.Bundle)
+			} else {
+				m = readMatrix(t, x.root, a.Bundle)
+			}
+		}
+		if publish == nil || m == nil {
+			t.Fatalf("%s: want provenance and who published it", c.Provenance)
+		}
+		m.publish = publish
+		m.plainPublish = &sign.Envelope{
+			PayloadType: publish.PayloadType,
+			Payload:     bytes.Replace(publish.Payload, []byte(provenance.StatementTypeV01), []byte(provenance.StatementType), 1),
+		}
+		if !bytes.Equal(publish.Payload, m.plainPublish.Payload) && !slices.Contains(m.needs, needsStatement) {
+			m.needs = append(m.needs, needsStatement)
+		}
+		x.plain[m.plainPublish] = new(matrixEvidence)
+		for _, k := range keys {
+			k := k.(*matrixSigner)
+			if ev, err := k.Recognize(t.Context(), publish); err == nil {
+				x.plain[m.plainPublish] = &matrixEvidence{signer: k.name, ev: &verify.Evidence{
+					PayloadType: publish.PayloadType, Payload: m.plainPublish.Payload, Keys: ev.Keys,
+				}}
+			}
+		}
+		x.add(c.Provenance, m)
+	}
+	x.judge(t, rows, func(t *testing.T, r matrixRow, listed map[string]int) *verify.Policy {
+		p := x.policy(t, r, listed)
+		if r.BuilderID == nil { // It trusts no builder of packages if it is not told which.
+			p.Builders = p.Builders[:1]
+		}
+		p.Require = []verify.Requirement{{PredicateType: published, Identities: keys}}
+		return p
+	})
+}
+
+// Attestations by the workflows of others, which GitHub signed.
+func TestMatrixGitHub(t *testing.T) {
+	x := newMatrix(t)
+	var cases []struct {
+		matrixRow
+		Artifact string
+		Err      *string
+	}
+	var digests map[string]map[string]any
+	if err := errors.Join(
+		json.Unmarshal(read(t, corpus(t, "slsa-verifier", "cases-githubattest-vsa.json")), &cases),
+		json.Unmarshal(read(t, corpus(t, "slsa-verifier", "artifact-digests.json")), &digests),
+	); err != nil {
+		t.Fatal(err)
+	}
+	var rows []matrixRow
+	for _, c := range cases {
+		if c.Artifact == "" {
+			continue // a summary of another verifier, of which no provenance is kept
+		}
+		c.Provenance, c.WantError = "bcr/"+c.Artifact+".intoto.jsonl", c.Err
+		c.Artifacts = []map[string]any{digests["bcr/"+c.Artifact]}
+		x.read(t, c.Provenance)
+		rows = append(rows, c.matrixRow)
+	}
+	x.judge(t, rows, x.policy)
+}
+
+// registryKeys are the keys with which the npm registry says what it published.
+func registryKeys(t *testing.T) (all []sigstore.Key) {
+	t.Helper()
+	var list struct {
+		Keys []struct {
+			KeyUsage  string
+			PublicKey struct {
+				RawBytes []byte
+				ValidFor struct{ Start, End time.Time }
+			}
+		}
+	}
+	if err := json.Unmarshal(read(t, corpus(t, "sigstore-roots", "production", "npm-registry", "keys.json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range list.Keys {
+		if k.KeyUsage == "npm:attestations" {
+			v := must(sign.NewVerifier(must(x509.ParsePKIXPublicKey(k.PublicKey.RawBytes))))
+			all = append(all, sigstore.Key{Verifier: v, Start: k.PublicKey.ValidFor.Start, End: k.PublicKey.ValidFor.End})
+		}
+	}
+	return all
 }
 
 func wantText(e *string) string {
