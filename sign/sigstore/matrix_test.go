@@ -79,6 +79,7 @@ func isReleased(id, source string) bool {
 // of rows: those are not accepted, whatever else is right with them.
 const (
 	needsNoProof   = "no log proof: an envelope and a certificate, for which a log must be asked"
+	needsInstance  = "trusted root of GitHub's own instance, which is not here"
 	needsStatement = "statement of version 0.1"
 	needsOld       = "provenance of version 0.2"
 	needsDelegator = "a workflow that signs for the builder of another repository"
@@ -102,9 +103,9 @@ type matrixEvidence struct {
 	fault               error // why ev is nil
 
 	// Who the certificate names, and who the predicate says built it.
-	signer, builder string
-	repository, ref string   // of the source
-	others          []string // pointers to the parameters that slsa-verifier is not asked for
+	issuer, signer, builder string
+	repository, ref         string   // of the source
+	others                  []string // pointers to the parameters that slsa-verifier is not asked for
 }
 
 // readMatrix reads a provenance. root is that of the public good instance.
@@ -140,10 +141,15 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 	} else {
 		cert := must(x509.ParseCertificate(bundleLeaf(t, m.envelope.Bundle)))
 		claims = must(sigstore.ClaimsOf(cert))
-		id := must(root.NewIdentity(sigstore.Workflow{Issuer: claims.Issuer, Builder: claims.Builder}))
-		_, m.fault = id.Recognize(t.Context(), m.envelope)
+		if slices.Contains(cert.Issuer.Organization, "GitHub, Inc.") {
+			need(needsInstance)
+			m.fault = must(sign.NewVerifier(cert.PublicKey)).Verify(t.Context(), m.envelope.PAE(), m.envelope.Signatures[0].Sig)
+		} else {
+			id := must(root.NewIdentity(sigstore.Account{Issuer: claims.Issuer, Subject: claims.Subject}))
+			_, m.fault = id.Recognize(t.Context(), m.envelope)
+		}
 	}
-	m.signer = claims.Builder
+	m.issuer, m.signer = claims.Issuer, claims.Subject
 
 	// What does it say?
 	var st struct {
@@ -180,7 +186,8 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 		}
 	}
 	if err := json.Unmarshal(m.envelope.Payload, &st); err != nil {
-		t.Fatal(err)
+		m.plain, m.fault = &sign.Envelope{PayloadType: m.envelope.PayloadType, Payload: m.envelope.Payload}, err
+		return m
 	}
 	if st.Type == provenance.StatementTypeV01 {
 		need(needsStatement)
@@ -332,15 +339,15 @@ func (x *matrix) read(t *testing.T, file string) *matrixEvidence {
 
 func (x *matrix) add(file string, m *matrixEvidence) { x.evidence[file], x.plain[m.plain] = m, m }
 
-func (x *matrix) signer(t *testing.T, name string) *matrixSigner {
-	if x.signers[name] == nil {
+func (x *matrix) signer(t *testing.T, issuer, name string) *matrixSigner {
+	if x.signers[issuer+" "+name] == nil {
 		id, err := x.root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		x.signers[name] = &matrixSigner{id, name, make(map[*sign.Envelope]func() (*verify.Evidence, error)), x.plain}
+		x.signers[issuer+" "+name] = &matrixSigner{id, name, make(map[*sign.Envelope]func() (*verify.Evidence, error)), x.plain}
 	}
-	return x.signers[name]
+	return x.signers[issuer+" "+name]
 }
 
 // policy is what a row asks. Where it names many builders or tags by a pattern,
@@ -383,7 +390,7 @@ func (x *matrix) policy(t *testing.T, r matrixRow, listed map[string]int) *verif
 	} else {
 		listed["all builders of a repository"]++
 	}
-	p.Builders = []verify.Builder{{ID: none, Identity: x.signer(t, none)}}
+	p.Builders = []verify.Builder{{ID: none, Identity: x.signer(t, issuer, none)}}
 	for _, file := range slices.Sorted(maps.Keys(x.evidence)) {
 		m := x.evidence[file]
 		speaks := m.signer == m.builder ||
@@ -392,7 +399,7 @@ func (x *matrix) policy(t *testing.T, r matrixRow, listed map[string]int) *verif
 		if m.signer == "" || !speaks || !trusts(m) {
 			continue
 		}
-		if b := (verify.Builder{ID: m.builder, Identity: x.signer(t, m.signer)}); !slices.Contains(p.Builders, b) {
+		if b := (verify.Builder{ID: m.builder, Identity: x.signer(t, m.issuer, m.signer)}); !slices.Contains(p.Builders, b) {
 			p.Builders = append(p.Builders, b)
 		}
 	}
@@ -461,6 +468,8 @@ func matrixRules(t *testing.T, name string) []verify.Rule {
 		return []verify.Rule{verify.RuleSubject}
 	case "ErrorMismatchWorkflowInputs":
 		return []verify.Rule{verify.RuleParameter}
+	case "rejected": // It says no more.
+		return []verify.Rule{verify.RuleSignature, verify.RuleSource, verify.RuleSubject}
 	case "ErrorRekorSearch", "ErrorInvalidSignature":
 		return []verify.Rule{verify.RuleSignature, verify.RuleRequired}
 	}
@@ -505,7 +514,7 @@ func TestMatrix(t *testing.T) {
 	x.judge(t, rows, x.policy)
 }
 
-// judge holds the verdicts of policies on rows against those of slsa-verifier.
+// judge holds the verdicts of policies on rows against those of the verifier that they are of.
 func (x *matrix) judge(t *testing.T, rows []matrixRow, policy func(*testing.T, matrixRow, map[string]int) *verify.Policy) {
 	same, decided := 0, 0
 	classes, accepts, listed := make(map[string]int), make(map[string]int), make(map[string]int)
@@ -541,18 +550,18 @@ func (x *matrix) judge(t *testing.T, rows []matrixRow, policy func(*testing.T, m
 				t.Errorf("%s: in plain words: %v, and a Policy does not ask for the package", r, err)
 			}
 		case r.WantError == nil && err != nil:
-			t.Errorf("%s: in plain words: %v, and slsa-verifier accepts it", r, err)
+			t.Errorf("%s: in plain words: %v, and the peer accepts it", r, err)
 		case r.WantError != nil && err == nil:
-			t.Errorf("%s: in plain words: accepted, and slsa-verifier does not: %s", r, *r.WantError)
+			t.Errorf("%s: in plain words: accepted, and the peer does not: %s", r, *r.WantError)
 		case r.WantError != nil && !rejectedBy(err, matrixRules(t, *r.WantError)):
-			t.Errorf("%s: in plain words: %v, and slsa-verifier says %s", r, err, *r.WantError)
+			t.Errorf("%s: in plain words: %v, and the peer says %s", r, err, *r.WantError)
 		default:
 			decided++
 		}
 	}
-	t.Logf("%d rows, %d with the verdict of slsa-verifier, %d in plain words", len(rows), same, decided)
+	t.Logf("%d rows, %d with the verdict of the peer, %d in plain words", len(rows), same, decided)
 	for _, n := range slices.Sorted(maps.Keys(classes)) {
-		t.Logf("%5d rows need: %s (%d are accepted by slsa-verifier)", classes[n], n, accepts[n])
+		t.Logf("%5d rows need: %s (%d are accepted by the peer)", classes[n], n, accepts[n])
 	}
 	for _, n := range slices.Sorted(maps.Keys(listed)) {
 		t.Logf("%5d rows have a list in place of: %s", listed[n], n)
@@ -662,6 +671,66 @@ func TestMatrixGitHub(t *testing.T) {
 		rows = append(rows, c.matrixRow)
 	}
 	x.judge(t, rows, x.policy)
+}
+
+// Attestations that gh has tests for, of who is expected to sign them.
+func TestGitHubAttestations(t *testing.T) {
+	x := newMatrix(t)
+	var digests map[string]map[string]any
+	if err := json.Unmarshal(read(t, corpus(t, "gh-attestation", "digests.json")), &digests); err != nil {
+		t.Fatal(err)
+	}
+	const (
+		demo = "github.com/actions/attest-demo"
+		js   = "github.com/sigstore/sigstore-js"
+	)
+	no := "rejected"
+	var rows []matrixRow
+	for _, test := range []struct {
+		file, artifact, source string
+		err                    *string
+	}{
+		{"custom-issuer.sigstore.json", "custom-issuer-artifact", "github.com/too-legit/attest", nil},
+		{"custom-issuer.sigstore.json", "reusable-workflow-artifact", "github.com/too-legit/attest", &no},
+		{"custom-issuer.sigstore.json", "custom-issuer-artifact", "github.com/too-legit/attest2", &no},
+		{"reusable-workflow-attestation.sigstore.json", "reusable-workflow-artifact", "github.com/malancas/attest-demo", nil},
+		{"sigstore-js-2.1.0-bundle.json", "sigstore-js-2.1.0.tgz", js, nil},
+		{"sigstore-js-2.1.0-bundle.json", "sigstore-js-2.1.0.tgz", demo, &no},
+		{"sigstore-js-2.1.0-bundle-v0.1.json", "sigstore-js-2.1.0.tgz", js, nil},
+		{"sigstore-js-2.1.0_with_2_bundles.jsonl", "sigstore-js-2.1.0.tgz", js, nil},
+		{"github_provenance_demo-0.0.12-py3-none-any-bundle.jsonl", "github_provenance_demo-0.0.12-py3-none-any.whl", demo, nil},
+		{"github_provenance_demo-0.0.12-py3-none-any-bundle-missing-cert.jsonl", "github_provenance_demo-0.0.12-py3-none-any.whl", demo, &no},
+		{"github_provenance_demo-0.0.12-py3-none-any-bundle-missing-verification-material.jsonl", "github_provenance_demo-0.0.12-py3-none-any.whl", demo, &no},
+		{"sigstoreBundle-invalid-signature.json", "sigstore-js-2.1.0.tgz", js, &no},
+	} {
+		bundles := bundlesIn(read(t, corpus(t, "gh-attestation", "data", test.file)))
+		if len(bundles) == 0 {
+			t.Errorf("%s: no bundle", test.file)
+		}
+		for i, text := range bundles {
+			if _, err := sign.Parse(text); err != nil {
+				if test.err == nil {
+					t.Errorf("%s: %v", test.file, err)
+				}
+				continue
+			}
+			name := fmt.Sprintf("%s, %d", test.file, i)
+			if x.evidence[name] == nil {
+				x.add(name, readMatrix(t, x.root, text))
+			}
+			rows = append(rows, matrixRow{
+				Name: test.artifact, Provenance: name, Source: test.source, WantError: test.err,
+				Artifacts: []map[string]any{digests[test.artifact]},
+			})
+		}
+	}
+	x.judge(t, rows, func(t *testing.T, r matrixRow, listed map[string]int) *verify.Policy {
+		p, m := x.policy(t, r, listed), x.evidence[r.Provenance]
+		if m.builder != "" {
+			p.Builders = []verify.Builder{{ID: m.builder, Identity: x.signer(t, m.issuer, m.signer)}}
+		}
+		return p
+	})
 }
 
 // registryKeys are the keys with which the npm registry says what it published.
