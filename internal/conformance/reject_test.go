@@ -5,10 +5,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 // The catalogue of attacks that verifiers have fallen for, by its rows, and the
@@ -141,4 +144,27 @@ func TestRejections(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Policies of another program, right ones and wrong ones, are none of ours: who
+// mistakes a file is told, and not given a policy that asks for less.
+func TestPoliciesOfOthers(t *testing.T) {
+	dir := os.Getenv("HALLMARK_CORPUS")
+	if dir == "" {
+		t.Skip("HALLMARK_CORPUS is not set: it names the directory of the documents to judge by")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "verify", "policy-controller", "*", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no policies: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := policyfile.Parse(data, policyfile.Options{}); err == nil {
+			t.Errorf("%s is read as %+v", filepath.Base(file), p)
+		}
+	}
+	t.Logf("%d policies refused", len(files))
 }

@@ -703,9 +703,10 @@ func TestGitHubAttestations(t *testing.T) {
 		{"github_provenance_demo-0.0.12-py3-none-any-bundle-missing-verification-material.jsonl", "github_provenance_demo-0.0.12-py3-none-any.whl", demo, &no},
 		{"sigstoreBundle-invalid-signature.json", "sigstore-js-2.1.0.tgz", js, &no},
 	} {
-		bundles := bundlesIn(read(t, corpus(t, "gh-attestation", "data", test.file)))
+		data := read(t, corpus(t, "gh-attestation", "data", test.file))
+		bundles := bundlesIn(data)
 		if len(bundles) == 0 {
-			t.Errorf("%s: no bundle", test.file)
+			bundles = [][]byte{data} // what would be one
 		}
 		for i, text := range bundles {
 			if _, err := sign.Parse(text); err != nil {
