@@ -1,8 +1,11 @@
 package sigstore
 
 import (
+	"crypto/x509"
 	"net/http"
 	"time"
+
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // SetWait sets how long s waits before a second attempt.
@@ -28,6 +31,9 @@ func CheckToken(compact, audience string, at time.Time) error {
 	}
 	return t.check(audience, at)
 }
+
+// ClaimsOf returns what a certificate says, whoever issued it.
+func ClaimsOf(c *x509.Certificate) (*verify.Claims, error) { return claimsOf(c) }
 
 // DefaultClient returns the client that is used if none is given.
 func DefaultClient() *http.Client { return newExchange(nil, nil, 0).client }

@@ -1,0 +1,170 @@
+package conformance
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
+)
+
+// The catalogue of attacks that verifiers have fallen for, by its rows, and the
+// tests that try each here: a file, and the functions in it.
+func rejections() map[string][]string {
+	const (
+		policy      = "verify/reject_test.go TestMustReject"
+		identity    = "sign/sigstore/sigstore_test.go TestBuilderIdentity"
+		suite       = "sign/sigstore/internal/client/main_test.go TestConformance"
+		notSigned   = "sign/sigstore/sigstore_test.go TestNotSigned"
+		requirement = "sign/sigstore/require_test.go TestRequirements"
+		claims      = "sign/sigstore/certificate_test.go TestClaims"
+		envelopes   = "internal/conformance/dsse_test.go TestDSSE"
+		refused     = "sign/sign_test.go TestParseRefuses TestParseBundle"
+	)
+	return map[string][]string{
+		"R01": {policy, "verify/verify_test.go TestIncompletePolicy"},
+		"R02": {policy},
+		"R03": {policy},
+		"R04": {identity, suite},
+		"R05": {identity, notSigned},
+		"R06": {"sign/sigstore/hostile_test.go TestChains"},
+		"R07": {requirement, "sign/sigstore/hostile_test.go TestSharedKeys"},
+		"R08": {requirement, "sign/sigstore/sigstore_test.go TestOtherInstances"},
+		"R09": {notSigned, requirement, "sign/hostile_test.go TestHostile", "provenance/statement_test.go TestBounds"},
+		"R11": {claims},
+		"R12": {policy, envelopes, "sign/sign_test.go TestSignExactly", "verify/keys_test.go TestKeysVerifiedBytes"},
+		"R13": {"sign/sigstore/hostile_test.go TestNoDialer", "sign/sigstore/require_test.go TestOffline"},
+		"R14": {policy, envelopes},
+		"R15": {policy, envelopes, "verify/keys_test.go TestKeysAnyOrder"},
+		"R17": {policy},
+		"R19": {
+			"sign/sign_test.go FuzzParse", "provenance/fuzz_test.go FuzzParse FuzzParseBuild", "verify/policyfile/policyfile_test.go FuzzParse",
+			"sign/sigstore/sigstore_test.go FuzzRecognize FuzzParseTrustedRoot", "sign/sigstore/signer_test.go FuzzAnswers FuzzTimestamp",
+		},
+		"R20": {"sign/hostile_test.go TestHostile", "sign/sigstore/hostile_test.go TestCostlyTimestamps"},
+		"R21": {"sign/sigstore/hostile_test.go TestBombs"},
+		"R22": {policy, identity},
+		"R24": {"sign/oci/oci_test.go TestParseImage"},
+		"R25": {identity, "verify/verify_test.go TestClaims"},
+		"R27": {policy, envelopes, "verify/keys_test.go TestKeysAnyOrder"},
+		"R28": {"sign/oci/oci_test.go TestCredentials", "sign/sigstore/signer_test.go TestSecrets"},
+		"R29": {"sign/sigstore/hostile_test.go TestDamagedCache"},
+		"R30": {"examples/release/main_test.go TestTampered"},
+		"R31": {policy, envelopes, refused},
+		"R32": {policy, envelopes, refused},
+		"R33": {policy, refused, notSigned},
+		"R34": {policy, envelopes, refused},
+		"R35": {envelopes, refused, requirement},
+		"R36": {policy, envelopes},
+		"R37": {"sign/sign_test.go TestPAE", "internal/conformance/dsse_test.go TestDSSEPAE"},
+		"R38": {envelopes, "sign/algorithm_test.go TestPSSSalt", "internal/conformance/wycheproof_test.go TestWycheproof"},
+		"R39": {policy, "sign/key_test.go TestNewRefuses"},
+		"R40": {policy},
+		"R41": {identity, notSigned},
+		"R42": {claims},
+		"R43": {claims},
+		"R44": {policy, identity},
+		"R45": {policy, identity},
+		"R46": {policy, identity},
+		"R47": {policy, identity},
+		"R48": {policy, identity},
+		"R50": {policy, identity},
+		"R51": {policy, identity},
+		"R52": {policy, identity},
+		"R53": {policy, identity},
+		"R54": {policy, identity},
+		"R55": {identity, requirement, refused},
+		"R56": {identity, notSigned},
+		"R57": {identity, requirement},
+		"R58": {requirement},
+		"R59": {requirement},
+		"R60": {"sign/sigstore/sigstore_test.go TestTrustedRoot", requirement},
+		"R62": {policy, "verify/order_test.go TestMonotone"},
+		"R64": {"sign/sign_test.go TestParseLines", "sign/hostile_test.go TestParseLinesHostile"},
+		"R65": {"artifact_test.go TestHashFilesChanged", "directory_test.go TestHashDirChanged TestHashDirRefuses"},
+		"R66": {"sign/sign_test.go TestQuiet", "sign/sigstore/sigstore_test.go TestQuiet", "sign/sigstore/signer_test.go TestQuietSigner"},
+	}
+}
+
+// notTried are the rows that no test tries whole, and why.
+func notTried() map[string]string {
+	return map[string]string{
+		"R10": "no timestamp is tried that brings certificates of its own",
+		"R16": "a policy has no version, and no state to go back from",
+		"R18": "no name of a subject is written to a file system",
+		"R23": "a policy does not ask for the name and the version of a package",
+		"R26": "there are no patterns of which one could negate another",
+		"R49": "forks are; a policy does not ask for the ids of the repository and its owner, which a new one of the same name has not",
+		"R61": "there are no exceptions",
+		"R63": "no summary of another verifier is decided by",
+	}
+}
+
+// Each row of the catalogue is tried by tests that exist, or is known not to be.
+func TestRejections(t *testing.T) {
+	rows, open := rejections(), notTried()
+	for i := 1; i <= 66; i++ {
+		id := fmt.Sprintf("R%02d", i)
+		_, is := open[id]
+		if tried := len(rows[id]) > 0; tried == is {
+			t.Errorf("%s: tried: %v, known not to be: %v", id, tried, is)
+		}
+	}
+	if n := len(rows) + len(open); n != 66 {
+		t.Errorf("%d rows, want 66", n)
+	}
+
+	declared := make(map[string][]string) // names by file
+	for id, tests := range rows {
+		for _, where := range tests {
+			names := strings.Fields(where)
+			file := names[0]
+			if declared[file] == nil {
+				f, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", "..", filepath.FromSlash(file)), nil, parser.SkipObjectResolution)
+				if err != nil {
+					t.Errorf("%s: %v", id, err)
+					continue
+				}
+				for _, d := range f.Decls {
+					if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+						declared[file] = append(declared[file], f.Name.Name)
+					}
+				}
+			}
+			for _, name := range names[1:] {
+				if !slices.Contains(declared[file], name) {
+					t.Errorf("%s: %s has no %s", id, file, name)
+				}
+			}
+		}
+	}
+}
+
+// Policies of another program, right ones and wrong ones, are none of ours: who
+// mistakes a file is told, and not given a policy that asks for less.
+func TestPoliciesOfOthers(t *testing.T) {
+	dir := os.Getenv("HALLMARK_CORPUS")
+	if dir == "" {
+		t.Skip("HALLMARK_CORPUS is not set: it names the directory of the documents to judge by")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "verify", "policy-controller", "*", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no policies: %v", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := policyfile.Parse(data, policyfile.Options{}); err == nil {
+			t.Errorf("%s is read as %+v", filepath.Base(file), p)
+		}
+	}
+	t.Logf("%d policies refused", len(files))
+}
