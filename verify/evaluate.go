@@ -40,7 +40,7 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 		case got == "":
 			outcome, got = Unproven, notSaid
 		}
-		checks = append(checks, Check{rule, item, outcome, got, want, i})
+		checks = append(checks, newCheck(rule, item, outcome, got, want, i))
 	}
 
 	// A signer speaks for the builders that the policy names for it only.
@@ -79,7 +79,7 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	case source.Modified:
 		// No ref has what was built, and no commit.
 		want := cmp.Or(p.Commit.String(), "a commit")
-		checks = append(checks, Check{RuleCommit, "", Unproven, "files were modified after " + source.Commit.String(), want, i})
+		checks = append(checks, newCheck(RuleCommit, "", Unproven, "files were modified after " + source.Commit.String(), want, i))
 	case !p.Commit.IsZero():
 		check(RuleCommit, "", source.Commit == p.Commit, source.Commit.String(), p.Commit.String())
 	default:
@@ -128,7 +128,7 @@ func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source
 			got = []byte("a value that cannot be written")
 		}
 		want, known := p.Parameters[at]
-		c := Check{RuleParameter, at, Failed, string(got), want.String(), i}
+		c := newCheck(RuleParameter, at, Failed, string(got), want.String(), i)
 		switch {
 		case !known:
 			c.Want = "no such parameter"
@@ -139,7 +139,7 @@ func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source
 	}
 	for _, at := range slices.Sorted(maps.Keys(p.Parameters)) {
 		if _, ok := values[at]; !ok {
-			checks = append(checks, Check{RuleParameter, at, Failed, "no such parameter", p.Parameters[at].String(), i})
+			checks = append(checks, newCheck(RuleParameter, at, Failed, "no such parameter", p.Parameters[at].String(), i))
 		}
 	}
 	return checks
@@ -175,7 +175,7 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 			}
 			allowed = safe
 		}
-		c := Check{rule, "", Passed, got, strings.Join(allowed, " or "), i}
+		c := newCheck(rule, "", Passed, got, strings.Join(allowed, " or "), i)
 		switch {
 		case got == "":
 			c.Outcome, c.Got = Unproven, notSaid
@@ -193,7 +193,7 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 // age checks how old b is, for which ev speaks.
 func (p *Policy) age(i int, b *provenance.Build, ev *Evidence) Check {
 	const skew = 5 * time.Minute
-	c := Check{RuleAge, "", Failed, "", "at most " + p.MaxAge.String(), i}
+	c := newCheck(RuleAge, "", Failed, "", "at most " + p.MaxAge.String(), i)
 	// A certificate was made for the moment. A key was not: that it signed before
 	// some time does not say how long.
 	made, by := b.Finished, "the provenance"
@@ -269,7 +269,7 @@ func certificate(i int, b *provenance.Build, source provenance.Source, claims *C
 		{"repository id", claims.RepositoryID, said.repositoryID, true},
 		{"owner id", claims.OwnerID, said.ownerID, true},
 	} {
-		check := Check{RuleCertificate, c.item, Passed, c.predicate, c.claim, i}
+		check := newCheck(RuleCertificate, c.item, Passed, c.predicate, c.claim, i)
 		switch {
 		case c.optional && c.predicate == "":
 			continue

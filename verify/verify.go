@@ -43,335 +43,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
 )
-
-// A Policy says which builds the caller accepts. Builders, Source and BuildTypes
-// must be given, and at least one of Refs and Commit: a Policy that lacks one of
-// them is an error and accepts nothing. It is not changed by verification and
-// may be used by several goroutines.
-type Policy struct {
-	// Builders are those that may have made the artifact. One is enough.
-	Builders []Builder
-
-	// Source is the repository's URL, "https://github.com/org/repo".
-	Source string
-
-	// SourceID and OwnerID are what the platform tells the repository and whom it
-	// belongs to by: whoever registers a name anew that somebody gave up gets
-	// another one. Empty means that it is not asked. A certificate tells them;
-	// without one only a build of GitHub Actions does, by its internal parameters.
-	SourceID, OwnerID string
-
-	// BuildTypes are the build types whose parameters the caller understands.
-	BuildTypes []string
-
-	// Refs are the branches and tags that may have been built. With a Commit
-	// it may be left zero: the commit then is enough.
-	Refs Refs
-
-	// Commit is the commit that must have been built. The zero Digest stands
-	// for any commit of an allowed ref; a build that names none is unproven.
-	Commit hallmark.Digest
-
-	// Parameters are the external parameters that the build may have, by
-	// JSON Pointer (RFC 6901): "/workflow/path". The build must have exactly
-	// these, beside its source's repository and ref, for which Source and
-	// Refs answer: one that is missing and one that is not named here are
-	// both failures. What counts as a parameter is every value that is no
-	// object with members; an array is one value.
-	Parameters map[string]Parameter
-
-	// Triggers are the events that may have started a build. Empty means
-	// push, release and workflow_dispatch, which only people with write
-	// access can cause, and is not held against builds of a platform that
-	// has no events. A certificate tells the event; without one only a build
-	// of GitHub Actions does, by its internal parameters. Those of other
-	// platforms are not read: what started such a build is unproven if this
-	// is given, and not asked if it is empty.
-	Triggers []string
-
-	// Runners are the kinds of machine on which the build may have run. Empty
-	// means those of the platform itself, github-hosted and gitlab-hosted, and
-	// is not held against builds of a platform without such kinds. What tells
-	// the machine is what tells the event of Triggers.
-	Runners []string
-
-	// Environments are the deployment environments for which the build may have
-	// run, each of which its repository may hold to rules of its own. Empty means
-	// that it is not asked. Only a certificate tells it.
-	Environments []string
-
-	// MaxAge is how old the build may be when the policy is asked. Zero means any
-	// age. Of a signature with a certificate, which was made for the moment, the
-	// earliest time counts that an authority has verified. A plain key may have
-	// signed at any time before one that an authority tells, so it is when the
-	// provenance says that the build was finished, if no authority tells an earlier
-	// one. A time after Now is not young but wrong, unless it is by less than five
-	// minutes.
-	MaxAge time.Duration
-
-	// Now returns the time at which the policy is asked. It must be given with a
-	// rule about time, which is MaxAge.
-	Now func() time.Time
-
-	// Require is what must be attested of the artifact beside its provenance.
-	// That it is attested is all: what the predicate says is not looked at, so
-	// that results of failed tests are test results.
-	Require []Requirement
-}
-
-// A Builder is a build platform that the caller trusts.
-type Builder struct {
-	// ID is the builder.id that the provenance must have, byte by byte. If the
-	// signer has a certificate, that must name the same builder: provenance that
-	// names a machine or a service instead of the workflow that signed, as npm's
-	// does, is rejected.
-	ID string
-
-	// Identity is who may sign for ID.
-	Identity Identity
-
-	// Commit is the commit of the builder's own instructions, a gitCommit. The
-	// zero Digest stands for any: a tag of the builder can move. Only a
-	// certificate tells it.
-	Commit hallmark.Digest
-
-	// Level is the SLSA Build level up to which the caller trusts the
-	// builder, 1 to 3; 0 means 1. A Result has no higher level, whatever the
-	// provenance says.
-	Level int
-}
-
-func (b *Builder) level() int { return max(b.Level, 1) }
-
-// Refs are the branches and tags that a build may be of. The zero Refs allows
-// none.
-type Refs struct {
-	Branches []string // exact names, "main"
-	Tags     []string // exact names, "v1.2.3"
-
-	// Releases allows every tag that is a semantic version with a v and
-	// without a pre-release: "v1.2.3".
-	Releases bool
-
-	// Any allows every ref, and a build that names none.
-	Any bool
-}
-
-// A Parameter says which values an external parameter may have. The zero
-// Parameter allows none.
-type Parameter struct {
-	// OneOf are the values that are allowed: JSON values, compared with the
-	// digits of numbers as written.
-	OneOf []any
-
-	// Any allows every value. It is for a parameter that cannot make the
-	// artifact another one than the caller wants.
-	Any bool
-}
-
-// A Requirement is an attestation that an artifact must have beside its
-// provenance. Requirements do not depend on each other: evidence that fails one
-// may satisfy another.
-type Requirement struct {
-	// PredicateType is the exact predicate type.
-	PredicateType string
-
-	// Identities are those who may sign it.
-	Identities []Identity
-
-	// Threshold is how many of them must have signed, each by a key or a
-	// certificate identity that is not counted for another; 0 means 1. They
-	// need not have signed the same statement: two test results may differ.
-	Threshold int
-}
-
-// A Rule names one thing that a Policy checks.
-type Rule string
-
-// The rules.
-const (
-	RuleSignature   Rule = "signature"    // somebody whom the policy names signed
-	RulePayloadType Rule = "payload-type" // what was signed is a statement
-	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance, version 1
-	RuleSubject     Rule = "subject"      // the statement is about the artifact
-	RuleBuilder     Rule = "builder"      // it names the builder that its signer may speak for
-	RuleBuildType   Rule = "build-type"
-	RuleSource      Rule = "source"
-	RuleRef         Rule = "ref"
-	RuleCommit      Rule = "commit"
-	RuleParameter   Rule = "parameter" // an external parameter, named in Check.Item
-	RuleTrigger     Rule = "trigger"
-	RuleRunner      Rule = "runner"
-	RuleEnvironment Rule = "environment"
-	RuleAge         Rule = "age"
-	RuleCertificate Rule = "certificate" // the signer's certificate and the statement agree on Check.Item
-	RuleRequired    Rule = "required"    // a requirement, whose predicate type is in Check.Item
-)
-
-// An Outcome is how a check ended.
-type Outcome string
-
-// The outcomes.
-const (
-	Passed   Outcome = "passed"
-	Failed   Outcome = "failed"
-	Unproven Outcome = "unproven" // the evidence does not tell; this is not a pass
-)
-
-// A Check is one rule held against one piece of evidence.
-type Check struct {
-	Rule    Rule
-	Item    string // what of several things the rule was about; often empty
-	Outcome Outcome
-	Got     string // what the evidence says
-	Want    string // what the policy asks for
-
-	// Envelope is the index of the evidence among the envelopes given to
-	// Verify, or -1 if there was none to check.
-	Envelope int
-}
-
-func (c Check) String() string {
-	name := string(c.Rule)
-	if c.Item != "" {
-		name += " " + line(c.Item)
-	}
-	if c.Outcome == Passed {
-		return fmt.Sprintf("%s: %s", name, line(c.Got))
-	}
-	text := fmt.Sprintf("%s: got %s, want %s", name, line(c.Got), line(c.Want))
-	if c.Outcome == Unproven {
-		text = fmt.Sprintf("%s: unproven: %s, want %s", name, line(c.Got), line(c.Want))
-	}
-	if c.Envelope >= 0 {
-		text += fmt.Sprintf(" (evidence %d)", c.Envelope)
-	}
-	return text
-}
-
-// line returns s for a report. A step of the build may have chosen it, so it
-// must not begin a line of its own, steer a terminal or fill a log.
-func line(s string) string {
-	const most = 1000
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
-		return strconv.Quote(s)
-	}
-	return s
-}
-
-// A Result is an artifact that a Policy accepted, and why. Only
-// [Policy.Verify] makes one, and nothing changes it: its methods return copies.
-type Result struct {
-	artifact   hallmark.Artifact
-	builder    Builder
-	statements []*provenance.Statement // the provenance first
-	checks     []Check
-}
-
-// Artifact returns what was accepted. Its name is the one that the caller gave.
-func (r *Result) Artifact() hallmark.Artifact {
-	return hallmark.Artifact{Name: r.artifact.Name, Digests: slices.Clone(r.artifact.Digests)}
-}
-
-// Builder returns the builder of the policy that made the artifact.
-func (r *Result) Builder() Builder { return r.builder }
-
-// Level returns the SLSA Build level up to which the policy trusts the builder.
-func (r *Result) Level() int { return r.builder.level() }
-
-// Build returns the provenance that was accepted.
-func (r *Result) Build() *provenance.Build {
-	b, err := provenance.ParseBuild(r.statements[0])
-	if err != nil {
-		panic("verify: internal error: provenance that was accepted cannot be read")
-	}
-	return b
-}
-
-// Statements returns the statements that the policy was satisfied by: the
-// provenance first, then those of each requirement, in the policy's order.
-func (r *Result) Statements() []*provenance.Statement {
-	var all []*provenance.Statement
-	for _, s := range r.statements {
-		c := *s
-		c.Predicate = bytes.Clone(s.Predicate)
-		c.Subjects = slices.Clone(s.Subjects)
-		c.Notes = slices.Clone(s.Notes)
-		for i := range c.Subjects {
-			d := &c.Subjects[i]
-			d.Digest = maps.Clone(d.Digest)
-			d.Content = bytes.Clone(d.Content)
-			d.Annotations, _ = clone(d.Annotations).(map[string]any)
-			d.Extensions = maps.Clone(d.Extensions)
-			for name, raw := range d.Extensions {
-				d.Extensions[name] = bytes.Clone(raw)
-			}
-		}
-		all = append(all, &c)
-	}
-	return all
-}
-
-// clone returns a copy of a JSON value.
-func clone(v any) any {
-	switch v := v.(type) {
-	case []any:
-		c := make([]any, len(v))
-		for i, e := range v {
-			c[i] = clone(e)
-		}
-		return c
-	case map[string]any:
-		c := maps.Clone(v)
-		for name, e := range c {
-			c[name] = clone(e)
-		}
-		return c
-	}
-	return v
-}
-
-// Checks returns every check that was made of the accepted evidence. All have
-// passed.
-func (r *Result) Checks() []Check { return slices.Clone(r.checks) }
-
-// A RejectedError says why a Policy does not accept an artifact.
-type RejectedError struct {
-	Artifact hallmark.Artifact
-	Reasons  []Check // at least one; none has passed
-}
-
-// Unproven reports whether nothing speaks against the artifact but that the
-// evidence does not tell enough.
-func (e *RejectedError) Unproven() bool {
-	return !slices.ContainsFunc(e.Reasons, func(c Check) bool { return c.Outcome != Unproven })
-}
-
-func (e *RejectedError) Error() string {
-	var b strings.Builder
-	verdict := "rejected"
-	if e.Unproven() {
-		verdict = "unproven"
-	}
-	fmt.Fprintf(&b, "%s %s", title(e.Artifact), verdict)
-	for _, c := range e.Reasons {
-		b.WriteString("\n  " + c.String())
-	}
-	return b.String()
-}
 
 // Verify decides whether p accepts a on the evidence of envelopes. The three
 // ends are described at the top of the package. a must have a digest for which
@@ -474,76 +152,6 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 	return r, nil
 }
 
-// check returns everything that p lacks to be a policy.
-func (p *Policy) check() error {
-	var errs []error
-	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("verify: policy: "+format, a...)) }
-	if p == nil {
-		return errors.New("verify: policy: there is none")
-	}
-	if len(p.Builders) == 0 {
-		fail("no builders")
-	}
-	for i, b := range p.Builders {
-		if b.ID == "" {
-			fail("builder %d has no id", i)
-		}
-		if b.Identity == nil {
-			fail("builder %d has no identity", i)
-		}
-		if b.Level < 0 || b.Level > 3 {
-			fail("builder %d has level %d, want 1 to 3", i, b.Level)
-		}
-		if !b.Commit.IsZero() && b.Commit.Algorithm() != "gitCommit" {
-			fail("the commit of builder %d is a %s, want a gitCommit", i, b.Commit.Algorithm())
-		}
-	}
-	if p.Source == "" {
-		fail("no source")
-	}
-	if len(p.BuildTypes) == 0 {
-		fail("no build types")
-	}
-	if slices.Contains(p.BuildTypes, "") {
-		fail("an empty build type")
-	}
-	if p.Refs.none() && p.Commit.IsZero() {
-		fail("neither refs nor a commit")
-	}
-	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
-		fail("a branch or tag without a name")
-	}
-	if p.MaxAge < 0 {
-		fail("a maximum age of %s", p.MaxAge)
-	}
-	if p.MaxAge != 0 && p.Now == nil {
-		fail("a maximum age, and no Now to tell the time")
-	}
-	if slices.Contains(p.Environments, "") {
-		fail("an environment without a name")
-	}
-	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
-		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())
-	}
-	for at := range p.Parameters {
-		if !strings.HasPrefix(at, "/") {
-			fail("parameter %q is not a JSON Pointer", at)
-		}
-	}
-	for i, q := range p.Require {
-		if q.PredicateType == "" {
-			fail("requirement %d has no predicate type", i)
-		}
-		if len(q.Identities) == 0 || slices.Contains(q.Identities, nil) {
-			fail("requirement %d lacks an identity", i)
-		}
-		if q.Threshold < 0 || q.Threshold > len(q.Identities) {
-			fail("requirement %d asks for %d signers of %d", i, q.Threshold, len(q.Identities))
-		}
-	}
-	return errors.Join(errs...)
-}
-
 // signedFor is a builder whose identity signed an envelope.
 type signedFor struct {
 	builder  Builder
@@ -562,7 +170,7 @@ func (p *Policy) recognizeBuilders(ctx context.Context, i int, e *sign.Envelope)
 		case !errors.Is(err, ErrNotSigned):
 			errs = append(errs, err)
 		case err != ErrNotSigned: // but says why
-			refused = append(refused, Check{RuleSignature, "", Failed, err.Error(), b.Identity.String(), i})
+			refused = append(refused, newCheck(RuleSignature, "", Failed, err.Error(), b.Identity.String(), i))
 		}
 	}
 	if signed != nil {
@@ -595,7 +203,7 @@ func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, e
 func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artifact) (*provenance.Statement, []Check, error) {
 	signature := Check{Rule: RuleSignature, Outcome: Passed, Got: ev.signer(), Envelope: i}
 	if ev.PayloadType != provenance.MediaType {
-		return nil, []Check{signature, {RulePayloadType, "", Failed, quote(ev.PayloadType), quote(provenance.MediaType), i}}, nil
+		return nil, []Check{signature, newCheck(RulePayloadType, "", Failed, quote(ev.PayloadType), quote(provenance.MediaType), i)}, nil
 	}
 	st, err := provenance.Parse(ev.Payload)
 	if err != nil {
@@ -610,7 +218,7 @@ func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artif
 			return nil, nil, fmt.Errorf("malformed statement: %s", n)
 		}
 	}
-	typed := Check{rule, "", Passed, quote(st.PredicateType), quote(predicateType), i}
+	typed := newCheck(rule, "", Passed, quote(st.PredicateType), quote(predicateType), i)
 	if st.PredicateType != predicateType {
 		typed.Outcome = Failed
 		return nil, []Check{signature, typed}, nil
@@ -678,108 +286,6 @@ func subjectsText(subjects []provenance.ResourceDescriptor) string {
 	return strings.Join(text, ", ")
 }
 
-// verify looks for a statement about a for q, signed by as many identities as
-// it asks for. If there is none it returns nil statements, the reasons, and what
-// of the evidence could not be decided.
-func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (statements []*provenance.Statement, checks []Check, open []error, err error) {
-	threshold := max(q.Threshold, 1)
-	found := candidates{item: q.PredicateType, unsigned: RuleRequired}
-	signers := make([][]string, len(q.Identities)) // by identity
-	for i, e := range envelopes {
-		if e == nil {
-			open = append(open, fmt.Errorf("evidence %d: no envelope", i))
-			continue
-		}
-		counted, signed := false, false
-		var refused []Check
-		for k, id := range q.Identities {
-			ev, err := recognize(ctx, id, e)
-			if ctx.Err() != nil {
-				return nil, nil, nil, fmt.Errorf("verify: %w", context.Cause(ctx))
-			}
-			switch {
-			case err == ErrNotSigned: // and does not say why
-				continue
-			case errors.Is(err, ErrNotSigned):
-				refused = append(refused, Check{RuleRequired, q.PredicateType, Failed, err.Error(), id.String(), i})
-				continue
-			case err != nil:
-				open = append(open, fmt.Errorf("evidence %d: %w", i, err))
-				continue
-			}
-			signed = true
-			st, made, err := read(i, ev, q.PredicateType, RuleRequired, a)
-			if err != nil {
-				open = append(open, fmt.Errorf("evidence %d: %w", i, err))
-				continue
-			}
-			for k := range made {
-				made[k].Item = q.PredicateType
-			}
-			if !passed(made) {
-				found.add(made)
-				continue
-			}
-			if !counted {
-				statements = append(statements, st)
-				counted = true
-			}
-			checks = append(checks, made...)
-			signers[k] = append(signers[k], ev.signers()...)
-		}
-		if !signed {
-			found.refused = append(found.refused, refused...)
-		}
-	}
-	n := distinct(signers)
-	if n >= threshold {
-		return statements, checks, open, nil
-	}
-	var names []string
-	for _, id := range q.Identities {
-		names = append(names, id.String())
-	}
-	want := strings.Join(names, ", ")
-	if threshold > 1 {
-		want = fmt.Sprintf("%d of %s", threshold, want)
-	}
-	if n > 0 {
-		short := Check{RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1}
-		return nil, append([]Check{short}, found.failed...), open, nil
-	}
-	return nil, found.reasons(want), open, nil
-}
-
-// distinct returns how many identities, given by their signers, can be counted
-// if no signer is counted twice: a maximum matching, one augmenting path after
-// the other. A group of keys is one identity, and two names of one key are one
-// signer.
-func distinct(identities [][]string) int {
-	holder := make(map[string]int) // which identity a signer counts for
-	n := 0
-	for i := range identities {
-		tried := make(map[string]bool)
-		var place func(i int) bool
-		place = func(i int) bool {
-			for _, s := range identities[i] {
-				if tried[s] {
-					continue
-				}
-				tried[s] = true
-				if other, taken := holder[s]; !taken || place(other) {
-					holder[s] = i
-					return true
-				}
-			}
-			return false
-		}
-		if place(i) {
-			n++
-		}
-	}
-	return n
-}
-
 // candidates keeps why evidence that a trusted party signed did not do.
 type candidates struct {
 	item     string
@@ -833,10 +339,10 @@ func (c *candidates) reasons(want string) []Check {
 		}
 		slices.Sort(types)
 		got := "only " + strings.Join(slices.Compact(types), ", ")
-		reasons = append(reasons, Check{RuleProvenance, "", Failed, got, want, -1})
+		reasons = append(reasons, newCheck(RuleProvenance, "", Failed, got, want, -1))
 	}
 	if len(reasons) == 0 {
-		reasons = []Check{{c.unsigned, c.item, Failed, "no evidence that it signed", want, -1}}
+		reasons = []Check{newCheck(c.unsigned, c.item, Failed, "no evidence that it signed", want, -1)}
 	}
 	return reasons
 }

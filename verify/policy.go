@@ -1,0 +1,269 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+)
+
+// A Policy says which builds the caller accepts. Builders, Source and BuildTypes
+// must be given, and at least one of Refs and Commit: a Policy that lacks one of
+// them is an error and accepts nothing. It is not changed by verification and
+// may be used by several goroutines.
+type Policy struct {
+	// Builders are those that may have made the artifact. One is enough.
+	Builders []Builder
+
+	// Source is the repository's URL, "https://github.com/org/repo".
+	Source string
+
+	// SourceID and OwnerID are what the platform tells the repository and whom it
+	// belongs to by: whoever registers a name anew that somebody gave up gets
+	// another one. Empty means that it is not asked. A certificate tells them;
+	// without one only a build of GitHub Actions does, by its internal parameters.
+	SourceID, OwnerID string
+
+	// BuildTypes are the build types whose parameters the caller understands.
+	BuildTypes []string
+
+	// Older accepts, beside Statement v1 and provenance v1, what went before them:
+	// Statement v0.1, and provenance v0.2 and v0.1, as [provenance.ParseBuild] reads
+	// them. The certificate, if there is one, then has to say what they leave open.
+	Older bool
+
+	// Subject is the name that the artifact must have in its provenance, a package
+	// URL for most registries: "pkg:npm/%40acme/app@1.2.0". Empty means any name:
+	// the digest is what makes it the artifact.
+	Subject string
+
+	// Refs are the branches and tags that may have been built. With a Commit
+	// it may be left zero: the commit then is enough.
+	Refs Refs
+
+	// Commit is the commit that must have been built. The zero Digest stands
+	// for any commit of an allowed ref; a build that names none is unproven.
+	Commit hallmark.Digest
+
+	// SignedCommit asks that the commit is signed by those whom the Inspector trusts
+	// for it.
+	SignedCommit bool
+
+	// Version is the version that the artifact is offered as, "v1.2.0". The tag that
+	// was built must be it, alone or as the last part of a path ("tools/v1.2.0"), and
+	// so must be the version that the artifact has of itself, if the Inspector knows
+	// one, and that of the main component of every SBOM that is required.
+	Version string
+
+	// AtLeast is the lowest version that may be accepted, "v1.1.0": the tag that was
+	// built must be a version that is not before it, by Semantic Versioning.
+	AtLeast string
+
+	// Parameters are the external parameters that the build may have, by
+	// JSON Pointer (RFC 6901): "/workflow/path". The build must have exactly
+	// these, beside its source's repository and ref, for which Source and
+	// Refs answer: one that is missing and one that is not named here are
+	// both failures. What counts as a parameter is every value that is no
+	// object with members; an array is one value.
+	Parameters map[string]Parameter
+
+	// Triggers are the events that may have started a build. Empty means
+	// push, release and workflow_dispatch, which only people with write
+	// access can cause, and is not held against builds of a platform that
+	// has no events. A certificate tells the event; without one only a build
+	// of GitHub Actions does, by its internal parameters. Those of other
+	// platforms are not read: what started such a build is unproven if this
+	// is given, and not asked if it is empty.
+	Triggers []string
+
+	// Runners are the kinds of machine on which the build may have run. Empty
+	// means those of the platform itself, github-hosted and gitlab-hosted, and
+	// is not held against builds of a platform without such kinds. What tells
+	// the machine is what tells the event of Triggers.
+	Runners []string
+
+	// Environments are the deployment environments for which the build may have
+	// run, each of which its repository may hold to rules of its own. Empty means
+	// that it is not asked. Only a certificate tells it.
+	Environments []string
+
+	// MaxAge is how old the build may be when the policy is asked. Zero means any
+	// age. Of a signature with a certificate, which was made for the moment, the
+	// earliest time counts that an authority has verified. A plain key may have
+	// signed at any time before one that an authority tells, so it is when the
+	// provenance says that the build was finished, if no authority tells an earlier
+	// one. A time after Now is not young but wrong, unless it is by less than five
+	// minutes.
+	MaxAge time.Duration
+
+	// Inputs are what the build may have taken in.
+	Inputs Inputs
+
+	// BuildInfo asks that the artifact, by what it says of its own build, is what
+	// its provenance says. The Inspector tells.
+	BuildInfo bool
+
+	// Steps are what was done before the build, the first step first.
+	Steps []Step
+
+	// Require is what must be attested beside the provenance.
+	Require []Requirement
+
+	// Revoked are the signers and builders that are not trusted any more, or were
+	// not from some time on.
+	Revoked []Revocation
+
+	// Exceptions excuse what fails, each for one artifact and for a time.
+	Exceptions []Exception
+
+	// Inspector looks into SBOMs and into the artifact, for the rules that need it.
+	// Without one these are unproven.
+	Inspector Inspector
+
+	// Expires is when the policy ends: from then on it decides nothing. Zero
+	// means never.
+	Expires time.Time
+
+	// Now returns the time at which the policy is asked. It must be given with
+	// whatever depends on time: MaxAge, Exceptions, Expires, a requirement's MaxAge
+	// and the age of dependencies.
+	Now func() time.Time
+}
+
+// A Builder is a build platform that the caller trusts.
+type Builder struct {
+	// ID is the builder.id that the provenance must have, byte by byte. If the
+	// signer has a certificate, that must name the same builder.
+	ID string
+
+	// Refs makes ID that of a builder without the ref that comes behind it after
+	// an @, which must be one of these: "any release of this workflow". The zero
+	// Refs leaves ID as it is.
+	Refs Refs
+
+	// Identity is who may sign for ID.
+	Identity Identity
+
+	// Delegated says that the certificate of Identity names another than ID: a
+	// workflow that signs for those it was called by, or, as with npm, a workflow
+	// that names the machine it ran on. What it says of ID is then its word.
+	Delegated bool
+
+	// Commit is the commit of the builder's own instructions, a gitCommit. The
+	// zero Digest stands for any: a tag of the builder can move. Only a
+	// certificate tells it.
+	Commit hallmark.Digest
+
+	// Level is the SLSA Build level up to which the caller trusts the
+	// builder, 1 to 3; 0 means 1. A Result has no higher level, whatever the
+	// provenance says.
+	Level int
+}
+
+func (b *Builder) level() int { return max(b.Level, 1) }
+
+// Refs are the branches and tags that a build may be of. The zero Refs allows
+// none.
+type Refs struct {
+	Branches []string // exact names, "main"
+	Tags     []string // exact names, "v1.2.3"
+
+	// Releases allows every tag that is a semantic version with a v and
+	// without a pre-release: "v1.2.3".
+	Releases bool
+
+	// Versions allows every tag that is a version in a range, ">=1.2.0 <2.0.0":
+	// conditions with =, !=, <, <=, > or >=, all of which must hold. A tag is a
+	// semantic version with a v, "v1.2.3", of which the last numbers may be missing,
+	// "v1"; a pre-release is in no range. A range of "v1" or "v1.2" alone is of all
+	// versions that begin so.
+	Versions string
+
+	// Any allows every ref, and a build that names none.
+	Any bool
+}
+
+// A Parameter says which values an external parameter may have. The zero
+// Parameter allows none.
+type Parameter struct {
+	// OneOf are the values that are allowed: JSON values, compared with the
+	// digits of numbers as written.
+	OneOf []any
+
+	// Any allows every value. It is for a parameter that cannot make the
+	// artifact another one than the caller wants.
+	Any bool
+}
+
+// check returns everything that p lacks to be a policy.
+func (p *Policy) check() error {
+	var errs []error
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("verify: policy: "+format, a...)) }
+	if p == nil {
+		return errors.New("verify: policy: there is none")
+	}
+	if len(p.Builders) == 0 {
+		fail("no builders")
+	}
+	for i, b := range p.Builders {
+		if b.ID == "" {
+			fail("builder %d has no id", i)
+		}
+		if b.Identity == nil {
+			fail("builder %d has no identity", i)
+		}
+		if b.Level < 0 || b.Level > 3 {
+			fail("builder %d has level %d, want 1 to 3", i, b.Level)
+		}
+		if !b.Commit.IsZero() && b.Commit.Algorithm() != "gitCommit" {
+			fail("the commit of builder %d is a %s, want a gitCommit", i, b.Commit.Algorithm())
+		}
+	}
+	if p.Source == "" {
+		fail("no source")
+	}
+	if len(p.BuildTypes) == 0 {
+		fail("no build types")
+	}
+	if slices.Contains(p.BuildTypes, "") {
+		fail("an empty build type")
+	}
+	if p.Refs.none() && p.Commit.IsZero() {
+		fail("neither refs nor a commit")
+	}
+	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
+		fail("a branch or tag without a name")
+	}
+	if p.MaxAge < 0 {
+		fail("a maximum age of %s", p.MaxAge)
+	}
+	if p.MaxAge != 0 && p.Now == nil {
+		fail("a maximum age, and no Now to tell the time")
+	}
+	if slices.Contains(p.Environments, "") {
+		fail("an environment without a name")
+	}
+	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
+		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())
+	}
+	for at := range p.Parameters {
+		if !strings.HasPrefix(at, "/") {
+			fail("parameter %q is not a JSON Pointer", at)
+		}
+	}
+	for i, q := range p.Require {
+		if q.PredicateType == "" {
+			fail("requirement %d has no predicate type", i)
+		}
+		if len(q.Identities) == 0 || slices.Contains(q.Identities, nil) {
+			fail("requirement %d lacks an identity", i)
+		}
+		if q.Threshold < 0 || q.Threshold > len(q.Identities) {
+			fail("requirement %d asks for %d signers of %d", i, q.Threshold, len(q.Identities))
+		}
+	}
+	return errors.Join(errs...)
+}
