@@ -676,7 +676,7 @@ func TestDifference(t *testing.T) {
 	if want := []Difference{
 		{What: "module example.com/a", Source: "v1.0.0", only: onlySource},
 		{What: "module example.com/b: version", Source: "v1.0.0", Binary: "v1.1.0"},
-		{What: "module example.com/c", only: onlyBinary}, // a directory has no version
+		{What: "module example.com/c", Binary: "(devel)", only: onlyBinary},
 	}; !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

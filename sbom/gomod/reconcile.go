@@ -57,7 +57,7 @@ func Reconcile(source, binary *sbom.Document) error {
 			}
 		}
 		if !compared {
-			least = []*Difference{{only: onlyBinary}}
+			least = []*Difference{{Binary: target, only: onlyBinary}}
 		}
 		for _, d := range least {
 			if len(source.Targets)+len(binary.Targets) > 0 {
@@ -83,7 +83,8 @@ type Difference struct {
 	// It is empty if the sources are not for the Target at all.
 	What string
 
-	// Source and Binary are what the two say, and empty where one says nothing.
+	// Source and Binary are what the two say, and empty where one says nothing. A
+	// module that has no version is "(devel)".
 	Source, Binary string
 
 	only string // that one side has it, which may have no version
@@ -147,7 +148,7 @@ func differences(source, binary *sbom.Document) (found []*Difference) {
 	for _, path := range slices.Sorted(maps.Keys(a)) {
 		x, y := a[path], b[path]
 		if y == nil {
-			found = append(found, &Difference{What: "module " + path, Source: x.Version, only: onlySource})
+			found = append(found, &Difference{What: "module " + path, Source: cmp.Or(x.Version, develVersion), only: onlySource})
 			continue
 		}
 		what := "module " + path
@@ -162,7 +163,7 @@ func differences(source, binary *sbom.Document) (found []*Difference) {
 	}
 	for _, path := range slices.Sorted(maps.Keys(b)) {
 		if a[path] == nil {
-			found = append(found, &Difference{What: "module " + path, Binary: b[path].Version, only: onlyBinary})
+			found = append(found, &Difference{What: "module " + path, Binary: cmp.Or(b[path].Version, develVersion), only: onlyBinary})
 		}
 	}
 
