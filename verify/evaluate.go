@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,12 +67,12 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	if p.OwnerID != "" {
 		check(RuleSource, "owner id", facts.ownerID == p.OwnerID, facts.ownerID, p.OwnerID)
 	}
-	if !p.Refs.none() {
+	if !p.Refs.IsZero() {
 		got := source.Ref
 		if p.Refs.Any && got == "" {
 			got = "any"
 		}
-		check(RuleRef, "", p.Refs.allow(source.Ref), got, p.Refs.String())
+		check(RuleRef, "", p.Refs.Allow(source.Ref), got, p.Refs.String())
 	}
 	switch {
 	case source.Modified:
@@ -281,59 +280,6 @@ func certificate(i int, b *provenance.Build, source provenance.Source, claims *C
 		checks = append(checks, check)
 	}
 	return checks
-}
-
-func (r Refs) none() bool {
-	return len(r.Branches) == 0 && len(r.Tags) == 0 && !r.Releases && !r.Any
-}
-
-// allow reports whether ref, a full name, is one of r.
-func (r Refs) allow(ref string) bool {
-	if r.Any {
-		return true
-	}
-	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
-		return slices.Contains(r.Branches, branch)
-	}
-	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
-		return slices.Contains(r.Tags, tag) || r.Releases && isRelease(tag)
-	}
-	return false
-}
-
-// String says what r allows.
-func (r Refs) String() string {
-	var all []string
-	for _, b := range r.Branches {
-		all = append(all, "refs/heads/"+b)
-	}
-	for _, t := range r.Tags {
-		all = append(all, "refs/tags/"+t)
-	}
-	if r.Releases {
-		all = append(all, "a release tag (v1.2.3)")
-	}
-	if r.Any {
-		all = append(all, "any")
-	}
-	return strings.Join(all, " or ")
-}
-
-// isRelease reports whether tag is v<major>.<minor>.<patch>, without leading
-// zeros, pre-release or build metadata.
-func isRelease(tag string) bool {
-	version, ok := strings.CutPrefix(tag, "v")
-	if !ok {
-		return false
-	}
-	numbers := strings.Split(version, ".")
-	for _, n := range numbers {
-		u, err := strconv.ParseUint(n, 10, 64)
-		if err != nil || strconv.FormatUint(u, 10) != n {
-			return false
-		}
-	}
-	return len(numbers) == 3
 }
 
 // allows reports whether the value, as strictjson writes it, is one of p.

@@ -165,27 +165,6 @@ type Builder struct {
 
 func (b *Builder) level() int { return max(b.Level, 1) }
 
-// Refs are the branches and tags that a build may be of. The zero Refs allows
-// none.
-type Refs struct {
-	Branches []string // exact names, "main"
-	Tags     []string // exact names, "v1.2.3"
-
-	// Releases allows every tag that is a semantic version with a v and
-	// without a pre-release: "v1.2.3".
-	Releases bool
-
-	// Versions allows every tag that is a version in a range, ">=1.2.0 <2.0.0":
-	// conditions with =, !=, <, <=, > or >=, all of which must hold. A tag is a
-	// semantic version with a v, "v1.2.3", of which the last numbers may be missing,
-	// "v1"; a pre-release is in no range. A range of "v1" or "v1.2" alone is of all
-	// versions that begin so.
-	Versions string
-
-	// Any allows every ref, and a build that names none.
-	Any bool
-}
-
 // A Parameter says which values an external parameter may have. The zero
 // Parameter allows none.
 type Parameter struct {
@@ -231,11 +210,11 @@ func (p *Policy) check() error {
 	if slices.Contains(p.BuildTypes, "") {
 		fail("an empty build type")
 	}
-	if p.Refs.none() && p.Commit.IsZero() {
+	if p.Refs.IsZero() && p.Commit.IsZero() {
 		fail("neither refs nor a commit")
 	}
-	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
-		fail("a branch or tag without a name")
+	if err := p.Refs.Check(); err != nil {
+		fail("refs: %w", err)
 	}
 	if p.MaxAge < 0 {
 		fail("a maximum age of %s", p.MaxAge)
