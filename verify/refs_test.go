@@ -55,7 +55,12 @@ func TestRefsAllow(t *testing.T) {
 
 func TestRefsCheck(t *testing.T) {
 	for _, r := range []Refs{
-		{}, {Any: true}, {Releases: true}, {Branches: []string{"main"}}, {Versions: "v1"}, {Versions: ">=1.2.0 <2.0.0"},
+		{},
+		{Any: true},
+		{Releases: true},
+		{Branches: []string{"main"}},
+		{Versions: "v1"},
+		{Versions: ">=1.2.0 <2.0.0"},
 		{Versions: strings.Repeat("!=1 ", 1000)},
 	} {
 		if err := r.Check(); err != nil {

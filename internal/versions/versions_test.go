@@ -46,9 +46,22 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct{ purlType, version string }{
-		{"golang", ""}, {"golang", "v"}, {"golang", "vv1"}, {"golang", "v1.2.3.4"}, {"golang", "v01"}, {"golang", "v1.2-rc.1"},
-		{"golang", "v1.2+b"}, {"golang", "v1.2.3-"}, {"golang", "v1.2.3+"}, {"golang", "v1.2.3-01"}, {"golang", "v1.2.3-a_b"},
-		{"golang", "v1.2.3 "}, {"golang", "v1.2.٣"}, {"golang", "vgo1.2"}, {"npm", "v1.2.3"}, {"npm", "1.2"},
+		{"golang", ""},
+		{"golang", "v"},
+		{"golang", "vv1"},
+		{"golang", "v1.2.3.4"},
+		{"golang", "v01"},
+		{"golang", "v1.2-rc.1"},
+		{"golang", "v1.2+b"},
+		{"golang", "v1.2.3-"},
+		{"golang", "v1.2.3+"},
+		{"golang", "v1.2.3-01"},
+		{"golang", "v1.2.3-a_b"},
+		{"golang", "v1.2.3 "},
+		{"golang", "v1.2.٣"},
+		{"golang", "vgo1.2"},
+		{"npm", "v1.2.3"},
+		{"npm", "1.2"},
 	} {
 		if v, err := versions.Parse(tt.purlType, tt.version); err == nil {
 			t.Errorf("%s %q: got %+v, want an error", tt.purlType, tt.version, v)
