@@ -498,19 +498,19 @@ func TestAges(t *testing.T) {
 		min, max time.Duration
 		want     string
 	}{
-		{"old enough", with("2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"), nil, 30 * day, 0, `passed "": got 2 dependencies, want released at least 30 days ago`},
-		{"young enough", with("2026-01-01T00:00:00Z", "2025-12-31T00:00:00Z"), nil, 0, 31 * day, `passed "": got 2 dependencies, want released at most 31 days ago`},
+		{"old enough", with("2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"), nil, 30 * day, 0, `passed "": got 2 of 2 dependencies, want released at least 30 days ago`},
+		{"young enough", with("2026-01-01T00:00:00Z", "2025-12-31T00:00:00Z"), nil, 0, 31 * day, `passed "": got 2 of 2 dependencies, want released at most 31 days ago`},
 		{
 			"too young", with("2026-01-01T00:00:01Z", "2025-01-01T00:00:00+02:00"), nil, 30 * day, 0,
-			`failed "` + lib + `": got released 2026-01-01T00:00:01Z, want released at least 30 days ago` + "\n" + `passed "": got 1 dependencies, want released at least 30 days ago`,
+			`failed "` + lib + `": got released 2026-01-01T00:00:01Z, want released at least 30 days ago` + "\n" + `passed "": got 1 of 2 dependencies, want released at least 30 days ago`,
 		},
 		{
 			"too old and too young", with("2026-01-31T00:00:00Z", "2025-12-30T23:00:00-01:00"), nil, time.Hour, 31 * day,
-			`failed "` + lib + `": got released 2026-01-31T00:00:00Z, want released at least 1h0m0s ago and released at most 31 days ago` + "\n" + `passed "": got 1 dependencies, want released at least 1h0m0s ago and released at most 31 days ago`,
+			`failed "` + lib + `": got released 2026-01-31T00:00:00Z, want released at least 1h0m0s ago and released at most 31 days ago` + "\n" + `passed "": got 1 of 2 dependencies, want released at least 1h0m0s ago and released at most 31 days ago`,
 		},
 		{
 			"in the future", with("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"), nil, 0, 31 * day,
-			`failed "` + other + `": got released 2026-02-01T00:00:00Z, after the policy is asked, want released at most 31 days ago` + "\n" + `passed "": got 1 dependencies, want released at most 31 days ago`,
+			`failed "` + other + `": got released 2026-02-01T00:00:00Z, after the policy is asked, want released at most 31 days ago` + "\n" + `passed "": got 1 of 2 dependencies, want released at most 31 days ago`,
 		},
 		{
 			"nobody says", with("", "yesterday"), nil, day, 0,
@@ -524,9 +524,9 @@ func TestAges(t *testing.T) {
 				}
 				return time.Time{}, nil
 			}, day, 0,
-			`failed "` + lib + `": got released 2026-01-30T23:00:00Z, want released at least 1 days ago` + "\n" + `passed "": got 1 dependencies, want released at least 1 days ago`,
+			`failed "` + lib + `": got released 2026-01-30T23:00:00Z, want released at least 1 days ago` + "\n" + `passed "": got 1 of 2 dependencies, want released at least 1 days ago`,
 		},
-		{"no dependencies", document0(t, func(i *debug.BuildInfo) { i.Deps = nil }), nil, day, 0, `passed "": got 0 dependencies, want released at least 1 days ago`},
+		{"no dependencies", document0(t, func(i *debug.BuildInfo) { i.Deps = nil }), nil, day, 0, `passed "": got 0 of 0 dependencies, want released at least 1 days ago`},
 	} {
 		for _, predicateType := range []string{provenance.CycloneDXType, provenance.SPDXType} {
 			got := ask(t, inspector(t, Options{Released: test.released}, nil), statement(t, test.d, predicateType),

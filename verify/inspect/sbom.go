@@ -141,8 +141,9 @@ func (i *Inspector) ages(ctx context.Context, _ hallmark.Artifact, d *document, 
 	}
 	f := verify.Finding{Want: strings.Join(want, " and ")}
 	var findings []verify.Finding
-	n := 0
+	n, all := 0, 0
 	for c := range dependencies(d.Document) {
+		all++
 		when, err := i.released(ctx, c)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("inspect: %w", context.Cause(ctx))
@@ -164,7 +165,7 @@ func (i *Inspector) ages(ctx context.Context, _ hallmark.Artifact, d *document, 
 		findings = append(findings, f)
 	}
 	if n > 0 || findings == nil {
-		f.Item, f.Outcome, f.Got = "", verify.Passed, fmt.Sprintf("%d dependencies", n)
+		f.Item, f.Outcome, f.Got = "", verify.Passed, fmt.Sprintf("%d of %d dependencies", n, all)
 		findings = append(findings, f)
 	}
 	return findings, nil
