@@ -176,7 +176,8 @@ func (r *Report) String() string {
 		}
 	}
 	for _, e := range r.Exceptions {
-		fmt.Fprintf(&b, "\n  exception: %s %s, by %s until %s: %s; instead: %s", e.Rule, line(e.Item), line(e.Owner), date(e.Expires), line(e.Reason), line(e.Control))
+		what := (&Exception{Rule: e.Rule, Item: e.Item}).name()
+		fmt.Fprintf(&b, "\n  exception: %s, by %s until %s: %s; instead: %s", what, line(e.Owner), date(e.Expires), line(e.Reason), line(e.Control))
 	}
 	for _, w := range r.Warnings {
 		b.WriteString("\n  warning: " + line(w))
