@@ -237,8 +237,8 @@ func (r *Result) Exceptions() []Exception { return slices.Clone(r.exceptions) }
 func (r *Result) Warnings() []string {
 	var all []string
 	soon := func(what string, t time.Time) {
-		if left := t.Sub(r.at); left <= endsSoon {
-			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), days(left)))
+		if d := t.Sub(r.at); d <= endsSoon {
+			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), left(d)))
 		}
 	}
 	if !r.policy.Expires.IsZero() {
