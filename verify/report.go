@@ -30,7 +30,7 @@ type Report struct {
 
 	Artifact ReportArtifact `json:"artifact"`
 
-	// Level is the SLSA Build level of what is accepted, by the policy's trust.
+	// Level is that of the Result.
 	Level int `json:"level,omitempty"`
 
 	// Builder and Source are those of the provenance that is accepted; nil if
@@ -154,7 +154,9 @@ func (r *Report) String() string {
 				b.WriteString(" at " + line(at))
 			}
 		}
-		fmt.Fprintf(&b, ", SLSA Build level %d", r.Level)
+		if r.Level > 0 {
+			fmt.Fprintf(&b, ", SLSA Build level %d", r.Level)
+		}
 	}
 	if r.Error != "" {
 		for part := range strings.SplitSeq(r.Error, "\n") {

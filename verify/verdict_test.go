@@ -98,7 +98,7 @@ func TestReport(t *testing.T) {
 	r, err := good.policy.Verify(t.Context(), good.artifact, good.envelopes(t)...)
 	rep := verify.NewReport(good.artifact, r, err)
 	if want := strings.Join([]string{
-		"app accepted: built by " + builderID + " from " + source + " at refs/tags/v2.0.0, SLSA Build level 2",
+		"app accepted: built by " + builderID + " from " + source + " at refs/tags/v2.0.0",
 		"  trigger: excused: schedule, want push or release or workflow_dispatch (evidence 0)",
 		"  exception: trigger, by team-a until 2026-03-03T12:00:00Z: the migration is not done; instead: reviewed by hand",
 		"  warning: the policy ends on 2026-03-05T12:00:00Z, in 3 days",
@@ -108,7 +108,7 @@ func TestReport(t *testing.T) {
 	}, "\n"); rep.String() != want {
 		t.Errorf("report\n%s\nwant\n%s", rep, want)
 	}
-	if rep.Verdict != verify.Accepted || rep.Level != 2 || rep.Builder.ID != builderID || rep.Source.Commit != commit || len(rep.Exceptions) != 1 || rep.Exceptions[0].Left != "1 day" || len(rep.Warnings) != 3 {
+	if rep.Verdict != verify.Accepted || rep.Level != 0 || rep.Builder.ID != builderID || rep.Source.Commit != commit || len(rep.Exceptions) != 1 || rep.Exceptions[0].Left != "1 day" || len(rep.Warnings) != 3 {
 		t.Errorf("%+v", rep)
 	}
 	for _, c := range rep.Checks {
@@ -199,7 +199,7 @@ func TestReview(t *testing.T) {
 		{"excused ref", func(t *testing.T, c *trial) {
 			c.policy.Now, c.policy.Exceptions = noon, []verify.Exception{exception(t, verify.RuleRef, "")}
 			c.statement.setRef("refs/heads/x")
-		}, "unproven unproven no unproven yes unproven"},
+		}, "unproven unproven unproven unproven yes unproven"},
 		{"attested", func(t *testing.T, c *trial) {
 			all := []string{verify.PropertyFederation, verify.PropertyImmutableTags, verify.PropertyDeployments}
 			c.more = []*sign.Envelope{state(t, c.artifact, &provenance.SVR{Verifier: verifier(), TimeCreated: noon(), Properties: all}, 2)}
