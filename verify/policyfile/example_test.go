@@ -41,21 +41,22 @@ refs: {releases: true}
 // sign/sigstore:
 //
 //	root, err := sigstore.ParseTrustedRoot(trustedRoot)
-//	workflow := func(issuer, builder string) (verify.Identity, error) {
-//		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+//	workflow := func(issuer, builder string, refs verify.Refs) (verify.Identity, error) {
+//		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder, Refs: refs})
 //	}
 func ExampleParse_workflow() {
-	workflow := func(issuer, builder string) (verify.Identity, error) {
+	workflow := func(issuer, builder string, _ verify.Refs) (verify.Identity, error) {
 		return nil, fmt.Errorf("no trusted root vouches for %s", issuer)
 	}
 	_, err := policyfile.Parse([]byte(`
 builders:
-  - id: https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3
+  - id: https://github.com/acme/app/.github/workflows/release.yml
+    refs: {releases: true}
     workflow: {issuer: https://token.actions.githubusercontent.com}
     level: 2
 source: https://github.com/acme/app
 `), policyfile.Options{Workflow: workflow})
 	fmt.Println(err)
 	// Output:
-	// malformed policy: line 4: workflow "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.3": no trusted root vouches for https://token.actions.githubusercontent.com
+	// malformed policy: line 5: workflow "https://github.com/acme/app/.github/workflows/release.yml": no trusted root vouches for https://token.actions.githubusercontent.com
 }
