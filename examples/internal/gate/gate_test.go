@@ -13,7 +13,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
-	"github.com/hallmark-dev/hallmark/verify"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 const policyText = `
