@@ -3,10 +3,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"reflect"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
@@ -43,10 +41,7 @@ func identities(file string, o *policyfile.Options) error {
 		return id, nil
 	}
 	o.Workflow = func(issuer, builder string, refs verify.Refs) (verify.Identity, error) {
-		if !reflect.DeepEqual(refs, verify.Refs{}) {
-			return nil, errors.New("refs behind the builder are not recognized")
-		}
-		return identity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+		return identity(sigstore.Workflow{Issuer: issuer, Builder: builder, Refs: refs})
 	}
 	o.Account = func(issuer, subject string) (verify.Identity, error) {
 		return identity(sigstore.Account{Issuer: issuer, Subject: subject})

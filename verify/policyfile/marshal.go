@@ -205,6 +205,7 @@ func (w *writer) requirement(q *verify.Requirement) *yaml.Node {
 		v := w.block()
 		v.text("verifier", s.Verifier)
 		v.text("resource", s.Resource)
+		v.refs("refs", s.Refs)
 		v.number("level", s.Level)
 		v.texts("properties", s.Properties)
 		v.digest("policy", s.Policy)

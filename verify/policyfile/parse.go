@@ -281,6 +281,8 @@ func (p *parser) summary(n *yaml.Node) *verify.Summary {
 			if s.Level = p.number(v); s.Level > 4 {
 				p.fail(v, "level %d, want 1 to 4", s.Level)
 			}
+		case "refs":
+			s.Refs = p.someRefs(v)
 		case "properties":
 			s.Properties = p.texts(v)
 		case "policy":
@@ -444,7 +446,7 @@ func (p *parser) key(n *yaml.Node) (s Signatory, ok bool) {
 		return p.window(&s, name, v)
 	})
 	p.need(n, seen, "a key", "name")
-	return s, p.ordered(n, s) && s.Key != ""
+	return s, s.Key != ""
 }
 
 // workflow returns a workflow, which is otherwise if n does not say which one; if
@@ -470,7 +472,7 @@ func (p *parser) workflow(n *yaml.Node, otherwise Signatory) (s Signatory, ok bo
 	} else if !builder {
 		s.Builder, s.Refs = otherwise.Builder, otherwise.Refs
 	}
-	return s, p.ordered(n, s) && s.Issuer != "" && s.Builder != ""
+	return s, s.Issuer != "" && s.Builder != ""
 }
 
 func (p *parser) account(n *yaml.Node) (s Signatory, ok bool) {
@@ -486,7 +488,7 @@ func (p *parser) account(n *yaml.Node) (s Signatory, ok bool) {
 		return true
 	})
 	p.need(n, seen, "an account", "issuer", "subject")
-	return s, p.ordered(n, s) && s.Issuer != "" && s.Subject != ""
+	return s, s.Issuer != "" && s.Subject != ""
 }
 
 // window reads from and until, if name is one of these.
@@ -497,15 +499,6 @@ func (p *parser) window(s *Signatory, name string, v *yaml.Node) bool {
 	case "until":
 		s.Until = p.time(v)
 	default:
-		return false
-	}
-	return true
-}
-
-// ordered reports whether there is a time at which s may have signed.
-func (p *parser) ordered(n *yaml.Node, s Signatory) bool {
-	if !s.From.IsZero() && !s.Until.IsZero() && !s.From.Before(s.Until) {
-		p.fail(n, "%s may sign until a time that is not after from", s)
 		return false
 	}
 	return true
@@ -538,16 +531,12 @@ func (p *parser) identity(n *yaml.Node, s Signatory) verify.Identity {
 	if err == nil && id == nil {
 		err = errors.New("it is nobody")
 	}
+	if err == nil && !(s.From.IsZero() && s.Until.IsZero()) {
+		id, err = verify.During(id, s.From, s.Until, p.options.Now)
+	}
 	if err != nil {
 		p.fail(n, "%s: %v", s, err)
 		return nil
-	}
-	if !s.From.IsZero() || !s.Until.IsZero() {
-		if p.options.Now == nil {
-			p.fail(n, "%s may sign at some time only, and there is no Options.Now to tell the time", s)
-			return nil
-		}
-		id = verify.During(id, s.From, s.Until, p.options.Now)
 	}
 	if p.options.Named != nil {
 		p.options.Named(id, s)
@@ -585,7 +574,7 @@ func (p *parser) refs(n *yaml.Node) verify.Refs {
 func (p *parser) someRefs(n *yaml.Node) verify.Refs {
 	faults := len(p.errs) + p.more
 	r := p.refs(n)
-	if reflect.DeepEqual(r, verify.Refs{}) && len(p.errs)+p.more == faults {
+	if r.IsZero() && len(p.errs)+p.more == faults {
 		p.fail(n, "refs that allow none")
 	}
 	return r

@@ -75,6 +75,7 @@
 //	    summary:
 //	      verifier: https://example.com/source-verifier
 //	      resource: git+https://github.com/org/app
+//	      refs: {branches: [main]}
 //	      level: 3
 //	      properties: [SLSA_SOURCE_TWO_PARTY_REVIEWED]
 //	      policy: "sha256:…"
@@ -147,7 +148,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -313,11 +313,11 @@ func parse(data []byte, o Options, signed bool) (*verify.Policy, error) {
 func complete(p *verify.Policy) bool {
 	asked := []bool{
 		len(p.Builders) > 0, p.Source != "", len(p.BuildTypes) > 0,
-		!reflect.DeepEqual(p.Refs, verify.Refs{}) || !p.Commit.IsZero(),
+		!p.Refs.IsZero() || !p.Commit.IsZero(),
 	}
 	if !slices.Contains(asked, true) {
 		// It relies on a verifier who has seen the provenance.
-		return slices.ContainsFunc(p.Require, func(q verify.Requirement) bool { return q.Summary != nil })
+		return slices.ContainsFunc(p.Require, func(q verify.Requirement) bool { return q.Summary != nil && !q.OfSource })
 	}
 	return !slices.Contains(asked, false)
 }

@@ -165,6 +165,7 @@ require:
     summary:
       verifier: https://example.com/verifier
       resource: git+https://github.com/org/app
+      refs: {branches: [main]}
       level: 4
       properties: [SLSA_SOURCE_TWO_PARTY_REVIEWED]
       policy: sha256:0000000000000000000000000000000000000000000000000000000000000002
@@ -264,7 +265,7 @@ func policy(t testing.TB) *verify.Policy {
 			{PredicateType: provenance.VulnsType, Identities: audit, Scan: &verify.Scan{Below: "9.0", Method: "cvss_score"}},
 			{PredicateType: provenance.VulnsType, Identities: []verify.Identity{identity(t, "release")}, Scan: &verify.Scan{}},
 			{PredicateType: provenance.VSAType, Identities: audit, OfSource: true, Summary: &verify.Summary{
-				Verifier: "https://example.com/verifier", Resource: "git+https://github.com/org/app", Level: 4,
+				Verifier: "https://example.com/verifier", Resource: "git+https://github.com/org/app", Refs: verify.Refs{Branches: []string{"main"}}, Level: 4,
 				Properties: []string{"SLSA_SOURCE_TWO_PARTY_REVIEWED"}, Policy: sha256("2"),
 			}},
 			{PredicateType: provenance.SVRType, Identities: audit, Properties: []string{"ORG_A", "ORG_B"}},
@@ -517,9 +518,9 @@ func TestFaults(t *testing.T) {
 		{"a key without a name", "builders:\n  - id: x\n    key: {from: 2026-01-01}\n", at + "line 3: a key without name"},
 		{"a key with more", "builders:\n  - id: x\n    key: {name: release, file: y}\n", at + `line 3: a key has no member "file"`},
 		{"a key that is a list", "builders:\n  - id: x\n    key: [release]\n", at + "line 3: want a string"},
-		{"a key for no time", "builders:\n  - id: x\n    key: {name: release, from: 2026-01-01, until: 2026-01-01}\n", at + `line 3: key "release" may sign until a time that is not after from`},
-		{"a workflow for no time", "builders:\n  - id: x\n    workflow: {issuer: i, from: 2026-01-02, until: 2026-01-01}\n", at + `line 3: workflow "x" may sign until a time that is not after from`},
-		{"a time, and no clock", "builders:\n  - id: x\n    key: {name: release, from: 2026-01-01}\n", at + `line 3: key "release" may sign at some time only, and there is no Options.Now to tell the time`},
+		{"a key for no time", "builders:\n  - id: x\n    key: {name: release, from: 2026-01-01, until: 2026-01-01}\n", at + `line 3: key "release": verify: no Now to tell the time`},
+		{"a workflow for no time", "builders:\n  - id: x\n    workflow: {issuer: i, from: 2026-01-02, until: 2026-01-01}\n", at + `line 3: workflow "x": verify: no Now to tell the time`},
+		{"a time, and no clock", "builders:\n  - id: x\n    key: {name: release, from: 2026-01-01}\n", at + `line 3: key "release": verify: no Now to tell the time`},
 		{"an account in a window that is none", "require:\n  - predicateType: x\n    accounts: [{issuer: i, subject: s, from: soon}]\n", at + "line 3: want a day, 2027-01-31, or a time, 2027-01-31T12:00:00Z"},
 		{"a signer twice", "require:\n  - predicateType: x\n    keys: [release,\n      audit, release]\n", at + `line 4: key "release" is there twice`},
 		{"a workflow twice in a list", "require:\n  - predicateType: x\n    workflows: [{issuer: i, builder: y}, {builder: y, issuer: i}]\n", at + `line 3: workflow "y" is there twice`},

@@ -157,6 +157,14 @@ require:
 	}; !reflect.DeepEqual(named, want) {
 		t.Errorf("named %+v\nwant %+v", named, want)
 	}
+	for _, text := range []string{
+		"builders: [{id: x, key: {name: release, from: 2026-01-02, until: 2026-01-02}}]",
+		"builders: [{id: x, workflow: {issuer: i, from: 2026-01-03, until: 2026-01-02}}]",
+	} {
+		if p, err := policyfile.Parse([]byte(text), o); err == nil || !strings.HasPrefix(err.Error(), "malformed policy: line 1: ") || !strings.Contains(err.Error(), "until 2026-01-02") {
+			t.Errorf("%s: %v, %v, want an error: there is no such time", text, p, err)
+		}
+	}
 	e, err := sign.Sign(t.Context(), "text/plain", []byte("x"), signer(t, "release"))
 	if err != nil {
 		t.Fatal(err)
@@ -239,3 +247,68 @@ func (o oracle) Recognize(context.Context, *sign.Envelope) (*verify.Evidence, er
 }
 
 func (oracle) String() string { return "an oracle" }
+
+// A policy is tried when it is read.
+func TestProbe(t *testing.T) {
+	const text = `
+builders: [{id: https://example.com/builder, workflow: {issuer: i}}]
+buildTypes: [https://example.com/type]
+refs: {releases: true}
+`
+	const source = "source: https://github.com/org/app\n"
+	o := options()
+	if _, err := policyfile.Parse([]byte(text+source), o); err != nil {
+		t.Errorf("a good policy: %v", err)
+	}
+	o.Workflow = func(string, string, verify.Refs) (verify.Identity, error) { return anybody{}, nil }
+	if p, err := policyfile.Parse([]byte(text+source), o); err == nil || !strings.HasPrefix(err.Error(), "refused policy: ") {
+		t.Errorf("anybody builds: %v, %v, want it refused", p, err)
+	}
+	// It is for whoever completes a policy to have it probed then.
+	p, err := policyfile.Parse([]byte(text), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Source = "https://github.com/org/app"; p.Probe(t.Context()) == nil {
+		t.Error("anybody builds, and the policy that was completed is good")
+	}
+
+	// Nobody else tells that an exception is for too long, or a rule without a time.
+	for text, want := range map[string]string{
+		"maxAge: 1d\n": "no Now",
+		"require: [{predicateType: x, keys: [audit], threshold: 2}]\n": "2 signers of 1",
+		"require: [{predicateType: x, keys: [audit], tests: true}]\n":  "passed tests",
+		"revoked: [{builder: x, issuer: i, subject: s}]\n":             "want one of",
+		"steps: [{name: s, predicateType: x, keys: [audit]}]\n":        "predicate type",
+		"atLeast: latest\n": "at least",
+		"inputs: {pinned: {x: 'md5:00000000000000000000000000000000'}}\n":                                                                           "digest",
+		"exceptions: [{rule: signature, digest: 'sha256:" + strings.Repeat("0", 64) + "', owner: o, reason: r, control: c, expires: 2126-12-31}]\n": "",
+	} {
+		if p, err := policyfile.Parse([]byte(text+source+complete), options()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v, want %s", text, p, err, want)
+		}
+	}
+	const exception = "exceptions: [{rule: age, digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000001', owner: o, reason: r, control: c, expires: "
+	o = options()
+	o.Now = now
+	for expires, ok := range map[string]bool{"2027-02-28": true, "2027-03-01": true, "2027-03-02": false, "2020-01-01": true} {
+		if p, err := policyfile.Parse([]byte(exception+expires+"}]\n"+source+complete), o); (err == nil) != ok {
+			t.Errorf("an exception until %s, read on 2026-12-01: %v, %v", expires, p, err)
+		}
+	}
+}
+
+const complete = `
+builders: [{id: https://example.com/builder, key: release}]
+buildTypes: [https://example.com/type]
+refs: {releases: true}
+`
+
+// anybody has signed everything.
+type anybody struct{}
+
+func (anybody) Recognize(_ context.Context, e *sign.Envelope) (*verify.Evidence, error) {
+	return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Claims: new(verify.Claims)}, nil
+}
+
+func (anybody) String() string { return "anybody" }
