@@ -47,7 +47,7 @@ func Marshal(p *verify.Policy, name func(verify.Identity) (Signatory, error)) ([
 	if err := r.err(); err != nil {
 		return nil, fmt.Errorf("policyfile: what was written is not read: %w", err)
 	}
-	again, err := write(read, func(id verify.Identity) (Signatory, error) { return Signatory(id.(nominal)), nil })
+	again, err := write(read, named)
 	if err == nil && !bytes.Equal(text, again) {
 		err = errors.New("policyfile: the policy cannot be written: what is read of it is another one")
 	}
@@ -68,20 +68,7 @@ func (n nominal) String() string { return Signatory(n).String() }
 
 func write(p *verify.Policy, name func(verify.Identity) (Signatory, error)) ([]byte, error) {
 	w := writer{name: name}
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	doc := w.policy(p)
-	if len(doc.Content) == 0 {
-		w.fail("it is empty")
-	}
-	if err := errors.Join(w.errs...); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(enc.Encode(doc), enc.Close()); err != nil {
-		return nil, fmt.Errorf("policyfile: %w", err)
-	}
-	return b.Bytes(), nil
+	return w.encode(w.policy(p))
 }
 
 // writer makes YAML of a policy and collects what cannot be written.
@@ -92,6 +79,22 @@ type writer struct {
 
 func (w *writer) fail(format string, a ...any) {
 	w.errs = append(w.errs, fmt.Errorf("policyfile: the policy cannot be written: "+format, a...))
+}
+
+func (w *writer) encode(doc *yaml.Node) ([]byte, error) {
+	if len(doc.Content) == 0 {
+		w.fail("it is empty")
+	}
+	if err := errors.Join(w.errs...); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := errors.Join(enc.Encode(doc), enc.Close()); err != nil {
+		return nil, fmt.Errorf("policyfile: %w", err)
+	}
+	return b.Bytes(), nil
 }
 
 func (w *writer) policy(p *verify.Policy) *yaml.Node {
