@@ -167,8 +167,10 @@ func (w *presetter) head() string {
 		name string
 		s    Strength
 	}{
-		{"source to CI", w.p.SourceToCI}, {"CI to artifact", w.p.CIToArtifact},
-		{"artifact to registry", w.p.ArtifactToRegistry}, {"registry to runtime", w.p.RegistryToRuntime},
+		{"source to CI", w.p.SourceToCI},
+		{"CI to artifact", w.p.CIToArtifact},
+		{"artifact to registry", w.p.ArtifactToRegistry},
+		{"registry to runtime", w.p.RegistryToRuntime},
 	} {
 		lines = append(lines, fmt.Sprintf("%-21s %s", b.name, cmp.Or(string(b.s), "nothing is asked")))
 	}
