@@ -4,7 +4,7 @@ package policyfile
 const MaxSize = 1 << 20
 
 // MaxItems is how many members or elements a map or a list in a policy file may
-// have, and MaxDepth how deep lists may be in each other in the value of a parameter.
+// have, and MaxDepth how deep lists and maps may be in the value of a parameter.
 // More is an error.
 const (
 	MaxItems = 10_000

@@ -287,7 +287,7 @@ func (w *writer) parameter(at string, q verify.Parameter) *yaml.Node {
 		return plain("any")
 	}
 	one := func(v any) *yaml.Node {
-		n, err := w.value(v)
+		n, err := w.value(v, 0)
 		if err != nil {
 			w.fail("parameter %.100q: %w", at, err)
 			return plain("null")
@@ -310,13 +310,10 @@ func (w *writer) parameter(at string, q verify.Parameter) *yaml.Node {
 }
 
 // value returns a JSON value as YAML.
-func (w *writer) value(v any) (*yaml.Node, error) {
+func (w *writer) value(v any, depth int) (*yaml.Node, error) {
 	switch v := v.(type) {
 	case string:
-		if !utf8.ValidString(v) {
-			return nil, fmt.Errorf("%.100q is not UTF-8", v)
-		}
-		n := quoted(v)
+		n := w.string(v)
 		if v == "any" { // which is a word there
 			n.Style = yaml.DoubleQuotedStyle
 		}
@@ -324,7 +321,7 @@ func (w *writer) value(v any) (*yaml.Node, error) {
 	case []any:
 		list := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 		for _, e := range v {
-			n, err := w.value(e)
+			n, err := w.value(e, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -332,10 +329,18 @@ func (w *writer) value(v any) (*yaml.Node, error) {
 		}
 		return list, nil
 	case map[string]any:
-		if len(v) > 0 {
+		if depth == 0 && len(v) > 0 {
 			return nil, errors.New("a value that is an object with members")
 		}
-		return w.flow().Node, nil
+		m := w.flow()
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			n, err := w.value(v[name], depth+1)
+			if err != nil {
+				return nil, err
+			}
+			m.Content = append(m.Content, w.string(name), n)
+		}
+		return m.Node, nil
 	}
 	text, err := strictjson.Append(nil, v)
 	if err != nil {
@@ -344,19 +349,20 @@ func (w *writer) value(v any) (*yaml.Node, error) {
 	return plain(string(text)), nil
 }
 
+// scalar returns a string that must not be empty.
 func (w *writer) scalar(what, s string) *yaml.Node {
-	switch {
-	case s == "":
+	if s == "" {
 		w.fail("%s is empty", what)
-	case !utf8.ValidString(s):
-		w.fail("%s is %.100q, which is not UTF-8", what, s)
-		s = "" // which YAML can write
 	}
-	return quoted(s)
+	return w.string(s)
 }
 
-// quoted returns a string, in quotation marks where it has to be.
-func quoted(s string) *yaml.Node {
+// string returns a string, in quotation marks where it has to be.
+func (w *writer) string(s string) *yaml.Node {
+	if !utf8.ValidString(s) {
+		w.fail("%.100q is not UTF-8", s)
+		s = "" // which YAML can write
+	}
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
 	if s == "<<" || strings.ContainsAny(s, "\n\r\u0085\u2028\u2029") {
 		n.Style = yaml.DoubleQuotedStyle
@@ -429,7 +435,7 @@ func (m fields) number(name string, n int) {
 
 func (m fields) digest(name string, d hallmark.Digest) {
 	if !d.IsZero() {
-		m.add(name, quoted(d.String()))
+		m.add(name, m.w.string(d.String()))
 	}
 }
 
@@ -440,7 +446,7 @@ func (m fields) commit(name string, d hallmark.Digest) {
 	if d.Algorithm() != "gitCommit" {
 		m.w.fail("%s is a %s, want a gitCommit", name, d.Algorithm())
 	}
-	m.add(name, quoted(d.Hex()))
+	m.add(name, m.w.string(d.Hex()))
 }
 
 func (m fields) time(name string, t time.Time) {

@@ -87,7 +87,7 @@ func TestMarshalRefuses(t *testing.T) {
 		{"a negative age", func(p *verify.Policy) { p.Require[0].SBOM.MinAge = -time.Hour }, "minAge is -1h0m0s"},
 		{"a fraction of a second", func(p *verify.Policy) { p.Expires = p.Expires.Add(1) }, "expires is "},
 		{"the year 10000", func(p *verify.Policy) { p.Revoked[0].From = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }, "from is "},
-		{"not UTF-8", func(p *verify.Policy) { p.Source = "\xff" }, `source is "\xff", which is not UTF-8`},
+		{"not UTF-8", func(p *verify.Policy) { p.Source = "\xff" }, `"\xff" is not UTF-8`},
 		{"a value that is not UTF-8", func(p *verify.Policy) { p.Parameters["/a"] = verify.Parameter{OneOf: []any{[]any{"\xff"}}} }, "is not UTF-8"},
 		{"a name that is not UTF-8", func(p *verify.Policy) { p.Parameters["/\xff"] = verify.Parameter{Any: true} }, "is not UTF-8"},
 		{"an empty string in a list", func(p *verify.Policy) { p.Triggers[0] = "" }, "one of triggers is empty"},

@@ -641,23 +641,27 @@ func isAny(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Style == 0 && n.Value == "any"
 }
 
-// value returns n as a JSON value. It is depth lists deep in others.
+// value returns n as a JSON value. It is depth deep in others.
 func (p *parser) value(n *yaml.Node, depth int) any {
 	switch {
 	case depth > MaxDepth:
-		p.fail(n, "lists in each other, more than %d", MaxDepth)
+		p.fail(n, "values in each other, more than %d", MaxDepth)
 		return nil
 	case n.Kind == yaml.SequenceNode:
 		all := []any{}
 		p.list(n, func(e *yaml.Node) { all = append(all, p.value(e, depth+1)) })
 		return all
 	case n.Kind == yaml.MappingNode:
-		// The members of an object are parameters with pointers of their own.
-		if len(n.Content) == 0 && n.Tag == "!!map" {
-			return map[string]any{}
+		all := make(map[string]any)
+		p.mapping(n, "an object", func(name string, _, v *yaml.Node) bool {
+			all[name] = p.value(v, depth+1)
+			return true
+		})
+		if depth == 0 && len(all) > 0 {
+			// They are parameters with pointers of their own.
+			p.fail(n, "a value that is an object with members")
 		}
-		p.fail(n, "a value that is an object with members")
-		return nil
+		return all
 	case n.Kind == yaml.ScalarNode:
 		switch n.Tag {
 		case "!!str":

@@ -123,7 +123,7 @@ parameters:
   /inputs/note: any
   /inputs/text: "any"
   /inputs/free: {any: true}
-  /inputs/list: [a, [], {}]
+  /inputs/list: [a, [], {}, {b: [1], any: any}]
   /inputs/none: null
 triggers: [push, release]
 runners: [github-hosted]
@@ -228,7 +228,7 @@ func policy(t testing.TB) *verify.Policy {
 			"/inputs/note":    {Any: true},
 			"/inputs/text":    {OneOf: []any{"any"}},
 			"/inputs/free":    {Any: true},
-			"/inputs/list":    {OneOf: []any{[]any{"a", []any{}, map[string]any{}}}},
+			"/inputs/list":    {OneOf: []any{[]any{"a", []any{}, map[string]any{}, map[string]any{"b": []any{json.Number("1")}, "any": "any"}}}},
 			"/inputs/none":    {OneOf: []any{nil}},
 		},
 		Triggers:     []string{"push", "release"},
@@ -485,6 +485,7 @@ func TestFaults(t *testing.T) {
 		{"a parameter with both", "parameters:\n  /a: {oneOf: [b], any: true}\n", at + "line 2: a parameter with oneOf and any"},
 		{"a parameter with more", "parameters:\n  /a: {oneOf: [b], regexp: c}\n", at + `line 2: a parameter has no member "regexp"`},
 		{"an object as a value", "parameters:\n  /a: {oneOf: [{b: c}]}\n", at + "line 2: a value that is an object with members"},
+		{"a member of an object twice", "parameters:\n  /a: [{b: c,\n    b: d}]\n", at + `line 3: "b" is already on line 2`},
 		{"a date", "parameters:\n  /a: 2024-01-01\n", at + `line 2: "2024-01-01" is no value that JSON has; put it in quotation marks`},
 		{"a number that is not JSON", "parameters:\n  /a: 0x10\n", at + `line 2: "0x10" is no value that JSON has; put it in quotation marks`},
 		{"infinity", "parameters:\n  /a: [.inf]\n", at + `line 2: ".inf" is no value that JSON has; put it in quotation marks`},
@@ -565,7 +566,7 @@ func TestFaults(t *testing.T) {
 			at + "line 2: an exception without reason\n" + at + "line 2: an exception without control\n" + at + "line 2: an exception without expires"},
 		{"an exception for ever", "exceptions:\n  - {rule: age, digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000001', owner: a, reason: b, control: c, expires: never}\n", at + "line 2: want a day, 2027-01-31, or a time, 2027-01-31T12:00:00Z"},
 		{"an exception with more", "exceptions:\n  - {rule: age, digest: 'sha256:0000000000000000000000000000000000000000000000000000000000000001', owner: a, reason: b, control: c, expires: 2027-01-01, digests: [x]}\n", at + `line 2: an exception has no member "digests"`},
-		{"lists in lists", "parameters:\n  /a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n", at + "line 2: lists in each other, more than 32"},
+		{"lists in lists", "parameters:\n  /a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n", at + "line 2: values in each other, more than 32"},
 
 		{
 			"several", "source: 1\nrefs: 2\nbuilders:\n  - id: x\n    key: stranger\n    lvl: 1\nfoo: bar\n",
