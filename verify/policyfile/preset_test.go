@@ -380,3 +380,45 @@ func TestReleasePolicy(t *testing.T) {
 		t.Errorf("an artifact without a digest is accepted: %v", r)
 	}
 }
+
+// What verify.Expect derives of a release is a file like any other, by which the next
+// release is accepted, and an older one is not.
+func TestExpected(t *testing.T) {
+	for platform, preset := range presets() {
+		file, err := at(preset, policyfile.Stronger).Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newShop(t, preset)
+		o := s.options()
+		name := register(&o)
+		p, err := policyfile.Parse(file, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := p.Verify(t.Context(), s.offered, s.evidence(t)...)
+		if err != nil {
+			t.Fatalf("%s: %v", platform, err)
+		}
+		expected, err := verify.Expect(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := policyfile.Marshal(expected, name)
+		if err != nil {
+			t.Errorf("%s: %v", platform, err)
+			continue
+		}
+		if _, err := newShop(t, preset).verdict(t, text); err != nil {
+			t.Errorf("%s: %v\n%s", platform, err, text)
+		}
+		older := newShop(t, preset)
+		older.retag(t, preset, "refs/tags/v1.2.2")
+		if _, err := older.verdict(t, file); err != nil {
+			t.Errorf("%s: the release before, by the first policy: %v", platform, err)
+		}
+		if r, err := older.verdict(t, text); err == nil {
+			t.Errorf("%s: the release before is accepted: %v\n%s", platform, r.Checks(), text)
+		}
+	}
+}

@@ -217,3 +217,18 @@ func (s *shop) verdict(t *testing.T, file []byte) (*verify.Result, error) {
 	}
 	return p.Verify(t.Context(), s.offered, s.evidence(t)...)
 }
+
+// retag makes it the release of another tag.
+func (s *shop) retag(t *testing.T, p policyfile.Preset, ref string) {
+	t.Helper()
+	for _, name := range []string{"workflow", "pipeline", "source"} {
+		if m, ok := s.build.External[name].(map[string]any); ok {
+			m["ref"] = ref
+		}
+	}
+	d, _ := provenance.Source{Repository: p.Source, Ref: ref, Commit: s.revision.Commit}.Descriptor()
+	s.build.Dependencies[0] = d
+	if s.claims != nil {
+		s.claims.Ref = ref
+	}
+}
