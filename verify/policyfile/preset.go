@@ -68,6 +68,7 @@ const (
 // "As always" is what any [verify.Policy] demands: an artifact is its digest, and
 // provenance of it is signed by who may speak for the builder.
 type Preset struct {
+	// Platform is where it is built.
 	Platform Platform
 
 	// Source is the URL of the repository, and SourceID and OwnerID are what the
@@ -90,6 +91,7 @@ type Preset struct {
 	// Key is the name of the key that Keys signs with.
 	Key string
 
+	// How much is asked at the four boundaries, as the table above has it.
 	SourceToCI, CIToArtifact, ArtifactToRegistry, RegistryToRuntime Strength
 
 	// Branches are the protected branches that a release is of; main if there are
