@@ -88,6 +88,8 @@ func (p *parser) policy(n *yaml.Node, signed bool) *verify.Policy {
 			p.mapping(v, "parameters", func(at string, key, v *yaml.Node) bool {
 				if !strings.HasPrefix(at, "/") {
 					p.fail(key, "parameter %.100q is not a JSON Pointer, which begins with /", at)
+				} else if strings.Contains(strings.NewReplacer("~0", "", "~1", "").Replace(at), "~") {
+					p.fail(key, "parameter %.100q is not a JSON Pointer, which has ~0 for ~", at)
 				}
 				policy.Parameters[at] = p.parameter(v)
 				return true
@@ -469,7 +471,7 @@ func (p *parser) workflow(n *yaml.Node, otherwise Signatory) (s Signatory, ok bo
 	_, builder := seen["builder"]
 	if _, refs := seen["refs"]; !builder && (refs || otherwise.Builder == "") {
 		p.need(n, seen, "a workflow", "builder")
-	} else if !builder {
+	} else if !builder || !refs && s.Builder != "" && s.Builder == otherwise.Builder {
 		s.Builder, s.Refs = otherwise.Builder, otherwise.Refs
 	}
 	return s, s.Issuer != "" && s.Builder != ""
@@ -566,6 +568,10 @@ func (p *parser) refs(n *yaml.Node) verify.Refs {
 		}
 		return true
 	})
+	// What is empty has its fault already.
+	if err := r.Check(); err != nil && !slices.Contains(r.Branches, "") && !slices.Contains(r.Tags, "") {
+		p.fail(n, "%v", err)
+	}
 	return r
 }
 
@@ -804,7 +810,7 @@ func (p *parser) boolean(n *yaml.Node) bool {
 // time returns a time in UTC, or the zero time after a fault.
 func (p *parser) time(n *yaml.Node) time.Time {
 	if n.Kind == yaml.ScalarNode && (n.Tag == "!!timestamp" || n.Tag == "!!str") {
-		for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		for _, layout := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05-07:00"} {
 			// Parse is laxer than RFC 3339, which Format is not.
 			if t, err := time.Parse(layout, n.Value); err == nil && t.Format(layout) == n.Value && !t.IsZero() {
 				return t.UTC()

@@ -131,6 +131,12 @@
 // Options.MinSerial, or stands for a policy that accepts what it should not. That is
 // an error of its own, "refused policy: what".
 //
+// # To begin with
+//
+// [Preset] writes a policy file for GitHub, GitLab, or a builder that has a key of its
+// own, with comments that say what each part is for. [Marshal] writes what is a Policy
+// already, as the one that [verify.Expect] makes of a release.
+//
 // # Signed policies
 //
 // Where a file goes through hands that are not trusted it is signed: its bytes are the
@@ -186,8 +192,9 @@ type Options struct {
 	Named func(verify.Identity, Signatory)
 
 	// MinSerial is the lowest serial that is accepted, that of the last policy that
-	// the caller has used, so that an older one does not come back. Zero accepts
-	// every policy, also one without a serial.
+	// the caller has used, so that an older one does not come back. Of two with the
+	// same serial either is as good. Zero accepts every policy, also one without a
+	// serial.
 	MinSerial int
 
 	// Now is what the policy has as its Now. It must be given if somebody may have
@@ -262,7 +269,7 @@ func ParseSigned(ctx context.Context, e *sign.Envelope, id verify.Identity, o Op
 
 // Serial returns the serial of a policy file, or 0 if it has none. It is to be kept
 // for the next time, as Options.MinSerial. Nothing else of the file is looked at:
-// [Parse] has done that.
+// [Parse] has done that. Of a signed one data is the payload of its envelope.
 func Serial(data []byte) (int, error) {
 	doc, err := document(data)
 	if err != nil {

@@ -336,19 +336,21 @@ func TestJSON(t *testing.T) {
 
 func TestParts(t *testing.T) {
 	for text, want := range map[string]verify.Policy{
-		"source: x":                {Source: "x"},
-		"refs: any":                {Refs: verify.Refs{Any: true}},
-		"refs: {}":                 {},
-		"refs: {releases: false}":  {},
-		"builders: []":             {},
-		"parameters: {}":           {Parameters: map[string]verify.Parameter{}},
-		"source: '0'":              {Source: "0"},
-		"source: yes":              {Source: "yes"}, // a string since YAML 1.2
-		"source: &a x":             {Source: "x"},
-		"source: !!str 1":          {Source: "1"},
-		"\ufeffsource: x":          {Source: "x"},
-		"# a comment\nsource: x\n": {Source: "x"},
-		"---\nsource: x\n...\n":    {Source: "x"},
+		"source: x":                            {Source: "x"},
+		"refs: any":                            {Refs: verify.Refs{Any: true}},
+		"refs: {}":                             {},
+		"refs: {releases: false}":              {},
+		"builders: []":                         {},
+		"parameters: {}":                       {Parameters: map[string]verify.Parameter{}},
+		"source: '0'":                          {Source: "0"},
+		"source: yes":                          {Source: "yes"}, // a string since YAML 1.2
+		"source: &a x":                         {Source: "x"},
+		"source: !!str 1":                      {Source: "1"},
+		"\ufeffsource: x":                      {Source: "x"},
+		"# a comment\nsource: x\n":             {Source: "x"},
+		"---\nsource: x\n...\n":                {Source: "x"},
+		"expires: 2027-01-31T13:00:00+01:00":   {Expires: time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)},
+		"expires: '2027-01-31T12:00:00+00:00'": {Expires: time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)},
 		"commit: '0000000000000000000000000000000000000000000000000000000000000001'": {Commit: gitCommit(t, strings.Repeat("0", 63)+"1")},
 		"commit: 1234567890123456789012345678901234567890":                           {Commit: gitCommit(t, "1234567890123456789012345678901234567890")},
 		"commit: 123456789012345678901234567890123456e100":                           {Commit: gitCommit(t, "123456789012345678901234567890123456e100")},
@@ -478,6 +480,9 @@ func TestFaults(t *testing.T) {
 		{"no commit", "commit:\n", at + "line 1: want a commit"},
 
 		{"a parameter that is no pointer", "parameters:\n  /a: b\n  workflow: x\n", at + `line 3: parameter "workflow" is not a JSON Pointer, which begins with /`},
+		{"a parameter with a lone ~", "parameters:\n  /a~0~1~b: c\n", at + `line 2: parameter "/a~0~1~b" is not a JSON Pointer, which has ~0 for ~`},
+		{"a range of versions that is none", "source: x\nrefs: {versions: latest}\n", at + `line 2: malformed range of versions "latest": malformed version "vlatest": want numbers without leading zeros`},
+		{"a range of versions of a builder", "builders:\n  - {id: x, key: release, refs: {versions: '>'}}\n", at + `line 2: malformed range of versions ">": malformed version "v": want numbers without leading zeros`},
 		{"a parameter twice", "parameters:\n  /a: b\n  /a: c\n", at + `line 3: "/a" is already on line 2`},
 		{"a parameter that nothing satisfies", "parameters:\n  /a: {}\n", at + "line 2: a parameter that no value satisfies"},
 		{"a parameter of no values", "parameters:\n  /a: {oneOf: []}\n", at + "line 2: a parameter that no value satisfies"},
@@ -511,7 +516,7 @@ func TestFaults(t *testing.T) {
 		{"releases of a builder that are none", "builders:\n  - id: x\n    key: release\n    refs: {releases: false}\n", at + "line 4: refs that allow none"},
 		{"refs of a workflow that allow none", "builders:\n  - id: x\n    delegated: true\n    workflow:\n      issuer: i\n      builder: y\n      refs: {}\n", at + "line 7: refs that allow none"},
 		{"another workflow", "builders:\n  - id: x\n    workflow:\n      issuer: i\n      builder: y\n", at + "line 4: the workflow is another than the id, and delegated is not true"},
-		{"a workflow at other refs", "builders:\n  - id: x\n    refs: {releases: true}\n    workflow: {issuer: i, builder: x}\n", at + "line 4: the workflow is another than the id, and delegated is not true"},
+		{"a workflow at other refs", "builders:\n  - id: x\n    refs: {releases: true}\n    workflow: {issuer: i, builder: x, refs: {tags: [v1]}}\n", at + "line 4: the workflow is another than the id, and delegated is not true"},
 		{"delegated to oneself", "builders:\n  - id: x\n    delegated: true\n    workflow: {issuer: i}\n", at + "line 3: delegated, and the id has no other workflow"},
 		{"delegated to a key", "builders:\n  - id: x\n    delegated: true\n    key: release\n", at + "line 3: delegated, and the id has no other workflow"},
 		{"delegated to nobody", "builders:\n  - id: x\n    delegated: 1\n    key: release\n", at + "line 3: want true or false"},
@@ -655,6 +660,10 @@ func FuzzParse(f *testing.F) {
 		p, err := policyfile.Parse(data, o)
 		if (p == nil) == (err == nil) {
 			t.Fatalf("%v, %v", p, err)
+		}
+		serial, unread := policyfile.Serial(data)
+		if unread != nil && err == nil || serial < 0 {
+			t.Fatalf("serial %d, %v", serial, unread)
 		}
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "malformed policy: ") && !strings.HasPrefix(err.Error(), "refused policy: ") {
