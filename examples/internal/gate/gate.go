@@ -66,9 +66,8 @@ type Options struct {
 // examples/release verifies only what it has just written, and does without code
 // that speaks with others. What is nil is refused.
 type Means struct {
-	// Identities returns who signs without a key, as [policyfile.Options] want it,
-	// by the trusted root in a file.
-	Identities func(trustedRoot string) (workflow, account func(issuer, name string) (verify.Identity, error), err error)
+	// Identities says in o who signs without a key, by the trusted root in a file.
+	Identities func(trustedRoot string, o *policyfile.Options) error
 
 	// Image returns the image that a reference names, by a digest.
 	Image func(reference string) (hallmark.Artifact, error)
@@ -206,14 +205,14 @@ func (o *Options) load() (*verify.Policy, error) {
 	}}
 	switch {
 	case o.TrustedRoot != "":
-		if options.Workflow, options.Account, err = o.means.Identities(o.TrustedRoot); err != nil {
+		if err := o.means.Identities(o.TrustedRoot, &options); err != nil {
 			return nil, err
 		}
 	case o.means.Identities != nil:
-		options.Workflow = func(string, string) (verify.Identity, error) {
+		options.Account = func(string, string) (verify.Identity, error) {
 			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
 		}
-		options.Account = options.Workflow
+		options.Workflow = func(string, string, verify.Refs) (verify.Identity, error) { return options.Account("", "") }
 	}
 	policy, err := policyfile.Parse(data, options)
 	if err != nil {
