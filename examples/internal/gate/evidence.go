@@ -34,6 +34,11 @@ type evidence struct {
 // suffixes are those of files that have evidence, and nothing else.
 func suffixes() []string { return []string{".intoto.jsonl", ".sigstore.json", ".sigstore.jsonl"} }
 
+// IsEvidence reports whether a file of this name has evidence, and nothing else.
+func IsEvidence(name string) bool {
+	return slices.ContainsFunc(suffixes(), func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}
+
 // evidence returns the evidence of the artifact that an argument names.
 func (o *Options) evidence(ctx context.Context, name string) (*evidence, error) {
 	switch {
@@ -137,7 +142,7 @@ func (ev *evidence) readDir(dir string) error {
 	var others []string // *.json files that are none
 	for _, e := range entries {
 		name := e.Name()
-		sure := slices.ContainsFunc(suffixes(), func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+		sure := IsEvidence(name)
 		if e.IsDir() || !sure && !strings.HasSuffix(name, ".json") {
 			continue
 		}

@@ -111,7 +111,7 @@ func TestLoad(t *testing.T) {
 		{"key without a file", func(o *Options) { o.Keys = []string{"release="} }, "want NAME=FILE"},
 		{"key that is none", func(o *Options) { o.Keys = []string{"release=" + o.Policy} }, "no PEM block"},
 		{"a workflow, and no trusted root", func(o *Options) {
-			o.means.Identities = func(string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
+			o.means.Identities = func([]byte) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
 				return nil, nil, errors.New("asked")
 			}
 			write(t, o.Policy, "builders: [{id: x, workflow: {issuer: i}}]\n")
