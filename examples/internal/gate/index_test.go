@@ -18,12 +18,16 @@ import (
 func TestIndex(t *testing.T) {
 	hex := func(c string) string { return strings.Repeat(c, 64) }
 	commit := strings.Repeat("c", 40)
-	subject := func(digest string) string { return `"_type":"` + provenance.StatementType + `","subject":[{"digest":` + digest + `}]` }
+	subject := func(digest string) string {
+		return `"_type":"` + provenance.StatementType + `","subject":[{"digest":` + digest + `}]`
+	}
 	build := func(of, from string) string {
 		return `{` + subject(of) + `,"predicateType":"` + provenance.PredicateType + `","predicate":{"buildDefinition":{"buildType":"https://example.com/t",` +
 			`"externalParameters":{},"resolvedDependencies":[{"uri":"pkg:generic/x","digest":` + from + `}]},"runDetails":{"builder":{"id":"https://example.com/b"}}}}`
 	}
-	about := func(of string) string { return `{` + subject(of) + `,"predicateType":"https://example.com/p","predicate":{}}` }
+	about := func(of string) string {
+		return `{` + subject(of) + `,"predicateType":"https://example.com/p","predicate":{}}`
+	}
 	var x Index
 	for i, payload := range []string{
 		0: build(`{"sha256":"`+hex("a")+`"}`, `{"gitCommit":"`+commit+`","sha256":"`+hex("b")+`"}`),

@@ -25,9 +25,9 @@ const (
 	maxPolicies = 1000
 )
 
-// Identities returns who signs without a key, as [policyfile.Options] want it, by what is
-// in a file trusted_root.json: [keyless.Identities], for a program that links it.
-type Identities func(trustedRoot []byte) (workflow, account func(issuer, name string) (verify.Identity, error), err error)
+// Identities says in o who signs without a key, by what is in a file trusted_root.json:
+// that of package keyless, in a program that links it.
+type Identities func(trustedRoot []byte, o *policyfile.Options) error
 
 // A Loader reads policies. The identities that they name are resolved by it and nowhere
 // else.
@@ -76,20 +76,9 @@ func (l *Loader) Load(file string) (policy *verify.Policy, digest string, err er
 			return nil, "", err
 		}
 		fmt.Fprintf(h, "root %d\n%s", len(root), root)
-		workflow, account, err := l.Identities(root)
-		if err != nil {
+		if err := l.Identities(root, &options); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", l.TrustedRoot, err)
 		}
-		by := func(who func(issuer, name string) (verify.Identity, error)) func(issuer, name string) (verify.Identity, error) {
-			return func(issuer, name string) (verify.Identity, error) {
-				id, err := who(issuer, name)
-				if err != nil {
-					err = fmt.Errorf("%s: %w", l.TrustedRoot, err)
-				}
-				return id, err
-			}
-		}
-		options.Workflow, options.Account = by(workflow), by(account)
 	case l.Identities != nil:
 		options.Workflow = func(string, string) (verify.Identity, error) {
 			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
