@@ -32,7 +32,7 @@ type Identities func(trustedRoot []byte, o *policyfile.Options) error
 // A Loader reads policies. The identities that they name are resolved by it and nowhere
 // else.
 type Loader struct {
-	Keys        []string // NAME=FILE
+	Keys        cli.List // NAME=FILE
 	TrustedRoot string   // a file, if it is not empty
 	Identities  Identities
 	Now         func() time.Time
