@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 	case flags.NArg() > 1:
 		return fmt.Errorf("%s: want one FILE, or none for standard input (-h lists the flags)", flags.Arg(1))
 	}
-	rules, err := gate.LoadRules(o.policies, o.loader)
+	rules, err := gate.LoadRules(ctx, o.policies, o.loader)
 	if err != nil {
 		return err
 	}

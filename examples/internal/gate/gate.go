@@ -101,7 +101,7 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if flags.NArg() == 0 {
 		return errors.New("no artifact to verify (-h lists the flags)")
 	}
-	policy, err := o.load()
+	policy, err := o.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func Main(ctx context.Context, args []string, means Means) error {
 
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
-func (o *Options) load() (*verify.Policy, error) {
+func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
 	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Now: o.At.Now}
 	policy, _, err := loader.Load(o.Policy)
 	if err != nil {
@@ -168,6 +168,9 @@ func (o *Options) load() (*verify.Policy, error) {
 	}
 	if policy.Refs.IsZero() && policy.Commit.IsZero() && len(policy.Builders) > 0 {
 		return nil, fmt.Errorf("%s names neither refs nor a commit: say with -commit which one is expected", o.Policy)
+	}
+	if err := policy.Probe(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Policy, err)
 	}
 	return policy, nil
 }

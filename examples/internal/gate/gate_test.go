@@ -30,7 +30,7 @@ func files(t *testing.T, repository string) (o Options, artifact string) {
 	t.Helper()
 	dir := t.TempDir()
 	artifact = filepath.Join(dir, "app")
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	key := ed25519.NewKeyFromSeed([]byte("a test is no place for a real key"[:ed25519.SeedSize]))
 	signer, err := sign.NewSigner(key)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestLoad(t *testing.T) {
 	} {
 		o, _ := files(t, "https://example.com/app")
 		tt.change(&o)
-		policy, err := o.load()
+		policy, err := o.load(t.Context())
 		if tt.want == "" && (err != nil || policy == nil) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
@@ -131,18 +131,18 @@ func TestLoad(t *testing.T) {
 	// A flag does not replace what the policy says.
 	o, _ := files(t, "https://example.com/app")
 	write(t, o.Policy, policyText+"source: https://example.com/other\n")
-	if _, err := o.load(); err == nil || !strings.Contains(err.Error(), "but the policy has") {
+	if _, err := o.load(t.Context()); err == nil || !strings.Contains(err.Error(), "but the policy has") {
 		t.Errorf("another source: got %v", err)
 	}
 	write(t, o.Policy, policyText+"commit: '9876543210987654321098765432109876543210'\n")
-	if _, err := o.load(); err == nil || !strings.Contains(err.Error(), "but the policy has") {
+	if _, err := o.load(t.Context()); err == nil || !strings.Contains(err.Error(), "but the policy has") {
 		t.Errorf("another commit: got %v", err)
 	}
 }
 
 func TestVerify(t *testing.T) {
 	verdict := func(o Options, artifact string) (*verify.Report, error) {
-		policy, err := o.load()
+		policy, err := o.load(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := o.load()
+	policy, err := o.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestEvidence(t *testing.T) {
 // What was signed is shown as text, whatever it would do to a terminal.
 func TestHostileText(t *testing.T) {
 	o, artifact := files(t, "https://x\n\x1b[2Japp: accepted\n  built from https://example.com/app")
-	policy, err := o.load()
+	policy, err := o.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
