@@ -168,23 +168,36 @@ func (v *inventory) list(data []byte) error {
 //
 // https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 type pod struct {
-	Kind     string
-	Metadata struct{ Namespace, Name string }
-	Spec     struct {
-		InitContainers, Containers, EphemeralContainers []struct{ Name, Image string }
-		Volumes                                         []struct {
-			Name  string
-			Image *struct{ Reference string }
-		}
-	}
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Namespace string `json:"namespace"`
+		Name      string `json:"name"`
+	} `json:"metadata"`
+	Spec struct {
+		Init      []container `json:"initContainers"`
+		Main      []container `json:"containers"`
+		Ephemeral []container `json:"ephemeralContainers"`
+		Volumes   []struct {
+			Name  string `json:"name"`
+			Image *struct {
+				Reference string `json:"reference"`
+			} `json:"image"`
+		} `json:"volumes"`
+	} `json:"spec"`
 	Status struct {
-		Phase                                                                string
-		InitContainerStatuses, ContainerStatuses, EphemeralContainerStatuses []status
-	}
+		Init      []container `json:"initContainerStatuses"`
+		Main      []container `json:"containerStatuses"`
+		Ephemeral []container `json:"ephemeralContainerStatuses"`
+	} `json:"status"`
 }
 
-// A status is what a node says of a container. ImageID is empty until it has the image.
-type status struct{ Name, Image, ImageID string }
+// A container is what a Pod's specification or its status says of one. ImageID is in the
+// status alone, and is empty until the node has the image.
+type container struct {
+	Name    string `json:"name"`
+	Image   string `json:"image"`
+	ImageID string `json:"imageID"`
+}
 
 // pods reads a Pod, or a list of Pods.
 func (v *inventory) pods(data []byte) error {
@@ -218,13 +231,17 @@ func (v *inventory) pods(data []byte) error {
 		if list.Kind == "PodList" {
 			p.Kind = "Pod" // its items need not say it
 		}
-		if err := json.Unmarshal(item, &p); err != nil {
+		err := json.Unmarshal(item, &p)
+		if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			err = fmt.Errorf("%s: a %s, want another type", e.Field, e.Value)
+		}
+		if err != nil {
 			return fmt.Errorf("malformed Pods: items[%d]: %w", i, err)
 		}
 		if p.Kind != "Pod" {
 			return fmt.Errorf("malformed Pods: items[%d]: kind %.100q, want Pod", i, p.Kind)
 		}
-		if len(p.Spec.Containers) == 0 {
+		if len(p.Spec.Main) == 0 {
 			return fmt.Errorf("malformed Pods: items[%d]: no spec.containers", i)
 		}
 		if err := v.pod(&p); err != nil {
@@ -237,13 +254,12 @@ func (v *inventory) pods(data []byte) error {
 // pod adds what runs in a Pod.
 func (v *inventory) pod(p *pod) error {
 	for _, part := range []struct {
-		field    string
-		specs    []struct{ Name, Image string }
-		statuses []status
+		field           string
+		specs, statuses []container
 	}{
-		{"initContainers", p.Spec.InitContainers, p.Status.InitContainerStatuses},
-		{"containers", p.Spec.Containers, p.Status.ContainerStatuses},
-		{"ephemeralContainers", p.Spec.EphemeralContainers, p.Status.EphemeralContainerStatuses},
+		{"initContainers", p.Spec.Init, p.Status.Init},
+		{"containers", p.Spec.Main, p.Status.Main},
+		{"ephemeralContainers", p.Spec.Ephemeral, p.Status.Ephemeral},
 	} {
 		specs := make(map[string]string)
 		for _, c := range part.specs {
