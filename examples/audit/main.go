@@ -41,8 +41,9 @@ where it runs, its report, whose schema is the file verify/report.schema.json of
 module, and with -drift its tags. An exception that was needed says when it expires and
 what is left until then.
 
-Exit code: 0 everything is accepted; 1 something is rejected, or a tag has moved; 2 something could not be decided, such
-as an image that no policy is for, or a container whose image no node has told.`
+Exit code: 0 everything is accepted; 1 something is rejected, or a tag has moved; 2
+something could not be decided, such as an image that no policy is for, or a container of
+which no node has told the image.`
 
 // parallel is how many images are decided about at once.
 const parallel = 8
