@@ -48,7 +48,7 @@ func TestGateReports(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	key := ed25519.NewKeyFromSeed([]byte("a test is no place for a real key"[:ed25519.SeedSize]))
+	key := ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!"))
 	signer, err := sign.NewSigner(key)
 	if err != nil {
 		t.Fatal(err)
