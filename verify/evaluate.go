@@ -109,9 +109,14 @@ func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source
 	if parameter != "" {
 		// Only what the rules for the source have looked at: a ref that is no
 		// string is none for them.
-		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
-			if at := pointer("", parameter) + "/" + name; values[at] == looked {
-				delete(values, at)
+		at := pointer("", parameter)
+		for _, looked := range [][2]string{
+			{at + "/repository", source.Repository}, {at + "/ref", source.Ref},
+			{at, source.URI()}, {at, source.Repository}, // a string
+			{at + "/uri", source.URI()}, {at + "/digest/sha1", source.Commit.Hex()},
+		} {
+			if values[looked[0]] == looked[1] {
+				delete(values, looked[0])
 			}
 		}
 	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
