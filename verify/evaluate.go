@@ -203,9 +203,12 @@ func parametersOf(b *provenance.Build, source provenance.Source, parameter strin
 		// string is none for them.
 		at := pointer("", parameter)
 		for _, looked := range [][2]string{
-			{at + "/repository", source.Repository}, {at + "/ref", source.Ref},
-			{at, source.URI()}, {at, source.Repository}, // a string
-			{at + "/uri", source.URI()}, {at + "/digest/sha1", source.Commit.Hex()},
+			{at + "/repository", source.Repository},
+			{at + "/ref", source.Ref},
+			{at, source.URI()},
+			{at, source.Repository}, // a string
+			{at + "/uri", source.URI()},
+			{at + "/digest/sha1", source.Commit.Hex()},
 		} {
 			if values[looked[0]] == looked[1] {
 				delete(values, looked[0])
