@@ -50,10 +50,13 @@ func sayings(b *provenance.Build) (table []saying, github bool) {
 	switch b.Type {
 	case "https://actions.github.io/buildtypes/workflow/v1", // of actions/attest and package github
 		"https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1": // of npm, whose builder is the machine
-		return slices.Concat(always, object, []saying{
-			{"runner", "{machine}"},
-			{"build config", "{external.workflow.repository}/{external.workflow.path}@{external.workflow.ref}"},
-		}), true
+		workflow, _ := b.External["workflow"].(map[string]any)
+		config := "{external.workflow.repository}/{external.workflow.path}@{external.workflow.ref}"
+		if path, _ := workflow["path"].(string); !strings.HasPrefix(path, ".github/") {
+			// One that the organization requires has its own repository in the path.
+			config = "{server}/{external.workflow.path}@{external.workflow.ref}"
+		}
+		return slices.Concat(always, object, []saying{{"runner", "{machine}"}, {"build config", config}}), true
 
 	case "https://github.com/slsa-framework/slsa-github-generator/generic@v1",
 		"https://github.com/slsa-framework/slsa-github-generator/go@v1",

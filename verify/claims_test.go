@@ -289,6 +289,23 @@ func TestCertificateOfSilence(t *testing.T) {
 	}
 }
 
+// A workflow that an organization requires is of another repository than the source.
+func TestCertificateOfRequiredWorkflow(t *testing.T) {
+	c := claimsCases()["GitHub"]
+	for path, want := range map[string]Outcome{
+		"acme/rules/.github/workflows/check.yml": Passed,
+		"acme/other/.github/workflows/check.yml": Failed,
+		".github/workflows/check.yml":            Failed,
+	} {
+		b := c.build(t, unchanged)
+		b.External["workflow"].(map[string]any)["path"] = path
+		c.claims.BuildConfig = "https://github.com/acme/rules/.github/workflows/check.yml@refs/tags/v2.0.0"
+		if got := outcomes(certificate(0, new(Builder), b, c.claims)); !slices.Contains(got[want], "build config") {
+			t.Errorf("%s: got %v", path, got)
+		}
+	}
+}
+
 // A certificate of 2022 says the event, the ref, the commit and the repository.
 func TestCertificateOf2022(t *testing.T) {
 	c := claimsCases()["slsa-github-generator/go@v1"]
@@ -402,3 +419,29 @@ func (s someone) Recognize(context.Context, *sign.Envelope) (*Evidence, error) {
 }
 
 func (s someone) String() string { return fmt.Sprintf("workflow %s", s.name) }
+
+// The parameters that name the source are accounted for by its rules, and no others.
+func TestParametersOfSource(t *testing.T) {
+	for name, want := range map[string]string{
+		"GitHub": "/workflow/path", "delegator": "/inputs", "container-based": "", "slsa-github-generator/go@v1": "/entryPoint", "npm gha/v2": "/entryPoint",
+		"GitLab": "/job/name /pipeline/config", "GitLab's runner": "/CI /entryPoint", "Buildkite": "/build/branch /build/commit /build/tag /job/id /pipeline /repository /step",
+	} {
+		c := claimsCases()[name]
+		b := c.build(t, unchanged)
+		source, parameter := b.Source()
+		left := slices.Sorted(maps.Keys(parametersOf(b, source, parameter)))
+		if got := strings.Join(left, " "); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	c := claimsCases()["container-based"]
+	b := c.build(t, unchanged)
+	object := b.External["source"].(map[string]any)
+	object["digest"] = map[string]any{"sha1": strings.Repeat("b", 40), "sha256": ""}
+	object["commit"], object["ref"] = appCommit, ""
+	source, parameter := b.Source()
+	left := slices.Sorted(maps.Keys(parametersOf(b, source, parameter)))
+	if got, want := strings.Join(left, " "), "/source/commit /source/digest/sha1 /source/digest/sha256 /source/ref"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
