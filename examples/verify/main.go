@@ -13,6 +13,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/sigstore"
 	"github.com/hallmark-dev/hallmark/verify"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 func main() { cli.Main("verify", run) }
@@ -21,16 +22,16 @@ func run(ctx context.Context, args []string) error {
 	return gate.Main(ctx, args, gate.Means{Identities: identities, Image: image, Find: find})
 }
 
-// identities returns who signs without a key, as far as the trusted root in a file
+// identities says who signs without a key, as far as the trusted root in a file
 // vouches for them.
-func identities(file string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
+func identities(file string, o *policyfile.Options) error {
 	data, err := cli.ReadFile(file, sigstore.MaxTrustedRootSize)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	root, err := sigstore.ParseTrustedRoot(data)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	identity := func(who sigstore.Signatory) (verify.Identity, error) {
 		id, err := root.NewIdentity(who)
@@ -39,13 +40,13 @@ func identities(file string) (workflow, account func(issuer, name string) (verif
 		}
 		return id, nil
 	}
-	workflow = func(issuer, builder string) (verify.Identity, error) {
-		return identity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+	o.Workflow = func(issuer, builder string, refs verify.Refs) (verify.Identity, error) {
+		return identity(sigstore.Workflow{Issuer: issuer, Builder: builder, Refs: refs})
 	}
-	account = func(issuer, subject string) (verify.Identity, error) {
+	o.Account = func(issuer, subject string) (verify.Identity, error) {
 		return identity(sigstore.Account{Issuer: issuer, Subject: subject})
 	}
-	return workflow, account, nil
+	return nil
 }
 
 func image(reference string) (hallmark.Artifact, error) {

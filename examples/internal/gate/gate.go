@@ -58,16 +58,16 @@ type Options struct {
 	PlainHTTP   bool
 
 	means Means
-	given *evidence // what is in -evidence, once it was read
+	given *evidence                  // what is in -evidence, once it was read
+	files map[hallmark.Digest]string // artifacts that are files, for who inspects them
 }
 
 // Means are what a gate has beside keys and files. examples/verify has them;
 // examples/release verifies only what it has just written, and does without code
 // that speaks with others. What is nil is refused.
 type Means struct {
-	// Identities returns who signs without a key, as [policyfile.Options] want it,
-	// by the trusted root in a file.
-	Identities func(trustedRoot string) (workflow, account func(issuer, name string) (verify.Identity, error), err error)
+	// Identities says in o who signs without a key, by the trusted root in a file.
+	Identities func(trustedRoot string, o *policyfile.Options) error
 
 	// Image returns the image that a reference names, by a digest.
 	Image func(reference string) (hallmark.Artifact, error)
@@ -144,6 +144,7 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if err != nil {
 		return err
 	}
+	policy.Inspector = o.inspector()
 
 	findings := false
 	var undecided []error
@@ -204,14 +205,14 @@ func (o *Options) load() (*verify.Policy, error) {
 	}}
 	switch {
 	case o.TrustedRoot != "":
-		if options.Workflow, options.Account, err = o.means.Identities(o.TrustedRoot); err != nil {
+		if err := o.means.Identities(o.TrustedRoot, &options); err != nil {
 			return nil, err
 		}
 	case o.means.Identities != nil:
-		options.Workflow = func(string, string) (verify.Identity, error) {
+		options.Account = func(string, string) (verify.Identity, error) {
 			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
 		}
-		options.Account = options.Workflow
+		options.Workflow = func(string, string, verify.Refs) (verify.Identity, error) { return options.Account("", "") }
 	}
 	policy, err := policyfile.Parse(data, options)
 	if err != nil {
@@ -331,6 +332,7 @@ func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact,
 	}
 	as, err := hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{Algorithms: []string{"sha256", "sha512"}})
 	if err == nil {
+		o.hashed(as[0], name)
 		return as[0], nil
 	}
 	// An image without a digest looks like a file, which then is not there.
