@@ -233,6 +233,17 @@ func TestStatements(t *testing.T) {
 		}
 	}
 
+	// What is kept of one type is not that of another.
+	i := New(Options{})
+	for range 2 {
+		for _, predicateType := range []string{provenance.CycloneDXType, provenance.SPDXType} {
+			got := ask(t, i, statement(t, cdx, predicateType), verify.Question{Rule: verify.RuleVersion, Version: "v1"})
+			if want := map[string]string{provenance.CycloneDXType: "unproven", provenance.SPDXType: "failed"}[predicateType]; !strings.HasPrefix(got, want) {
+				t.Errorf("%s: got %s, want %s", predicateType, got, want)
+			}
+		}
+	}
+
 	sbomStatement := statement(t, cdx, provenance.CycloneDXType)
 	for _, test := range []struct {
 		rule verify.Rule
@@ -334,6 +345,10 @@ func TestModules(t *testing.T) {
 		replaced   = "pkg:golang/example.com/new@v0.2.0?type=module"
 	)
 	both := module(lib, "") + "," + module(replaced, "")
+	bare := func(d *sbom.Document) *sbom.Document { // as one of others that knows sums
+		d.Properties = nil
+		return d
+	}
 	for _, test := range []struct {
 		name     string
 		document any // the SBOM
@@ -378,6 +393,8 @@ func TestModules(t *testing.T) {
 		{"standard library", foreign(mainModule, both+","+module("pkg:golang/std@go1.26.8", "")), document0(t), all},
 		{"another standard library", foreign(mainModule, both+","+module("pkg:golang/stdlib@1.26.7", "")), document0(t), `failed "module stdlib: version": got 1.26.7, want 1.26.8`},
 		{"the module that was replaced", foreign(mainModule, module(lib, "")+","+module("pkg:golang/example.com/old@v0.1.0", "")), document0(t), "failed \"module example.com/old: version\": got v0.1.0, want v0.2.0"},
+		{"another sum without settings", bare(document0(t, func(i *debug.BuildInfo) { i.Deps[0].Sum = sum1 })), document0(t), `failed "module example.com/Lib: sum": got ` + sum1 + `, want ` + sum0},
+		{"no settings", bare(document0(t)), document0(t, set("-tags", "x")), all},
 		{"digest of another file", foreign(strings.Replace(mainModule, "}", `,"hashes":[{"alg":"SHA-256","content":"`+hex0+`"}]}`, 1), both), document0(t), `failed "main component: digest": got sha256:` + hex0},
 
 		{"no artifact", document0(t), nil, `unproven "": got the bytes of the artifact are not at hand, want the modules of the artifact`},
@@ -887,6 +904,19 @@ func TestCache(t *testing.T) {
 		c.get(t.Context(), "p", func() (int64, error) { panic("p") })
 	}()
 	get("p", 1)
+}
+
+// The main component can have a digest that is none of the artifact's bytes.
+func TestMainDigest(t *testing.T) {
+	d := document0(t)
+	d.Main.Digests = []hallmark.Digest{must(hallmark.ParseH1(sum0))}
+	a := app(t)
+	i := inspector(t, Options{}, document0(t))
+	a.Digests = append(a.Digests, must(hallmark.ParseH1(sum1)))
+	findings, err := i.Inspect(t.Context(), a, statement(t, d, provenance.CycloneDXType), verify.Question{Rule: verify.RuleBuildInfo})
+	if err != nil || len(findings) != 1 || findings[0].Outcome != verify.Passed {
+		t.Errorf("got %s, %v", text(findings), err)
+	}
 }
 
 // What is not a fact of the SBOM stays as it is: findings of others do not depend on it.

@@ -304,7 +304,7 @@ func differences(err error) []*gomod.Difference {
 func asSource(d, binary *sbom.Document) *sbom.Document {
 	c := *d
 	c.Phase = sbom.Built
-	if len(values(d, "GoVersion")) > 0 && len(values(d, "GOOS")) > 0 { // one of sbom/gomod
+	if len(values(d, "GoVersion")) > 0 { // one of sbom/gomod
 		return &c
 	}
 
