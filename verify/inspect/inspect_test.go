@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -198,6 +199,10 @@ func TestVersion(t *testing.T) {
 		{
 			"artifact of none", built(t, nil), document0(t, func(i *debug.BuildInfo) { i.Main.Version = "(devel)" }),
 			`unproven "build info": got the artifact does not say which version it is, want v1.2.0`,
+		},
+		{
+			"provenance v0.2", &provenance.Statement{PredicateType: provenance.PredicateTypeV02, Predicate: []byte(`{"builder":{"id":"https://example.com/b"},"buildType":"https://example.com/t"}`)}, document0(t),
+			`passed "build info": got v1.2.0, want v1.2.0`,
 		},
 		{"no artifact", built(t, nil), nil, `unproven "build info": got the bytes of the artifact are not at hand, want v1.2.0`},
 	} {
@@ -876,27 +881,31 @@ func TestCache(t *testing.T) {
 	}
 	get("x", 1)
 
-	// Who waits for another one ends with the context, and gets it if the other one fails.
-	started, finish := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		c.get(t.Context(), "y", func() (int64, error) { close(started); <-finish; return 0, broken })
-	})
-	<-started
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(broken)
-	for _, key := range []string{"y", "z"} { // made by another one, and no slot for it
-		if _, err := c.get(ctx, key, func() (int64, error) { panic("made") }); err != broken {
-			t.Errorf("got %v", err)
+	// Who waits for another one ends with the context, and makes it if the other one fails.
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(make(chan struct{}, 1), func(n int64) int64 { return n })
+		finish := make(chan struct{})
+		go c.get(t.Context(), "y", func() (int64, error) { <-finish; return 0, broken })
+		synctest.Wait()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(broken)
+		for _, key := range []string{"y", "z"} { // made by another one, and no slot for it
+			if _, err := c.get(ctx, key, func() (int64, error) { panic("made") }); err != broken {
+				t.Errorf("got %v", err)
+			}
 		}
-	}
-	wg.Go(func() {
-		if v, err := c.get(t.Context(), "y", func() (int64, error) { return 7, nil }); v != 7 || err != nil {
-			t.Errorf("got %d, %v", v, err)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if v, err := c.get(t.Context(), "y", func() (int64, error) { return 7, nil }); v != 7 || err != nil {
+					t.Errorf("got %d, %v", v, err)
+				}
+			})
 		}
+		synctest.Wait()
+		close(finish)
+		wg.Wait()
 	})
-	close(finish)
-	wg.Wait()
 
 	// One that panics leaves nobody waiting.
 	func() {
