@@ -106,7 +106,6 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if err != nil {
 		return err
 	}
-	policy.Inspector = o.inspector()
 
 	findings := false
 	var undecided []error
@@ -141,7 +140,7 @@ func Main(ctx context.Context, args []string, means Means) error {
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
 func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
-	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Now: o.At.Now}
+	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Inspector: o.inspector(), Now: o.At.Now}
 	policy, _, err := loader.Load(o.Policy)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
+	"github.com/hallmark-dev/hallmark/verify/inspect"
 	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
@@ -34,6 +35,7 @@ type Loader struct {
 	Keys        cli.List // NAME=FILE
 	TrustedRoot string   // a file, if it is not empty
 	Identities  Identities
+	Inspector   verify.Inspector // of all policies; LoadRules makes one if it is nil
 	Now         func() time.Time
 }
 
@@ -56,7 +58,7 @@ func (l *Loader) Load(file string) (policy *verify.Policy, digest string, err er
 		}
 		keys[name] = file
 	}
-	options := policyfile.Options{Now: l.Now, Key: func(name string) (sign.Verifier, error) {
+	options := policyfile.Options{Now: l.Now, Inspector: l.Inspector, Key: func(name string) (sign.Verifier, error) {
 		file, ok := keys[name]
 		if !ok {
 			return nil, fmt.Errorf("give it with -key %s=FILE", name)
@@ -106,6 +108,9 @@ type Rule struct {
 func LoadRules(ctx context.Context, policies []string, l Loader) (Rules, error) {
 	if len(policies) > maxPolicies {
 		return nil, fmt.Errorf("%d policies, at most %d are read", len(policies), maxPolicies)
+	}
+	if l.Inspector == nil { // of an image there are SBOMs, and no bytes
+		l.Inspector = inspect.New(inspect.Options{})
 	}
 	var rules Rules
 	for _, p := range policies {
