@@ -390,8 +390,14 @@ func TestRegistry(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no decision within 50ms") || !strings.Contains(text, "1 undecided") {
 		t.Errorf("a slow registry: %v\n%s", err, text)
 	}
+	close(stop)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(50*time.Millisecond, func() { cancel(errors.New("enough")) })
+	stop = make(chan struct{})
+	g.Refuse = func(*http.Request) int {
+		cancel(errors.New("enough"))
+		<-stop
+		return 0
+	}
 	if err := run(ctx, base(pods("v1"))); err == nil || err.Error() != "enough" {
 		t.Errorf("an interrupt: %v", err)
 	}
@@ -418,6 +424,24 @@ func TestMany(t *testing.T) {
 		if want := map[bool]string{true: verify.Accepted, false: verify.Rejected}[i%3 > 0]; r.Report == nil || r.Report.Verdict != want {
 			t.Errorf("image %d: %+v, want %s", i, r.Report, want)
 		}
+	}
+}
+
+// What is signed without a key is accepted by a trusted root.
+func TestKeyless(t *testing.T) {
+	cases, digest, root := gatetest.KeylessCases(t)
+	s := gatetest.New(t)
+	policy := s.Write("keyless.yaml", gatetest.KeylessPolicy)
+	file := s.Write("list", gatetest.Repository+"@"+digest)
+	for _, c := range cases {
+		all, err := records(t, "-policy", policy, "-trusted-root", root, "-evidence", c.Bundle, file)
+		// A bundle that cannot be read leaves no record.
+		if r := all[gatetest.Repository+"@"+digest]; (err == nil) != c.Accept || (r.Report != nil && r.Report.Verdict == verify.Accepted) != c.Accept {
+			t.Errorf("%s: %+v, %v, want accepted %v", c.ID, r.Report, err, c.Accept)
+		}
+	}
+	if _, err := audit(t, "-policy", policy, "-evidence", cases[0].Bundle, file); err == nil || !strings.Contains(err.Error(), "give the trusted root of its Sigstore instance with -trusted-root FILE") {
+		t.Errorf("without a trusted root: %v", err)
 	}
 }
 
