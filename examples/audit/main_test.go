@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate/gatetest"
@@ -384,24 +384,23 @@ func TestRegistry(t *testing.T) {
 	}
 
 	// An interrupt ends it, without half an answer, and so does the time for one image.
-	stop := make(chan struct{})
-	g.Refuse = func(*http.Request) int { <-stop; return 0 }
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var interrupt atomic.Bool
+	g.Refuse = func(r *http.Request) int {
+		if interrupt.Load() {
+			cancel(errors.New("enough"))
+		}
+		<-r.Context().Done()
+		return 0
+	}
 	text, err = audit(t, base("-timeout", "50ms", pods("v1"))...)
 	if err == nil || !strings.Contains(err.Error(), "no decision within 50ms") || !strings.Contains(text, "1 undecided") {
 		t.Errorf("a slow registry: %v\n%s", err, text)
 	}
-	close(stop)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	stop = make(chan struct{})
-	g.Refuse = func(*http.Request) int {
-		cancel(errors.New("enough"))
-		<-stop
-		return 0
-	}
+	interrupt.Store(true)
 	if err := run(ctx, base(pods("v1"))); err == nil || err.Error() != "enough" {
 		t.Errorf("an interrupt: %v", err)
 	}
-	close(stop)
 }
 
 // Many images are decided about at once, and told in order.
