@@ -139,7 +139,7 @@ func TestPods(t *testing.T) {
 				t.Errorf("%s %s: %+v of %d", tt.name, field, r.Report, len(all))
 				continue
 			}
-			places := []string{"shop/web-0 " + field + ` "x"`, "shop/web-1 " + field + ` "x"`}
+			places := []place{{"shop", "web-0", field, "x"}, {"shop", "web-1", field, "x"}}
 			if !slices.Equal(r.Places, places) {
 				t.Errorf("%s %s: in %q", tt.name, field, r.Places)
 			}
@@ -164,7 +164,7 @@ func TestPods(t *testing.T) {
 		"registry.example/late:v1":   `shop/web containers "late"`,
 		"registry.example/models:v1": `shop/web volumes "models"`,
 	} {
-		if got := all[image].Places; len(got) != 1 || got[0] != want {
+		if got := all[image].Places; len(got) != 1 || got[0].String() != want {
 			t.Errorf("%s is in %q, want %s", image, got, want)
 		}
 	}
