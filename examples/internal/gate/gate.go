@@ -141,10 +141,11 @@ func Main(ctx context.Context, args []string, means Means) error {
 // what the policy says.
 func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
 	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Inspector: o.inspector(), Now: o.At.Now}
-	policy, _, err := loader.Load(o.Policy)
+	rule, err := loader.Load(o.Policy)
 	if err != nil {
 		return nil, err
 	}
+	policy := rule.Policy
 	if o.Source != "" {
 		if policy.Source != "" && policy.Source != o.Source {
 			return nil, fmt.Errorf("-source is %s, but the policy has %s", o.Source, policy.Source)
