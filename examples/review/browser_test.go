@@ -211,7 +211,9 @@ func TestShoot(t *testing.T) {
 				b.shoot(fmt.Sprintf("%s-%d-%t.png", strings.TrimSuffix(f, ".html"), w, dark))
 				var over int
 				b.eval("document.documentElement.scrollWidth - innerWidth", &over)
-				t.Log(f, w, dark, over, b.faults)
+				var who []string
+				b.eval("[...document.querySelectorAll(\"*\")].filter(e => e.getBoundingClientRect().right > innerWidth+1).map(e => e.tagName+\".\"+e.id+e.className+Math.round(e.getBoundingClientRect().right)).slice(0,8)", &who)
+				t.Log(f, w, dark, over, b.faults, who)
 			}
 		}
 	}

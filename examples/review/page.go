@@ -78,7 +78,8 @@ type state string
 const (
 	good state = "good"
 	bad  state = "bad"
-	open state = "open"
+	open state = "open" // the evidence does not tell
+	note state = "note" // worth a look
 	none state = "none"
 )
 
@@ -91,6 +92,8 @@ func (s state) Sign() string {
 		return "✗"
 	case open:
 		return "?"
+	case note:
+		return "!"
 	}
 	return "–"
 }
@@ -252,4 +255,4 @@ func (p *page) Count() string {
 }
 
 // Warning is the state of a warning.
-func (*page) Warning() state { return open }
+func (*page) Warning() state { return note }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 )
 
 // fixture returns a page of a release, as v, with n components.
@@ -32,7 +33,7 @@ func fixture(v verdict, n int) *page {
 			Workflow:   node{"Workflow", good, "expected", "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/v1.2.0", []text{"started by push"}},
 			Builder:    node{"Builder", good, "trusted to level 3", "https://github.com/acme/builder/.github/workflows/build.yml@refs/tags/v2.1.0", []text{"on github-hosted"}},
 			Signer:     node{"Signer", good, "recognized", "https://github.com/acme/builder/.github/workflows/build.yml@refs/tags/v2.1.0", []text{"issuer https://token.actions.githubusercontent.com"}},
-			Log:        node{"Time", good, "verified", "2026-11-21 12:00 UTC", []text{"by an authority of timestamps or a log"}},
+			Time:       node{"Time", good, "verified", "2026-11-21 12:00 UTC", []text{"by an authority of timestamps or a log"}},
 		},
 		Evidence: []evidence{{0, text("sha256:" + strings.Repeat("cd", 32)), 1, []text{"https://slsa.dev/provenance/v1"}}},
 		NoSBOM:   "No SBOM is among the evidence that the policy asks for.",
@@ -56,7 +57,7 @@ func fixture(v verdict, n int) *page {
 	}
 	switch v {
 	case accepted:
-		p.Open = []check{{Rule: "vulnerability", Item: "CVE-2026-12345", Outcome: "excused", State: open, Want: "none of severity 7.0 or more", Got: "8.1", Evidence: p.Evidence[0].Digest}}
+		p.Open = []check{{Rule: "vulnerability", Item: "CVE-2026-12345", Outcome: "excused", State: note, Want: "none of severity 7.0 or more", Got: "8.1", Evidence: p.Evidence[0].Digest}}
 		p.Exceptions = []exception{{
 			Rule: "vulnerability", Item: "CVE-2026-12345", Digest: p.Digests[0], Owner: "security@acme.example", Reason: "The vulnerable function is not called; the fix breaks the API.",
 			Control: "The endpoint is behind the internal gateway, which filters the header.", Expires: p.At.Add(9 * 24 * time.Hour), Left: left(p.At, p.At.Add(9*24*time.Hour)), Use: "yes, this release needs it",
@@ -73,7 +74,7 @@ func fixture(v verdict, n int) *page {
 		p.Why = "verify: app is undecided: evidence 0: malformed statement: unexpected end of JSON"
 		p.Passed, p.Evidence = nil, nil
 		p.Skipped = []text{"app.intoto.jsonl: line 1: malformed envelope"}
-		for _, n := range []*node{&p.Lineage.Artifact, &p.Lineage.Provenance, &p.Lineage.Repository, &p.Lineage.Commit, &p.Lineage.Workflow, &p.Lineage.Builder, &p.Lineage.Signer, &p.Lineage.Log} {
+		for _, n := range []*node{&p.Lineage.Artifact, &p.Lineage.Provenance, &p.Lineage.Repository, &p.Lineage.Commit, &p.Lineage.Workflow, &p.Lineage.Builder, &p.Lineage.Signer, &p.Lineage.Time} {
 			n.State, n.Says = none, "not established"
 			if n.Kind != "Artifact" {
 				n.Title, n.Notes = "not known", nil
@@ -109,6 +110,15 @@ func html(t *testing.T, p *page) []byte {
 }
 
 func TestWritePages(t *testing.T) {
+	if data, err := os.ReadFile("/tmp/hm/review/real/prom.cdx.json"); err == nil {
+		d, stamp, err := cyclonedx.Parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := fixture(accepted, 0)
+		p.SBOM = newBOM(d, stamp, "CycloneDX 1.6", string(p.Evidence[0].Digest))
+		os.WriteFile("/tmp/hm/review/real/prom.html", html(t, p), 0o644)
+	}
 	for v, n := range map[verdict]int{accepted: 400, rejected: 0, unproven: 0, undecided: 0} {
 		if err := os.WriteFile("/tmp/hm/review/"+string(v)+".html", html(t, fixture(v, n)), 0o644); err != nil {
 			t.Fatal(err)

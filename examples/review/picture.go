@@ -11,12 +11,12 @@ import (
 //
 //	                          ┌ repository → commit
 //	artifact → provenance  ───┼ workflow → builder
-//	                          └ signer → log
+//	                          └ signer → time
 type lineage struct {
 	Artifact, Provenance node
 	Repository, Commit   node
 	Workflow, Builder    node
-	Signer, Log          node
+	Signer, Time         node
 }
 
 // A node is one station of a lineage.
@@ -30,7 +30,7 @@ type node struct {
 
 // Nodes returns all stations, in the order of reading.
 func (l *lineage) Nodes() []node {
-	return []node{l.Artifact, l.Provenance, l.Repository, l.Commit, l.Workflow, l.Builder, l.Signer, l.Log}
+	return []node{l.Artifact, l.Provenance, l.Repository, l.Commit, l.Workflow, l.Builder, l.Signer, l.Time}
 }
 
 // A picture is a drawing of a lineage, in pixels.
@@ -69,12 +69,12 @@ type arrow struct {
 // at most 0.61 of its size wide in the fonts that are asked for.
 const (
 	margin     = 2
-	boxHeight  = 108
+	boxHeight  = 116
 	titleSize  = 13
 	noteSize   = 11
 	padding    = 14
-	titleLines = 2
-	noteLines  = 2
+	titleLines = 3
+	boxLines   = 4 // of title and notes together
 )
 
 // Wide draws l from left to right, for screens that have the room.
@@ -82,13 +82,15 @@ func (l *lineage) Wide() picture {
 	const width, gap, row = 224, 76, boxHeight + 26
 	p := picture{Class: "wide", Width: 2*margin + 4*width + 3*gap, Height: 2*margin + 3*row - 26}
 	at := func(n node, column, line int) box {
-		return n.box(margin+column*(width+gap), margin+line*row, width)
+		b := n.box(margin+column*(width+gap), margin+line*row, width)
+		b.Height = boxHeight
+		return b
 	}
 	p.Boxes = []box{
 		at(l.Artifact, 0, 1), at(l.Provenance, 1, 1),
 		at(l.Repository, 2, 0), at(l.Commit, 3, 0),
 		at(l.Workflow, 2, 1), at(l.Builder, 3, 1),
-		at(l.Signer, 2, 2), at(l.Log, 3, 2),
+		at(l.Signer, 2, 2), at(l.Time, 3, 2),
 	}
 	connect := func(from, to int, label string) {
 		a, b := p.Boxes[from], p.Boxes[to]
@@ -111,7 +113,7 @@ func (l *lineage) Wide() picture {
 	connect(1, 6, "signed")
 	connect(2, 3, "at")
 	connect(4, 5, "on")
-	connect(6, 7, "kept in")
+	connect(6, 7, "seen at")
 	return p
 }
 
@@ -125,8 +127,9 @@ func (l *lineage) Narrow() picture {
 		if i > 1 {
 			x += indent
 		}
-		p.Boxes = append(p.Boxes, n.box(x, y, width-(x-margin)))
-		y += boxHeight + gap
+		b := n.box(x, y, width-(x-margin))
+		p.Boxes = append(p.Boxes, b)
+		y += b.Height + gap
 	}
 	p.Height = y - gap + margin
 	down := func(from, to int, label string) {
@@ -145,16 +148,16 @@ func (l *lineage) Narrow() picture {
 	branch(1, 4, "by the instructions of")
 	down(4, 5, "on")
 	branch(1, 6, "signed by")
-	down(6, 7, "kept in")
+	down(6, 7, "seen at")
 	return p
 }
 
 // Pictures returns the drawings of l, of which a reader sees one.
 func (l *lineage) Pictures() []picture { return []picture{l.Wide(), l.Narrow()} }
 
-// box returns n as a box.
+// box returns n as a box, as high as it needs.
 func (n node) box(x, y, width int) box {
-	b := box{X: x, Y: y, Width: width, Height: boxHeight, State: n.State, Sign: n.State.Sign(), Kind: n.Kind}
+	b := box{X: x, Y: y, Width: width, State: n.State, Sign: n.State.Sign(), Kind: n.Kind}
 	room := width - 2*padding
 	at := 46
 	for _, s := range wrap(n.Title.String(), room*100/(61*titleSize), titleLines) {
@@ -162,14 +165,11 @@ func (n node) box(x, y, width int) box {
 		at += titleSize + 4
 	}
 	at += 2
-	for i, note := range n.Notes {
-		// A title of one line leaves room for one more.
-		if i+len(b.Title) >= noteLines+titleLines-1 {
-			break
-		}
+	for _, note := range n.Notes[:min(len(n.Notes), boxLines-len(b.Title))] {
 		b.Notes = append(b.Notes, line{at, wrap(note.String(), room*100/(61*noteSize), 1)[0]})
 		at += noteSize + 5
 	}
+	b.Height = at
 	return b
 }
 
@@ -240,7 +240,7 @@ func path(points ...point) string {
 }
 
 // States are those that an arrow of p can have.
-func (picture) States() []state { return []state{good, bad, open, none} }
+func (picture) States() []state { return []state{good, bad, open, note, none} }
 
 // Inner and InnerHeight are the size of the frame of b, and Mark is where its sign ends.
 func (b box) Inner() int       { return b.Width - 2 }

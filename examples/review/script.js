@@ -35,6 +35,7 @@
 			more.type = "button";
 			more.addEventListener("click", () => {
 				list(ul, indices, true);
+				$("graph-columns").classList.add("long");
 				lines();
 				ul.children[most].firstChild.focus();
 			});
@@ -76,6 +77,7 @@
 		$("graph-facts").replaceChildren(...c.facts.map(([name, value]) => make("div", make("dt", name), make("dd", value))));
 		$("graph-from-title").textContent = dependents[i].length ? "Required by " + dependents[i].length : "Required by none that is known";
 		$("graph-to-title").textContent = c.requires.length ? "Requires " + c.requires.length : c.complete ? "Requires none" : "Requires none that is known";
+		$("graph-columns").classList.remove("long");
 		list($("graph-from"), dependents[i]);
 		list($("graph-to"), c.requires);
 		if (chosen >= 0) rows[chosen].classList.remove("chosen");
