@@ -165,27 +165,10 @@ func (p *Policy) version(i int, ref string) []Check {
 // notSaid is what a check got that is unproven.
 const notSaid = "the evidence does not say"
 
-// parameters accounts for every external parameter of b. parameter is the name
-// of the one that names source, or "".
+// parameters accounts for every external parameter of b.
 func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source, parameter string) []Check {
 	var checks []Check
-	values := make(map[string]any)
-	leaves("", b.External, values)
-	if parameter != "" {
-		// Only what the rules for the source have looked at: a ref that is no
-		// string is none for them.
-		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
-			if at := pointer("", parameter) + "/" + name; values[at] == looked {
-				delete(values, at)
-			}
-		}
-	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
-		// The parameter of a source that is not known: the rules for the
-		// source say so.
-		delete(values, "/source")
-	} else if _, ok := values["/source/ref"].(string); ok && len(s) == 1 {
-		delete(values, "/source/ref") // of a repository that is not known
-	}
+	values := parametersOf(b, source, parameter)
 	for _, at := range slices.Sorted(maps.Keys(values)) {
 		got, err := strictjson.Append(nil, values[at])
 		if err != nil {
@@ -207,6 +190,30 @@ func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source
 		}
 	}
 	return checks
+}
+
+// parametersOf returns the external parameters of b by their JSON Pointers, without
+// those that the rules for source have looked at. parameter is the name of the one
+// that names source, or "".
+func parametersOf(b *provenance.Build, source provenance.Source, parameter string) map[string]any {
+	values := make(map[string]any)
+	leaves("", b.External, values)
+	if parameter != "" {
+		// Only what the rules for the source have looked at: a ref that is no
+		// string is none for them.
+		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
+			if at := pointer("", parameter) + "/" + name; values[at] == looked {
+				delete(values, at)
+			}
+		}
+	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
+		// The parameter of a source that is not known: the rules for the
+		// source say so.
+		delete(values, "/source")
+	} else if _, ok := values["/source/ref"].(string); ok && len(s) == 1 {
+		delete(values, "/source/ref") // of a repository that is not known
+	}
+	return values
 }
 
 // leaves adds to values what is in v and is no object with members, by its JSON
