@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
-	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -41,13 +42,13 @@ type decision struct {
 // A world is what decisions are made on. It is replaced as a whole and never
 // changed.
 type world struct {
-	rules    ruleset
+	rules    gate.Rules
 	evidence source
 	err      error // why there are no rules or no evidence: nothing is allowed
 }
 
-// A gate answers reviews.
-type gate struct {
+// A webhook answers reviews.
+type webhook struct {
 	log     *slog.Logger
 	timeout time.Duration // of one review
 	slots   chan struct{} // of reviews that are decided at once
@@ -56,8 +57,8 @@ type gate struct {
 	metrics *metrics
 }
 
-func newGate(log *slog.Logger, timeout time.Duration, parallel int, c *cache) *gate {
-	g := &gate{log: log, timeout: timeout, slots: make(chan struct{}, parallel), cache: c, metrics: newMetrics()}
+func newWebhook(log *slog.Logger, timeout time.Duration, parallel int, c *cache) *webhook {
+	g := &webhook{log: log, timeout: timeout, slots: make(chan struct{}, parallel), cache: c, metrics: newMetrics()}
 	g.world.Store(&world{err: errors.New("policy and evidence are not loaded yet")})
 	return g
 }
@@ -65,7 +66,7 @@ func newGate(log *slog.Logger, timeout time.Duration, parallel int, c *cache) *g
 // ServeHTTP answers a review. What is no review at all is an error of HTTP, which
 // the API server takes as the failure of this webhook, and so as a denial where the
 // failurePolicy is Fail.
-func (g *gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+func (g *webhook) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	start := time.Now()
 	timeout := g.timeout
 	// The API server says how long it waits.
@@ -153,7 +154,7 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 }
 
 // answer writes the answer to r: allowed if denied is nil, and only then.
-func (g *gate) answer(w http.ResponseWriter, r request, start time.Time, denied *status) {
+func (g *webhook) answer(w http.ResponseWriter, r request, start time.Time, denied *status) {
 	verdict, level := "allowed", slog.LevelInfo
 	fields := []any{
 		"uid", r.uid, "operation", cut(r.operation, 20), "kind", cut(r.kind, 100),
@@ -188,7 +189,7 @@ func (g *gate) answer(w http.ResponseWriter, r request, start time.Time, denied 
 }
 
 // decide returns why r is denied, or nil if it is allowed.
-func (g *gate) decide(ctx context.Context, r request) *status {
+func (g *webhook) decide(ctx context.Context, r request) *status {
 	if r.leaving {
 		return nil
 	}
@@ -228,22 +229,18 @@ func (g *gate) decide(ctx context.Context, r request) *status {
 }
 
 // image decides about one image.
-func (g *gate) image(ctx context.Context, world *world, reference string) (decision, int) {
-	image, err := parseImage(reference)
-	if errors.Is(err, oci.ErrTag) {
-		return decision{rejected, "it has a tag, which can move, and no digest: name it by the digest that was verified, as " +
-			"REPOSITORY@sha256:…"}, http.StatusForbidden
-	}
+func (g *webhook) image(ctx context.Context, world *world, reference string) (decision, int) {
+	image, err := images.ParseContainer(reference)
 	if err != nil {
 		return decision{rejected, err.Error()}, http.StatusForbidden
 	}
-	rule, ok := world.rules.find(image)
+	rule, ok := world.rules.For(image.Repository())
 	if !ok {
 		return decision{rejected, fmt.Sprintf("there is no policy for %s", image.Repository())}, http.StatusForbidden
 	}
 	// The repository stands in the key because a registry has evidence by
 	// repository, and the rules are by repository.
-	key := image.String() + " " + rule.digest + " " + world.evidence.state()
+	key := image.String() + " " + rule.Digest + " " + world.evidence.state()
 	if d, ok := g.cache.get(key); ok {
 		g.metrics.cacheHits.Add(1)
 		return d, http.StatusForbidden
@@ -253,7 +250,7 @@ func (g *gate) image(ctx context.Context, world *world, reference string) (decis
 	if err != nil {
 		return decision{undecided, "evidence: " + oneLine(err)}, http.StatusInternalServerError
 	}
-	_, err = rule.policy.Verify(ctx, image.Artifact(), evidence...)
+	_, err = rule.Policy.Verify(ctx, image.Artifact(), evidence...)
 	var d decision
 	if no, ok := errors.AsType[*verify.RejectedError](err); ok {
 		d.verdict = rejected
@@ -274,8 +271,8 @@ func (g *gate) image(ctx context.Context, world *world, reference string) (decis
 		d.verdict = accepted
 	}
 	// What is missing in a registry may be attached in the next moment, and what is
-	// young enough is too old in another.
-	if rule.policy.MaxAge == 0 && (d.verdict == accepted || world.evidence.state() != "") {
+	// young enough, or excused, is not so in another.
+	if gate.Timeless(rule.Policy) && (d.verdict == accepted || world.evidence.state() != "") {
 		g.cache.put(key, d)
 	}
 	return d, http.StatusForbidden

@@ -304,7 +304,7 @@ func TestTrustedRoot(t *testing.T) {
 		"missing":      {[]string{"-trusted-root", filepath.Join(dir, "no")}, "no such file"},
 		"empty":        {[]string{"-trusted-root", empty}, "empty: malformed trusted root"},
 		"large":        {[]string{"-trusted-root", large}, "larger than"},
-		"no authority": {[]string{"-trusted-root", write(t, filepath.Join(dir, "none.json"), `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`)}, "none.json: sigstore: trusted root without a log"},
+		"no authority": {[]string{"-trusted-root", write(t, filepath.Join(dir, "none.json"), `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`)}, "sigstore: trusted root without a log"},
 	} {
 		err := run(t.Context(), append(append([]string{"-policy", policy}, test.args...), app))
 		if err == nil || errors.Is(err, cli.ErrFindings) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {

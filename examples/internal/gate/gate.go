@@ -18,7 +18,6 @@ import (
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
-	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 // cycloneDX is the predicate type of CycloneDX documents. A gate does not need
@@ -65,9 +64,7 @@ type Options struct {
 // examples/release verifies only what it has just written, and does without code
 // that speaks with others. What is nil is refused.
 type Means struct {
-	// Identities returns who signs without a key, as [policyfile.Options] want it,
-	// by the trusted root in a file.
-	Identities func(trustedRoot string) (workflow, account func(issuer, name string) (verify.Identity, error), err error)
+	Identities Identities
 
 	// Image returns the image that a reference names, by a digest.
 	Image func(reference string) (hallmark.Artifact, error)
@@ -176,46 +173,10 @@ func Main(ctx context.Context, args []string, means Means) error {
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
 func (o *Options) load() (*verify.Policy, error) {
-	data, err := cli.ReadFile(o.Policy, policyfile.MaxSize)
+	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Now: time.Now}
+	policy, _, err := loader.Load(o.Policy)
 	if err != nil {
 		return nil, err
-	}
-	keys := make(map[string]string)
-	for _, k := range o.Keys {
-		name, file, ok := strings.Cut(k, "=")
-		if !ok || name == "" || file == "" {
-			return nil, fmt.Errorf("-key %s: want NAME=FILE", k)
-		}
-		if _, ok := keys[name]; ok {
-			return nil, fmt.Errorf("-key %s: %s is there twice", k, name)
-		}
-		keys[name] = file
-	}
-	options := policyfile.Options{Now: time.Now, Key: func(name string) (sign.Verifier, error) {
-		file, ok := keys[name]
-		if !ok {
-			return nil, fmt.Errorf("give it with -key %s=FILE", name)
-		}
-		pem, err := cli.ReadFile(file, sign.MaxKeySize)
-		if err != nil {
-			return nil, err
-		}
-		return sign.ParsePublicKey(pem)
-	}}
-	switch {
-	case o.TrustedRoot != "":
-		if options.Workflow, options.Account, err = o.means.Identities(o.TrustedRoot); err != nil {
-			return nil, err
-		}
-	case o.means.Identities != nil:
-		options.Workflow = func(string, string) (verify.Identity, error) {
-			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
-		}
-		options.Account = options.Workflow
-	}
-	policy, err := policyfile.Parse(data, options)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Policy, err)
 	}
 	if o.Source != "" {
 		if policy.Source != "" && policy.Source != o.Source {

@@ -13,7 +13,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
-	"github.com/hallmark-dev/hallmark/verify"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 const policyText = `
@@ -111,9 +111,7 @@ func TestLoad(t *testing.T) {
 		{"key without a file", func(o *Options) { o.Keys = []string{"release="} }, "want NAME=FILE"},
 		{"key that is none", func(o *Options) { o.Keys = []string{"release=" + o.Policy} }, "no PEM block"},
 		{"a workflow, and no trusted root", func(o *Options) {
-			o.means.Identities = func(string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
-				return nil, nil, errors.New("asked")
-			}
+			o.means.Identities = func([]byte, *policyfile.Options) error { return errors.New("asked") }
 			write(t, o.Policy, "builders: [{id: x, workflow: {issuer: i}}]\n")
 		}, "line 1: workflow \"x\": give the trusted root of its Sigstore instance with -trusted-root FILE"},
 		{"a workflow, and a gate that knows keys only", func(o *Options) {
