@@ -189,7 +189,9 @@ func (b *browser) eval(expression string, value any) {
 // shoot keeps a picture of the whole page.
 func (b *browser) shoot(file string) {
 	b.t.Helper()
-	var size struct{ CSSContentSize struct{ Width, Height float64 } }
+	var size struct {
+		CSSContentSize struct{ Width, Height float64 }
+	}
 	b.do("Page.getLayoutMetrics", nil, &size)
 	var shot struct{ Data []byte }
 	b.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "clip": map[string]any{
