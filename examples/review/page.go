@@ -207,9 +207,9 @@ var styleCSS string
 //go:embed script.js
 var scriptJS string
 
-// source is the source of what a page runs or is styled by, for its policy: the
+// allowed is the source of what a page runs or is styled by, for its policy: the
 // bytes between the tags.
-func source(content string) string {
+func allowed(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
@@ -220,7 +220,7 @@ func (p *page) write(w io.Writer) error {
 	// HTML of text.
 	security := []string{
 		"default-src 'none'", "base-uri 'none'", "form-action 'none'",
-		"style-src " + source(styleCSS), "script-src " + source(scriptJS),
+		"style-src " + allowed(styleCSS), "script-src " + allowed(scriptJS),
 		"require-trusted-types-for 'script'", "trusted-types 'none'",
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{
@@ -247,11 +247,14 @@ func (p *page) Count() string {
 	for _, c := range p.Open {
 		counts[c.Outcome]++
 	}
-	s := fmt.Sprintf("%d passed", len(p.Passed))
-	for _, outcome := range slices.Sorted(maps.Keys(counts)) {
-		s += fmt.Sprintf(", %d %s", counts[outcome], outcome)
+	var all []string
+	if n := len(p.Passed); n > 0 {
+		all = append(all, fmt.Sprintf("%d passed", n))
 	}
-	return s
+	for _, outcome := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%d %s", counts[outcome], outcome))
+	}
+	return strings.Join(all, ", ")
 }
 
 // Warning is the state of a warning.

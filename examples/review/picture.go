@@ -96,7 +96,7 @@ func (l *lineage) Wide() picture {
 		a, b := p.Boxes[from], p.Boxes[to]
 		x1, y1 := a.X+a.Width, a.Y+a.Height/2
 		x2, y2 := b.X, b.Y+b.Height/2
-		arrow := arrow{State: b.State, X: (x1 + x2) / 2, Y: (y1+y2)/2 - 8, Anchor: "middle", Label: label}
+		arrow := arrow{State: between(a, b), X: (x1 + x2) / 2, Y: (y1+y2)/2 - 8, Anchor: "middle", Label: label}
 		if y1 == y2 {
 			arrow.Path = path(point{x1, y1}, point{x2 - 7, y2})
 		} else {
@@ -135,12 +135,12 @@ func (l *lineage) Narrow() picture {
 	down := func(from, to int, label string) {
 		a, b := p.Boxes[from], p.Boxes[to]
 		x := b.X + 24
-		p.Arrows = append(p.Arrows, arrow{Path: path(point{x, a.Y + a.Height}, point{x, b.Y - 7}), State: b.State, X: x + 12, Y: b.Y - gap/2 + 4, Anchor: "start", Label: label})
+		p.Arrows = append(p.Arrows, arrow{Path: path(point{x, a.Y + a.Height}, point{x, b.Y - 7}), State: between(a, b), X: x + 12, Y: b.Y - gap/2 + 4, Anchor: "start", Label: label})
 	}
 	branch := func(from, to int, label string) {
 		a, b := p.Boxes[from], p.Boxes[to]
 		x, y := a.X+12, b.Y+b.Height/2
-		p.Arrows = append(p.Arrows, arrow{Path: path(point{x, a.Y + a.Height}, point{x, y}, point{b.X - 7, y}), State: b.State, X: b.X + 12, Y: b.Y - gap/2 + 4, Anchor: "start", Label: label})
+		p.Arrows = append(p.Arrows, arrow{Path: path(point{x, a.Y + a.Height}, point{x, y}, point{b.X - 7, y}), State: between(a, b), X: b.X + 12, Y: b.Y - gap/2 + 4, Anchor: "start", Label: label})
 	}
 	down(0, 1, "told by")
 	branch(1, 2, "built from")
@@ -154,6 +154,14 @@ func (l *lineage) Narrow() picture {
 
 // Pictures returns the drawings of l, of which a reader sees one.
 func (l *lineage) Pictures() []picture { return []picture{l.Wide(), l.Narrow()} }
+
+// between is how the arrow from a to b stands: as b does, unless a is wrong.
+func between(a, b box) state {
+	if a.State == bad {
+		return bad
+	}
+	return b.State
+}
 
 // box returns n as a box, as high as it needs.
 func (n node) box(x, y, width int) box {
@@ -189,8 +197,8 @@ func wrap(s string, columns, most int) []string {
 	}
 	if cells(s) > columns {
 		head := s[:fit(s, (columns-1)/2)]
-		tail := s
-		for cells(tail) > columns-1-cells(head) {
+		tail := s[len(head):]
+		for tail != "" && cells(head)+1+cells(tail) > columns {
 			_, n := utf8.DecodeRuneInString(tail)
 			tail = tail[n:]
 		}

@@ -207,6 +207,9 @@ func (w *witness) node(v verdict, kind string, title text, notes []text, rules .
 		if v != accepted && w.envelope >= 0 {
 			n.Says = "only said, in evidence that was not accepted"
 		}
+		if title == "" {
+			n.Says = ""
+		}
 	}
 	if n.Title == "" {
 		n.Title = "not told"
@@ -280,6 +283,9 @@ func (w *witness) lineage(c *gate.Case, r *verify.Result, v verdict) lineage {
 		Builder:    w.node(v, "Builder", builder, on, verify.RuleBuilder, verify.RuleRunner),
 		Signer:     w.node(v, "Signer", signer, issuer, verify.RuleSignature, verify.RuleRevoked, verify.RuleCertificate),
 		Time:       w.node(v, "Time of signing", when, seen, verify.RuleAge),
+	}
+	if l.Artifact.State == none {
+		l.Artifact.Says = "what is at hand"
 	}
 	if w.evidence != nil && len(w.evidence.Times) > 0 && l.Time.State == none {
 		l.Time.State, l.Time.Says = good, "verified"
