@@ -258,7 +258,8 @@ func (k *keeper) look() {
 
 // load returns the world as it is now, and whether it is another than was.
 func (k *keeper) load(was *world) (*world, bool, error) {
-	rules, err := gate.LoadRules(k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Identities: keyless.Identities, Now: time.Now})
+	// An interrupt in the middle does not make a policy a bad one.
+	rules, err := gate.LoadRules(context.Background(), k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Identities: keyless.Identities, Now: time.Now})
 	if err != nil {
 		return nil, false, err
 	}

@@ -34,6 +34,7 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // The test's program is the webhook too, for tests that kill it.
@@ -69,7 +70,7 @@ type site struct {
 func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	key := ed25519.NewKeyFromSeed([]byte("a test is no place for a real key"[:ed25519.SeedSize]))
 	var err error
 	if s.signer, err = sign.NewSigner(key); err != nil {
 		t.Fatal(err)
@@ -593,7 +594,7 @@ func TestPolicies(t *testing.T) {
 		{s.path("policy.yaml"), "*=" + s.path("policy.yaml")},
 		{s.path("none")},
 	} {
-		if _, err := gate.LoadRules(bad, gate.Loader{Keys: k.o.keys}); err == nil {
+		if _, err := gate.LoadRules(t.Context(), bad, gate.Loader{Keys: k.o.keys}); err == nil {
 			t.Errorf("-policy %s is no error", bad)
 		}
 	}
@@ -675,9 +676,9 @@ func TestCache(t *testing.T) {
 			t.Errorf("keeps %q, want %q", got, want)
 		}
 	}
-	c.put("a", decision{verdict: accepted})
-	c.put("b", decision{verdict: rejected})
-	if d, ok := c.get("a"); !ok || d.verdict != accepted {
+	c.put("a", decision{verdict: verify.Accepted})
+	c.put("b", decision{verdict: verify.Rejected})
+	if d, ok := c.get("a"); !ok || d.verdict != verify.Accepted {
 		t.Errorf("a is %+v", d)
 	}
 	c.put("c", decision{})

@@ -46,9 +46,10 @@ type response struct {
 }
 
 type answer struct {
-	UID     string  `json:"uid"`
-	Allowed bool    `json:"allowed"`
-	Status  *status `json:"status,omitempty"`
+	UID      string   `json:"uid"`
+	Allowed  bool     `json:"allowed"`
+	Status   *status  `json:"status,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // A status tells the user why. Code is one of HTTP.

@@ -50,10 +50,11 @@ func run(ctx context.Context, args []string) error {
 	if flags.NArg() != 1 {
 		return fmt.Errorf("%d artifacts, want one (-h lists the flags)", flags.NArg())
 	}
-	if o.At.IsZero() {
-		o.At = time.Now()
+	// One time for the policy and for the page.
+	now := o.At.Now().UTC().Truncate(time.Second)
+	if err := o.At.Set(now.Format(time.RFC3339)); err != nil {
+		return err
 	}
-	o.At = o.At.UTC().Truncate(time.Second)
 	c, err := o.Open(ctx, flags.Arg(0))
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	p := newPage(ctx, c, res, err, o.At)
+	p := newPage(ctx, c, res, err, now)
 	p.Policy.File, p.Policy.Digest = text(filepath.Base(o.Policy)), text(digestOf(policyFile))
 
 	var b bytes.Buffer

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -32,13 +31,10 @@ func (o *Options) Flags(flags *flag.FlagSet, means Means) {
 	if means.Find != nil {
 		flags.BoolVar(&o.PlainHTTP, "plain-http", false, "speak http with registries: for one on this machine")
 	}
+	flags.Var(&o.At, "at", "decide as at this `TIME`, such as 2026-12-31T12:00:00Z or 2026-12-31, instead of now")
 	flags.StringVar(&o.Source, "source", "", "the repository `URL` that is expected, if the policy leaves it open")
 	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
 	flags.BoolVar(&o.AnyCommit, "any-commit", false, "accept every commit of the repository, if the policy leaves it open")
-	flags.Func("at", "decide as of this `TIME`, 2026-01-31T12:00:00Z, instead of now", func(s string) (err error) {
-		o.At, err = time.Parse(time.RFC3339, s)
-		return err
-	})
 }
 
 // Open returns the Case of the artifact that an argument names.
@@ -46,7 +42,7 @@ func (o *Options) Open(ctx context.Context, name string) (*Case, error) {
 	if o.Policy == "" {
 		return nil, errors.New("no -policy (-h lists the flags)")
 	}
-	policy, err := o.load()
+	policy, err := o.load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +55,4 @@ func (o *Options) Open(ctx context.Context, name string) (*Case, error) {
 		return nil, err
 	}
 	return &Case{policy, artifact, ev.envelopes, ev.skipped}, nil
-}
-
-// now is when the policy is asked.
-func (o *Options) now() time.Time {
-	if o.At.IsZero() {
-		return time.Now()
-	}
-	return o.At
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
@@ -32,7 +31,7 @@ type Identities func(trustedRoot []byte, o *policyfile.Options) error
 // A Loader reads policies. The identities that they name are resolved by it and nowhere
 // else.
 type Loader struct {
-	Keys        []string // NAME=FILE
+	Keys        cli.List // NAME=FILE
 	TrustedRoot string   // a file, if it is not empty
 	Identities  Identities
 	Now         func() time.Time
@@ -103,8 +102,8 @@ type Rule struct {
 }
 
 // LoadRules reads policies, each FILE or REPOSITORY=FILE: all of them or none. They must
-// be complete.
-func LoadRules(policies []string, l Loader) (Rules, error) {
+// be complete, and are probed.
+func LoadRules(ctx context.Context, policies []string, l Loader) (Rules, error) {
 	if len(policies) > maxPolicies {
 		return nil, fmt.Errorf("%d policies, at most %d are read", len(policies), maxPolicies)
 	}
@@ -125,7 +124,7 @@ func LoadRules(policies []string, l Loader) (Rules, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := probe(policy); err != nil {
+		if err := policy.Probe(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 		rules = append(rules, Rule{pattern, policy, digest})
@@ -133,23 +132,6 @@ func LoadRules(policies []string, l Loader) (Rules, error) {
 	// The longest pattern decides.
 	slices.SortStableFunc(rules, func(a, b Rule) int { return cmp.Compare(len(b.Pattern), len(a.Pattern)) })
 	return rules, nil
-}
-
-// probe refuses a policy that lacks something, which decides nothing, and one that
-// accepts an image without evidence, which is none.
-func probe(policy *verify.Policy) error {
-	nothing, err := hallmark.ParseDigest("sha256:" + strings.Repeat("0", 64))
-	if err != nil {
-		return err
-	}
-	_, err = policy.Verify(context.Background(), hallmark.Artifact{Name: "nothing", Digests: []hallmark.Digest{nothing}})
-	if err == nil {
-		return errors.New("it accepts an image without evidence")
-	}
-	if _, ok := errors.AsType[*verify.RejectedError](err); !ok {
-		return err
-	}
-	return nil
 }
 
 // For returns the rule for the images of a repository.
