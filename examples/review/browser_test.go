@@ -3,12 +3,12 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +20,9 @@ import (
 // https://chromedevtools.github.io/devtools-protocol/
 type browser struct {
 	t       *testing.T
-	in      io.Writer
-	out     *bufio.Reader
+	in      *os.File
+	pipe    *os.File
+	out     *bufio.Reader // of the pipe
 	session string
 	last    int
 
@@ -46,7 +47,7 @@ func start(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	// Without a sandbox, as root has none: what it is shown is the tests' own.
-	cmd := exec.Command(name, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars=false",
+	cmd := exec.Command(name, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
 		"--user-data-dir="+filepath.Join(t.TempDir(), "profile"), "--remote-debugging-pipe", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND")
 	cmd.ExtraFiles = []*os.File{theirIn, theirOut} // its descriptors 3 and 4
@@ -55,11 +56,11 @@ func start(t *testing.T) *browser {
 	}
 	theirIn.Close()
 	theirOut.Close()
-	watch := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
-	b := &browser{t: t, in: in, out: bufio.NewReader(out)}
+	b := &browser{t: t, in: in, pipe: out, out: bufio.NewReader(out)}
 	t.Cleanup(func() {
-		b.session = ""
-		b.do("Browser.close", nil, nil)
+		// Asked to end it removes what it has in the profile; else it is killed.
+		fmt.Fprintf(in, `{"id":%d,"method":"Browser.close"}%c`, b.last+1, 0)
+		watch := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		cmd.Wait()
 		watch.Stop()
 		in.Close()
@@ -125,11 +126,12 @@ func (b *browser) do(method string, params, result any) {
 // next reads a message, and keeps what is a fault of the page.
 func (b *browser) next() message {
 	b.t.Helper()
-	data, err := b.out.ReadBytes(0)
-	if errors.Is(err, io.EOF) {
-		b.t.Fatal("the browser has ended")
-	} else if err != nil {
+	if err := b.pipe.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		b.t.Fatal(err)
+	}
+	data, err := b.out.ReadBytes(0)
+	if err != nil {
+		b.t.Fatalf("the browser says no more: %v", err)
 	}
 	var m message
 	if err := json.Unmarshal(data[:len(data)-1], &m); err != nil {
@@ -145,7 +147,7 @@ func (b *browser) next() message {
 		if err := json.Unmarshal(m.Params, &request); err != nil {
 			b.t.Fatal(err)
 		}
-		if !strings.HasPrefix(request.Request.URL, "file://") || !strings.HasSuffix(request.Request.URL, ".html") {
+		if !strings.HasPrefix(request.Request.URL, "file://") || !strings.Contains(request.Request.URL, ".html") {
 			b.faults = append(b.faults, "a request: "+request.Request.URL)
 		}
 	}
@@ -186,9 +188,29 @@ func (b *browser) eval(expression string, value any) {
 	}
 }
 
-// shoot keeps a picture of the whole page.
-func (b *browser) shoot(file string) {
+// key presses a key.
+func (b *browser) key(name string) {
 	b.t.Helper()
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		p := map[string]any{"type": kind, "key": name, "code": name}
+		switch name {
+		case "Enter":
+			p["windowsVirtualKeyCode"], p["text"] = 13, "\r"
+		case "Tab":
+			p["windowsVirtualKeyCode"] = 9
+		}
+		b.do("Input.dispatchKeyEvent", p, nil)
+	}
+}
+
+// shoot keeps a picture of the whole page in the directory HALLMARK_SCREENSHOTS, for
+// people to look at, if there is one.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	dir := os.Getenv("HALLMARK_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
 	var size struct {
 		CSSContentSize struct{ Width, Height float64 }
 	}
@@ -197,26 +219,151 @@ func (b *browser) shoot(file string) {
 	b.do("Page.captureScreenshot", map[string]any{"captureBeyondViewport": true, "clip": map[string]any{
 		"x": 0, "y": 0, "width": size.CSSContentSize.Width, "height": min(size.CSSContentSize.Height, 9000), "scale": 1,
 	}}, &shot)
-	if err := os.WriteFile(file, shot.Data, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), shot.Data, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-func TestShoot(t *testing.T) {
-	dir := os.Getenv("SHOTS")
+// Every page is shown without errors, without anything that it loads, and without
+// anything beside the window, wide and narrow, light and dark.
+func TestBrowser(t *testing.T) {
 	b := start(t)
-	files, _ := filepath.Glob(dir + "/*.html")
-	for _, f := range files {
-		for _, w := range []int{360, 1440} {
-			for _, dark := range []bool{false, true} {
-				b.show(f, w, 900, dark)
-				b.shoot(fmt.Sprintf("%s-%d-%t.png", strings.TrimSuffix(f, ".html"), w, dark))
-				var over int
-				b.eval("document.documentElement.scrollWidth - innerWidth", &over)
-				var who []string
-				b.eval("[...document.querySelectorAll(\"*\")].filter(e => e.getBoundingClientRect().right > innerWidth+1).map(e => e.tagName+\".\"+e.id+e.className+Math.round(e.getBoundingClientRect().right)).slice(0,8)", &who)
-				t.Log(f, w, dark, over, b.faults, who)
+	dir := t.TempDir()
+	pages := make(map[string]*page)
+	for _, v := range verdicts() {
+		pages[string(v)] = fixture(v, 0)
+	}
+	pages["large"] = fixture(accepted, 5000)
+	for i, h := range hostile() {
+		p := fixture(accepted, 20)
+		fill(p, h)
+		pages[fmt.Sprintf("hostile%d", i)] = p
+	}
+	for _, name := range slices.Sorted(maps.Keys(pages)) {
+		file := filepath.Join(dir, name+".html")
+		if err := os.WriteFile(file, html(t, pages[name]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		widths, schemes := []int{360, 768, 1440}, []bool{false, true}
+		if strings.HasPrefix(name, "hostile") {
+			widths, schemes = []int{360}, []bool{false}
+		}
+		for _, width := range widths {
+			for _, dark := range schemes {
+				what := fmt.Sprintf("%s-%d-%s", name, width, map[bool]string{false: "light", true: "dark"}[dark])
+				b.show(file, width, 900, dark)
+				var got struct {
+					Over  int
+					Who   []string
+					Pwned bool
+					Dark  bool
+				}
+				b.eval(`({
+					over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+					who: [...document.querySelectorAll("main *, header *")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.tagName + " " + e.className).slice(0, 5),
+					pwned: "pwned" in window,
+					dark: getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 22)",
+				})`, &got)
+				if got.Over > 0 || len(got.Who) > 0 {
+					t.Errorf("%s: %d pixels are beside the window: %q", what, got.Over, got.Who)
+				}
+				if got.Pwned || got.Dark != dark || len(b.faults) > 0 {
+					t.Errorf("%s: pwned %t, dark %t, faults %q", what, got.Pwned, got.Dark, b.faults)
+				}
+				if !strings.HasPrefix(name, "hostile") {
+					b.shoot(what)
+				}
 			}
 		}
+	}
+}
+
+// The search finds, the graph leads from the artifact to a component and back, and both
+// go by keyboard alone.
+func TestBrowserSearch(t *testing.T) {
+	b := start(t)
+	file := filepath.Join(t.TempDir(), "page.html")
+	const n = 5000
+	if err := os.WriteFile(file, html(t, fixture(accepted, n)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b.show(file, 1440, 900, false)
+	const rows = `[...document.querySelectorAll("#components tbody tr")].filter(r => r.offsetParent !== null).map(r => r.cells[0].textContent)`
+	expect := func(what, expression, want string) {
+		t.Helper()
+		var got string
+		b.eval(`String(`+expression+`)`, &got)
+		if got != want {
+			t.Errorf("%s: %.200q, want %q", what, got, want)
+		}
+	}
+	const status, name, focus = `document.getElementById("find-status").textContent`, `document.getElementById("graph-name").textContent`, `document.activeElement.id`
+	const way = `[...document.querySelectorAll("#graph-way a")].map(a => a.firstChild.textContent).join(" → ")`
+	expect("at first", status, "5001 components")
+	expect("the artifact is shown", name, "example.com/app v1.2.0")
+	expect("a part of the rows", rows+".length", "100")
+
+	b.eval(`document.getElementById("find-text").focus()`, nil)
+	b.do("Input.insertText", map[string]string{"text": "LIB4321  golang"}, nil)
+	expect("search", status, "1 of 5001 components")
+	expect("what it finds", rows, "example.com/lib4321")
+	b.key("Enter")
+	expect("the first is shown", name, "example.com/lib4321 v0.1.4321")
+	expect("and has the focus", focus, "graph-name")
+	expect("the way to it", way, "example.com/app → example.com/lib5 → example.com/lib17 → example.com/lib53 → example.com/lib160 → example.com/lib480 → example.com/lib1440 → example.com/lib4321")
+	expect("who requires it", `document.getElementById("graph-from-title").textContent`, "Required by 1")
+	expect("lines", `document.querySelectorAll("#graph-lines path").length`, "1")
+	expect("the address", `location.hash.startsWith("#c")`, "true")
+
+	// On to the one that requires it, by keyboard, and back.
+	b.key("Tab")
+	b.key("Enter")
+	expect("one step", name, "example.com/lib1440 v0.1.1440")
+	expect("what that requires", `[...document.querySelectorAll("#graph-to a")].map(a => a.firstChild.textContent)`, "example.com/lib4320,example.com/lib4321,example.com/lib4322")
+	b.eval(`new Promise(done => { addEventListener("popstate", () => setTimeout(done, 0), { once: true }); history.back(); })`, nil)
+	expect("back", name, "example.com/lib4321 v0.1.4321")
+
+	b.eval(`(() => { const e = document.getElementById("find-text"); e.value = ""; const l = document.getElementById("find-licence"); l.value = "MIT"; l.dispatchEvent(new Event("change")); })()`, nil)
+	expect("by licence", status, "1667 of 5001 components")
+	b.eval(`document.getElementById("find-more").click()`, nil)
+	expect("all of them", rows+".length", "1667")
+	b.eval(`(() => { const e = document.getElementById("find-text"); e.value = "no such component"; e.dispatchEvent(new Event("input")); })()`, nil)
+	expect("none", status, "0 of 5001 components")
+	b.key("Enter")
+	if len(b.faults) > 0 {
+		t.Errorf("faults: %q", b.faults)
+	}
+
+	// An address with a component shows it.
+	b.show(file+"?again#c12", 360, 900, true)
+	var first string
+	b.eval(`document.querySelector("#c12 a").textContent`, &first)
+	expect("by address", name+".split(' ')[0]", first)
+}
+
+// A page does without its script, and prints all of what it has.
+func TestBrowserPrint(t *testing.T) {
+	b := start(t)
+	file := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(file, html(t, fixture(accepted, 300)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const rows = `[...document.querySelectorAll("#components tbody tr")].filter(r => r.offsetParent !== null).length`
+	var n int
+	b.show(file, 718, 1000, true)
+	b.do("Emulation.setEmulatedMedia", map[string]any{"media": "print"}, nil)
+	if b.eval(rows, &n); n != 301 {
+		t.Errorf("%d components are printed, want 301", n)
+	}
+	b.shoot("print")
+	b.do("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
+	b.do("Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
+	b.show(file, 1440, 900, false)
+	if b.eval(rows, &n); n != 301 {
+		t.Errorf("%d components are shown without a script, want 301", n)
+	}
+	b.shoot("noscript")
+	if len(b.faults) > 0 {
+		t.Errorf("faults: %q", b.faults)
 	}
 }

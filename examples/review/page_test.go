@@ -178,6 +178,34 @@ func hostile() []string {
 	}
 }
 
+// fill replaces every text of a page by another.
+func fill(p *page, with string) {
+	var walk func(v reflect.Value)
+	walk = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.String:
+			if v.Type() == reflect.TypeFor[text]() && v.String() != "" {
+				v.SetString(with)
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				if v.Type().Field(i).IsExported() {
+					walk(v.Field(i))
+				}
+			}
+		case reflect.Slice, reflect.Array:
+			for i := range v.Len() {
+				walk(v.Index(i))
+			}
+		case reflect.Pointer:
+			if !v.IsNil() {
+				walk(v.Elem())
+			}
+		}
+	}
+	walk(reflect.ValueOf(p).Elem())
+}
+
 // Whatever the evidence, the policy and names say is text: a page of hostile texts has the
 // elements of a page of harmless ones, and no character that does not print.
 func TestHostileText(t *testing.T) {
@@ -194,40 +222,13 @@ func TestHostileText(t *testing.T) {
 		}
 		return strings.Join(all, "\n")
 	}
-	// fill replaces every text of a page.
-	fill := func(v reflect.Value, with string) {
-		var walk func(v reflect.Value)
-		walk = func(v reflect.Value) {
-			switch v.Kind() {
-			case reflect.String:
-				if v.Type() == reflect.TypeFor[text]() && v.String() != "" {
-					v.SetString(with)
-				}
-			case reflect.Struct:
-				for i := range v.NumField() {
-					if v.Type().Field(i).IsExported() {
-						walk(v.Field(i))
-					}
-				}
-			case reflect.Slice, reflect.Array:
-				for i := range v.Len() {
-					walk(v.Index(i))
-				}
-			case reflect.Pointer:
-				if !v.IsNil() {
-					walk(v.Elem())
-				}
-			}
-		}
-		walk(v)
-	}
 	for _, v := range verdicts() {
 		harmless := fixture(v, 5)
-		fill(reflect.ValueOf(harmless).Elem(), "x")
+		fill(harmless, "x")
 		want := skeleton(string(html(t, harmless)))
 		for _, h := range hostile() {
 			p := fixture(v, 5)
-			fill(reflect.ValueOf(p).Elem(), cmp.Or(h, " "))
+			fill(p, cmp.Or(h, " "))
 			page := string(html(t, p))
 			if got := skeleton(page); got != want && h != "" {
 				t.Errorf("%s: %.40q makes other elements", v, h)

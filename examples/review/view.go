@@ -249,7 +249,10 @@ func (w *witness) lineage(c *gate.Case, r *verify.Result, v verdict) lineage {
 		}
 	}
 	if r != nil && w.build != nil {
-		on = append(on, text(fmt.Sprintf("trusted up to SLSA Build level %d", r.Level())))
+		on = []text{"no SLSA Build level: it needs an exception"}
+		if n := r.Level(); n > 0 {
+			on = []text{text(fmt.Sprintf("trusted up to SLSA Build level %d", n))}
+		}
 	}
 	if ev := w.evidence; ev != nil {
 		when = "no authority tells"
