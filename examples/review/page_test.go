@@ -89,7 +89,7 @@ func fixture(v verdict, n int) *page {
 		}
 	}
 	if n > 0 {
-		p.SBOM = newBOM(document(n), sbom.Stamp{Created: p.At, Tool: sbom.Tool{Name: "hallmark", Version: "v1"}}, "CycloneDX 1.6", strings.Repeat("cd", 32))
+		p.SBOM = newBOM(document(n), sbom.Stamp{Created: p.At, Tool: sbom.Tool{Name: "hallmark", Version: "v1"}}, "CycloneDX 1.6", "sha256:"+strings.Repeat("cd", 32))
 	}
 	return p
 }
