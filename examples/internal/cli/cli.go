@@ -152,8 +152,20 @@ func Created(getenv func(string) string, otherwise time.Time) (time.Time, error)
 }
 
 // WriteFile writes what write writes to the file path, all of it or nothing: to
-// another file in the same directory, which then takes its name.
+// another file in the same directory, which then takes its name. A link leads to the
+// file that is replaced. What is no file, such as /dev/null or a pipe, is written to as
+// it is: to replace it would take it from everybody else.
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return about(path, "create", err)

@@ -56,7 +56,8 @@ type Options struct {
 	At          cli.Time
 
 	means Means
-	given *evidence // what is in -evidence, once it was read
+	given *evidence                  // what is in -evidence, once it was read
+	files map[hallmark.Digest]string // artifacts that are files, for who inspects them
 }
 
 // Means are what a gate has beside keys and files. examples/verify has them;
@@ -93,6 +94,7 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if err != nil {
 		return err
 	}
+	policy.Inspector = o.inspector()
 
 	findings := false
 	var undecided []error
@@ -212,6 +214,7 @@ func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact,
 	}
 	as, err := hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{Algorithms: []string{"sha256", "sha512"}})
 	if err == nil {
+		o.hashed(as[0], name)
 		return as[0], nil
 	}
 	// An image without a digest looks like a file, which then is not there.

@@ -30,7 +30,7 @@ func files(t *testing.T, repository string) (o Options, artifact string) {
 	t.Helper()
 	dir := t.TempDir()
 	artifact = filepath.Join(dir, "app")
-	key := ed25519.NewKeyFromSeed([]byte("a test is no place for a real key"[:ed25519.SeedSize]))
+	key := ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!"))
 	signer, err := sign.NewSigner(key)
 	if err != nil {
 		t.Fatal(err)

@@ -79,10 +79,10 @@ func (l *Loader) Load(file string) (policy *verify.Policy, digest string, err er
 			return nil, "", fmt.Errorf("%s: %w", l.TrustedRoot, err)
 		}
 	case l.Identities != nil:
-		options.Workflow = func(string, string) (verify.Identity, error) {
+		options.Account = func(string, string) (verify.Identity, error) {
 			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
 		}
-		options.Account = options.Workflow
+		options.Workflow = func(string, string, verify.Refs) (verify.Identity, error) { return options.Account("", "") }
 	}
 	policy, err = policyfile.Parse(data, options)
 	if err != nil {

@@ -15,8 +15,8 @@ func Identities(trustedRoot []byte, o *policyfile.Options) error {
 	if err != nil {
 		return err
 	}
-	o.Workflow = func(issuer, builder string) (verify.Identity, error) {
-		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder})
+	o.Workflow = func(issuer, builder string, refs verify.Refs) (verify.Identity, error) {
+		return root.NewIdentity(sigstore.Workflow{Issuer: issuer, Builder: builder, Refs: refs})
 	}
 	o.Account = func(issuer, subject string) (verify.Identity, error) {
 		return root.NewIdentity(sigstore.Account{Issuer: issuer, Subject: subject})

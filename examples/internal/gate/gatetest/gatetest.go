@@ -45,7 +45,7 @@ func New(t testing.TB) *Site {
 	t.Helper()
 	s := &Site{t: t, Dir: t.TempDir()}
 	for i, signer := range []*sign.SignerVerifier{&s.Signer, &s.Other} {
-		seed := []byte("a test is no place for a real key"[:ed25519.SeedSize])
+		seed := []byte("this is the seed of a test only!")
 		seed[0] += byte(i)
 		key := ed25519.NewKeyFromSeed(seed)
 		var err error
