@@ -126,7 +126,7 @@ func (b *browser) do(method string, params, result any) {
 // next reads a message, and keeps what is a fault of the page.
 func (b *browser) next() message {
 	b.t.Helper()
-	if err := b.pipe.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := b.pipe.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		b.t.Fatal(err)
 	}
 	data, err := b.out.ReadBytes(0)

@@ -149,7 +149,7 @@ func newWitness(ctx context.Context, c *gate.Case, r *verify.Result, report *ver
 	}
 	for _, i := range signed {
 		for _, b := range c.Policy.Builders {
-			if r != nil && b.ID != r.Builder().ID {
+			if r != nil && (b.ID != r.Builder().ID || b.Identity.String() != r.Builder().Identity.String()) {
 				continue
 			}
 			if w.read(ctx, b, c.Envelopes[i]) {
@@ -213,6 +213,9 @@ func (w *witness) node(v verdict, kind string, title text, notes []text, rules .
 	}
 	if n.Title == "" {
 		n.Title = "not told"
+		if n.State == bad {
+			n.Title, n.Says = "none", "missing"
+		}
 	}
 	return n
 }
@@ -247,6 +250,9 @@ func (w *witness) lineage(c *gate.Case, r *verify.Result, v verdict) lineage {
 		if !b.Finished.IsZero() {
 			kind = append(kind, "finished "+text(minute(b.Finished))+", as it says")
 		}
+	}
+	if r != nil && r.Build() == nil {
+		typ = "not asked for: a verification summary was enough"
 	}
 	if r != nil && w.build != nil {
 		on = []text{"no SLSA Build level: it needs an exception"}
