@@ -106,7 +106,7 @@
 
 	// The search: every word must be in what is known of a component.
 	const words = components.map(c => [c.name, c.version, ...c.facts.map(f => f[1])].join("\n").toLowerCase());
-	const page = 100;
+	const page = 100; // as many as are shown before this runs
 	let limit = page;
 	const find = () => {
 		const want = $("find-text").value.toLowerCase().split(/\s+/).filter(Boolean);
