@@ -94,7 +94,6 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if err != nil {
 		return err
 	}
-	policy.Inspector = o.inspector()
 
 	findings := false
 	var undecided []error
@@ -129,11 +128,12 @@ func Main(ctx context.Context, args []string, means Means) error {
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
 func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
-	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Now: o.At.Now}
-	policy, _, err := loader.Load(o.Policy)
+	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Inspector: o.inspector(), Now: o.At.Now}
+	rule, err := loader.Load(o.Policy)
 	if err != nil {
 		return nil, err
 	}
+	policy := rule.Policy
 	if o.Source != "" {
 		if policy.Source != "" && policy.Source != o.Source {
 			return nil, fmt.Errorf("-source is %s, but the policy has %s", o.Source, policy.Source)
