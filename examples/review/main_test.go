@@ -169,7 +169,7 @@ func TestRun(t *testing.T) {
 		want     []string
 	}{
 		{"accepted", policyText, []*sign.Envelope{build}, "", accepted, []string{
-			"app</span> <span class=\"verdict\">accepted", commit, "trusted up to SLSA Build level 2", "https://ci.example/runs/7", "refs/tags/v1.2.0",
+			"app</span> <span class=\"verdict\">accepted", commit, "up to SLSA Build level 2", "https://ci.example/runs/7", "refs/tags/v1.2.0",
 			"The policy does not ask for an SBOM", "no authority tells", "https://slsa.dev/provenance/v1",
 		}},
 		{"with its SBOM", policyText + wantBOM, []*sign.Envelope{build, inside}, "", accepted, []string{
@@ -337,7 +337,7 @@ func TestNewPage(t *testing.T) {
 	for i, want := range []string{
 		"good Artifact: app [sha256:", "good Provenance: SLSA provenance [build type " + typ + "]", "good Repository: " + source + " [refs/tags/v1.2.0]", "good Commit: " + commit,
 		"note Workflow: " + source + "/.ci/release.yml@refs/tags/v1.2.0 [started by push]", "good Builder: " + builder + " [no SLSA Build level: it needs an exception]",
-		"good Signer: " + builder + " [issuer https://token.ci.example]", "good Time of signing: 2026-11-21 11:59 UTC [verified",
+		"good Signer: " + builder + " [issuer https://token.ci.example]", "good Time of signing: 2026-11-21 11:59 UTC [told by",
 	} {
 		if !strings.HasPrefix(stations[i], want) {
 			t.Errorf("station %q, want %q", stations[i], want)

@@ -40,10 +40,14 @@ func newPage(ctx context.Context, c *gate.Case, r *verify.Result, err error, at 
 	for _, a := range c.Policy.Review(ctx, c.Artifact, r, err) {
 		p.Answers = append(p.Answers, answer{text(a.Question), a.Answer, answerState(a), texts(a.Evidence)})
 	}
+	p.evidence(c, report)
 	for _, k := range report.Checks {
 		one := check{
 			Rule: text(k.Rule), Item: text(k.Item), Outcome: string(k.Outcome), State: outcomeState(k.Outcome),
-			Want: text(k.Want), Got: text(k.Got), Evidence: text(k.Payload), Hint: text(k.Hint),
+			Want: text(k.Want), Got: text(k.Got), Hint: text(k.Hint),
+		}
+		if k.Evidence != nil {
+			one.Evidence = p.Evidence[*k.Evidence].Digest
 		}
 		if k.Outcome == verify.Passed {
 			p.Passed = append(p.Passed, one)
@@ -54,9 +58,7 @@ func newPage(ctx context.Context, c *gate.Case, r *verify.Result, err error, at 
 	rank := []state{bad, open, note}
 	slices.SortStableFunc(p.Open, func(a, b check) int { return cmp.Compare(slices.Index(rank, a.State), slices.Index(rank, b.State)) })
 	p.exceptions(c, r)
-	p.evidence(c, report)
-	w := newWitness(ctx, c, r, report)
-	p.Lineage = w.lineage(c, r, p.Verdict)
+	p.Lineage = newWitness(ctx, c, r, report).lineage(c, r, p.Verdict)
 	p.inside(c, r)
 	return p
 }
@@ -257,14 +259,14 @@ func (w *witness) lineage(c *gate.Case, r *verify.Result, v verdict) lineage {
 	if r != nil && w.build != nil {
 		on = []text{"no SLSA Build level: it needs an exception"}
 		if n := r.Level(); n > 0 {
-			on = []text{text(fmt.Sprintf("trusted up to SLSA Build level %d", n))}
+			on = []text{text(fmt.Sprintf("up to SLSA Build level %d", n))}
 		}
 	}
 	if ev := w.evidence; ev != nil {
 		when = "no authority tells"
 		if len(ev.Times) > 0 {
 			first := slices.MinFunc(ev.Times, time.Time.Compare)
-			when, seen = text(minute(first)), []text{text("verified: by a log or an authority")}
+			when, seen = text(minute(first)), []text{text("told by a log or an authority")}
 		}
 		var keys []string
 		for _, k := range ev.Keys {
