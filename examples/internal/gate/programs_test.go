@@ -33,7 +33,7 @@ import (
 func build(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
-	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "../../verify", "../../audit", "../../admission", "../../release")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", bin, "../../verify", "../../audit", "../../admission", "../../release", "../../review")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -261,6 +261,10 @@ require: [{predicateType: https://example.com/reviewed/v1, keys: [release], sour
 			if (r.Error == "") != (first.Error == "") || !strings.Contains(r.Error, first.Error[strings.LastIndex(first.Error, ":")+1:]) {
 				t.Errorf("%s: %s says %q, want %q", tt.name, gate, r.Error, first.Error)
 			}
+		}
+		page, err := exec.Command(filepath.Join(bin, "review"), with(image)...).Output()
+		if exit, ok := errors.AsType[*exec.ExitError](err); (err != nil || want != 0) && (!ok || exit.ExitCode() != want) || !strings.Contains(string(page), `<span class="verdict">`+tt.verdict+`</span>`) {
+			t.Errorf("%s: review writes %d bytes, %v, want %s, exit %d", tt.name, len(page), err, tt.verdict, want)
 		}
 		verdict, text := serve(t, s, filepath.Join(bin, "admission"), args...).ask(t, image)
 		if verdict != tt.verdict {
