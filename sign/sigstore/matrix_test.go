@@ -139,7 +139,7 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 			m.fault = must(sign.NewVerifier(cert.PublicKey)).Verify(t.Context(), m.envelope.PAE(), m.envelope.Signatures[0].Sig)
 		}
 	} else {
-		cert := must(x509.ParseCertificate(bundleLeaf(t, m.envelope.Bundle)))
+		cert := must(leafOf(m.envelope.Bundle))
 		claims = must(sigstore.ClaimsOf(cert))
 		if slices.Contains(cert.Issuer.Organization, "GitHub, Inc.") {
 			need(needsInstance)
@@ -269,9 +269,8 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 	return m
 }
 
-// bundleLeaf returns the certificate of whoever signed a bundle.
-func bundleLeaf(t *testing.T, bundle []byte) []byte {
-	t.Helper()
+// leafOf returns the certificate of whoever signed a bundle.
+func leafOf(bundle []byte) (*x509.Certificate, error) {
 	type raw struct{ RawBytes []byte }
 	var b struct {
 		VerificationMaterial struct {
@@ -280,12 +279,12 @@ func bundleLeaf(t *testing.T, bundle []byte) []byte {
 		}
 	}
 	if err := json.Unmarshal(bundle, &b); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if chain := b.VerificationMaterial.X509CertificateChain.Certificates; len(chain) > 0 {
-		return chain[0].RawBytes
+		return x509.ParseCertificate(chain[0].RawBytes)
 	}
-	return b.VerificationMaterial.Certificate.RawBytes
+	return x509.ParseCertificate(b.VerificationMaterial.Certificate.RawBytes)
 }
 
 // A matrixSigner is the identity of who is named in certificates: of a real

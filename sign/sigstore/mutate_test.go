@@ -24,8 +24,8 @@ type mutation struct {
 	data []byte
 }
 
-// mutations returns data with each member removed, twice, in another case and
-// null, and with each string changed at every step-th character.
+// mutations returns data with each member removed, twice, in another case, null,
+// emptied and of another kind, and with each string changed at every step-th character.
 func mutations(t *testing.T, data []byte, step int) (all []mutation) {
 	t.Helper()
 	var doc any
@@ -61,6 +61,15 @@ func mutations(t *testing.T, data []byte, step int) (all []mutation) {
 					"case":    members(name, fmt.Sprintf("%q:%s", strings.ToUpper(name[:1])+name[1:], raw)),
 				} {
 					all = append(all, mutation{here, what, []byte(put(text))})
+				}
+				for _, other := range []string{`""`, `"x"`, "987654321", "true", "false", "[]", "{}", `{"x":0}`, `[` + raw + `]`, `{"` + name + `":` + raw + `}`} {
+					what := "another kind"
+					if other[0] == raw[0] || raw == "null" {
+						what = "emptied"
+					}
+					if other[0] != raw[0] || other == "[]" || other == "{}" {
+						all = append(all, mutation{here, what, []byte(put(members(name, fmt.Sprintf("%q:%s", name, other))))})
+					}
 				}
 				walk(v[name], here, func(raw string) string { return put(members(name, fmt.Sprintf("%q:%s", name, raw))) })
 			}
@@ -110,18 +119,31 @@ func harmless() []*regexp.Regexp {
 	const entry = `^/verificationMaterial/tlogEntries`
 	var all []*regexp.Regexp
 	for _, text := range []string{
-		`^/dsseEnvelope/signatures/keyid (removed|null|changed|shorter|longer)$`,                                        // a hint, where a certificate has the key
-		`^/verificationMaterial/publicKey/hint (removed|null|changed|shorter|longer)$`,                                  // a hint, without an envelope
-		`^/verificationMaterial/publicKey (null|removed)$`,                                                              // a null
-		`^/verificationMaterial/x509CertificateChain/certificates`,                                                      // hints, but for the first, which claims are compared of
-		`^/verificationMaterial/timestampVerificationData/rfc3161Timestamps/signedTimestamp changed$`,                   // around what the authority has signed
-		`^/verificationMaterial/timestampVerificationData(/rfc3161Timestamps)? (removed|null|element (removed|twice))$`, // if a log has signed a time
-		entry + `/(inclusionPromise|integratedTime) (removed|null)$`,                                                    // if an authority has
-		entry + `/inclusionProof (removed|null)$`,                                                                       // in version 0.1
-		entry + `/logIndex (removed|null)$`,                                                                             // of entry 0
-		entry + `/inclusionProof/(logIndex|hashes) (removed|null)$`,                                                     // of entry 0
+		`^/dsseEnvelope/signatures/keyid (removed|null|changed|shorter|longer)$`,                                                // a hint, where a certificate has the key
+		`^/verificationMaterial/publicKey/hint (removed|null|changed|shorter|longer)$`,                                          // a hint, without an envelope
+		`^/verificationMaterial/publicKey (null|removed|emptied)$`,                                                                      // a null
+		`^/verificationMaterial/x509CertificateChain/certificates`,                                                              // hints, but for the first, which claims are compared of
+		`^/verificationMaterial/timestampVerificationData/rfc3161Timestamps/signedTimestamp changed$`,                           // around what the authority has signed
+		`^/verificationMaterial/timestampVerificationData(/rfc3161Timestamps)? (removed|null|emptied|element (removed|twice))$`, // if a log has signed a time
+		entry + `/(inclusionPromise|integratedTime) (removed|null)$`,                                                            // if an authority has
+		entry + `/inclusionProof (removed|null)$`,                                                                               // in version 0.1
+		entry + `/logIndex (removed|null)$`,                                                                                     // of entry 0
+		entry + `/inclusionProof/(logIndex|hashes) (removed|null|emptied)$`,                                                     // of entry 0
 	} {
 		all = append(all, regexp.MustCompile(text))
+	}
+	return all
+}
+
+// harmlessIn are those of a bundle, of which oldest is the oldest version that may be.
+func harmlessIn(data []byte, oldest string) []*regexp.Regexp {
+	all := harmless()
+	if strings.Count(string(data), `\u2014 `)+strings.Count(string(data), `— `) > 1 {
+		// A checkpoint that somebody else has signed too, who is not known.
+		all = append(all, regexp.MustCompile(`/checkpoint/envelope (changed|longer|shorter)$`))
+	}
+	if oldest == "0.1" {
+		all = append(all, regexp.MustCompile(`^/mediaType changed$`))
 	}
 	return all
 }
@@ -138,14 +160,7 @@ func TestMutations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		allowed := harmless()
-		if strings.Count(string(data), `\u2014 `)+strings.Count(string(data), `— `) > 1 {
-			// A checkpoint that somebody else has signed too, who is not known.
-			allowed = append(allowed, regexp.MustCompile(`/checkpoint/envelope (changed|longer|shorter)$`))
-		}
-		if floor == "0.1" {
-			allowed = append(allowed, regexp.MustCompile(`^/mediaType changed$`))
-		}
+		allowed := harmlessIn(data, floor)
 		n := 0
 		for _, m := range mutations(t, data, step) {
 			n++
