@@ -121,7 +121,7 @@ func harmless() []*regexp.Regexp {
 	for _, text := range []string{
 		`^/dsseEnvelope/signatures/keyid (removed|null|changed|shorter|longer)$`,                                                // a hint, where a certificate has the key
 		`^/verificationMaterial/publicKey/hint (removed|null|changed|shorter|longer)$`,                                          // a hint, without an envelope
-		`^/verificationMaterial/publicKey (null|removed|emptied)$`,                                                                      // a null
+		`^/verificationMaterial/publicKey (null|removed|emptied)$`,                                                              // a null
 		`^/verificationMaterial/x509CertificateChain/certificates`,                                                              // hints, but for the first, which claims are compared of
 		`^/verificationMaterial/timestampVerificationData/rfc3161Timestamps/signedTimestamp changed$`,                           // around what the authority has signed
 		`^/verificationMaterial/timestampVerificationData(/rfc3161Timestamps)? (removed|null|emptied|element (removed|twice))$`, // if a log has signed a time
