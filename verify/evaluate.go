@@ -116,7 +116,9 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		checks = append(checks, h.age(i, "", p.MaxAge, b.Finished, c.evidence))
 	}
 	if claims != nil {
-		checks = append(checks, certificate(i, b, source, claims)...)
+		checks = append(checks, slices.DeleteFunc(certificate(i, b, source, claims), func(k Check) bool {
+			return k.Item == "builder" && c.builder.Delegated
+		})...)
 	}
 	checks = append(checks, p.Inputs.check(i, b, source)...)
 

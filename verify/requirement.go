@@ -457,9 +457,18 @@ func lessSevere(severity, limit string) (less, ok bool) {
 	if a >= 0 && b >= 0 {
 		return a < b, true
 	}
-	x, err := strconv.ParseFloat(severity, 64)
-	y, err2 := strconv.ParseFloat(limit, 64)
-	return x < y, err == nil && err2 == nil
+	x, ok := score(severity)
+	y, ok2 := score(limit)
+	return x < y, ok && ok2
+}
+
+// score returns a severity that is a number: digits, perhaps with a decimal point.
+func score(s string) (float64, bool) {
+	if strings.Trim(s, "0123456789.") != "" {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
 }
 
 // questions are what q asks of an SBOM.

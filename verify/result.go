@@ -143,9 +143,12 @@ func (r *Result) Builder() Builder {
 
 // Level returns the SLSA Build level up to which the policy trusts the builder, or,
 // without one, the highest that it asked a verification summary for. What a document
-// says of itself does not count.
+// says of itself does not count. It is 0 if an exception was needed for the build.
 func (r *Result) Level() int {
-	if r.build != nil {
+	switch {
+	case r.build != nil && r.build.excused() > 0:
+		return 0
+	case r.build != nil:
 		return r.build.builder.level()
 	}
 	level := 0
@@ -237,8 +240,8 @@ func (r *Result) Exceptions() []Exception { return slices.Clone(r.exceptions) }
 func (r *Result) Warnings() []string {
 	var all []string
 	soon := func(what string, t time.Time) {
-		if left := t.Sub(r.at); left <= endsSoon {
-			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), days(left)))
+		if d := t.Sub(r.at); d <= endsSoon {
+			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), left(d)))
 		}
 	}
 	if !r.policy.Expires.IsZero() {
