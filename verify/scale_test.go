@@ -250,7 +250,7 @@ func TestLargeAttestation(t *testing.T) {
 	c := newTrial(t)
 	require(t, c, 1, 2)
 	var components []any
-	for i := range 112_000 {
+	for i := range 150_000 {
 		components = append(components, object{
 			"type": "library", "name": fmt.Sprintf("example.com/some/longer/path/of/a/module/%d", i), "version": "v1.2.3",
 			"purl": fmt.Sprintf("pkg:golang/example.com/some/longer/path/of/a/module/%d@v1.2.3", i), "bom-ref": fmt.Sprintf("component-number-%d", i),
