@@ -32,8 +32,8 @@ const (
 // asOf is when the policies are asked.
 func asOf() time.Time { return time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC) }
 
-// fingerprint is the key of somebody.
-func fingerprint(name string) hallmark.Digest {
+// keyOf is the key of somebody.
+func keyOf(name string) hallmark.Digest {
 	d, err := hallmark.ParseDigest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name))))
 	if err != nil {
 		panic(err)
@@ -62,7 +62,7 @@ func (p party) Recognize(_ context.Context, e *sign.Envelope) (*verify.Evidence,
 			ev.Claims = &verify.Claims{Issuer: partyIssuer, Subject: name}
 			ev.Times = []time.Time{asOf().Add(-time.Hour)}
 		default:
-			ev.Keys = append(ev.Keys, fingerprint(name))
+			ev.Keys = append(ev.Keys, keyOf(name))
 		}
 	}
 	if ev.Keys == nil && ev.Claims == nil {
@@ -227,7 +227,7 @@ func newWorld(t testing.TB, rng *rand.Rand) *world {
 	}
 	for range max(0, rng.IntN(4)-1) {
 		name := everybody()[rng.IntN(5)]
-		r := verify.Revocation{Key: fingerprint(name), Reason: "lost"}
+		r := verify.Revocation{Key: keyOf(name), Reason: "lost"}
 		if rng.IntN(2) == 0 {
 			r = verify.Revocation{Issuer: partyIssuer, Subject: name}
 		}
@@ -291,7 +291,7 @@ func (w *world) exception() verify.Exception {
 	case 0:
 		e.Expires = asOf().Add(-time.Duration(w.rng.IntN(2)) * time.Second)
 	case 1:
-		e.Digest = fingerprint("something else")
+		e.Digest = keyOf("something else")
 	}
 	switch w.rng.IntN(5) {
 	case 0:
@@ -361,7 +361,7 @@ func (w *world) trusted(id verify.Identity, x piece) (names []string, ok bool) {
 			if certified { // An hour ago trust must not have ended.
 				return r.Subject == name && (r.From.IsZero() || !r.From.After(asOf().Add(-time.Hour)))
 			}
-			return r.Key == fingerprint(name) // and nobody knows when it signed
+			return r.Key == keyOf(name) // and nobody knows when it signed
 		})
 		switch {
 		case !slices.Contains(x.signers, name) || revoked:
@@ -490,7 +490,7 @@ func (w *world) String() string {
 	}
 	for _, r := range p.Revoked {
 		for _, name := range everybody() {
-			if fingerprint(name) == r.Key {
+			if keyOf(name) == r.Key {
 				fmt.Fprintf(&b, "the key of %s is revoked from %s\n", name, r.From)
 			}
 		}
