@@ -167,9 +167,11 @@ func ExampleException() {
 			fmt.Println(c)
 		}
 	}
+	fmt.Println("answers for it:", res.Exceptions()[0].Owner)
 	fmt.Println(res.Warnings()[0])
 	// Output:
 	// ref: excused: refs/tags/v1.2.3, want refs/heads/main (evidence 0)
+	// answers for it: release team
 	// the exception for ref, for which release team answers, ends on 2026-03-09, in 6 days
 }
 
@@ -215,6 +217,112 @@ func ExampleResult_VSA() {
 	fmt.Println("level", res.Level())
 	// Output:
 	// level 1
+}
+
+// The same in the simpler form.
+func ExampleResult_SVR() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	st, err := res.SVR(provenance.Agent{ID: "https://ci.acme.example/gate"},
+		provenance.ResourceDescriptor{URI: "https://acme.example/policy.yaml"}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(st.Predicate))
+	// Output:
+	// {"verifier":{"id":"https://ci.acme.example/gate","policies":[{"uri":"https://acme.example/policy.yaml"}]},"timeCreated":"2026-03-02T12:00:00Z","properties":["SLSA_BUILD_LEVEL_1"]}
+}
+
+// Who signed with a certificate is known by what that says.
+func ExampleResult_Claims() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if c := res.Claims(); c != nil {
+		fmt.Println(c.Issuer, c.Subject)
+	} else {
+		fmt.Println("signed with a key")
+	}
+	// Output:
+	// signed with a key
+}
+
+// A gate asks for help where it can.
+func ExampleCheck_Hint() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	policy.MaxAge = 30 * 24 * time.Hour
+	_, err := policy.Verify(context.Background(), app, env)
+	if rejected, ok := errors.AsType[*verify.RejectedError](err); ok {
+		for _, c := range rejected.Reasons {
+			fmt.Println(c)
+			fmt.Println(c.Hint())
+		}
+	}
+	// Output:
+	// age: unproven: the evidence does not say, want at most 30 days (evidence 0)
+	// Sign with a timestamp or a log, or let the provenance say when the build finished.
+}
+
+// A policy is tried before it is used.
+func ExamplePolicy_Probe() {
+	key, _, _ := exampleBuild()
+	policy := examplePolicy(key)
+	fmt.Println(policy.Probe(context.Background()))
+	policy.Builders = nil
+	fmt.Println(policy.Probe(context.Background()))
+	// Output:
+	// <nil>
+	// verify: policy: no builders
+}
+
+// What changed from one build to the next, although both are accepted.
+func ExampleResult_Compare() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	first, err := policy.Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	commit, err := hallmark.ParseDigest("gitCommit:0102030405060708090a0b0c0d0e0f1011121314")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	st, err := provenance.Local(provenance.Source{Repository: "https://github.com/acme/app", Ref: "refs/tags/v1.2.4", Commit: commit}).Statement(app)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payload, err := st.Marshal()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if env, err = sign.Sign(context.Background(), provenance.MediaType, payload, key); err != nil {
+		fmt.Println(err)
+		return
+	}
+	second, err := policy.Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range first.Compare(second) {
+		fmt.Printf("%s: %s → %s\n", c.What, c.Old, c.New)
+	}
+	// Output:
+	// commit: gitCommit:1f7c2d0a9b8e6f5d4c3b2a190807060504030201 → gitCommit:0102030405060708090a0b0c0d0e0f1011121314
+	// ref: refs/tags/v1.2.3 → refs/tags/v1.2.4
 }
 
 // What the first release was, the next one is held to.

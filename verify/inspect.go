@@ -38,10 +38,10 @@ type Question struct {
 	//	RuleCommitSigned   whether the commit that the provenance names is signed
 	Rule Rule
 
-	Profile        string
-	Version        string
-	MinAge, MaxAge time.Duration
-	Now            time.Time
+	Profile        string        // of RuleMinimum
+	Version        string        // of RuleVersion, "v1.2.0"
+	MinAge, MaxAge time.Duration // of RuleDependencyAge
+	Now            time.Time     // when the policy is asked; zero if it has no Now
 }
 
 // A Finding is what an [Inspector] found.

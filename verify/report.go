@@ -28,6 +28,7 @@ type Report struct {
 	// Verdict is Accepted, Rejected or Undecided.
 	Verdict string `json:"verdict"`
 
+	// Artifact is what was verified.
 	Artifact ReportArtifact `json:"artifact"`
 
 	// Level is that of the Result.

@@ -99,6 +99,21 @@ func (c Check) String() string {
 	return text
 }
 
+// notSaid is what a check got that is unproven.
+const notSaid = "the evidence does not say"
+
+// compared returns the Check of what the envelope-th evidence says, which is right if
+// ok. What it does not say is unproven.
+func compared(rule Rule, item string, ok bool, got, want string, envelope int) Check {
+	switch {
+	case ok:
+		return newCheck(rule, item, Passed, got, want, envelope)
+	case got == "":
+		return newCheck(rule, item, Unproven, notSaid, want, envelope)
+	}
+	return newCheck(rule, item, Failed, got, want, envelope)
+}
+
 // good reports whether c does not stand against the evidence.
 func (c Check) good() bool { return c.Outcome == Passed || c.Outcome == Excused }
 
