@@ -172,9 +172,9 @@ func acceptsAsked(t testing.TB, e *sign.Envelope, id verify.Identity) func([]byt
 	}
 }
 
-// holder returns the identity of whoever is named in the certificate of a bundle, as
+// vouchedBy returns the identity of whoever is named in the certificate of a bundle, as
 // far as root vouches for them, or nil.
-func holder(t testing.TB, root *sigstore.TrustedRoot, e *sign.Envelope) verify.Identity {
+func vouchedBy(t testing.TB, root *sigstore.TrustedRoot, e *sign.Envelope) verify.Identity {
 	leaf, err := leafOf(e.Bundle)
 	if err != nil {
 		return nil
@@ -258,7 +258,7 @@ func TestFlips(t *testing.T) {
 						continue
 					}
 					bundles++
-					id := holder(t, production, e)
+					id := vouchedBy(t, production, e)
 					if id == nil {
 						continue
 					}
