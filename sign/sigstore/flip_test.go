@@ -3,6 +3,7 @@ package sigstore_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -175,7 +176,7 @@ func acceptsAsked(t testing.TB, e *sign.Envelope, id verify.Identity) func([]byt
 // vouchedBy returns the identity of whoever is named in the certificate of a bundle, as
 // far as root vouches for them, or nil.
 func vouchedBy(t testing.TB, root *sigstore.TrustedRoot, e *sign.Envelope) verify.Identity {
-	leaf, err := leafOf(e.Bundle)
+	leaf, err := x509.ParseCertificate(bundleLeaf(t, e.Bundle))
 	if err != nil {
 		return nil
 	}

@@ -121,7 +121,7 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 		}
 		cert = must(x509.ParseCertificate(block.Bytes))
 	} else {
-		cert = must(leafOf(m.envelope.Bundle))
+		cert = must(x509.ParseCertificate(bundleLeaf(t, m.envelope.Bundle)))
 	}
 	claims := must(sigstore.ClaimsOf(cert))
 	m.issuer, m.signer = claims.Issuer, claims.Subject
@@ -156,8 +156,9 @@ func readMatrix(t *testing.T, root *sigstore.TrustedRoot, data []byte) *matrixEv
 	return m
 }
 
-// leafOf returns the certificate of whoever signed a bundle.
-func leafOf(bundle []byte) (*x509.Certificate, error) {
+// bundleLeaf returns the certificate of whoever signed a bundle.
+func bundleLeaf(t *testing.T, bundle []byte) []byte {
+	t.Helper()
 	type raw struct{ RawBytes []byte }
 	var b struct {
 		VerificationMaterial struct {
@@ -166,12 +167,12 @@ func leafOf(bundle []byte) (*x509.Certificate, error) {
 		}
 	}
 	if err := json.Unmarshal(bundle, &b); err != nil {
-		return nil, err
+		t.Fatal(err)
 	}
 	if chain := b.VerificationMaterial.X509CertificateChain.Certificates; len(chain) > 0 {
-		return x509.ParseCertificate(chain[0].RawBytes)
+		return chain[0].RawBytes
 	}
-	return x509.ParseCertificate(b.VerificationMaterial.Certificate.RawBytes)
+	return b.VerificationMaterial.Certificate.RawBytes
 }
 
 // A matrixSigner is the identity of a workflow as sigstore recognizes it. If it is
