@@ -175,7 +175,7 @@ func acceptsAsked(t testing.TB, e *sign.Envelope, id verify.Identity) func([]byt
 
 // vouchedBy returns the identity of whoever is named in the certificate of a bundle, as
 // far as root vouches for them, or nil.
-func vouchedBy(t testing.TB, root *sigstore.TrustedRoot, e *sign.Envelope) verify.Identity {
+func vouchedBy(t *testing.T, root *sigstore.TrustedRoot, e *sign.Envelope) verify.Identity {
 	leaf, err := x509.ParseCertificate(bundleLeaf(t, e.Bundle))
 	if err != nil {
 		return nil
