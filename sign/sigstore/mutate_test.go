@@ -243,51 +243,59 @@ func TestMutations(t *testing.T) {
 	})
 
 	t.Run("sigstore-conformance", func(t *testing.T) {
-		var cases []struct {
-			Case, Identity, Issuer, TrustedRoot, Artifact string
-			WantFail, Key                                 bool
-		}
-		if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range cases {
-			if c.WantFail {
-				continue
-			}
-			t.Run(c.Case, func(t *testing.T) {
-				dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
-				file := filepath.Join(dir, "trusted_root.json")
-				if _, err := os.Stat(file); err != nil {
-					file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
-				}
-				r, err := sigstore.ParseTrustedRoot(read(t, file))
-				if err == nil {
-					r, err = r.Require(sigstore.Requirements{OldestBundle: "0.1"})
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				var who sigstore.Signatory = sigstore.Account{Issuer: c.Issuer, Subject: c.Identity}
-				if c.Key {
-					v, err := sign.ParsePublicKey(read(t, filepath.Join(dir, "key.pub")))
-					if err != nil {
-						t.Fatal(err)
-					}
-					who = sigstore.Key{Verifier: v}
-				}
-				data := read(t, filepath.Join(dir, "bundle.sigstore.json"))
-				if _, err := sign.Parse(data); err == nil {
-					run(t, "0.1", data, envelope(t, r, who))
+		for _, c := range conformanceCases(t) {
+			t.Run(c.name, func(t *testing.T) {
+				if _, err := sign.Parse(c.bundle); err == nil {
+					run(t, "0.1", c.bundle, envelope(t, c.root, c.who))
 					return
 				}
-				app, err := hallmark.HashFile(filepath.Join(dir, c.Artifact))
-				if err != nil {
-					t.Fatal(err)
-				}
-				run(t, "0.1", data, func(data []byte) (*verify.Evidence, error) {
-					return r.RecognizeArtifact(t.Context(), data, app, who)
+				run(t, "0.1", c.bundle, func(data []byte) (*verify.Evidence, error) {
+					return c.root.RecognizeArtifact(t.Context(), data, c.artifact, c.who)
 				})
 			})
 		}
 	})
+}
+
+// A conformanceCase is a bundle of the suite for clients that they must accept.
+type conformanceCase struct {
+	name     string
+	root     *sigstore.TrustedRoot
+	who      sigstore.Signatory
+	bundle   []byte
+	artifact hallmark.Artifact
+}
+
+func conformanceCases(t *testing.T) (all []conformanceCase) {
+	t.Helper()
+	var cases []struct {
+		Case, Identity, Issuer, TrustedRoot, Artifact string
+		WantFail, Key                                 bool
+	}
+	if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if c.WantFail {
+			continue
+		}
+		dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
+		file := filepath.Join(dir, "trusted_root.json")
+		if _, err := os.Stat(file); err != nil {
+			file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
+		}
+		one := conformanceCase{name: c.Case, who: sigstore.Account{Issuer: c.Issuer, Subject: c.Identity}}
+		one.root = must(must(sigstore.ParseTrustedRoot(read(t, file))).Require(sigstore.Requirements{OldestBundle: "0.1"}))
+		if c.Key {
+			one.who = sigstore.Key{Verifier: must(sign.ParsePublicKey(read(t, filepath.Join(dir, "key.pub"))))}
+		}
+		one.bundle = read(t, filepath.Join(dir, "bundle.sigstore.json"))
+		if c.Artifact != "" {
+			if _, err := os.Stat(filepath.Join(dir, c.Artifact)); err == nil {
+				one.artifact = must(hallmark.HashFile(filepath.Join(dir, c.Artifact)))
+			}
+		}
+		all = append(all, one)
+	}
+	return all
 }
