@@ -12,6 +12,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/internal/versions"
 )
 
 // A Difference is all that is not the same in two Documents, what matters most
@@ -219,7 +220,7 @@ func match(old, new *Document) (pairs [][2]*Component, removed, added []*Compone
 			}
 			for _, g := range groups {
 				slices.SortFunc(g, func(a, b *Component) int {
-					return cmp.Or(cmp.Compare(parsed[a].Type, parsed[b].Type), compareVersions(parsed[a].Type, a.Version, b.Version), cmp.Compare(a.Ref, b.Ref))
+					return cmp.Or(cmp.Compare(parsed[a].Type, parsed[b].Type), versions.Compare(parsed[a].Type, a.Version, b.Version), cmp.Compare(a.Ref, b.Ref))
 				})
 			}
 			return groups, without

@@ -3,11 +3,11 @@ package sbom
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/internal/versions"
 )
 
 // A Query asks whether a package is in a Document.
@@ -78,16 +78,13 @@ func (d *Document) Find(q Query) ([]Match, error) {
 	case q.Versions != "" && want.Version != "":
 		return nil, fmt.Errorf("sbom: find: %s has a version, and there is a range of versions", q.PURL)
 	case q.Versions != "":
-		r, err := parseRange(want.Type, q.Versions)
+		r, err := versions.ParseRange(want.Type, q.Versions)
 		if err != nil {
 			return nil, fmt.Errorf("sbom: find: %w", err)
 		}
-		in = r.contains
+		in = r.Contains
 	case want.Version != "":
-		in = func(version string) (bool, error) { return version == want.Version, nil }
-		if v, err := parseVersion(want.Type, want.Version); err == nil && ordered(want.Type) {
-			in = versionRange{purlType: want.Type, conditions: []condition{{"=", want.Version, v}}}.contains
-		}
+		in = versions.Exactly(want.Type, want.Version).Contains
 	}
 
 	var matches []Match
@@ -154,200 +151,4 @@ func (c *Component) matches(want purl.PURL, in func(version string) (bool, error
 		}
 	}
 	return strings.Join(doubts, "; "), true
-}
-
-// maxConditions is how many conditions a range of versions may have.
-const maxConditions = 1000
-
-// A versionRange is a range of the versions of packages of a PURL type.
-type versionRange struct {
-	purlType   string
-	conditions []condition
-	intervals  bool // the conditions are those of a version range specifier, sorted
-}
-
-type condition struct {
-	operator string // "=", "!=", "<", "<=", ">", ">="
-	text     string
-	version  version // if the type is ordered
-}
-
-// parseRange parses a range of versions as [Query] has it.
-func parseRange(purlType, s string) (versionRange, error) {
-	malformed := func(format string, a ...any) (versionRange, error) {
-		return versionRange{}, fmt.Errorf("malformed range of versions %.100q: %w", s, fmt.Errorf(format, a...))
-	}
-	r := versionRange{purlType: purlType}
-	var words []string
-	if specifier, ok := strings.CutPrefix(s, "vers:"); ok {
-		r.intervals = true
-		scheme, conditions, ok := strings.Cut(specifier, "/")
-		if !ok {
-			return malformed("no slash behind the type")
-		}
-		if scheme != purlType {
-			return malformed("its type is %q, want %q", scheme, purlType)
-		}
-		// "Spaces are not significant", and "Strip leading and trailing pipes".
-		conditions = strings.NewReplacer(" ", "", "\t", "").Replace(conditions)
-		words = strings.FieldsFunc(conditions, func(c rune) bool { return c == '|' })
-		if len(words) == 0 {
-			return malformed("no conditions")
-		}
-		if len(words) == 1 && words[0] == "*" {
-			return r, nil
-		}
-	} else {
-		words = strings.Split(s, ",")
-	}
-	if len(words) > maxConditions {
-		return malformed("%d conditions, want at most %d", len(words), maxConditions)
-	}
-
-	for _, word := range words {
-		word = strings.TrimSpace(word)
-		c := condition{operator: "="}
-		for _, operator := range []string{">=", "<=", "!=", "<", ">", "="} {
-			if rest, ok := strings.CutPrefix(word, operator); ok {
-				c.operator, word = operator, strings.TrimSpace(rest)
-				break
-			}
-		}
-		c.text = word
-		if r.intervals {
-			var err error
-			if c.text, err = url.PathUnescape(word); err != nil {
-				return malformed("%w", err)
-			}
-		}
-		if c.text == "" || strings.ContainsAny(word, "<>=!*| ") {
-			return malformed("condition %.50q: want an operator and a version", word)
-		}
-		if ordered(purlType) {
-			var err error
-			if c.version, err = parseVersion(purlType, c.text); err != nil {
-				return malformed("%w", err)
-			}
-		} else if c.operator != "=" && c.operator != "!=" {
-			return malformed("%s%.50s: the versions of packages of the type %s have no order here", c.operator, c.text, purlType)
-		}
-		r.conditions = append(r.conditions, c)
-	}
-	if r.intervals {
-		if err := r.sort(); err != nil {
-			return malformed("%w", err)
-		}
-	}
-	return r, nil
-}
-
-// sort sorts the conditions of a version range specifier by their versions, and
-// returns what is wrong with their order.
-func (r *versionRange) sort() error {
-	compare := func(a, b condition) int {
-		if ordered(r.purlType) {
-			return a.version.compare(b.version)
-		}
-		return cmp.Compare(a.text, b.text)
-	}
-	slices.SortStableFunc(r.conditions, compare)
-	last := "" // the last operator but for "!="
-	bound := ""
-	for i, c := range r.conditions {
-		if i > 0 && compare(r.conditions[i-1], c) == 0 {
-			return fmt.Errorf("version %.50q occurs twice", c.text)
-		}
-		var ok bool
-		switch c.operator {
-		case "!=":
-			continue
-		case "=":
-			// "> or >= followed by =, > or >=: this is the same as > or >="
-			ok = last == "" || last == "=" || last[0] == '<'
-		case "<", "<=":
-			ok = bound == "" || bound[0] == '>'
-			// "=, < or <= followed by < or <=: this is the same as < or <="
-			ok = ok && last != "="
-			bound = c.operator
-		default:
-			ok = bound == "" || bound[0] == '<'
-			bound = c.operator
-		}
-		if !ok {
-			return fmt.Errorf("%s%.50s does not fit to %s before it", c.operator, c.text, last)
-		}
-		last = c.operator
-	}
-	return nil
-}
-
-// contains reports whether s is in r. It fails if that cannot be told.
-func (r versionRange) contains(s string) (bool, error) {
-	if len(r.conditions) == 0 {
-		return true, nil
-	}
-	var v version
-	if ordered(r.purlType) {
-		var err error
-		if v, err = parseVersion(r.purlType, s); err != nil {
-			return false, err
-		}
-	}
-	// holds compares with one condition.
-	holds := func(c condition) bool {
-		n := cmp.Compare(s, c.text)
-		if ordered(r.purlType) {
-			n = v.compare(c.version)
-		}
-		switch c.operator {
-		case "=":
-			return n == 0
-		case "!=":
-			return n != 0
-		case "<":
-			return n < 0
-		case "<=":
-			return n <= 0
-		case ">":
-			return n > 0
-		case ">=":
-			return n >= 0
-		}
-		panic("sbom: internal error: operator " + c.operator)
-	}
-	if !r.intervals {
-		for _, c := range r.conditions {
-			if !holds(c) {
-				return false, nil
-			}
-		}
-		return true, nil
-	}
-
-	// The conditions are signposts on a line. Bounds alternate, so that v is
-	// inside if the last one before it opens, or if there is none before it and
-	// the first one closes. Single versions are taken in or out whatever the
-	// bounds are.
-	inside, bounded, taken := false, false, false
-	for _, c := range r.conditions {
-		taken = taken || c.operator != "!="
-		switch c.operator {
-		case "=":
-			if holds(c) {
-				return true, nil
-			}
-		case "!=":
-			if !holds(c) {
-				return false, nil
-			}
-		case ">", ">=":
-			inside = inside || holds(c)
-			bounded = true
-		default:
-			inside = (inside || !bounded) && holds(c)
-			bounded = true
-		}
-	}
-	// Where nothing is taken in, all is that is not taken out.
-	return inside || !taken, nil
 }

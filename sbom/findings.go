@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/internal/versions"
 )
 
 // A Finding is something in a Document that is not as its readers will expect it.
@@ -146,8 +147,8 @@ func (d *Document) Findings() []Finding {
 			if !strings.EqualFold(c.fullName(), p.Path()) && !strings.EqualFold(c.Name, p.Name) {
 				add(PURLMismatch, "PURL", c.PURL, "its name is %q, and that of the component %q", p.Path(), c.fullName())
 			}
-			if ordered(p.Type) && p.Version != "" {
-				if _, err := parseVersion(p.Type, p.Version); err != nil {
+			if versions.Ordered(p.Type) && p.Version != "" {
+				if _, err := versions.Parse(p.Type, p.Version); err != nil {
 					add(VersionMalformed, "PURL", c.PURL, "%v", err)
 				}
 			}

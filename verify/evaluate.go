@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,12 +12,28 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance"
 )
 
+// speaksFor reports whether b may have the builder.id.
+func (b *Builder) speaksFor(id string) bool {
+	if b.Refs.IsZero() {
+		return id == b.ID
+	}
+	return b.Refs.AllowAt(b.ID, id)
+}
+
+// name says which builder.id b may have.
+func (b *Builder) name() string {
+	if b.Refs.IsZero() {
+		return b.ID
+	}
+	return b.ID + "@ (" + b.Refs.String() + ")"
+}
+
 // speakers returns those of signed who may speak for the builder that b names,
 // or the first if none may.
 func speakers(b *provenance.Build, signed []signedFor) []signedFor {
 	var may []signedFor
 	for _, s := range signed {
-		if s.builder.ID == b.Builder {
+		if s.builder.speaksFor(b.Builder) {
 			may = append(may, s)
 		}
 	}
@@ -28,9 +43,10 @@ func speakers(b *provenance.Build, signed []signedFor) []signedFor {
 	return may
 }
 
-// evaluate holds b, for which s speaks, against p and returns all checks. signed
-// are all builders of the policy who signed b.
-func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []signedFor) []Check {
+// evaluate holds c against the policy and returns all checks. signed are all builders
+// of the policy who signed it. An error is of the Inspector.
+func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, error) {
+	p, b := h.policy, c.build
 	var checks []Check
 	check := func(rule Rule, item string, ok bool, got, want string) {
 		outcome := Failed
@@ -46,11 +62,16 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	// A signer speaks for the builders that the policy names for it only.
 	var ids []string
 	for _, s := range signed {
-		ids = append(ids, s.builder.ID)
+		ids = append(ids, s.builder.name())
 	}
-	check(RuleBuilder, "", s.builder.ID == b.Builder, b.Builder, strings.Join(ids, " or "))
-	claims := s.evidence.Claims
-	if want := s.builder.Commit; !want.IsZero() {
+	check(RuleBuilder, "", c.builder.speaksFor(b.Builder), b.Builder, strings.Join(ids, " or "))
+	for k := range p.Revoked {
+		if r := &p.Revoked[k]; r.names(b.Builder) && !r.stands(c.evidence) {
+			checks = append(checks, *r.revoke(i, r.Builder))
+		}
+	}
+	claims := c.evidence.Claims
+	if want := c.builder.Commit; !want.IsZero() {
 		got := ""
 		if claims != nil && claims.BuildSignerDigest != "" {
 			got = "gitCommit:" + claims.BuildSignerDigest
@@ -60,6 +81,7 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	check(RuleBuildType, "", slices.Contains(p.BuildTypes, b.Type), b.Type, strings.Join(p.BuildTypes, " or "))
 
 	source, parameter := b.Source()
+	c.source = source
 	check(RuleSource, "", source.Repository == p.Source, source.Repository, p.Source)
 	facts := factsOf(b, claims)
 	if p.SourceID != "" {
@@ -68,18 +90,18 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 	if p.OwnerID != "" {
 		check(RuleSource, "owner id", facts.ownerID == p.OwnerID, facts.ownerID, p.OwnerID)
 	}
-	if !p.Refs.none() {
+	if !p.Refs.IsZero() {
 		got := source.Ref
 		if p.Refs.Any && got == "" {
 			got = "any"
 		}
-		check(RuleRef, "", p.Refs.allow(source.Ref), got, p.Refs.String())
+		check(RuleRef, "", p.Refs.Allow(source.Ref), got, p.Refs.String())
 	}
 	switch {
 	case source.Modified:
 		// No ref has what was built, and no commit.
 		want := cmp.Or(p.Commit.String(), "a commit")
-		checks = append(checks, newCheck(RuleCommit, "", Unproven, "files were modified after " + source.Commit.String(), want, i))
+		checks = append(checks, newCheck(RuleCommit, "", Unproven, "files were modified after "+source.Commit.String(), want, i))
 	case !p.Commit.IsZero():
 		check(RuleCommit, "", source.Commit == p.Commit, source.Commit.String(), p.Commit.String())
 	default:
@@ -87,13 +109,55 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 		check(RuleCommit, "", !source.Commit.IsZero(), source.Commit.String(), "a commit")
 	}
 
+	checks = append(checks, p.version(i, source.Ref)...)
 	checks = append(checks, p.parameters(i, b, source, parameter)...)
 	checks = append(checks, p.circumstances(i, facts, claims != nil || parameter == "workflow")...)
 	if p.MaxAge != 0 {
-		checks = append(checks, p.age(i, b, s.evidence))
+		checks = append(checks, h.age(i, "", p.MaxAge, b.Finished, c.evidence))
 	}
 	if claims != nil {
 		checks = append(checks, certificate(i, b, source, claims)...)
+	}
+	checks = append(checks, p.Inputs.check(i, b, source)...)
+
+	var questions []Question
+	if p.BuildInfo {
+		questions = append(questions, Question{Rule: RuleBuildInfo, Now: h.now})
+	}
+	if p.Version != "" && p.Inspector != nil {
+		questions = append(questions, Question{Rule: RuleVersion, Version: p.Version, Now: h.now})
+	}
+	if p.SignedCommit {
+		questions = append(questions, Question{Rule: RuleCommitSigned, Now: h.now})
+	}
+	for _, q := range questions {
+		more, err := h.ask(i, h.artifact, c.statement, q)
+		if err != nil {
+			return nil, err
+		}
+		checks = append(checks, more...)
+	}
+	return checks, nil
+}
+
+// version checks that the tag that was built is the version that the policy asks for.
+func (p *Policy) version(i int, ref string) []Check {
+	var checks []Check
+	one := func(item, want string, right bool) {
+		c := newCheck(RuleVersion, item, Failed, ref, want, i)
+		switch {
+		case right:
+			c.Outcome = Passed
+		case ref == "":
+			c.Outcome, c.Got = Unproven, notSaid
+		}
+		checks = append(checks, c)
+	}
+	if p.Version != "" {
+		one("tag", p.Version, isVersion(ref, p.Version))
+	}
+	if p.AtLeast != "" {
+		one("at least", p.AtLeast, notBefore(ref, p.AtLeast))
 	}
 	return checks
 }
@@ -101,27 +165,10 @@ func (p *Policy) evaluate(i int, b *provenance.Build, s signedFor, signed []sign
 // notSaid is what a check got that is unproven.
 const notSaid = "the evidence does not say"
 
-// parameters accounts for every external parameter of b. parameter is the name
-// of the one that names source, or "".
+// parameters accounts for every external parameter of b.
 func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source, parameter string) []Check {
 	var checks []Check
-	values := make(map[string]any)
-	leaves("", b.External, values)
-	if parameter != "" {
-		// Only what the rules for the source have looked at: a ref that is no
-		// string is none for them.
-		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
-			if at := pointer("", parameter) + "/" + name; values[at] == looked {
-				delete(values, at)
-			}
-		}
-	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
-		// The parameter of a source that is not known: the rules for the
-		// source say so.
-		delete(values, "/source")
-	} else if _, ok := values["/source/ref"].(string); ok && len(s) == 1 {
-		delete(values, "/source/ref") // of a repository that is not known
-	}
+	values := parametersOf(b, source, parameter)
 	for _, at := range slices.Sorted(maps.Keys(values)) {
 		got, err := strictjson.Append(nil, values[at])
 		if err != nil {
@@ -143,6 +190,30 @@ func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source
 		}
 	}
 	return checks
+}
+
+// parametersOf returns the external parameters of b by their JSON Pointers, without
+// those that the rules for source have looked at. parameter is the name of the one
+// that names source, or "".
+func parametersOf(b *provenance.Build, source provenance.Source, parameter string) map[string]any {
+	values := make(map[string]any)
+	leaves("", b.External, values)
+	if parameter != "" {
+		// Only what the rules for the source have looked at: a ref that is no
+		// string is none for them.
+		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
+			if at := pointer("", parameter) + "/" + name; values[at] == looked {
+				delete(values, at)
+			}
+		}
+	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
+		// The parameter of a source that is not known: the rules for the
+		// source say so.
+		delete(values, "/source")
+	} else if _, ok := values["/source/ref"].(string); ok && len(s) == 1 {
+		delete(values, "/source/ref") // of a repository that is not known
+	}
+	return values
 }
 
 // leaves adds to values what is in v and is no object with members, by its JSON
@@ -190,30 +261,30 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 	return checks
 }
 
-// age checks how old b is, for which ev speaks.
-func (p *Policy) age(i int, b *provenance.Build, ev *Evidence) Check {
+// age checks how old something is that ev speaks for. said is when it was made by
+// its own words.
+func (h *hearing) age(i int, item string, most time.Duration, said time.Time, ev *Evidence) Check {
 	const skew = 5 * time.Minute
-	c := newCheck(RuleAge, "", Failed, "", "at most " + p.MaxAge.String(), i)
+	c := newCheck(RuleAge, item, Failed, "", "at most "+days(most), i)
 	// A certificate was made for the moment. A key was not: that it signed before
 	// some time does not say how long.
-	made, by := b.Finished, "the provenance"
-	if ev.Claims != nil {
+	made, by := said, "the statement"
+	if item == "" {
+		by = "the provenance"
+	}
+	if t, ok := ev.earliest(); ok && (ev.Claims != nil || t.Before(said)) {
+		made, by = t, "an authority"
+	} else if ev.Claims != nil {
 		made = time.Time{}
 	}
-	for _, t := range ev.Times {
-		if ev.Claims != nil && made.IsZero() || t.Before(made) {
-			made, by = t, "an authority"
-		}
-	}
-	now := p.Now()
-	age := now.Sub(made)
+	age := h.now.Sub(made)
 	c.Got = fmt.Sprintf("%s, of %s by %s", age.Round(time.Second), made.UTC().Format(time.RFC3339), by)
 	switch {
 	case made.IsZero():
 		c.Outcome, c.Got = Unproven, notSaid
 	case age < -skew:
-		c.Got = fmt.Sprintf("%s by %s, after now, %s", made.UTC().Format(time.RFC3339), by, now.UTC().Format(time.RFC3339))
-	case age <= p.MaxAge:
+		c.Got = fmt.Sprintf("%s by %s, after now, %s", made.UTC().Format(time.RFC3339), by, h.now.UTC().Format(time.RFC3339))
+	case age <= most:
 		c.Outcome = Passed
 	}
 	return c
@@ -281,59 +352,6 @@ func certificate(i int, b *provenance.Build, source provenance.Source, claims *C
 		checks = append(checks, check)
 	}
 	return checks
-}
-
-func (r Refs) none() bool {
-	return len(r.Branches) == 0 && len(r.Tags) == 0 && !r.Releases && !r.Any
-}
-
-// allow reports whether ref, a full name, is one of r.
-func (r Refs) allow(ref string) bool {
-	if r.Any {
-		return true
-	}
-	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
-		return slices.Contains(r.Branches, branch)
-	}
-	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
-		return slices.Contains(r.Tags, tag) || r.Releases && isRelease(tag)
-	}
-	return false
-}
-
-// String says what r allows.
-func (r Refs) String() string {
-	var all []string
-	for _, b := range r.Branches {
-		all = append(all, "refs/heads/"+b)
-	}
-	for _, t := range r.Tags {
-		all = append(all, "refs/tags/"+t)
-	}
-	if r.Releases {
-		all = append(all, "a release tag (v1.2.3)")
-	}
-	if r.Any {
-		all = append(all, "any")
-	}
-	return strings.Join(all, " or ")
-}
-
-// isRelease reports whether tag is v<major>.<minor>.<patch>, without leading
-// zeros, pre-release or build metadata.
-func isRelease(tag string) bool {
-	version, ok := strings.CutPrefix(tag, "v")
-	if !ok {
-		return false
-	}
-	numbers := strings.Split(version, ".")
-	for _, n := range numbers {
-		u, err := strconv.ParseUint(n, 10, 64)
-		if err != nil || strconv.FormatUint(u, 10) != n {
-			return false
-		}
-	}
-	return len(numbers) == 3
 }
 
 // allows reports whether the value, as strictjson writes it, is one of p.

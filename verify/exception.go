@@ -1,6 +1,10 @@
 package verify
 
 import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -56,4 +60,176 @@ type Revocation struct {
 
 	// Reason is why, for people.
 	Reason string
+}
+
+// name says what e excuses.
+func (e *Exception) name() string {
+	if e.Item == "" {
+		return string(e.Rule)
+	}
+	return string(e.Rule) + " " + line(e.Item)
+}
+
+// excusable reports whether an exception may be made of r.
+func excusable(r Rule) bool {
+	switch r {
+	case RuleSignature, RuleRevoked, RulePayloadType, RuleProvenance, RuleSubject:
+		return false
+	}
+	return true
+}
+
+// check returns what e lacks. now is when the policy is asked.
+func (e *Exception) check(now time.Time) error {
+	var errs []error
+	missing := func(what string, ok bool) {
+		if !ok {
+			errs = append(errs, errors.New("no "+what))
+		}
+	}
+	missing("rule", e.Rule != "")
+	missing("digest by SHA-256 or better", e.Digest.Secure())
+	missing("owner", e.Owner != "")
+	missing("reason", e.Reason != "")
+	missing("compensating control", e.Control != "")
+	missing("expiry", !e.Expires.IsZero())
+	if e.Rule != "" && !excusable(e.Rule) {
+		errs = append(errs, fmt.Errorf("rule %s cannot be excused", e.Rule))
+	}
+	if left := e.Expires.Sub(now); left > MaxException {
+		errs = append(errs, fmt.Errorf("it expires on %s, in %s, at most %s are allowed", date(e.Expires), days(left), days(MaxException)))
+	}
+	return errors.Join(errs...)
+}
+
+// settle marks what of checks is excused. It is the only place that does.
+func (h *hearing) settle(checks []Check) []Check {
+	for i := range checks {
+		c := &checks[i]
+		if c.Outcome == Passed || !excusable(c.Rule) {
+			continue
+		}
+		ended := ""
+		for _, e := range h.exceptions {
+			switch {
+			case e.Rule != c.Rule || e.Item != c.Item:
+			case h.now.Before(e.Expires):
+				c.Outcome = Excused
+			default:
+				ended = fmt.Sprintf(" (an exception by %s ended on %s)", e.Owner, date(e.Expires))
+			}
+		}
+		if c.Outcome != Excused && !strings.HasSuffix(c.Got, ended) {
+			c.Got += ended
+		}
+	}
+	return checks
+}
+
+// used returns the exceptions that checks needed.
+func (h *hearing) used(checks []Check) []Exception {
+	var all []Exception
+	for _, e := range h.exceptions {
+		if h.now.Before(e.Expires) && slices.ContainsFunc(checks, func(c Check) bool {
+			return c.Outcome == Excused && c.Rule == e.Rule && c.Item == e.Item
+		}) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// check returns what r lacks.
+func (r *Revocation) check() error {
+	n := 0
+	for _, given := range []bool{!r.Key.IsZero(), r.Issuer != "" || r.Subject != "", r.Builder != ""} {
+		if given {
+			n++
+		}
+	}
+	if n != 1 {
+		return errors.New("want one of a key, an issuer with a subject, and a builder")
+	}
+	if (r.Issuer == "") != (r.Subject == "") {
+		return errors.New("want an issuer with a subject")
+	}
+	return nil
+}
+
+// stands reports whether r is of no matter for ev, which was signed before trust
+// ended.
+func (r *Revocation) stands(ev *Evidence) bool {
+	t, ok := ev.earliest()
+	return !r.From.IsZero() && ok && t.Before(r.From)
+}
+
+// revoke returns the check that fails as r holds for ev, of the i-th envelope.
+func (r *Revocation) revoke(i int, who string) *Check {
+	got := who + " is revoked"
+	if !r.From.IsZero() {
+		got += " from " + date(r.From) + " on"
+	}
+	if r.Reason != "" {
+		got += ": " + r.Reason
+	}
+	want := "a signer who is trusted"
+	if !r.From.IsZero() {
+		want = "a signature that an authority saw before"
+	}
+	c := newCheck(RuleRevoked, "", Failed, got, want, i)
+	return &c
+}
+
+// trusted returns ev without the signers that are revoked, or the check that fails
+// if too few are left.
+func (h *hearing) trusted(i int, ev *Evidence) (*Evidence, *Check) {
+	var gone *Check
+	for k := range h.policy.Revoked {
+		r := &h.policy.Revoked[k]
+		if r.stands(ev) {
+			continue
+		}
+		switch claims := ev.Claims; {
+		case !r.Key.IsZero() && slices.Contains(ev.Keys, r.Key):
+			gone = r.revoke(i, "key "+r.Key.String())
+			left := *ev
+			left.Keys = slices.DeleteFunc(slices.Clone(ev.Keys), func(d hallmark.Digest) bool { return d == r.Key })
+			ev = &left
+		case claims == nil:
+		case r.Issuer != "" && r.Issuer == claims.Issuer && r.Subject == claims.name():
+			return nil, r.revoke(i, claims.name())
+		case r.Builder != "" && (r.names(claims.Builder) || r.names(claims.BuildSigner)):
+			return nil, r.revoke(i, r.Builder)
+		}
+	}
+	if ev.Claims == nil && len(ev.Keys) < max(ev.need, 1) {
+		return nil, gone
+	}
+	return ev, nil
+}
+
+// names reports whether the builder is the one that r is about.
+func (r *Revocation) names(builder string) bool {
+	return r.Builder != "" && (builder == r.Builder || strings.HasPrefix(builder, r.Builder+"@"))
+}
+
+// date writes a time for people: a day, or the time of a day that is not its begin.
+func date(t time.Time) string {
+	t = t.UTC()
+	if t.Equal(t.Truncate(24 * time.Hour)) {
+		return t.Format(time.DateOnly)
+	}
+	return t.Format(time.RFC3339)
+}
+
+// days writes a duration for people.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= day && d%day == 0 {
+		if d == day {
+			return "1 day"
+		}
+		return fmt.Sprintf("%d days", d/day)
+	}
+	return d.Round(time.Second).String()
 }

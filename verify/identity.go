@@ -46,6 +46,19 @@ type Evidence struct {
 	// Times are when the signature was there, as authorities of timestamps or logs
 	// say, all of them verified. There are none for plain keys.
 	Times []time.Time
+
+	need int // how many of Keys must have signed
+}
+
+// earliest returns the earliest time at which the signature is known to have been
+// there. ok is false if none is known.
+func (e *Evidence) earliest() (t time.Time, ok bool) {
+	for _, one := range e.Times {
+		if !ok || one.Before(t) {
+			t, ok = one, true
+		}
+	}
+	return t, ok
 }
 
 // Claims are what a certificate says of whom it was issued to: for one run of a
@@ -186,7 +199,7 @@ func (k *keys) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, erro
 	pae := e.PAE()
 	// The payload is a part of what is verified, whatever becomes of e.
 	payload := pae[len(pae)-len(e.Payload):]
-	ev := &Evidence{PayloadType: e.PayloadType, Payload: payload[:len(payload):len(payload)]}
+	ev := &Evidence{PayloadType: e.PayloadType, Payload: payload[:len(payload):len(payload)], need: k.threshold}
 	for _, one := range k.keys {
 		if one.signed(ctx, e, pae) {
 			ev.Keys = append(ev.Keys, one.fingerprint)
@@ -229,6 +242,59 @@ func (k *keys) String() string {
 	text := "key " + strings.Join(all, " or ")
 	if k.threshold > 1 {
 		text = fmt.Sprintf("%d of keys %s", k.threshold, strings.Join(all, ", "))
+	}
+	return text
+}
+
+// During returns the Identity of id for signatures that were made from one time until
+// another, the second excluded; a zero time is no bound. The earliest time counts that
+// an authority has verified. A signature whose time nobody has verified counts as made
+// now, which now tells: a key that has run out does not sign any more, but what it
+// signed before, and a timestamp says so, stays good.
+func During(id Identity, from, until time.Time, now func() time.Time) (Identity, error) {
+	switch {
+	case id == nil:
+		return nil, errors.New("verify: no identity")
+	case now == nil:
+		return nil, errors.New("verify: no Now to tell the time")
+	case !from.IsZero() && !until.IsZero() && !from.Before(until):
+		return nil, fmt.Errorf("verify: a time from %s until %s", date(from), date(until))
+	}
+	return &during{id, from, until, now}, nil
+}
+
+type during struct {
+	Identity
+	from, until time.Time
+	now         func() time.Time
+}
+
+func (d *during) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, error) {
+	ev, err := d.Identity.Recognize(ctx, e)
+	if ev == nil || err != nil {
+		return nil, err
+	}
+	t, ok := ev.earliest()
+	said := "as an authority saw"
+	if !ok {
+		t, said = d.now(), "as nobody saw when it was made"
+	}
+	switch {
+	case !d.from.IsZero() && t.Before(d.from):
+		return nil, fmt.Errorf("%w: %s, %s, which is before %s", ErrNotSigned, date(t), said, date(d.from))
+	case !d.until.IsZero() && !t.Before(d.until):
+		return nil, fmt.Errorf("%w: %s, %s, which is not before %s", ErrNotSigned, date(t), said, date(d.until))
+	}
+	return ev, nil
+}
+
+func (d *during) String() string {
+	text := d.Identity.String()
+	if !d.from.IsZero() {
+		text += " from " + date(d.from)
+	}
+	if !d.until.IsZero() {
+		text += " until " + date(d.until)
 	}
 	return text
 }

@@ -1,7 +1,14 @@
 package verify
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/provenance"
 )
 
 // Inputs are what a build may have taken in: the resolvedDependencies of its
@@ -22,23 +29,95 @@ type Inputs struct {
 	Digests bool
 }
 
-// A Step is something that was done before the build, attested by those who did
-// it. What a step made, the subjects of its statement, is taken in by the next step
-// and, from the last one, by the build: at least one of its products must be among
-// the materials of what comes after it, by a secure digest, and no material that has
-// the name of a product may have another digest.
-type Step struct {
-	// Name is the step's name, for people; in a link it must be the link's.
-	Name string
+func (in *Inputs) none() bool { return len(in.Pinned) == 0 && len(in.Origins) == 0 && !in.Digests }
 
-	// PredicateType is provenance.LinkType or provenance.PredicateType.
-	PredicateType string
+// check holds what b took in beside its source against in.
+func (in *Inputs) check(i int, b *provenance.Build, source provenance.Source) []Check {
+	if in.none() {
+		return nil
+	}
+	var inputs []provenance.ResourceDescriptor
+	for _, d := range b.Dependencies {
+		if d.URI == "" || d.URI != source.URI() {
+			inputs = append(inputs, d)
+		}
+	}
+	if len(inputs) == 0 {
+		return []Check{newCheck(RuleInput, "", Unproven, "the provenance lists no inputs", in.String(), i)}
+	}
+	var checks []Check
+	for _, uri := range slices.Sorted(maps.Keys(in.Pinned)) {
+		want := in.Pinned[uri]
+		c := newCheck(RuleInput, uri, Unproven, "not among the inputs", want.String(), i)
+		for _, d := range inputs {
+			if d.URI != uri {
+				continue
+			}
+			// One entry of two with another digest is one too many.
+			got := d.Digest[want.Algorithm()]
+			if c.Outcome = Passed; got != want.Hex() {
+				c.Outcome, c.Got = Failed, cmp.Or(strings.Join(texts(d.Digest.Digests()), " "), "no digest")
+				break
+			}
+			c.Got = want.String()
+		}
+		checks = append(checks, c)
+	}
+	if len(in.Origins) == 0 && !in.Digests {
+		return checks
+	}
+	for _, d := range inputs {
+		name := cmp.Or(d.URI, d.Name, d.DownloadLocation)
+		c := newCheck(RuleInput, name, Passed, name, in.String(), i)
+		hashed := slices.ContainsFunc(d.Digest.Digests(), func(d hallmark.Digest) bool { return d.Secure() || d.Algorithm() == "gitCommit" })
+		switch {
+		case len(in.Origins) > 0 && d.URI == "":
+			c.Outcome, c.Got = Unproven, "no URI"
+		case !in.from(d.URI):
+			c.Outcome = Failed
+		case in.Digests && !hashed:
+			c.Outcome, c.Got = Unproven, "no digest that identifies it"
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
 
-	// Builder is the builder.id of a step whose attestation is provenance.
-	Builder string
+// from reports whether an input with the URI may be taken in. A URI whose path has
+// dot segments may lead elsewhere than it begins.
+func (in *Inputs) from(uri string) bool {
+	if len(in.Origins) == 0 {
+		return true
+	}
+	for segment := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(uri), "%2e", "."), "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return slices.ContainsFunc(in.Origins, func(origin string) bool {
+		return uri == origin || strings.HasSuffix(origin, "/") && strings.HasPrefix(uri, origin)
+	})
+}
 
-	// Identities are those who may attest it, and Threshold how many of them must
-	// have attested the same products of the same materials; 0 means 1.
-	Identities []Identity
-	Threshold  int
+// String says what in asks of each input.
+func (in *Inputs) String() string {
+	var all []string
+	if len(in.Origins) > 0 {
+		all = append(all, "from "+strings.Join(in.Origins, " or "))
+	}
+	if in.Digests {
+		all = append(all, "with a digest")
+	}
+	if len(in.Pinned) > 0 {
+		all = append(all, fmt.Sprintf("%d of given digests among them", len(in.Pinned)))
+	}
+	return strings.Join(all, ", ")
+}
+
+func texts(ds []hallmark.Digest) []string {
+	var all []string
+	for _, d := range ds {
+		all = append(all, d.String())
+	}
+	return all
 }

@@ -1,7 +1,10 @@
 package verify
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -47,4 +50,52 @@ type Finding struct {
 	Outcome Outcome // Passed, Failed or Unproven
 	Got     string  // what there is
 	Want    string  // what was asked for
+}
+
+// ask returns what the Inspector finds of a and st, of the i-th envelope.
+func (h *hearing) ask(i int, a hallmark.Artifact, st *provenance.Statement, q Question) ([]Check, error) {
+	want := q.want()
+	if h.policy.Inspector == nil {
+		return []Check{newCheck(q.Rule, q.Profile, Unproven, "nobody to inspect it", want, i)}, nil
+	}
+	findings, err := h.policy.Inspector.Inspect(h.ctx, a, st, q)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", q.Rule, err)
+	}
+	if len(findings) == 0 {
+		return nil, fmt.Errorf("%s: the inspector found nothing at all", q.Rule)
+	}
+	var checks []Check
+	for _, f := range findings {
+		c := newCheck(q.Rule, cmp.Or(f.Item, q.Profile), f.Outcome, cmp.Or(f.Got, notSaid), cmp.Or(f.Want, want), i)
+		if c.Outcome != Passed && c.Outcome != Unproven {
+			c.Outcome = Failed // an inspector excuses nothing
+		}
+		checks = append(checks, c)
+	}
+	return checks, nil
+}
+
+// want says what q asks for.
+func (q Question) want() string {
+	switch q.Rule {
+	case RuleVersion:
+		return q.Version
+	case RuleMinimum:
+		return "the elements of " + q.Profile
+	case RuleBuildInfo:
+		return "what the artifact says of itself"
+	case RuleCommitSigned:
+		return "a signed commit"
+	case RuleDependencyAge:
+		var want []string
+		if q.MinAge != 0 {
+			want = append(want, "at least "+days(q.MinAge))
+		}
+		if q.MaxAge != 0 {
+			want = append(want, "at most "+days(q.MaxAge))
+		}
+		return strings.Join(want, " and ") + " since the release"
+	}
+	return string(q.Rule)
 }

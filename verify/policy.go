@@ -165,27 +165,6 @@ type Builder struct {
 
 func (b *Builder) level() int { return max(b.Level, 1) }
 
-// Refs are the branches and tags that a build may be of. The zero Refs allows
-// none.
-type Refs struct {
-	Branches []string // exact names, "main"
-	Tags     []string // exact names, "v1.2.3"
-
-	// Releases allows every tag that is a semantic version with a v and
-	// without a pre-release: "v1.2.3".
-	Releases bool
-
-	// Versions allows every tag that is a version in a range, ">=1.2.0 <2.0.0":
-	// conditions with =, !=, <, <=, > or >=, all of which must hold. A tag is a
-	// semantic version with a v, "v1.2.3", of which the last numbers may be missing,
-	// "v1"; a pre-release is in no range. A range of "v1" or "v1.2" alone is of all
-	// versions that begin so.
-	Versions string
-
-	// Any allows every ref, and a build that names none.
-	Any bool
-}
-
 // A Parameter says which values an external parameter may have. The zero
 // Parameter allows none.
 type Parameter struct {
@@ -198,13 +177,75 @@ type Parameter struct {
 	Any bool
 }
 
-// check returns everything that p lacks to be a policy.
-func (p *Policy) check() error {
+// check returns everything that p lacks to be a policy. now is when it is asked.
+func (p *Policy) check(now time.Time) error {
 	var errs []error
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf("verify: policy: "+format, a...)) }
-	if p == nil {
-		return errors.New("verify: policy: there is none")
+	summary := slices.ContainsFunc(p.Require, func(q Requirement) bool { return q.Summary != nil && !q.OfSource })
+	if len(p.Builders) == 0 && summary {
+		p.checkWithout(fail)
+	} else {
+		p.checkBuilds(fail)
 	}
+	for i, s := range p.Steps {
+		if err := s.check(); err != nil {
+			fail("step %d: %w", i, err)
+		}
+	}
+	for i, q := range p.Require {
+		if err := q.check(); err != nil {
+			fail("requirement %d %w", i, err)
+		}
+	}
+	for i, r := range p.Revoked {
+		if err := r.check(); err != nil {
+			fail("revocation %d: %w", i, err)
+		}
+	}
+	timed := p.MaxAge != 0 || len(p.Exceptions) > 0 || !p.Expires.IsZero() ||
+		slices.ContainsFunc(p.Require, func(q Requirement) bool {
+			return q.MaxAge != 0 || q.SBOM != nil && (q.SBOM.MinAge != 0 || q.SBOM.MaxAge != 0)
+		})
+	if timed && p.Now == nil {
+		fail("a rule about time, and no Now to tell the time")
+	} else {
+		for i, e := range p.Exceptions {
+			if err := e.check(now); err != nil {
+				fail("exception %d: %w", i, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkWithout checks that a policy without builders asks nothing of a build.
+func (p *Policy) checkWithout(fail func(format string, a ...any)) {
+	for _, rule := range []struct {
+		what string
+		is   bool
+	}{
+		{"a source", p.Source != "" || p.SourceID != "" || p.OwnerID != ""},
+		{"build types", p.BuildTypes != nil},
+		{"refs", !p.Refs.IsZero()},
+		{"a commit", !p.Commit.IsZero() || p.SignedCommit},
+		{"a version", p.AtLeast != ""},
+		{"parameters", p.Parameters != nil},
+		{"circumstances of a build", p.Triggers != nil || p.Runners != nil || p.Environments != nil},
+		{"a maximum age", p.MaxAge != 0},
+		{"inputs", !p.Inputs.none()},
+		{"what the artifact says of its build", p.BuildInfo},
+		{"steps before a build", p.Steps != nil},
+		{"a subject", p.Subject != ""},
+		{"something of the source", slices.ContainsFunc(p.Require, func(q Requirement) bool { return q.OfSource })},
+	} {
+		if rule.is {
+			fail("%s, and no builders", rule.what)
+		}
+	}
+}
+
+// checkBuilds checks what p says of builds.
+func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 	if len(p.Builders) == 0 {
 		fail("no builders")
 	}
@@ -221,6 +262,12 @@ func (p *Policy) check() error {
 		if !b.Commit.IsZero() && b.Commit.Algorithm() != "gitCommit" {
 			fail("the commit of builder %d is a %s, want a gitCommit", i, b.Commit.Algorithm())
 		}
+		if !b.Refs.IsZero() && strings.Contains(b.ID, "@") {
+			fail("builder %d has refs, and an id with an @", i)
+		}
+		if err := b.Refs.Check(); err != nil {
+			fail("builder %d: %w", i, err)
+		}
 	}
 	if p.Source == "" {
 		fail("no source")
@@ -231,17 +278,14 @@ func (p *Policy) check() error {
 	if slices.Contains(p.BuildTypes, "") {
 		fail("an empty build type")
 	}
-	if p.Refs.none() && p.Commit.IsZero() {
+	if p.Refs.IsZero() && p.Commit.IsZero() {
 		fail("neither refs nor a commit")
 	}
-	if slices.Contains(p.Refs.Branches, "") || slices.Contains(p.Refs.Tags, "") {
-		fail("a branch or tag without a name")
+	if err := p.Refs.Check(); err != nil {
+		fail("%w", err)
 	}
 	if p.MaxAge < 0 {
 		fail("a maximum age of %s", p.MaxAge)
-	}
-	if p.MaxAge != 0 && p.Now == nil {
-		fail("a maximum age, and no Now to tell the time")
 	}
 	if slices.Contains(p.Environments, "") {
 		fail("an environment without a name")
@@ -249,21 +293,33 @@ func (p *Policy) check() error {
 	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
 		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())
 	}
+	if p.AtLeast != "" {
+		if _, err := bound(p.AtLeast); err != nil {
+			fail("at least %w", err)
+		}
+	}
 	for at := range p.Parameters {
 		if !strings.HasPrefix(at, "/") {
 			fail("parameter %q is not a JSON Pointer", at)
 		}
 	}
-	for i, q := range p.Require {
-		if q.PredicateType == "" {
-			fail("requirement %d has no predicate type", i)
-		}
-		if len(q.Identities) == 0 || slices.Contains(q.Identities, nil) {
-			fail("requirement %d lacks an identity", i)
-		}
-		if q.Threshold < 0 || q.Threshold > len(q.Identities) {
-			fail("requirement %d asks for %d signers of %d", i, q.Threshold, len(q.Identities))
+	for uri, d := range p.Inputs.Pinned {
+		if uri == "" || !d.Secure() && d.Algorithm() != "gitCommit" {
+			fail("input %q has no digest that identifies it", uri)
 		}
 	}
-	return errors.Join(errs...)
+	if slices.Contains(p.Inputs.Origins, "") {
+		fail("an empty origin of inputs")
+	}
+}
+
+// checkSigners checks who may sign and how many of them must.
+func checkSigners(ids []Identity, threshold int) error {
+	if len(ids) == 0 || slices.Contains(ids, nil) {
+		return errors.New("lacks an identity")
+	}
+	if threshold < 0 || threshold > len(ids) {
+		return fmt.Errorf("asks for %d signers of %d", threshold, len(ids))
+	}
+	return nil
 }

@@ -1,15 +1,16 @@
 package verify
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
-	"github.com/hallmark-dev/hallmark/sign"
 )
 
 // A Requirement is an attestation that there must be beside the provenance.
@@ -70,6 +71,10 @@ type Summary struct {
 	// Policy is a digest of the policy that the verifier must have used. The zero
 	// Digest stands for any.
 	Policy hallmark.Digest
+
+	// Refs are, of a summary of a commit, the refs of which at least one must have
+	// pointed to it. The zero Refs does not ask.
+	Refs Refs
 }
 
 // A Scan is what a scan for known vulnerabilities may say. Each one that is found
@@ -97,76 +102,385 @@ type SBOM struct {
 	MinAge, MaxAge time.Duration
 }
 
-// verify looks for a statement about a for q, signed by as many identities as
-// it asks for. If there is none it returns nil statements, the reasons, and what
-// of the evidence could not be decided.
-func (q *Requirement) verify(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (statements []*provenance.Statement, checks []Check, open []error, err error) {
-	threshold := max(q.Threshold, 1)
-	found := candidates{item: q.PredicateType, unsigned: RuleRequired}
+// check returns what q lacks.
+func (q *Requirement) check() error {
+	var errs []error
+	if q.PredicateType == "" {
+		errs = append(errs, errors.New("has no predicate type"))
+	}
+	if err := checkSigners(q.Identities, q.Threshold); err != nil {
+		errs = append(errs, err)
+	}
+	for _, rule := range []struct {
+		what string
+		is   bool
+		fits bool
+	}{
+		{"a summary", q.Summary != nil, isSummary(q.PredicateType)},
+		{"passed tests", q.Tests, q.PredicateType == provenance.TestResultType},
+		{"a scan", q.Scan != nil, isScan(q.PredicateType)},
+		{"properties", q.Properties != nil, isResult(q.PredicateType)},
+		{"an SBOM", q.SBOM != nil, isSBOM(q.PredicateType)},
+	} {
+		if rule.is && !rule.fits {
+			errs = append(errs, fmt.Errorf("asks for %s, which %q is not", rule.what, q.PredicateType))
+		}
+	}
+	if s := q.Summary; s != nil {
+		if s.Verifier == "" || s.Resource == "" {
+			errs = append(errs, errors.New("asks for a summary, and names no verifier or no resource"))
+		}
+		if s.Level < 0 || s.Level > 4 {
+			errs = append(errs, fmt.Errorf("asks for level %d", s.Level))
+		}
+		if s.Level == 0 && len(s.Properties) == 0 {
+			errs = append(errs, errors.New("asks for a summary of no level"))
+		}
+		if !s.Refs.IsZero() && !q.OfSource {
+			errs = append(errs, errors.New("asks for refs, which only the summary of a commit has"))
+		}
+		if err := s.Refs.Check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if q.Properties != nil && len(q.Properties) == 0 {
+		errs = append(errs, errors.New("asks for no property"))
+	}
+	if s := q.Scan; s != nil && s.Below != "" {
+		if _, ok := lessSevere(s.Below, s.Below); !ok {
+			errs = append(errs, fmt.Errorf("asks for severities below %q, want a score or a word", s.Below))
+		}
+	}
+	if q.MaxAge < 0 || q.SBOM != nil && (q.SBOM.MinAge < 0 || q.SBOM.MaxAge < 0) {
+		errs = append(errs, errors.New("has a negative age"))
+	}
+	return errors.Join(errs...)
+}
+
+// require looks for statements about a for q, signed by as many identities as it
+// asks for. If there are none it returns why, or what could not be decided.
+func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed []Check, open []error, err error) {
+	why := failures{item: q.PredicateType, unsigned: RuleRequired}
 	signers := make([][]string, len(q.Identities)) // by identity
-	for i, e := range envelopes {
-		if e == nil {
-			open = append(open, fmt.Errorf("evidence %d: no envelope", i))
+	for i := range h.evidence {
+		undecided := func(err error) { open = append(open, fmt.Errorf("evidence %d: %w", i, err)) }
+		if h.evidence[i].envelope == nil {
+			undecided(errors.New("no envelope"))
 			continue
 		}
-		counted, signed := false, false
 		var refused []Check
+		var contents []Check // of the statement, which need not be looked at twice
+		var made time.Time
+		counted, signed := false, false
 		for k, id := range q.Identities {
-			ev, err := recognize(ctx, id, e)
-			if ctx.Err() != nil {
-				return nil, nil, nil, fmt.Errorf("verify: %w", context.Cause(ctx))
-			}
+			ev, no, err := h.recognize(i, id, RuleRequired, q.PredicateType)
 			switch {
-			case err == ErrNotSigned: // and does not say why
-				continue
-			case errors.Is(err, ErrNotSigned):
-				refused = append(refused, newCheck(RuleRequired, q.PredicateType, Failed, err.Error(), id.String(), i))
-				continue
+			case h.ctx.Err() != nil:
+				return f, nil, nil, h.interrupted()
 			case err != nil:
-				open = append(open, fmt.Errorf("evidence %d: %w", i, err))
+				undecided(err)
+				continue
+			case no != nil:
+				refused = append(refused, *no)
+				continue
+			case ev == nil:
 				continue
 			}
 			signed = true
-			st, made, err := read(i, ev, q.PredicateType, RuleRequired, a)
+			st, checks, err := h.read(i, ev, RuleRequired, q.PredicateType, a, q.Subject, q.PredicateType)
+			if err == nil && st != nil && contents == nil {
+				contents, made, err = h.contents(i, q, a, st)
+				contents = h.settle(h.about(i, contents))
+			}
+			if h.ctx.Err() != nil {
+				return f, nil, nil, h.interrupted()
+			}
 			if err != nil {
-				open = append(open, fmt.Errorf("evidence %d: %w", i, err))
+				undecided(err)
 				continue
 			}
-			for k := range made {
-				made[k].Item = q.PredicateType
+			if st != nil {
+				checks = append(checks, contents...)
+				if q.MaxAge != 0 {
+					old := []Check{h.age(i, q.PredicateType, q.MaxAge, made, ev)}
+					checks = append(checks, h.settle(h.about(i, old))...)
+				}
 			}
-			if !passed(made) {
-				found.add(made)
+			if !passed(checks) {
+				why.add(checks)
 				continue
 			}
 			if !counted {
-				statements = append(statements, st)
+				f.statements = append(f.statements, st)
 				counted = true
 			}
-			checks = append(checks, made...)
+			f.checks = append(f.checks, checks...)
 			signers[k] = append(signers[k], ev.signers()...)
 		}
 		if !signed {
-			found.refused = append(found.refused, refused...)
+			why.refused = append(why.refused, refused...)
 		}
 	}
+
+	threshold := max(q.Threshold, 1)
 	n := distinct(signers)
 	if n >= threshold {
-		return statements, checks, open, nil
+		return f, nil, nil, nil
 	}
-	var names []string
-	for _, id := range q.Identities {
-		names = append(names, id.String())
-	}
-	want := strings.Join(names, ", ")
+	want := names(q.Identities)
 	if threshold > 1 {
 		want = fmt.Sprintf("%d of %s", threshold, want)
 	}
-	if n > 0 {
-		short := newCheck(RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1)
-		return nil, append([]Check{short}, found.failed...), open, nil
+	// An exception stands for the whole requirement, so that evidence that speaks
+	// against the artifact cannot be taken away for it to hold.
+	short := h.settle([]Check{newCheck(RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1)})
+	switch {
+	case passed(short):
+		return found{checks: short}, nil, nil, nil
+	case len(open) > 0:
+		return found{}, nil, open, nil
+	case n > 0:
+		return found{}, append(short, why.failed...), nil, nil
 	}
-	return nil, found.reasons(want), open, nil
+	return found{}, h.settle(why.reasons(want)), nil, nil
+}
+
+// names names identities for people.
+func names(ids []Identity) string {
+	var all []string
+	for _, id := range ids {
+		all = append(all, id.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// contents holds what st, of the i-th envelope, says of a against q, and returns
+// the time that it says it was made, if it does.
+func (h *hearing) contents(i int, q *Requirement, a hallmark.Artifact, st *provenance.Statement) (checks []Check, made time.Time, err error) {
+	check := func(rule Rule, item string, ok bool, got, want string) {
+		outcome := Failed
+		switch {
+		case ok:
+			outcome = Passed
+		case got == "":
+			outcome, got = Unproven, notSaid
+		}
+		checks = append(checks, newCheck(rule, item, outcome, got, want, i))
+	}
+	checks = []Check{}
+	switch {
+	case isSummary(q.PredicateType) && (q.Summary != nil || q.MaxAge != 0):
+		v, err := provenance.ParseVSA(st)
+		if err != nil {
+			return nil, made, err
+		}
+		made = v.TimeVerified
+		if q.Summary != nil {
+			checks = append(checks, q.Summary.check(i, h.policy, v, q.OfSource)...)
+			if q.OfSource && !q.Summary.Refs.IsZero() {
+				_, revisions, err := provenance.ParseSourceVSA(st)
+				if err != nil {
+					return nil, made, err
+				}
+				var refs []string
+				ok := false
+				for _, r := range revisions {
+					if slices.Contains(a.Digests, r.Commit) {
+						refs = append(refs, r.Refs...)
+						ok = ok || slices.ContainsFunc(r.Refs, q.Summary.Refs.Allow)
+					}
+				}
+				check(RuleSummary, "ref", ok, strings.Join(refs, ", "), q.Summary.Refs.String())
+			}
+		}
+	case q.Tests:
+		t, err := provenance.ParseTestResult(st)
+		if err != nil {
+			return nil, made, err
+		}
+		got := string(t.Result)
+		if n := len(t.Failed); n > 0 {
+			got = fmt.Sprintf("%s, %d failed: %s", t.Result, n, strings.Join(t.Failed[:min(n, 3)], ", "))
+		}
+		check(RuleTests, "", t.Result == provenance.Passed && len(t.Failed) == 0, got, string(provenance.Passed))
+	case isScan(q.PredicateType) && (q.Scan != nil || q.MaxAge != 0):
+		v, err := provenance.ParseVulns(st)
+		if err != nil {
+			return nil, made, err
+		}
+		made = v.Metadata.Finished
+		if q.Scan != nil {
+			checks = append(checks, q.Scan.check(i, v)...)
+		}
+	case isResult(q.PredicateType) && (q.Properties != nil || q.MaxAge != 0):
+		v, err := provenance.ParseSVR(st)
+		if err != nil {
+			return nil, made, err
+		}
+		made = v.TimeCreated
+		for _, want := range q.Properties {
+			got := "not among " + strings.Join(v.Properties, ", ")
+			if slices.Contains(v.Properties, want) {
+				got = want
+			}
+			check(RuleProperty, want, got == want, got, want)
+		}
+	case isSBOM(q.PredicateType):
+		for _, question := range h.questions(q) {
+			more, err := h.ask(i, a, st, question)
+			if err != nil {
+				return nil, made, err
+			}
+			checks = append(checks, more...)
+		}
+	}
+	return checks, made, nil
+}
+
+func isSummary(predicateType string) bool {
+	switch predicateType {
+	case provenance.VSAType, provenance.VSATypeV01, provenance.VSATypeV02:
+		return true
+	}
+	return false
+}
+
+func isScan(predicateType string) bool {
+	switch predicateType {
+	case provenance.VulnsType, provenance.VulnsTypeV01, provenance.CosignVulnsType:
+		return true
+	}
+	return false
+}
+
+func isResult(predicateType string) bool {
+	return predicateType == provenance.SVRType || predicateType == provenance.SVRTypeV01
+}
+
+// isSBOM reports whether a predicate is an SBOM, perhaps of a version that its
+// type names.
+func isSBOM(predicateType string) bool {
+	for _, t := range []string{"https://cyclonedx.org/bom", "https://spdx.dev/Document"} {
+		if rest, ok := strings.CutPrefix(predicateType, t); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return false
+}
+
+// check holds v against s, by "Verifying VSAs" of SLSA 1.2.
+func (s *Summary) check(i int, p *Policy, v *provenance.VSA, ofSource bool) []Check {
+	var checks []Check
+	check := func(item string, ok bool, got, want string) {
+		outcome := Failed
+		switch {
+		case ok:
+			outcome = Passed
+		case got == "":
+			outcome, got = Unproven, notSaid
+		}
+		checks = append(checks, newCheck(RuleSummary, item, outcome, got, want, i))
+	}
+	check("verifier", v.Verifier.ID == s.Verifier, v.Verifier.ID, s.Verifier)
+	check("resource", v.ResourceURI == s.Resource, v.ResourceURI, s.Resource)
+	check("result", v.Result == provenance.Passed, string(v.Result), string(provenance.Passed))
+	track := provenance.BuildTrack
+	if ofSource {
+		track = provenance.SourceTrack
+	}
+	said := strings.Join(v.VerifiedLevels, ", ")
+	if s.Level > 0 {
+		level, ok := v.Level(track)
+		check("level", ok && level >= s.Level, said, fmt.Sprintf("SLSA_%s_LEVEL_%d", track, s.Level))
+	}
+	for _, want := range s.Properties {
+		check(want, slices.Contains(v.VerifiedLevels, want), said, want)
+	}
+	if !s.Policy.IsZero() {
+		got, ok := v.Policy.Digest[s.Policy.Algorithm()]
+		if ok {
+			got = s.Policy.Algorithm() + ":" + got
+		}
+		check("policy", got == s.Policy.String(), got, s.Policy.String())
+	}
+	return checks
+}
+
+// check holds what was found against s.
+func (s *Scan) check(i int, v *provenance.Vulns) []Check {
+	want := "no vulnerability"
+	if s.Below != "" {
+		want = "below " + s.Below
+		if s.Method != "" {
+			want += " by " + s.Method
+		}
+	}
+	if v.Scanner.Vulnerabilities == nil {
+		return []Check{newCheck(RuleVulnerability, "", Unproven, notSaid, want, i)}
+	}
+	var checks []Check
+	for _, one := range v.Scanner.Vulnerabilities {
+		c := newCheck(RuleVulnerability, one.ID, Failed, "", want, i)
+		var said []string
+		below, judged := true, false
+		for _, r := range one.Severity {
+			if s.Method != "" && r.Method != s.Method {
+				continue
+			}
+			said = append(said, strings.TrimSpace(r.Method+" "+r.Score))
+			less, ok := lessSevere(r.Score, s.Below)
+			if ok {
+				judged, below = true, below && less
+			}
+		}
+		c.Got = cmp.Or(strings.Join(said, ", "), "found")
+		switch {
+		case s.Below == "":
+		case !judged:
+			c.Outcome, c.Got = Unproven, cmp.Or(strings.Join(said, ", "), notSaid)
+		case below:
+			c.Outcome = Passed
+		}
+		checks = append(checks, c)
+	}
+	if checks == nil {
+		checks = []Check{newCheck(RuleVulnerability, "", Passed, "none", want, i)}
+	}
+	return checks
+}
+
+// lessSevere reports whether a severity is less than a limit. Scores and words are
+// not compared with each other: ok is false then.
+func lessSevere(severity, limit string) (less, ok bool) {
+	scale := []string{"none", "low", "medium", "high", "critical"}
+	a, b := slices.Index(scale, strings.ToLower(severity)), slices.Index(scale, strings.ToLower(limit))
+	if a >= 0 && b >= 0 {
+		return a < b, true
+	}
+	x, err := strconv.ParseFloat(severity, 64)
+	y, err2 := strconv.ParseFloat(limit, 64)
+	return x < y, err == nil && err2 == nil
+}
+
+// questions are what q asks of an SBOM.
+func (h *hearing) questions(q *Requirement) []Question {
+	var all []Question
+	if h.policy.Version != "" {
+		all = append(all, Question{Rule: RuleVersion, Version: h.policy.Version, Now: h.now})
+	}
+	if q.SBOM == nil {
+		return all
+	}
+	for _, profile := range q.SBOM.Minimum {
+		all = append(all, Question{Rule: RuleMinimum, Profile: profile, Now: h.now})
+	}
+	if q.SBOM.BuildInfo {
+		all = append(all, Question{Rule: RuleBuildInfo, Now: h.now})
+	}
+	if q.SBOM.MinAge != 0 || q.SBOM.MaxAge != 0 {
+		all = append(all, Question{Rule: RuleDependencyAge, MinAge: q.SBOM.MinAge, MaxAge: q.SBOM.MaxAge, Now: h.now})
+	}
+	return all
 }
 
 // distinct returns how many identities, given by their signers, can be counted

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -89,14 +90,17 @@ func (c Check) String() string {
 		return fmt.Sprintf("%s: %s", name, line(c.Got))
 	}
 	text := fmt.Sprintf("%s: got %s, want %s", name, line(c.Got), line(c.Want))
-	if c.Outcome == Unproven {
-		text = fmt.Sprintf("%s: unproven: %s, want %s", name, line(c.Got), line(c.Want))
+	if c.Outcome != Failed {
+		text = fmt.Sprintf("%s: %s: %s, want %s", name, c.Outcome, line(c.Got), line(c.Want))
 	}
 	if c.Envelope >= 0 {
 		text += fmt.Sprintf(" (evidence %d)", c.Envelope)
 	}
 	return text
 }
+
+// good reports whether c does not stand against the evidence.
+func (c Check) good() bool { return c.Outcome == Passed || c.Outcome == Excused }
 
 // line returns s for a report. A step of the build may have chosen it, so it
 // must not begin a line of its own, steer a terminal or fill a log.
@@ -115,9 +119,12 @@ func line(s string) string {
 // [Policy.Verify] makes one, and nothing changes it: its methods return copies.
 type Result struct {
 	artifact   hallmark.Artifact
-	builder    Builder
-	statements []*provenance.Statement // the provenance first
+	policy     *Policy
+	at         time.Time  // zero if the policy has no Now
+	build      *candidate // nil if the policy has no builders
+	statements []*provenance.Statement
 	checks     []Check
+	exceptions []Exception
 }
 
 // Artifact returns what was accepted. Its name is the one that the caller gave.
@@ -125,23 +132,57 @@ func (r *Result) Artifact() hallmark.Artifact {
 	return hallmark.Artifact{Name: r.artifact.Name, Digests: slices.Clone(r.artifact.Digests)}
 }
 
-// Builder returns the builder of the policy that made the artifact.
-func (r *Result) Builder() Builder { return r.builder }
+// Builder returns the builder of the policy that made the artifact. It is zero if the
+// policy has none and a verification summary was enough.
+func (r *Result) Builder() Builder {
+	if r.build == nil {
+		return Builder{}
+	}
+	return r.build.builder
+}
 
-// Level returns the SLSA Build level up to which the policy trusts the builder.
-func (r *Result) Level() int { return r.builder.level() }
+// Level returns the SLSA Build level up to which the policy trusts the builder, or,
+// without one, the highest that it asked a verification summary for. What a document
+// says of itself does not count.
+func (r *Result) Level() int {
+	if r.build != nil {
+		return r.build.builder.level()
+	}
+	level := 0
+	for _, q := range r.policy.Require {
+		if q.Summary != nil && !q.OfSource {
+			level = max(level, q.Summary.Level)
+		}
+	}
+	return level
+}
 
-// Build returns the provenance that was accepted.
+// Build returns the provenance that was accepted, or nil if the policy has no
+// builders.
 func (r *Result) Build() *provenance.Build {
-	b, err := provenance.ParseBuild(r.statements[0])
+	if r.build == nil {
+		return nil
+	}
+	b, err := provenance.ParseBuild(r.build.statement)
 	if err != nil {
 		panic("verify: internal error: provenance that was accepted cannot be read")
 	}
 	return b
 }
 
+// Claims returns what the certificate says that speaks for the provenance, or nil if
+// a plain key does.
+func (r *Result) Claims() *Claims {
+	if r.build == nil || r.build.evidence.Claims == nil {
+		return nil
+	}
+	c := *r.build.evidence.Claims
+	return &c
+}
+
 // Statements returns the statements that the policy was satisfied by: the
-// provenance first, then those of each requirement, in the policy's order.
+// provenance first, then those of each requirement about the artifact and of each
+// about its source, in the policy's order, and those of the steps.
 func (r *Result) Statements() []*provenance.Statement {
 	var all []*provenance.Statement
 	for _, s := range r.statements {
@@ -184,8 +225,35 @@ func clone(v any) any {
 }
 
 // Checks returns every check that was made of the accepted evidence. All have
-// passed.
+// passed, or are excused.
 func (r *Result) Checks() []Check { return slices.Clone(r.checks) }
+
+// Exceptions returns the exceptions of the policy that were needed.
+func (r *Result) Exceptions() []Exception { return slices.Clone(r.exceptions) }
+
+// Warnings returns, as sentences, what will not be so much longer: exceptions that
+// were needed and the policy itself, if they end within two weeks. It also tells the
+// exceptions for the artifact that were not needed, which can go.
+func (r *Result) Warnings() []string {
+	var all []string
+	soon := func(what string, t time.Time) {
+		if left := t.Sub(r.at); left <= endsSoon {
+			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), days(left)))
+		}
+	}
+	if !r.policy.Expires.IsZero() {
+		soon("the policy", r.policy.Expires)
+	}
+	for _, e := range r.exceptions {
+		soon("the exception for "+e.name()+", for which "+line(e.Owner)+" answers,", e.Expires)
+	}
+	for _, e := range r.policy.Exceptions {
+		if slices.Contains(r.artifact.Digests, e.Digest) && !slices.Contains(r.exceptions, e) {
+			all = append(all, fmt.Sprintf("the exception for %s, for which %s answers, is not needed", e.name(), line(e.Owner)))
+		}
+	}
+	return all
+}
 
 // A RejectedError says why a Policy does not accept an artifact.
 type RejectedError struct {

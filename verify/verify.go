@@ -41,10 +41,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -55,101 +58,398 @@ import (
 // ends are described at the top of the package. a must have a digest for which
 // [hallmark.Digest.Secure] holds.
 func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*sign.Envelope) (*Result, error) {
-	if err := p.check(); err != nil {
+	h, err := p.open(ctx, a, envelopes)
+	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(a.Digests, hallmark.Digest.Secure) {
-		return nil, fmt.Errorf("verify: artifact %q has no digest by SHA-256 or better", a.Name)
-	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
-	}
-	a.Digests = slices.Clone(a.Digests) // the caller's own may change
 
 	// What cannot be decided may be what is missing, so that a part of the
 	// policy for which nothing else is enough is undecided itself. A part that
 	// surely fails is a rejection, whatever becomes of the others.
 	var undecided []error
 	var reasons []Check
-
-	// Who signed, and is that what was expected?
-	r := &Result{artifact: a}
-	var open []error
-	builds := candidates{unsigned: RuleSignature}
-	for i, e := range envelopes {
-		if e == nil {
-			open = append(open, fmt.Errorf("evidence %d: no envelope", i))
-			continue
-		}
-		signed, refused, err := p.recognizeBuilders(ctx, i, e)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("verify: %w", context.Cause(ctx))
-		}
-		if err != nil {
-			open = append(open, fmt.Errorf("evidence %d: %w", i, err))
-		}
-		builds.refused = append(builds.refused, refused...)
-		if len(signed) == 0 {
-			continue
-		}
-		st, checks, err := read(i, signed[0].evidence, provenance.PredicateType, RuleProvenance, a)
-		if err != nil {
-			open = append(open, fmt.Errorf("evidence %d: %w", i, err))
-			continue
-		}
-		if st == nil {
-			builds.add(checks)
-			continue
-		}
-		b, err := provenance.ParseBuild(st)
-		if err != nil {
-			open = append(open, fmt.Errorf("evidence %d: %w", i, err))
-			continue
-		}
-		tried := slices.Clone(checks)
-		for _, s := range speakers(b, signed) {
-			more := p.evaluate(i, b, s, signed)
-			if passed(more) && (r.statements == nil || s.builder.level() > r.Level()) {
-				r.builder, r.statements, r.checks = s.builder, []*provenance.Statement{st}, slices.Concat(checks, more)
-			}
-			for _, c := range more {
-				if !slices.Contains(tried, c) { // two speakers fail alike
-					tried = append(tried, c)
-				}
-			}
-		}
-		builds.add(tried)
-	}
-	switch {
-	case r.statements != nil:
-	case len(open) > 0:
-		undecided = append(undecided, open...)
-	default:
-		reasons = append(reasons, builds.reasons(wantIdentities(p.Builders))...)
-	}
-
-	for _, q := range p.Require {
-		statements, checks, open, err := q.verify(ctx, a, envelopes)
-		switch {
-		case err != nil:
-			return nil, err
-		case statements != nil:
-			r.statements = append(r.statements, statements...)
-			r.checks = append(r.checks, checks...)
-		case len(open) > 0:
+	take := func(failed []Check, open []error) {
+		if len(open) > 0 {
 			undecided = append(undecided, open...)
-		default:
-			reasons = append(reasons, checks...)
+		} else {
+			reasons = append(reasons, failed...)
 		}
+	}
+
+	r := &Result{artifact: h.artifact, policy: h.policy, at: h.now}
+	var builds []candidate
+	if len(p.Builders) > 0 {
+		var failed []Check
+		var open []error
+		if builds, failed, open, err = h.builds(); err != nil {
+			return nil, err
+		}
+		if len(builds) == 0 {
+			take(failed, open)
+		}
+	}
+
+	var others []found
+	for i := range h.policy.Require {
+		q := &h.policy.Require[i]
+		if q.OfSource {
+			continue
+		}
+		f, failed, open, err := h.require(q, h.artifact)
+		if err != nil {
+			return nil, err
+		}
+		take(failed, open)
+		others = append(others, f)
+	}
+
+	// The first of the builds that would do whose source and steps do, too.
+	var last []Check
+	var later []error
+	for _, b := range builds {
+		before, failed, open, err := h.before(b)
+		if err != nil {
+			return nil, err
+		}
+		if failed == nil && open == nil {
+			r.build, others = &b, append(others, before...)
+			break
+		}
+		last, later = append(last, failed...), append(later, open...)
+	}
+	if r.build == nil {
+		take(last, later)
 	}
 
 	switch {
 	case len(reasons) > 0:
-		return nil, &RejectedError{Artifact: a, Reasons: reasons}
+		return nil, &RejectedError{Artifact: h.artifact, Reasons: reasons}
 	case len(undecided) > 0:
-		return nil, fmt.Errorf("verify: %s is undecided: %w", title(a), errors.Join(undecided...))
+		return nil, fmt.Errorf("verify: %s is undecided: %w", title(h.artifact), errors.Join(undecided...))
 	}
+	if r.build != nil {
+		r.statements = append(r.statements, r.build.statement)
+		r.checks = append(r.checks, r.build.checks...)
+	}
+	for _, f := range others {
+		r.statements = append(r.statements, f.statements...)
+		r.checks = append(r.checks, f.checks...)
+	}
+	r.exceptions = h.used(r.checks)
 	return r, nil
+}
+
+// A hearing is one run of Verify.
+type hearing struct {
+	ctx        context.Context
+	policy     *Policy
+	now        time.Time // zero if the policy has no Now
+	artifact   hallmark.Artifact
+	exceptions []Exception // that are about the artifact
+	evidence   []exhibit
+}
+
+// An exhibit is one envelope, with what was found out about it. Nothing of it is
+// read before somebody is known to have signed it.
+type exhibit struct {
+	envelope  *sign.Envelope
+	payload   hallmark.Digest
+	read      bool
+	statement *provenance.Statement
+	err       error
+}
+
+// found are the statements that satisfied a part of the policy, and how.
+type found struct {
+	statements []*provenance.Statement
+	checks     []Check
+}
+
+// open begins a hearing, or says why there can be none.
+func (p *Policy) open(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (*hearing, error) {
+	if p == nil {
+		return nil, errors.New("verify: policy: there is none")
+	}
+	c := *p // what it says is settled now
+	h := &hearing{ctx: ctx, policy: &c, artifact: a}
+	if p.Now != nil {
+		h.now = p.Now()
+	}
+	if err := h.policy.check(h.now); err != nil {
+		return nil, err
+	}
+	if !p.Expires.IsZero() && !h.now.Before(p.Expires) {
+		return nil, fmt.Errorf("verify: policy: it expired on %s", date(p.Expires))
+	}
+	if !slices.ContainsFunc(a.Digests, hallmark.Digest.Secure) {
+		return nil, fmt.Errorf("verify: artifact %q has no digest by SHA-256 or better", a.Name)
+	}
+	if ctx.Err() != nil {
+		return nil, h.interrupted()
+	}
+	h.artifact.Digests = slices.Clone(a.Digests) // the caller's own may change
+	for _, e := range p.Exceptions {
+		if slices.Contains(a.Digests, e.Digest) {
+			h.exceptions = append(h.exceptions, e)
+		}
+	}
+	h.evidence = make([]exhibit, len(envelopes))
+	for i, e := range envelopes {
+		h.evidence[i].envelope = e
+	}
+	return h, nil
+}
+
+func (h *hearing) interrupted() error { return fmt.Errorf("verify: %w", context.Cause(h.ctx)) }
+
+// recognize returns what speaks for the i-th envelope as id's. Without evidence
+// and error the identity did not sign it; if it is known why not, a check says so.
+func (h *hearing) recognize(i int, id Identity, rule Rule, item string) (*Evidence, *Check, error) {
+	e := h.evidence[i].envelope
+	if e == nil {
+		return nil, nil, errors.New("no envelope")
+	}
+	ev, err := id.Recognize(h.ctx, e)
+	switch {
+	case h.ctx.Err() != nil:
+		return nil, nil, h.interrupted()
+	case err == ErrNotSigned:
+		return nil, nil, nil
+	case errors.Is(err, ErrNotSigned): // and says why
+		c := newCheck(rule, item, Failed, err.Error(), id.String(), i)
+		return nil, &c, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("%s: %w", id, err)
+	case ev == nil || len(ev.Keys) == 0 && ev.Claims == nil:
+		return nil, nil, fmt.Errorf("%s: recognized without evidence", id)
+	case ev.PayloadType != e.PayloadType || !bytes.Equal(ev.Payload, e.Payload):
+		// Another identity's evidence is about these bytes.
+		return nil, nil, fmt.Errorf("%s: recognized other bytes than the envelope has", id)
+	}
+	if ev, c := h.trusted(i, ev); c != nil {
+		c.Item = item
+		return nil, c, nil
+	} else {
+		return ev, nil, nil
+	}
+}
+
+// parse returns the statement that is signed in the i-th envelope, which somebody
+// trusted is known to have signed.
+func (h *hearing) parse(i int) (*provenance.Statement, error) {
+	x := &h.evidence[i]
+	if !x.read {
+		x.read = true
+		x.payload = digestOf(x.envelope.Payload)
+		x.statement, x.err = h.statement(x.envelope.Payload)
+	}
+	return x.statement, x.err
+}
+
+// statement reads a statement. Leniency is for those who only look.
+func (h *hearing) statement(payload []byte) (*provenance.Statement, error) {
+	st, err := provenance.Parse(payload)
+	if err != nil {
+		return nil, err
+	}
+	if st.Type != "" && !(h.policy.Older && st.Type == provenance.StatementTypeV01) {
+		return nil, fmt.Errorf("malformed statement: _type %q, want %q", st.Type, provenance.StatementType)
+	}
+	for _, n := range st.Notes {
+		if n.Severity != provenance.Note {
+			return nil, fmt.Errorf("malformed statement: %s", n)
+		}
+	}
+	return st, nil
+}
+
+// read returns the statement in the i-th envelope, which ev speaks for, if it is
+// of one of the predicate types and about a. Otherwise it returns the checks that say
+// why not, or an error if the statement cannot be read. name is what a must be called
+// in it, or empty.
+func (h *hearing) read(i int, ev *Evidence, rule Rule, item string, a hallmark.Artifact, name string, types ...string) (*provenance.Statement, []Check, error) {
+	checks := []Check{newCheck(RuleSignature, item, Passed, ev.signer(), "", i)}
+	if ev.PayloadType != provenance.MediaType {
+		return nil, h.about(i, append(checks, newCheck(RulePayloadType, item, Failed, quote(ev.PayloadType), quote(provenance.MediaType), i))), nil
+	}
+	st, err := h.parse(i)
+	if err != nil {
+		return nil, nil, err
+	}
+	typed := newCheck(rule, item, Passed, quote(st.PredicateType), quote(types[0]), i)
+	if !slices.Contains(types, st.PredicateType) {
+		typed.Outcome = Failed
+		return nil, h.about(i, append(checks, typed)), nil
+	}
+	subject := subjectCheck(i, item, st, a, name)
+	checks = h.about(i, append(checks, typed, subject))
+	if subject.Outcome != Passed {
+		return nil, checks, nil
+	}
+	return st, checks, nil
+}
+
+// about notes in checks of the i-th envelope what was signed in it.
+func (h *hearing) about(i int, checks []Check) []Check {
+	x := &h.evidence[i]
+	if x.payload.IsZero() {
+		x.payload = digestOf(x.envelope.Payload)
+	}
+	for k := range checks {
+		checks[k].Payload = x.payload
+	}
+	return checks
+}
+
+// subjectCheck looks for a among the subjects of st. A subject is a if they
+// share a secure digest, and no digest of an algorithm that both have differs. What is
+// known by its gitCommit alone is that commit.
+func subjectCheck(i int, item string, st *provenance.Statement, a hallmark.Artifact, name string) Check {
+	want := artifactText(a)
+	if name != "" {
+		want = quote(name) + " " + want
+	}
+	c := newCheck(RuleSubject, item, Failed, "", want, i)
+	commit := len(a.Digests) == 1 && a.Digests[0].Algorithm() == "gitCommit"
+	for _, s := range st.Subjects {
+		shared, conflict := false, false
+		for _, d := range a.Digests {
+			value, ok := s.Digest[d.Algorithm()]
+			if !ok {
+				continue
+			}
+			// A value that is no digest of its algorithm cannot be equal.
+			if value != d.Hex() {
+				conflict = true
+			} else if d.Secure() || commit {
+				shared = true
+			}
+		}
+		if shared && !conflict && (name == "" || s.Name == name) {
+			c.Outcome, c.Got = Passed, want
+			return c
+		}
+	}
+	c.Got = subjectsText(st.Subjects)
+	return c
+}
+
+// A candidate is provenance that was accepted of the artifact.
+type candidate struct {
+	builder   Builder
+	evidence  *Evidence
+	statement *provenance.Statement
+	build     *provenance.Build
+	source    provenance.Source
+	checks    []Check
+}
+
+func (c *candidate) excused() int {
+	n := 0
+	for _, k := range c.checks {
+		if k.Outcome == Excused {
+			n++
+		}
+	}
+	return n
+}
+
+// builds returns the provenance that would do, the best first: with the fewest
+// exceptions, of the most trusted builder, and the first of these. If there is none
+// it returns why, and what could not be decided.
+func (h *hearing) builds() (builds []candidate, failed []Check, open []error, err error) {
+	p := h.policy
+	types := []string{provenance.PredicateType}
+	if p.Older {
+		types = append(types, provenance.PredicateTypeV02, provenance.PredicateTypeV01)
+	}
+	f := failures{unsigned: RuleSignature}
+	for i := range h.evidence {
+		undecided := func(err error) { open = append(open, fmt.Errorf("evidence %d: %w", i, err)) }
+		signed, refused, err := h.recognizeBuilders(i)
+		if h.ctx.Err() != nil {
+			return nil, nil, nil, h.interrupted()
+		}
+		if err != nil {
+			undecided(err)
+		}
+		f.refused = append(f.refused, refused...)
+		if len(signed) == 0 {
+			continue
+		}
+		st, checks, err := h.read(i, signed[0].evidence, RuleProvenance, "", h.artifact, p.Subject, types...)
+		if err != nil {
+			undecided(err)
+			continue
+		}
+		if st == nil {
+			f.add(checks)
+			continue
+		}
+		b, err := provenance.ParseBuild(st)
+		if err != nil {
+			undecided(err)
+			continue
+		}
+		tried := slices.Clone(checks)
+		for _, s := range speakers(b, signed) {
+			c := candidate{builder: s.builder, evidence: s.evidence, statement: st, build: b}
+			more, err := h.evaluate(i, &c, signed)
+			if h.ctx.Err() != nil {
+				return nil, nil, nil, h.interrupted()
+			}
+			if err != nil {
+				undecided(err)
+				continue
+			}
+			more = h.settle(h.about(i, more))
+			if passed(more) {
+				c.checks = slices.Concat(checks, more)
+				builds = append(builds, c)
+			}
+			for _, k := range more {
+				if !slices.Contains(tried, k) { // two speakers fail alike
+					tried = append(tried, k)
+				}
+			}
+		}
+		f.add(tried)
+	}
+	slices.SortStableFunc(builds, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.excused(), b.excused()), cmp.Compare(b.builder.level(), a.builder.level()))
+	})
+	if len(builds) == 0 && len(open) == 0 {
+		failed = f.reasons(wantIdentities(p.Builders))
+	}
+	return builds, failed, open, nil
+}
+
+// before returns what the policy asks of the source and of the steps before the build b.
+func (h *hearing) before(b candidate) (all []found, failed []Check, open []error, err error) {
+	for i := range h.policy.Require {
+		q := &h.policy.Require[i]
+		if !q.OfSource {
+			continue
+		}
+		f, why, undecided, err := h.require(q, hallmark.Artifact{Name: b.source.Repository, Digests: []hallmark.Digest{b.source.Commit}})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		failed, open = append(failed, why...), append(open, undecided...)
+		all = append(all, f)
+	}
+	if len(h.policy.Steps) > 0 {
+		f, why, undecided, err := h.steps(b.build)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		failed, open = append(failed, why...), append(open, undecided...)
+		all = append(all, f)
+	}
+	if len(failed) > 0 {
+		open = nil // it fails, whatever becomes of the others
+	}
+	return all, failed, open, nil
 }
 
 // signedFor is a builder whose identity signed an envelope.
@@ -158,104 +458,28 @@ type signedFor struct {
 	evidence *Evidence
 }
 
-// recognizeBuilders returns the builders who signed e, the i-th evidence, or why
-// none did, as far as they say.
-func (p *Policy) recognizeBuilders(ctx context.Context, i int, e *sign.Envelope) (signed []signedFor, refused []Check, err error) {
+// recognizeBuilders returns the builders who signed the i-th envelope, or why none
+// did, as far as they say.
+func (h *hearing) recognizeBuilders(i int) (signed []signedFor, refused []Check, err error) {
 	var errs []error
-	for _, b := range p.Builders {
-		ev, err := recognize(ctx, b.Identity, e)
+	for _, b := range h.policy.Builders {
+		ev, why, err := h.recognize(i, b.Identity, RuleSignature, "")
 		switch {
 		case ev != nil:
 			signed = append(signed, signedFor{b, ev})
-		case !errors.Is(err, ErrNotSigned):
+		case why != nil:
+			refused = append(refused, *why)
+		case err != nil:
 			errs = append(errs, err)
-		case err != ErrNotSigned: // but says why
-			refused = append(refused, newCheck(RuleSignature, "", Failed, err.Error(), b.Identity.String(), i))
+		}
+		if h.ctx.Err() != nil || h.evidence[i].envelope == nil {
+			break
 		}
 	}
 	if signed != nil {
 		refused = nil // one is enough
 	}
 	return signed, refused, errors.Join(errs...)
-}
-
-// recognize returns evidence, or what id.Recognize returned if that is or wraps
-// ErrNotSigned, or another error.
-func recognize(ctx context.Context, id Identity, e *sign.Envelope) (*Evidence, error) {
-	ev, err := id.Recognize(ctx, e)
-	switch {
-	case errors.Is(err, ErrNotSigned):
-		return nil, err
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", id, err)
-	case ev == nil || len(ev.Keys) == 0 && ev.Claims == nil:
-		return nil, fmt.Errorf("%s: recognized without evidence", id)
-	case ev.PayloadType != e.PayloadType || !bytes.Equal(ev.Payload, e.Payload):
-		// Another identity's evidence is about these bytes.
-		return nil, fmt.Errorf("%s: recognized other bytes than the envelope has", id)
-	}
-	return ev, nil
-}
-
-// read returns the statement in the i-th evidence if it is of version 1, of the
-// predicate type, and about a. Otherwise it returns the checks that say why not, or an
-// error if the statement cannot be read.
-func read(i int, ev *Evidence, predicateType string, rule Rule, a hallmark.Artifact) (*provenance.Statement, []Check, error) {
-	signature := Check{Rule: RuleSignature, Outcome: Passed, Got: ev.signer(), Envelope: i}
-	if ev.PayloadType != provenance.MediaType {
-		return nil, []Check{signature, newCheck(RulePayloadType, "", Failed, quote(ev.PayloadType), quote(provenance.MediaType), i)}, nil
-	}
-	st, err := provenance.Parse(ev.Payload)
-	if err != nil {
-		return nil, nil, err
-	}
-	// Leniency is for those who only look.
-	if st.Type != "" {
-		return nil, nil, fmt.Errorf("malformed statement: _type %q, want %q", st.Type, provenance.StatementType)
-	}
-	for _, n := range st.Notes {
-		if n.Severity != provenance.Note {
-			return nil, nil, fmt.Errorf("malformed statement: %s", n)
-		}
-	}
-	typed := newCheck(rule, "", Passed, quote(st.PredicateType), quote(predicateType), i)
-	if st.PredicateType != predicateType {
-		typed.Outcome = Failed
-		return nil, []Check{signature, typed}, nil
-	}
-	subject := subjectCheck(i, st, a)
-	checks := []Check{signature, typed, subject}
-	if subject.Outcome != Passed {
-		return nil, checks, nil
-	}
-	return st, checks, nil
-}
-
-// subjectCheck looks for a among the subjects of st. A subject is a if they
-// share a secure digest, and no digest of an algorithm that both have differs.
-func subjectCheck(i int, st *provenance.Statement, a hallmark.Artifact) Check {
-	c := Check{Rule: RuleSubject, Outcome: Failed, Want: artifactText(a), Envelope: i}
-	for _, s := range st.Subjects {
-		shared, conflict := false, false
-		for _, d := range a.Digests {
-			hex, ok := s.Digest[d.Algorithm()]
-			if !ok {
-				continue
-			}
-			// A value that is no digest of its algorithm cannot be equal.
-			if hex != d.Hex() {
-				conflict = true
-			} else if d.Secure() {
-				shared = true
-			}
-		}
-		if shared && !conflict {
-			c.Outcome, c.Got = Passed, artifactText(a)
-			return c
-		}
-	}
-	c.Got = subjectsText(st.Subjects)
-	return c
 }
 
 // title names a in a report.
@@ -274,11 +498,11 @@ func subjectsText(subjects []provenance.ResourceDescriptor) string {
 	const show = 3
 	var text []string
 	for _, s := range subjects[:min(show, len(subjects))] {
-		hex := "no SHA-256"
+		digest := "no SHA-256"
 		if h, ok := s.Digest["sha256"]; ok {
-			hex = fmt.Sprintf("sha256:%.64s", h)
+			digest = fmt.Sprintf("sha256:%.64s", h)
 		}
-		text = append(text, fmt.Sprintf("%.100q (%s)", s.Name, hex))
+		text = append(text, fmt.Sprintf("%.100q (%s)", s.Name, digest))
 	}
 	if n := len(subjects) - show; n > 0 {
 		text = append(text, fmt.Sprintf("%d more", n))
@@ -286,8 +510,8 @@ func subjectsText(subjects []provenance.ResourceDescriptor) string {
 	return strings.Join(text, ", ")
 }
 
-// candidates keeps why evidence that a trusted party signed did not do.
-type candidates struct {
+// failures keep why evidence that a trusted party signed did not do.
+type failures struct {
 	item     string
 	unsigned Rule // that fails if there is no evidence at all
 
@@ -298,7 +522,7 @@ type candidates struct {
 }
 
 // add takes the checks of one piece of evidence.
-func (c *candidates) add(checks []Check) {
+func (c *failures) add(checks []Check) {
 	failed := &c.failed
 	for _, k := range checks {
 		if k.Rule == RuleSubject && k.Outcome == Passed {
@@ -307,7 +531,7 @@ func (c *candidates) add(checks []Check) {
 	}
 	for _, k := range checks {
 		switch {
-		case k.Outcome == Passed:
+		case k.good():
 		case k.Rule == RuleProvenance:
 			c.types = append(c.types, k)
 		case k.Rule == RuleRequired:
@@ -318,13 +542,14 @@ func (c *candidates) add(checks []Check) {
 	}
 }
 
+// passed reports whether nothing in checks stands against the evidence.
 func passed(checks []Check) bool {
-	return !slices.ContainsFunc(checks, func(c Check) bool { return c.Outcome != Passed })
+	return !slices.ContainsFunc(checks, func(c Check) bool { return !c.good() })
 }
 
 // reasons returns why no evidence did: evidence about the artifact first, and
 // that there is none if there is none.
-func (c *candidates) reasons(want string) []Check {
+func (c *failures) reasons(want string) []Check {
 	switch {
 	case len(c.about) > 0:
 		return c.about
@@ -358,3 +583,13 @@ func wantIdentities(builders []Builder) string {
 }
 
 func quote(s string) string { return fmt.Sprintf("%.200q", s) }
+
+// digestOf returns the SHA-256 digest of b.
+func digestOf(b []byte) hallmark.Digest {
+	sum := sha256.Sum256(b)
+	d, err := hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	if err != nil {
+		panic("verify: internal error: " + err.Error())
+	}
+	return d
+}

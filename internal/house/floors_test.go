@@ -51,6 +51,7 @@ func rooms() []room {
 		{"internal/purl", 0, nil, "it writes package URLs for all rooms, and knows of none"},
 		{"internal/strictjson", 0, nil, "it reads and writes JSON for all rooms, and knows of none"},
 		{"internal/uuid", 0, nil, "it makes identifiers for documents out of their content, and knows of no room"},
+		{"internal/versions", 0, nil, "it orders versions, of an SBOM's components and of the tags that a policy allows, and knows of no room"},
 
 		{"", 1, nil, "every program and every room shares its words, so it brings nothing along"},
 

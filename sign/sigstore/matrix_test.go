@@ -399,7 +399,8 @@ func (x *matrix) policy(t *testing.T, r matrixRow, listed map[string]int) *verif
 		if m.signer == "" || !speaks || !trusts(m) {
 			continue
 		}
-		if b := (verify.Builder{ID: m.builder, Identity: x.signer(t, m.issuer, m.signer)}); !slices.Contains(p.Builders, b) {
+		b := verify.Builder{ID: m.builder, Identity: x.signer(t, m.issuer, m.signer)}
+		if !slices.ContainsFunc(p.Builders, func(o verify.Builder) bool { return o.ID == b.ID && o.Identity == b.Identity }) {
 			p.Builders = append(p.Builders, b)
 		}
 	}

@@ -39,9 +39,9 @@
 //   - the bundle is one, by its media type, with the members of the specification,
 //     in its spelling, and no others,
 //   - the certificate names one holder and nothing else, by a URI, an e-mail
-//     address, or the name of an account; that is the Builder or Subject; its
-//     issuer is the Issuer; and extensions of it that say the same thing, in the
-//     old and the new form, agree,
+//     address, or the name of an account; that is the Builder, with one of the
+//     Refs if there are any, or the Subject; its issuer is the Issuer; and
+//     extensions of it that say the same thing, in the old and the new form, agree,
 //   - at least one log of the trusted root has the entry: what an entry of such a
 //     log says is the signature, the key and what was signed, as the bundle has
 //     them; its kind is what the bundle says; an inclusion proof leads to the root
@@ -132,6 +132,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -151,8 +152,8 @@ type Signatory interface {
 	String() string
 }
 
-// A Workflow is a workflow of a build platform. Both fields must be given, and
-// are compared byte by byte.
+// A Workflow is a workflow of a build platform. Issuer and Builder must be given,
+// and are compared byte by byte.
 type Workflow struct {
 	// Issuer is the URL of who issues the platform's identity tokens. For
 	// GitHub it is "https://token.actions.githubusercontent.com".
@@ -162,6 +163,11 @@ type Workflow struct {
 	// names it: "https://github.com/org/repo/.github/workflows/build.yml@refs/tags/v1.2.3".
 	// Of a reusable workflow it is the one that was called, not its caller.
 	Builder string
+
+	// Refs makes Builder the URI without the ref, of which the certificate must have
+	// one of these: "any release of this workflow". The zero Refs leaves Builder as
+	// it is.
+	Refs verify.Refs
 }
 
 // An Account is a person or a service, by the name that the issuer of their
@@ -228,12 +234,22 @@ func (w Workflow) check() error {
 	if w.Issuer == "" || w.Builder == "" {
 		return errors.New("sigstore: a workflow needs an issuer and a builder")
 	}
+	if err := w.Refs.Check(); err != nil {
+		return fmt.Errorf("sigstore: the refs of workflow %s: %w", w.Builder, err)
+	}
+	if !w.Refs.IsZero() && strings.Contains(w.Builder, "@") {
+		return fmt.Errorf("sigstore: workflow %s has a ref, and there are refs", w.Builder)
+	}
 	return nil
 }
 
 func (w Workflow) is(c *verify.Claims) error {
+	same := c.Builder == w.Builder
+	if !w.Refs.IsZero() {
+		same = w.Refs.AllowAt(w.Builder, c.Builder)
+	}
 	switch {
-	case c.Builder != w.Builder:
+	case !same:
 		return fmt.Errorf("the certificate is of %.300q", c.Subject)
 	case c.Issuer != w.Issuer:
 		return fmt.Errorf("the certificate is for a token of %.300q", c.Issuer)
@@ -244,7 +260,13 @@ func (w Workflow) is(c *verify.Claims) error {
 }
 
 // String names w for people.
-func (w Workflow) String() string { return fmt.Sprintf("workflow %s (issuer %s)", w.Builder, w.Issuer) }
+func (w Workflow) String() string {
+	at := ""
+	if !w.Refs.IsZero() {
+		at = " at " + w.Refs.String()
+	}
+	return fmt.Sprintf("workflow %s%s (issuer %s)", w.Builder, at, w.Issuer)
+}
 
 func (a Account) check() error {
 	if a.Issuer == "" || a.Subject == "" {

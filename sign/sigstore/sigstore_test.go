@@ -388,6 +388,9 @@ func TestNotSigned(t *testing.T) {
 	entry := func(b map[string]any) map[string]any { return material(b)["tlogEntries"].([]any)[0].(map[string]any) }
 	const v03 = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
+	at := func(path string, refs verify.Refs) sigstore.Workflow {
+		return sigstore.Workflow{Issuer: issuer, Builder: path, Refs: refs}
+	}
 	for _, test := range []struct {
 		name     string
 		workflow sigstore.Workflow
@@ -401,6 +404,14 @@ func TestNotSigned(t *testing.T) {
 		{"another tag of the builder", sigstore.Workflow{Issuer: issuer, Builder: builderPath + "@refs/tags/v1.2.4"}, nil, `the certificate is of "` + builder + `"`},
 		{"the builder without its ref", sigstore.Workflow{Issuer: issuer, Builder: builderPath}, nil, `the certificate is of "`},
 		{"the builder in another case", sigstore.Workflow{Issuer: issuer, Builder: strings.Replace(builder, "acme", "Acme", 1)}, nil, `the certificate is of "`},
+		{"any release of the builder", at(builderPath, verify.Refs{Releases: true}), nil, ""},
+		{"a range of the builder's versions", at(builderPath, verify.Refs{Versions: ">=1.2.3 <2.0.0"}), nil, ""},
+		{"any ref of the builder", at(builderPath, verify.Refs{Any: true}), nil, ""},
+		{"another range of the builder's versions", at(builderPath, verify.Refs{Versions: ">=1.2.4"}), nil, `the certificate is of "` + builder + `"`},
+		{"a branch of the builder", at(builderPath, verify.Refs{Branches: []string{"main"}}), nil, `the certificate is of "` + builder + `"`},
+		{"any release of another builder", at(builderPath[:len(builderPath)-1], verify.Refs{Any: true}), nil, `the certificate is of "` + builder + `"`},
+		{"any release in another case", at(strings.Replace(builderPath, "acme", "Acme", 1), verify.Refs{Releases: true}), nil, `the certificate is of "`},
+		{"any release, by another issuer", sigstore.Workflow{Issuer: issuer + "/", Builder: builderPath, Refs: verify.Refs{Releases: true}}, nil, `the certificate is for a token of "` + issuer + `"`},
 		{"another issuer", sigstore.Workflow{Issuer: issuer + "/", Builder: builder}, nil, `the certificate is for a token of "` + issuer + `"`},
 		{"not JSON", expected, func(e *sign.Envelope) { e.Bundle = e.Bundle[1:] }, "malformed bundle"},
 		{"an unknown member", expected, change(`"mediaType"`, `"x":1,"mediaType"`), "malformed bundle"},
@@ -491,6 +502,8 @@ func TestTrustedRoot(t *testing.T) {
 	}{
 		{"no issuer", good, sigstore.Workflow{Builder: builder}, "needs an issuer and a builder"},
 		{"no builder", good, sigstore.Workflow{Issuer: issuer}, "needs an issuer and a builder"},
+		{"a range that is none", good, sigstore.Workflow{Issuer: issuer, Builder: builderPath, Refs: verify.Refs{Versions: "latest"}}, "malformed range of versions"},
+		{"a ref, and refs", good, sigstore.Workflow{Issuer: issuer, Builder: builder, Refs: verify.Refs{Releases: true}}, "has a ref, and there are refs"},
 		{"nothing", nil, expected, "malformed trusted root"},
 		{"an empty object", []byte("{}"), expected, "malformed trusted root"},
 		{"not JSON", good[1:], expected, "malformed trusted root"},
