@@ -23,10 +23,11 @@
 //	who says so        statement       →  [sign.Envelope]         sign
 //	                   kept beside an image in its registry       sign/oci
 //	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile
-//	believe it
+//	believe it         with what is in SBOMs and programs         verify/inspect
 //
 // The example of this package goes the whole way in one function. The programs
-// in the directory examples are it in earnest; they are there to be copied.
+// in the directory examples are it in earnest; they are there to be copied, and the
+// README there is the road past them.
 //
 // A verifier needs neither the sbom packages nor a way to sign, and a program
 // that only writes SBOMs links no signatures. Package sign/sigstore, which signs
