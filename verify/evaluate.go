@@ -49,14 +49,7 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 	p, b := h.policy, c.build
 	var checks []Check
 	check := func(rule Rule, item string, ok bool, got, want string) {
-		outcome := Failed
-		switch {
-		case ok:
-			outcome = Passed
-		case got == "":
-			outcome, got = Unproven, notSaid
-		}
-		checks = append(checks, newCheck(rule, item, outcome, got, want, i))
+		checks = append(checks, compared(rule, item, ok, got, want, i))
 	}
 
 	// A signer speaks for the builders that the policy names for it only.
@@ -116,7 +109,9 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		checks = append(checks, h.age(i, "", p.MaxAge, b.Finished, c.evidence))
 	}
 	if claims != nil {
-		checks = append(checks, certificate(i, b, source, claims)...)
+		checks = append(checks, slices.DeleteFunc(certificate(i, b, source, claims), func(k Check) bool {
+			return k.Item == "builder" && c.builder.Delegated
+		})...)
 	}
 	checks = append(checks, p.Inputs.check(i, b, source)...)
 
@@ -161,9 +156,6 @@ func (p *Policy) version(i int, ref string) []Check {
 	}
 	return checks
 }
-
-// notSaid is what a check got that is unproven.
-const notSaid = "the evidence does not say"
 
 // parameters accounts for every external parameter of b.
 func (p *Policy) parameters(i int, b *provenance.Build, source provenance.Source, parameter string) []Check {

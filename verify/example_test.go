@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
@@ -116,6 +117,278 @@ func ExampleRejectedError_Unproven() {
 	// unproven: false
 	// source failed: "https://github.com/acme/app", not "https://github.com/acme/other"
 	// ref failed: "refs/tags/v1.2.3", not "refs/heads/main"
+}
+
+// examplePolicy is one that the build of exampleBuild satisfies.
+func examplePolicy(key sign.Verifier) *verify.Policy {
+	builder, err := verify.Key(key)
+	if err != nil {
+		panic(err)
+	}
+	return &verify.Policy{
+		Builders:   []verify.Builder{{ID: provenance.LocalBuilder, Identity: builder}},
+		Source:     "https://github.com/acme/app",
+		BuildTypes: []string{provenance.LocalBuildType},
+		Refs:       verify.Refs{Releases: true},
+		Now:        func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) },
+	}
+}
+
+// A report says what is wrong, and what to do.
+func ExampleNewReport() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	policy.Version = "v1.3.0"
+	res, err := policy.Verify(context.Background(), app, env)
+	fmt.Println(verify.NewReport(app, res, err))
+	// Output:
+	// app rejected
+	//   version tag: got refs/tags/v1.2.3, want v1.3.0 (evidence 0)
+	//   next: Offer the artifact as the version that it is.
+}
+
+// An exception is for one check of one artifact, and for a time.
+func ExampleException() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	policy.Refs = verify.Refs{Branches: []string{"main"}}
+	policy.Exceptions = []verify.Exception{{
+		Rule: verify.RuleRef, Digest: app.Digest("sha256"), Owner: "release team",
+		Reason: "built from the tag by hand", Control: "rebuilt and compared",
+		Expires: time.Date(2026, 3, 9, 0, 0, 0, 0, time.UTC),
+	}}
+	res, err := policy.Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range res.Checks() {
+		if c.Outcome == verify.Excused {
+			fmt.Println(c)
+		}
+	}
+	fmt.Println("answers for it:", res.Exceptions()[0].Owner)
+	fmt.Println(res.Warnings()[0])
+	// Output:
+	// ref: excused: refs/tags/v1.2.3, want refs/heads/main (evidence 0)
+	// answers for it: release team
+	// the exception for ref, for which release team answers, ends on 2026-03-09, in 6 days
+}
+
+// One gate hands its verdict on, and another believes it.
+func ExampleResult_VSA() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	st, err := res.VSA(provenance.Agent{ID: "https://ci.acme.example/gate"}, "pkg:generic/app@1.2.3",
+		provenance.ResourceDescriptor{URI: "https://acme.example/policy.yaml"}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payload, err := st.Marshal()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	summary, err := sign.Sign(context.Background(), provenance.MediaType, payload, key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	gate, err := verify.Key(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	consumer := &verify.Policy{Require: []verify.Requirement{{
+		PredicateType: provenance.VSAType, Identities: []verify.Identity{gate},
+		Summary: &verify.Summary{Verifier: "https://ci.acme.example/gate", Resource: "pkg:generic/app@1.2.3", Level: 1},
+	}}}
+	res, err = consumer.Verify(context.Background(), app, summary)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("level", res.Level())
+	// Output:
+	// level 1
+}
+
+// The same in the simpler form.
+func ExampleResult_SVR() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	st, err := res.SVR(provenance.Agent{ID: "https://ci.acme.example/gate"},
+		provenance.ResourceDescriptor{URI: "https://acme.example/policy.yaml"}, time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(st.Predicate))
+	// Output:
+	// {"verifier":{"id":"https://ci.acme.example/gate","policies":[{"uri":"https://acme.example/policy.yaml"}]},"timeCreated":"2026-03-02T12:00:00Z","properties":["SLSA_BUILD_LEVEL_1"]}
+}
+
+// Who signed with a certificate is known by what that says.
+func ExampleResult_Claims() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if c := res.Claims(); c != nil {
+		fmt.Println(c.Issuer, c.Subject)
+	} else {
+		fmt.Println("signed with a key")
+	}
+	// Output:
+	// signed with a key
+}
+
+// A gate asks for help where it can.
+func ExampleCheck_Hint() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	policy.MaxAge = 30 * 24 * time.Hour
+	_, err := policy.Verify(context.Background(), app, env)
+	if rejected, ok := errors.AsType[*verify.RejectedError](err); ok {
+		for _, c := range rejected.Reasons {
+			fmt.Println(c)
+			fmt.Println(c.Hint())
+		}
+	}
+	// Output:
+	// age: unproven: the evidence does not say, want at most 30 days (evidence 0)
+	// Sign with a timestamp or a log, or let the provenance say when the build finished.
+}
+
+// A policy is tried before it is used.
+func ExamplePolicy_Probe() {
+	key, _, _ := exampleBuild()
+	policy := examplePolicy(key)
+	fmt.Println(policy.Probe(context.Background()))
+	policy.Builders = nil
+	fmt.Println(policy.Probe(context.Background()))
+	// Output:
+	// <nil>
+	// verify: policy: no builders
+}
+
+// What changed from one build to the next, although both are accepted.
+func ExampleResult_Compare() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	first, err := policy.Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	commit, err := hallmark.ParseDigest("gitCommit:0102030405060708090a0b0c0d0e0f1011121314")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	st, err := provenance.Local(provenance.Source{Repository: "https://github.com/acme/app", Ref: "refs/tags/v1.2.4", Commit: commit}).Statement(app)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	payload, err := st.Marshal()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if env, err = sign.Sign(context.Background(), provenance.MediaType, payload, key); err != nil {
+		fmt.Println(err)
+		return
+	}
+	second, err := policy.Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, c := range first.Compare(second) {
+		fmt.Printf("%s: %s → %s\n", c.What, c.Old, c.New)
+	}
+	// Output:
+	// commit: gitCommit:1f7c2d0a9b8e6f5d4c3b2a190807060504030201 → gitCommit:0102030405060708090a0b0c0d0e0f1011121314
+	// ref: refs/tags/v1.2.3 → refs/tags/v1.2.4
+}
+
+// What the first release was, the next one is held to.
+func ExampleExpect() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	next, err := verify.Expect(res)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range next.Explain() {
+		fmt.Println(s)
+	}
+	// Output:
+	// https://hallmark-dev.github.io/builders/local/v1 may have built it, up to SLSA Build level 1, if key sha256:339e2ff917630507b6a423b5ce084e285d1fa65d93b3e27a6195d3bbebc9ae23 signed.
+	// It must be built from https://github.com/acme/app.
+	// Whoever holds the name of the repository is believed to be who held it before.
+	// Whoever holds the name of the owner is believed to be who held it before.
+	// What was built must be a release tag (v1.2.3).
+	// The build type must be https://hallmark-dev.github.io/buildtypes/local/v1.
+	// It must not be older than v1.2.3.
+	// The build must have no external parameters but its source.
+	// What started the build must be push, release or workflow_dispatch, where the platform tells.
+	// The machine must be github-hosted or gitlab-hosted, where the platform tells.
+	// Old evidence is as good as new.
+}
+
+func ExamplePolicy_Review() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	res, err := policy.Verify(context.Background(), app, env)
+	for _, a := range policy.Review(context.Background(), app, res, err) {
+		fmt.Println(a.Question, a.Answer)
+	}
+	// Output:
+	// Can the artifact be traced to the exact commit and workflow? yes
+	// Does the build job reach production by short-lived federation alone, and by no credential that it keeps? unproven
+	// Can untrusted pull-request code influence the release? unproven
+	// Can a registry tag be overwritten after the release? unproven
+	// Can production reject an artifact that is unsigned, or built by an unexpected workflow? yes
+	// Can all deployments of this digest be found if it is compromised? unproven
+}
+
+// A key that signed while it was good stays good if a timestamp says so.
+func ExampleDuring() {
+	key, _, env := exampleBuild()
+	builder, err := verify.Key(key)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	last := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	builder, err = verify.During(builder, time.Time{}, last, func() time.Time { return last.AddDate(0, 1, 0) })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = builder.Recognize(context.Background(), env)
+	fmt.Println(err)
+	// Output:
+	// not signed by this identity: 2026-02-01, as nobody saw when it was made, which is not before 2026-01-01
 }
 
 // Two of three people must have signed.

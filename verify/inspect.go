@@ -16,7 +16,7 @@ import (
 // concurrent use, and answer the same question alike.
 type Inspector interface {
 	// Inspect answers q about a and s, a statement about a that is verified: an
-	// SBOM, or the provenance. It returns at least one finding. An error means that
+	// SBOM, or the provenance, which it must not change. It returns at least one finding. An error means that
 	// this cannot be told now, and leaves the verdict undecided; what the evidence
 	// does not tell is a finding that is [Unproven].
 	Inspect(ctx context.Context, a hallmark.Artifact, s *provenance.Statement, q Question) ([]Finding, error)
@@ -38,10 +38,10 @@ type Question struct {
 	//	RuleCommitSigned   whether the commit that the provenance names is signed
 	Rule Rule
 
-	Profile        string
-	Version        string
-	MinAge, MaxAge time.Duration
-	Now            time.Time
+	Profile        string        // of RuleMinimum
+	Version        string        // of RuleVersion, "v1.2.0"
+	MinAge, MaxAge time.Duration // of RuleDependencyAge
+	Now            time.Time     // when the policy is asked; zero if it has no Now
 }
 
 // A Finding is what an [Inspector] found.

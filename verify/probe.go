@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -38,7 +39,8 @@ func (p *Policy) Probe(ctx context.Context) error {
 	var errs []error
 
 	// A key that everybody can make is nobody's.
-	stranger, err := sign.NewSigner(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	seed := sha256.Sum256([]byte("a key that no policy names"))
+	stranger, err := sign.NewSigner(ed25519.NewKeyFromSeed(seed[:]))
 	if err != nil {
 		return err
 	}

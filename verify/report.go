@@ -28,9 +28,10 @@ type Report struct {
 	// Verdict is Accepted, Rejected or Undecided.
 	Verdict string `json:"verdict"`
 
+	// Artifact is what was verified.
 	Artifact ReportArtifact `json:"artifact"`
 
-	// Level is the SLSA Build level of what is accepted, by the policy's trust.
+	// Level is that of the Result.
 	Level int `json:"level,omitempty"`
 
 	// Builder and Source are those of the provenance that is accepted; nil if
@@ -154,7 +155,9 @@ func (r *Report) String() string {
 				b.WriteString(" at " + line(at))
 			}
 		}
-		fmt.Fprintf(&b, ", SLSA Build level %d", r.Level)
+		if r.Level > 0 {
+			fmt.Fprintf(&b, ", SLSA Build level %d", r.Level)
+		}
 	}
 	if r.Error != "" {
 		for part := range strings.SplitSeq(r.Error, "\n") {
@@ -176,7 +179,8 @@ func (r *Report) String() string {
 		}
 	}
 	for _, e := range r.Exceptions {
-		fmt.Fprintf(&b, "\n  exception: %s %s, by %s until %s: %s; instead: %s", e.Rule, line(e.Item), line(e.Owner), date(e.Expires), line(e.Reason), line(e.Control))
+		what := (&Exception{Rule: e.Rule, Item: e.Item}).name()
+		fmt.Fprintf(&b, "\n  exception: %s, by %s until %s: %s; instead: %s", what, line(e.Owner), date(e.Expires), line(e.Reason), line(e.Control))
 	}
 	for _, w := range r.Warnings {
 		b.WriteString("\n  warning: " + line(w))

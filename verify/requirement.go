@@ -258,14 +258,7 @@ func names(ids []Identity) string {
 // the time that it says it was made, if it does.
 func (h *hearing) contents(i int, q *Requirement, a hallmark.Artifact, st *provenance.Statement) (checks []Check, made time.Time, err error) {
 	check := func(rule Rule, item string, ok bool, got, want string) {
-		outcome := Failed
-		switch {
-		case ok:
-			outcome = Passed
-		case got == "":
-			outcome, got = Unproven, notSaid
-		}
-		checks = append(checks, newCheck(rule, item, outcome, got, want, i))
+		checks = append(checks, compared(rule, item, ok, got, want, i))
 	}
 	checks = []Check{}
 	switch {
@@ -372,14 +365,7 @@ func isSBOM(predicateType string) bool {
 func (s *Summary) check(i int, p *Policy, v *provenance.VSA, ofSource bool) []Check {
 	var checks []Check
 	check := func(item string, ok bool, got, want string) {
-		outcome := Failed
-		switch {
-		case ok:
-			outcome = Passed
-		case got == "":
-			outcome, got = Unproven, notSaid
-		}
-		checks = append(checks, newCheck(RuleSummary, item, outcome, got, want, i))
+		checks = append(checks, compared(RuleSummary, item, ok, got, want, i))
 	}
 	check("verifier", v.Verifier.ID == s.Verifier, v.Verifier.ID, s.Verifier)
 	check("resource", v.ResourceURI == s.Resource, v.ResourceURI, s.Resource)
@@ -457,9 +443,18 @@ func lessSevere(severity, limit string) (less, ok bool) {
 	if a >= 0 && b >= 0 {
 		return a < b, true
 	}
-	x, err := strconv.ParseFloat(severity, 64)
-	y, err2 := strconv.ParseFloat(limit, 64)
-	return x < y, err == nil && err2 == nil
+	x, ok := score(severity)
+	y, ok2 := score(limit)
+	return x < y, ok && ok2
+}
+
+// score returns a severity that is a number: digits, perhaps with a decimal point.
+func score(s string) (float64, bool) {
+	if strings.Trim(s, "0123456789.") != "" {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	return f, err == nil
 }
 
 // questions are what q asks of an SBOM.

@@ -99,6 +99,21 @@ func (c Check) String() string {
 	return text
 }
 
+// notSaid is what a check got that is unproven.
+const notSaid = "the evidence does not say"
+
+// compared returns the Check of what the envelope-th evidence says, which is right if
+// ok. What it does not say is unproven.
+func compared(rule Rule, item string, ok bool, got, want string, envelope int) Check {
+	switch {
+	case ok:
+		return newCheck(rule, item, Passed, got, want, envelope)
+	case got == "":
+		return newCheck(rule, item, Unproven, notSaid, want, envelope)
+	}
+	return newCheck(rule, item, Failed, got, want, envelope)
+}
+
 // good reports whether c does not stand against the evidence.
 func (c Check) good() bool { return c.Outcome == Passed || c.Outcome == Excused }
 
@@ -143,9 +158,12 @@ func (r *Result) Builder() Builder {
 
 // Level returns the SLSA Build level up to which the policy trusts the builder, or,
 // without one, the highest that it asked a verification summary for. What a document
-// says of itself does not count.
+// says of itself does not count. It is 0 if an exception was needed for the build.
 func (r *Result) Level() int {
-	if r.build != nil {
+	switch {
+	case r.build != nil && r.build.excused() > 0:
+		return 0
+	case r.build != nil:
 		return r.build.builder.level()
 	}
 	level := 0
@@ -237,8 +255,8 @@ func (r *Result) Exceptions() []Exception { return slices.Clone(r.exceptions) }
 func (r *Result) Warnings() []string {
 	var all []string
 	soon := func(what string, t time.Time) {
-		if left := t.Sub(r.at); left <= endsSoon {
-			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), days(left)))
+		if d := t.Sub(r.at); d <= endsSoon {
+			all = append(all, fmt.Sprintf("%s ends on %s, in %s", what, date(t), left(d)))
 		}
 	}
 	if !r.policy.Expires.IsZero() {

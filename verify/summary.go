@@ -12,7 +12,7 @@ import (
 // VSA returns a verification summary of r to sign and hand on: verifier found that
 // what is to be had at resource, r's artifact, satisfies policy, at a time. policy
 // has a URI and should have a digest, as package policyfile tells it. The level is
-// r's, unless an exception was needed: then it is not evaluated. The evidence is
+// r's, and not evaluated if that is 0. The evidence is
 // listed by its digests.
 //
 // https://slsa.dev/spec/v1.2/verification_summary
@@ -41,7 +41,7 @@ func (r *Result) SVR(verifier provenance.Agent, policy provenance.ResourceDescri
 // levels returns the levels that r has by the policy's trust.
 func (r *Result) levels() []string {
 	level := fmt.Sprint(r.Level())
-	if len(r.exceptions) > 0 || r.Level() == 0 {
+	if r.Level() == 0 {
 		level = "UNEVALUATED"
 	}
 	return []string{"SLSA_" + provenance.BuildTrack + "_LEVEL_" + level}

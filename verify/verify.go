@@ -13,12 +13,13 @@
 // [Evidence]: the bytes that were verified, and the distinct keys or the
 // certificate that did it. Nothing of a payload is read before.
 //
-// Second, is that what was expected? This is a pure function of the policy and
-// the evidence: no network, no clock but the policy's, the same answer every time. Strings are
-// compared byte by byte. The order of the envelopes does not matter, an envelope
-// that proves nothing does no harm, and absence of evidence satisfies nothing.
-// Of several builds that would do, that of the most trusted builder is taken,
-// and the first of these.
+// Second, is that what was expected? This is a pure function of the policy, the
+// evidence and the [Inspector]'s findings: no network, no clock but the policy's, the
+// same answer every time. Strings are compared byte by byte. The order of the envelopes
+// does not matter, an envelope that proves nothing does no harm, and absence of evidence
+// satisfies nothing. Of several builds that would do, one that needs the fewest
+// exceptions is taken, of these that of the most trusted builder, and the first of
+// these.
 //
 // # Three ends
 //
@@ -29,12 +30,23 @@
 // news about the artifact.
 //
 // A rule whose facts the evidence does not have is [Unproven], and unproven is
-// not passed.
+// not passed. An [Exception] of the policy can excuse a rule for one artifact and a
+// time; [Excused] is not passed either, and the Result says so.
+//
+// # What to do with a verdict
+//
+// [NewReport] writes it for people and, as JSON, for programs. [Result.VSA] sums it up
+// in a statement to sign and hand on, for which a [Requirement] of another policy can
+// ask. [Policy.Review] answers what a release review asks. [Expect] makes a policy for
+// the next release. [Policy.Explain] and [Policy.Probe] look at a policy before it
+// decides.
 //
 // # What is not checked
 //
-// Keys do not expire, and without a maximum age old evidence is as good as new.
-// Dependencies are not looked at, and neither is what an attached SBOM says.
+// Keys run out only by [During], and without a maximum age old evidence is as good as
+// new. That an input, a predicate or an SBOM is complete, nothing can tell but who made
+// it. What a platform, a registry or a person does beside the build is in no
+// provenance: a policy can require that somebody whom it names attests it.
 package verify
 
 import (
