@@ -134,8 +134,8 @@ func (r *Result) traits() map[trait]string {
 		}
 		all[trait{"parameter", at}] = string(text)
 	}
-	for _, d := range b.Dependencies {
-		if d.URI != "" && d.URI != source.URI() {
+	for _, d := range b.Inputs() {
+		if d.URI != "" {
 			k := trait{"input", d.URI}
 			digests := texts(d.Digest.Digests())
 			if all[k] != "" {
