@@ -141,15 +141,14 @@ func (b block) script() string {
 // signs without one, and has a file decided that nobody has signed: that is rejected,
 // and not an error.
 func (b block) checkPolicy(t *testing.T) {
-	nobody := func(issuer, name string) (verify.Identity, error) { return stranger(issuer + " " + name), nil }
 	policy, err := policyfile.Parse([]byte(b.text), policyfile.Options{
 		Key: func(name string) (sign.Verifier, error) {
 			seed := make([]byte, ed25519.SeedSize)
 			copy(seed, name)
 			return sign.NewVerifier(ed25519.NewKeyFromSeed(seed).Public())
 		},
-		Workflow: nobody,
-		Account:  nobody,
+		Workflow: func(_, builder string, _ verify.Refs) (verify.Identity, error) { return stranger(builder), nil },
+		Account:  func(_, subject string) (verify.Identity, error) { return stranger(subject), nil },
 		Now:      func() time.Time { return time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) },
 	})
 	if err != nil {
