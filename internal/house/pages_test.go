@@ -28,9 +28,10 @@ func TestPages(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs the example programs")
 	}
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash to follow the pages with")
+	for _, program := range []string{"bash", "openssl", "sha256sum"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("the pages want it: %v", err)
+		}
 	}
 	for _, page := range []string{"README.md", "examples/README.md"} {
 		t.Run(page, func(t *testing.T) {
@@ -52,13 +53,13 @@ func TestPages(t *testing.T) {
 					t.Errorf("%s: nobody follows a block of %q", b.at(0), b.language)
 				}
 			}
-			cmd := exec.CommandContext(t.Context(), bash)
+			cmd := exec.CommandContext(t.Context(), "bash")
 			cmd.Dir, cmd.Stdin = clone, strings.NewReader(script.String())
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			for _, b := range others {
-				b.checkFlags(t, bash, clone)
+				b.checkFlags(t, clone)
 			}
 		})
 	}
@@ -178,8 +179,8 @@ var flags = regexp.MustCompile(`(?:^|\s)-([a-z][a-z-]*)`)
 
 // checkFlags checks the block's syntax, and that the programs in dist have the flags
 // that it gives them.
-func (b block) checkFlags(t *testing.T, bash, clone string) {
-	syntax := exec.CommandContext(t.Context(), bash, "-n")
+func (b block) checkFlags(t *testing.T, clone string) {
+	syntax := exec.CommandContext(t.Context(), "bash", "-n")
 	syntax.Stdin = strings.NewReader(b.text)
 	if out, err := syntax.CombinedOutput(); err != nil {
 		t.Errorf("%s: %v\n%s", b.at(0), err, out)
