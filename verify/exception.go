@@ -22,7 +22,8 @@ const endsSoon = 14 * 24 * time.Hour
 //
 // It never excuses that nobody trusted has signed, what was signed, or that the
 // evidence is about another artifact: [RuleSignature], [RuleRevoked],
-// [RulePayloadType], [RuleProvenance] and [RuleSubject]. It excuses a check of its own Rule and Item
+// [RulePayloadType], [RuleProvenance] and [RuleSubject]; nor, in a policy without
+// builders, that a summary is missing. It excuses a check of its own Rule and Item
 // alone, and is looked at when nothing else makes the check pass.
 type Exception struct {
 	// Rule and Item are those of the [Check] that is excused. An empty Item is no

@@ -137,6 +137,7 @@ type Result struct {
 	policy     *Policy
 	at         time.Time  // zero if the policy has no Now
 	build      *candidate // nil if the policy has no builders
+	level      int
 	statements []*provenance.Statement
 	checks     []Check
 	exceptions []Exception
@@ -158,22 +159,9 @@ func (r *Result) Builder() Builder {
 
 // Level returns the SLSA Build level up to which the policy trusts the builder, or,
 // without one, the highest that it asked a verification summary for. What a document
-// says of itself does not count. It is 0 if an exception was needed for the build.
-func (r *Result) Level() int {
-	switch {
-	case r.build != nil && r.build.excused() > 0:
-		return 0
-	case r.build != nil:
-		return r.build.builder.level()
-	}
-	level := 0
-	for _, q := range r.policy.Require {
-		if q.Summary != nil && !q.OfSource {
-			level = max(level, q.Summary.Level)
-		}
-	}
-	return level
-}
+// says of itself does not count. What needed an exception, the build or a summary,
+// gives no level: it then is 0.
+func (r *Result) Level() int { return r.level }
 
 // Build returns the provenance that was accepted, or nil if the policy has no
 // builders.

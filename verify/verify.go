@@ -113,6 +113,9 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		}
 		take(failed, open)
 		others = append(others, f)
+		if q.Summary != nil && len(p.Builders) == 0 && excused(f.checks) == 0 {
+			r.level = max(r.level, q.Summary.Level)
+		}
 	}
 
 	// The first of the builds that would do whose source and steps do, too.
@@ -140,6 +143,9 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		return nil, fmt.Errorf("verify: %s is undecided: %w", title(h.artifact), errors.Join(undecided...))
 	}
 	if r.build != nil {
+		if excused(r.build.checks) == 0 {
+			r.level = r.build.builder.level()
+		}
 		r.statements = append(r.statements, r.build.statement)
 		r.checks = append(r.checks, r.build.checks...)
 	}
@@ -356,9 +362,10 @@ type candidate struct {
 	checks    []Check
 }
 
-func (c *candidate) excused() int {
+// excused returns how many of checks an exception was needed for.
+func excused(checks []Check) int {
 	n := 0
-	for _, k := range c.checks {
+	for _, k := range checks {
 		if k.Outcome == Excused {
 			n++
 		}
@@ -428,7 +435,7 @@ func (h *hearing) builds() (builds []candidate, failed []Check, open []error, er
 		f.add(tried)
 	}
 	slices.SortStableFunc(builds, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.excused(), b.excused()), cmp.Compare(b.builder.level(), a.builder.level()))
+		return cmp.Or(cmp.Compare(excused(a.checks), excused(b.checks)), cmp.Compare(b.builder.level(), a.builder.level()))
 	})
 	if len(builds) == 0 && len(open) == 0 {
 		failed = f.reasons(wantIdentities(p.Builders))
