@@ -48,3 +48,38 @@ func TestLevelOfExcusedSummary(t *testing.T) {
 		t.Errorf("level %d, want 0", n)
 	}
 }
+
+// What was excused once is not what the next release is expected to be like.
+func TestExpectAfterException(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Now = noon
+	c.statement.definition().at("internalParameters", "github")["event_name"] = "pull_request_target"
+	c.policy.Exceptions = []verify.Exception{exception(t, verify.RuleTrigger, "")}
+	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := verify.Expect(r); err == nil {
+		t.Errorf("a policy with the triggers %q, want an error", p.Triggers)
+	}
+}
+
+// A range of versions goes on to hold.
+func TestExpectRange(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Refs = verify.Refs{Versions: ">=1.2.0 <3.0.0"}
+	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := verify.Expect(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ref, want := range map[string]string{"refs/tags/v1.9.0": rejected, "refs/tags/v2.0.1": accepted, "refs/tags/v3.0.0": rejected} {
+		c.statement.setRef(ref)
+		if r, err := p.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != want {
+			t.Errorf("%s: %v, %v, want it %s", ref, r, err, want)
+		}
+	}
+}

@@ -13,7 +13,8 @@ import (
 // A Policy says which builds the caller accepts. Builders, Source and BuildTypes
 // must be given, and at least one of Refs and Commit: a Policy that lacks one of
 // them is an error and accepts nothing. It is not changed by verification and
-// may be used by several goroutines.
+// may be used by several goroutines. What is in it must not be changed as long as a
+// [Result] of it is in use.
 type Policy struct {
 	// Builders are those that may have made the artifact. One is enough.
 	Builders []Builder
