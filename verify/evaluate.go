@@ -58,10 +58,8 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		ids = append(ids, s.builder.name())
 	}
 	check(RuleBuilder, "", c.builder.speaksFor(b.Builder), b.Builder, strings.Join(ids, " or "))
-	for k := range p.Revoked {
-		if r := &p.Revoked[k]; r.names(b.Builder) && !r.stands(c.evidence) {
-			checks = append(checks, *r.revoke(i, r.Builder))
-		}
+	if no := h.revoked(i, b.Builder, c.evidence); no != nil {
+		checks = append(checks, *no)
 	}
 	claims := c.evidence.Claims
 	if want := c.builder.Commit; !want.IsZero() {

@@ -209,6 +209,17 @@ func (h *hearing) trusted(i int, ev *Evidence) (*Evidence, *Check) {
 	return ev, nil
 }
 
+// revoked returns the check that fails as the builder that the i-th envelope names is
+// revoked, or nil.
+func (h *hearing) revoked(i int, builder string, ev *Evidence) *Check {
+	for k := range h.policy.Revoked {
+		if r := &h.policy.Revoked[k]; r.names(builder) && !r.stands(ev) {
+			return r.revoke(i, r.Builder)
+		}
+	}
+	return nil
+}
+
 // names reports whether the builder is the one that r is about.
 func (r *Revocation) names(builder string) bool {
 	return r.Builder != "" && (builder == r.Builder || strings.HasPrefix(builder, r.Builder+"@"))

@@ -1,6 +1,8 @@
 package verify_test
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,5 +83,150 @@ func TestExpectRange(t *testing.T) {
 		if r, err := p.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != want {
 			t.Errorf("%s: %v, %v, want it %s", ref, r, err, want)
 		}
+	}
+}
+
+// A chain is a policy with steps, and the evidence for them.
+type chain struct {
+	*trial
+	t testing.TB
+}
+
+func newChain(t testing.TB, names ...string) chain {
+	c := chain{newTrial(t), t}
+	for i, name := range names {
+		c.policy.Steps = append(c.policy.Steps, verify.Step{Name: name, PredicateType: provenance.LinkType, Identities: []verify.Identity{identity(t, 3+i)}})
+	}
+	return c
+}
+
+// takes makes the build take in the materials.
+func (c chain) takes(materials ...object) chain {
+	d := c.statement.definition()
+	for _, m := range materials {
+		d["resolvedDependencies"] = append(d["resolvedDependencies"].([]any), m)
+	}
+	return c
+}
+
+// did adds the evidence of key that a step took one list and made another.
+func (c chain) did(key int, name string, materials, products []any) chain {
+	st := object{
+		"_type": provenance.StatementType, "subject": products, "predicateType": provenance.LinkType,
+		"predicate": object{"name": name, "command": []any{"do"}, "materials": materials},
+	}
+	c.more = append(c.more, seal(c.t, provenance.MediaType, st, key))
+	return c
+}
+
+// thing is a resource that has its name for content.
+func thing(t testing.TB, name string) object {
+	return object{"name": name, "digest": object{"sha256": sha256Of(t, name).Hex()}}
+}
+
+// material is a thing that a build takes in.
+func material(t testing.TB, name string) object {
+	m := thing(t, name)
+	m["uri"] = "https://files.test/" + name
+	return m
+}
+
+// A builder that is revoked does not carry out steps either.
+func TestRevokedBuilderOfStep(t *testing.T) {
+	const id = "https://builder.test/compile"
+	c := newChain(t).takes(material(t, "objects"))
+	c.policy.Steps = []verify.Step{{Name: "compile", PredicateType: provenance.PredicateType, Builder: id, Identities: []verify.Identity{identity(t, 3)}}}
+	st := statement(c.artifact)
+	st["subject"] = []any{thing(t, "objects")}
+	st.at("predicate", "runDetails", "builder")["id"] = id
+	c.more = []*sign.Envelope{seal(t, provenance.MediaType, st, 3)}
+	if _, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); err != nil {
+		t.Fatal(err)
+	}
+	c.policy.Revoked = []verify.Revocation{{Builder: id, Reason: "it was taken over"}}
+	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	if got := outcomes(reasons(err)); !slices.Equal(got, []string{"revoked compile: failed"}) {
+		t.Errorf("%v, %v, want it rejected as the builder is revoked", r, err)
+	}
+}
+
+// An exception for a step changes nothing where the step was done.
+func TestNeedlessStepException(t *testing.T) {
+	c := newChain(t, "compile").takes(material(t, "objects")).did(3, "compile", nil, []any{thing(t, "objects")})
+	c.policy.Now = noon
+	c.policy.Exceptions = []verify.Exception{exception(t, verify.RuleStep, "compile")}
+	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := outcomes(r.Checks()); len(got) != 0 || len(r.Exceptions()) != 0 || len(r.Statements()) != 2 {
+		t.Errorf("%q, %v, %d statements", got, r.Exceptions(), len(r.Statements()))
+	}
+}
+
+// Digests of unknown algorithms tell performances apart like others.
+func TestStepOrder(t *testing.T) {
+	a, b := thing(t, "objects"), thing(t, "objects")
+	a.at("digest")["fooHash"], b.at("digest")["fooHash"] = "1", "2"
+	m := material(t, "objects")
+	m.at("digest")["fooHash"] = "1"
+	c := newChain(t, "compile").takes(m).did(3, "compile", nil, []any{a}).did(3, "compile", nil, []any{b})
+	for range 2 {
+		if _, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); err != nil {
+			t.Errorf("%v, want it accepted in any order", err)
+		}
+		slices.Reverse(c.more)
+	}
+}
+
+// What cannot be read may be the performance that is missing.
+func TestStepUndecided(t *testing.T) {
+	c := newChain(t, "compile").takes(material(t, "objects")).did(3, "compile", nil, []any{thing(t, "junk")})
+	c.more = append(c.more, seal(t, provenance.MediaType, []byte("{"), 3))
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != undecided {
+		t.Errorf("%v, %v, want it undecided", r, err)
+	}
+}
+
+// Steps take no more time than there is evidence of them.
+func TestManyPerformances(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	c := newChain(t, names...).takes(material(t, "h"))
+	for i, name := range names {
+		before := "nothing"
+		if i > 1 {
+			before = names[i-1]
+		}
+		for n := range 12 {
+			c.did(3+i, name, []any{thing(t, before), thing(t, fmt.Sprint(n))}, []any{thing(t, name)})
+		}
+	}
+	start := time.Now()
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != rejected {
+		t.Errorf("%v, %v, want it rejected", r, err)
+	}
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("it took %s", d)
+	}
+}
+
+// The products of a step and the materials of the next can be many.
+func TestManyProducts(t *testing.T) {
+	const n = 30_000
+	var products []any
+	for i := range n {
+		products = append(products, object{"name": fmt.Sprint("p", i), "digest": object{"sha256": fmt.Sprintf("%064x", i)}})
+	}
+	c := newChain(t, "compile").did(3, "compile", nil, products)
+	for i := range n {
+		c.takes(object{"uri": fmt.Sprint("https://files.test/", i), "digest": object{"sha256": fmt.Sprintf("%064x", n+i)}})
+	}
+	envelopes := c.envelopes(t)
+	start := time.Now()
+	if r, err := c.policy.Verify(t.Context(), c.artifact, envelopes...); end(r, err) != rejected {
+		t.Errorf("%v, %v, want it rejected", r, err)
+	}
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("it took %s", d)
 	}
 }

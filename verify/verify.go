@@ -165,6 +165,7 @@ type hearing struct {
 	artifact   hallmark.Artifact
 	exceptions []Exception // that are about the artifact
 	evidence   []exhibit
+	attempts   []attempt // at the steps, once somebody has asked for them
 }
 
 // An exhibit is one envelope, with what was found out about it. Nothing of it is
