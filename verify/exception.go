@@ -111,12 +111,10 @@ func (h *hearing) settle(checks []Check) []Check {
 			continue
 		}
 		ended := ""
-		for _, e := range h.exceptions {
-			switch {
-			case e.Rule != c.Rule || e.Item != c.Item:
-			case h.now.Before(e.Expires):
+		for _, e := range h.exceptions[Check{Rule: c.Rule, Item: c.Item}] {
+			if h.now.Before(e.Expires) {
 				c.Outcome = Excused
-			default:
+			} else {
 				ended = fmt.Sprintf(" (an exception by %s ended on %s)", e.Owner, date(e.Expires))
 			}
 		}
@@ -127,14 +125,20 @@ func (h *hearing) settle(checks []Check) []Check {
 	return checks
 }
 
-// used returns the exceptions that checks needed.
+// used returns the exceptions that checks needed, in their order.
 func (h *hearing) used(checks []Check) []Exception {
 	var all []Exception
-	for _, e := range h.exceptions {
-		if h.now.Before(e.Expires) && slices.ContainsFunc(checks, func(c Check) bool {
-			return c.Outcome == Excused && c.Rule == e.Rule && c.Item == e.Item
-		}) {
-			all = append(all, e)
+	seen := make(map[Check]bool)
+	for _, c := range checks {
+		k := Check{Rule: c.Rule, Item: c.Item}
+		if c.Outcome != Excused || seen[k] {
+			continue
+		}
+		seen[k] = true
+		for _, e := range h.exceptions[k] {
+			if h.now.Before(e.Expires) {
+				all = append(all, e)
+			}
 		}
 	}
 	return all

@@ -143,16 +143,15 @@ func (r *Result) traits() map[trait]string {
 		}
 		all[trait{"parameter", at}] = string(text)
 	}
+	inputs := make(map[string][]string)
 	for _, d := range b.Dependencies {
 		if d.URI != "" && d.URI != source.URI() {
-			k := trait{"input", d.URI}
-			digests := texts(d.Digest.Digests())
-			if all[k] != "" {
-				digests = append(digests, all[k])
-			}
-			slices.Sort(digests)
-			all[k] = strings.Join(digests, " ")
+			inputs[d.URI] = append(inputs[d.URI], texts(d.Digest.Digests())...)
 		}
+	}
+	for uri, digests := range inputs {
+		slices.Sort(digests)
+		all[trait{"input", uri}] = strings.Join(digests, " ")
 	}
 	return all
 }

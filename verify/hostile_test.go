@@ -1,8 +1,10 @@
 package verify_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -228,5 +230,142 @@ func TestManyProducts(t *testing.T) {
 	}
 	if d := time.Since(start); d > 10*time.Second {
 		t.Errorf("it took %s", d)
+	}
+}
+
+// within fails if f takes longer than a loaded machine needs for it.
+func within(t *testing.T, what string, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	d := time.Since(start)
+	t.Logf("%s: %s", what, d)
+	if d > 10*time.Second {
+		t.Errorf("%s took %s", what, d)
+	}
+}
+
+// Many inputs of a build that are all wrong.
+func TestManyInputs(t *testing.T) {
+	c := newChain(t)
+	c.policy.Inputs = verify.Inputs{Origins: []string{"https://deps.test/"}}
+	for i := range 60_000 {
+		c.takes(object{"uri": fmt.Sprint("https://evil.test/", i)})
+	}
+	envelopes := c.envelopes(t)
+	within(t, "a rejection", func() {
+		if r, err := c.policy.Verify(t.Context(), c.artifact, envelopes...); end(r, err) != rejected {
+			t.Errorf("%v, want it rejected", err)
+		}
+	})
+}
+
+// Many exceptions for the artifact, and a scan that found as many vulnerabilities.
+func TestManyExceptions(t *testing.T) {
+	const n = 30_000
+	c := newTrial(t)
+	c.policy.Now = noon
+	c.policy.Require = []verify.Requirement{{PredicateType: provenance.VulnsType, Identities: []verify.Identity{identity(t, 2)}, Scan: &verify.Scan{}}}
+	v := &provenance.Vulns{
+		Scanner:  provenance.Scanner{URI: "https://scanner.test", DB: provenance.VulnsDB{LastUpdate: noon()}},
+		Metadata: provenance.ScanMetadata{Started: noon(), Finished: noon()},
+	}
+	for i := range n {
+		v.Scanner.Vulnerabilities = append(v.Scanner.Vulnerabilities, provenance.Vulnerability{ID: fmt.Sprint("CVE-", i)})
+		c.policy.Exceptions = append(c.policy.Exceptions, exception(t, verify.RuleVulnerability, fmt.Sprint("CVE-", i)))
+	}
+	c.more = []*sign.Envelope{state(t, c.artifact, v, 2)}
+	envelopes := c.envelopes(t)
+	var r *verify.Result
+	within(t, "a verdict", func() {
+		var err error
+		if r, err = c.policy.Verify(t.Context(), c.artifact, envelopes...); err != nil {
+			t.Fatal(err)
+		}
+	})
+	within(t, "its warnings", func() {
+		if got := len(r.Warnings()); got != n {
+			t.Errorf("%d warnings, want %d", got, n)
+		}
+	})
+}
+
+// Many summaries, each of them good, are all named in the next one.
+func TestManySummaries(t *testing.T) {
+	const n = 10_000
+	a, p := newArtifact(t), summaryPolicy(t)
+	p.Require[0].Identities = []verify.Identity{oracle(func(_ context.Context, e *sign.Envelope) (*verify.Evidence, error) {
+		return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Claims: &verify.Claims{Issuer: "x"}}, nil
+	})}
+	good := string(summaryOf(t, a, "SLSA_BUILD_LEVEL_2").Payload)
+	var envelopes []*sign.Envelope
+	for i := range n {
+		envelopes = append(envelopes, &sign.Envelope{PayloadType: provenance.MediaType, Payload: []byte(good + strings.Repeat(" ", i%1000) + strings.Repeat("\n", i/1000))})
+	}
+	r, err := p.Verify(t.Context(), a, envelopes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "a summary", func() {
+		if _, err := r.VSA(verifier(), "pkg:generic/app", resource(t, "https://policy.test", "policy"), noon()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Inputs of one name are compared as a set, in time for them.
+func TestCompareInputs(t *testing.T) {
+	results := make([]*verify.Result, 2)
+	for k := range results {
+		c := newChain(t)
+		for i := range 20_000 {
+			if k == 1 {
+				i = 20_000 - 1 - i
+			}
+			c.takes(object{"uri": "https://deps.test/x", "digest": object{"sha256": fmt.Sprintf("%064x", i)}})
+		}
+		var err error
+		if results[k], err = c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	within(t, "the comparison", func() {
+		if got := results[0].Compare(results[1]); len(got) != 0 {
+			t.Errorf("another order of the same inputs gives %d changes", len(got))
+		}
+	})
+}
+
+// Copies of provenance do not make what is missing beside it looked for again.
+func TestManyBuilds(t *testing.T) {
+	const n = 300
+	asked := 0
+	watched := oracle(func(context.Context, *sign.Envelope) (*verify.Evidence, error) {
+		asked++
+		return nil, verify.ErrNotSigned
+	})
+	c := newTrial(t)
+	c.policy.Require = []verify.Requirement{{PredicateType: provenance.VSAType, Identities: []verify.Identity{watched}, OfSource: true}}
+	c.more = slices.Repeat(c.envelopes(t), n)
+	_, err := c.policy.Verify(t.Context(), c.artifact, c.more...)
+	if len(reasons(err)) != 1 {
+		t.Errorf("%d reasons, want 1", len(reasons(err)))
+	}
+	if asked > 2*n {
+		t.Errorf("the identity was asked %d times about %d envelopes", asked, n)
+	}
+}
+
+// Provenance that cannot be read may be that of a commit for which there is what the
+// policy asks.
+func TestBuildUndecided(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Require = []verify.Requirement{{PredicateType: provenance.VSAType, Identities: []verify.Identity{identity(t, 2)}, OfSource: true}}
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != rejected {
+		t.Errorf("%v, %v, want it rejected", r, err)
+	}
+	c.more = []*sign.Envelope{seal(t, provenance.MediaType, []byte("{"), 1)}
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != undecided {
+		t.Errorf("with unreadable provenance: %v, %v, want it undecided", r, err)
 	}
 }

@@ -250,11 +250,13 @@ func (r *Result) Warnings() []string {
 	if !r.policy.Expires.IsZero() {
 		soon("the policy", r.policy.Expires)
 	}
+	needed := make(map[Exception]bool)
 	for _, e := range r.exceptions {
+		needed[e] = true
 		soon("the exception for "+e.name()+", for which "+line(e.Owner)+" answers,", e.Expires)
 	}
 	for _, e := range r.policy.Exceptions {
-		if slices.Contains(r.artifact.Digests, e.Digest) && !slices.Contains(r.exceptions, e) {
+		if slices.Contains(r.artifact.Digests, e.Digest) && !needed[e] {
 			all = append(all, fmt.Sprintf("the exception for %s, for which %s answers, is not needed", e.name(), line(e.Owner)))
 		}
 	}
