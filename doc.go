@@ -23,7 +23,7 @@
 //	who says so        statement       →  [sign.Envelope]         sign
 //	                   kept beside an image in its registry       sign/oci
 //	whether to         envelopes       →  [verify.Result]         verify, verify/policyfile
-//	believe it
+//	believe it         what is in SBOMs and Go programs, for it   verify/inspect
 //
 // The example of this package goes the whole way in one function. The programs
 // in the directory examples are it in earnest; they are there to be copied.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -200,52 +201,133 @@ func (s Source) Descriptor() (d ResourceDescriptor, ok bool) {
 }
 
 // Source returns the source that b names, and the name of the external
-// parameter that names it. That is "workflow" in the build types of GitHub
-// Actions, "pipeline" in the one for GitLab CI/CD and "source" in the others of
-// this module: an object with a repository, an https URL, and a ref. The build
-// type of Buildkite has a string "repository" and, in the object "build", a tag or
-// else a branch; no one parameter names the source then, and the name is "".
+// parameter that names it, or "" if no one parameter does:
+//
+//   - "workflow" in the build types of GitHub Actions, "pipeline" in the one of this
+//     module for GitLab CI/CD and "source" in the others of this module: an object
+//     with a repository, an https URL, and a ref.
+//   - Buildkite's job/v1 has a string "repository" and, in the object "build", a tag
+//     or else a branch; no one parameter names the source.
+//   - Provenance of version 0.2 and 0.1, as [ParseBuild] reads it, has the URI of its
+//     configuration in the string "source": git+<repository>, and @<ref> if it is
+//     known. Any build type may have such a parameter.
+//   - slsa.dev/container-based-build/v0.1?draft has that URI in the member uri of the
+//     object "source".
+//   - GitLab's runners and GitLab itself, by the build types
+//     gitlab.com/gitlab-org/gitlab-runner/…/PROVENANCE.md and
+//     docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1, have the URL of the
+//     project in the string "source", and no ref.
+//   - slsa-framework/slsa-github-generator/delegator-generic@v0 has the source in no
+//     parameter: it is the only dependency whose URI begins with git+.
+//
+// A URI has the full name of a ref, "refs/…", or none. The source that a URI or a
+// dependency names is not known unless there is a dependency with that URI.
 //
 // The commit is the gitCommit digest of the dependency whose URI is that
 // repository at that ref; it is zero if such dependencies have different ones.
-// The source is modified if any of them says so. If there is no such parameter,
-// or several, the zero Source is returned: a source that is not known for certain
-// is not known.
+// Where a URI names the source, its digest may be called sha1 as well, as version 0.2
+// has it, and by GitLab's runners sha256, of whatever length a commit has. The source
+// is modified if any of them says so. If there is no such parameter, or several, the
+// zero Source is returned: a source that is not known for certain is not known.
 func (b *Build) Source() (s Source, parameter string) {
+	s, parameter, _ = b.source()
+	return s, parameter
+}
+
+// Inputs returns the dependencies of b but for those that describe the source that
+// [Build.Source] returns.
+func (b *Build) Inputs() []ResourceDescriptor {
+	_, _, is := b.source()
+	return slices.DeleteFunc(slices.Clone(b.Dependencies), is)
+}
+
+// Build types whose sources are named in ways of their own.
+const (
+	typeContainerBased = "https://slsa.dev/container-based-build/v0.1?draft"
+	typeDelegator      = "https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0"
+	typeGitLab         = "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"
+)
+
+// isGitLabRunner reports whether a build type is that of a version of GitLab's runner.
+func isGitLabRunner(buildType string) bool {
+	rest, ok := strings.CutPrefix(buildType, "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/")
+	return ok && strings.HasSuffix(rest, "/PROVENANCE.md")
+}
+
+// source returns what Source does, and what reports whether a dependency is that
+// source.
+func (b *Build) source() (s Source, parameter string, is func(ResourceDescriptor) bool) {
+	uri := ""                           // that names the source
+	algorithms := []string{"gitCommit"} // by which dependencies have the commit
+	none := func(ResourceDescriptor) bool { return false }
 	for _, name := range []string{"workflow", "pipeline", "source"} {
-		var repository, ref string
+		var one Source
 		switch p := b.External[name].(type) {
 		case map[string]any:
-			repository, _ = p["repository"].(string)
-			ref, _ = p["ref"].(string)
+			one.Repository, _ = p["repository"].(string)
+			one.Ref, _ = p["ref"].(string)
+			if text, ok := p["uri"].(string); ok && name == "source" && one.Repository == "" && b.Type == typeContainerBased {
+				one, uri, algorithms = sourceOf(text), text, append(algorithms, "sha1")
+			}
 		case map[string]string: // not from JSON, but as good
-			repository, ref = p["repository"], p["ref"]
+			one.Repository, one.Ref = p["repository"], p["ref"]
+		case string:
+			switch {
+			case name != "source":
+			case isGitLabRunner(b.Type), b.Type == typeGitLab:
+				one, uri = sourceOf("git+"+p), p
+				one.Ref = "" // An @ would be a part of the project's path.
+				if one.Repository != p {
+					one = Source{}
+				}
+				if isGitLabRunner(b.Type) {
+					algorithms = append(algorithms, "sha256")
+				}
+			default:
+				one, uri, algorithms = sourceOf(p), p, append(algorithms, "sha1")
+			}
 		}
-		if repository == "" {
+		if one.Repository == "" {
 			continue
 		}
 		if parameter != "" {
-			return Source{}, ""
+			return Source{}, "", none
 		}
-		s, parameter = Source{Repository: repository, Ref: ref}, name
+		s, parameter = one, name
 	}
-	if parameter == "" {
-		s.Repository, _ = b.External["repository"].(string)
-		build, _ := b.External["build"].(map[string]any)
-		if s.Repository == "" || build == nil {
-			return Source{}, ""
-		}
+	build, _ := b.External["build"].(map[string]any)
+	repository, _ := b.External["repository"].(string)
+	switch {
+	case parameter != "":
+	case repository != "" && build != nil:
+		s.Repository = repository
 		if tag, _ := build["tag"].(string); tag != "" {
 			s.Ref = "refs/tags/" + tag
 		} else if branch, _ := build["branch"].(string); branch != "" {
 			s.Ref = "refs/heads/" + branch
 		}
+	case b.Type == typeDelegator:
+		for _, d := range b.Dependencies {
+			if !strings.HasPrefix(d.URI, "git+") {
+				continue
+			}
+			if uri != "" {
+				return Source{}, "", none
+			}
+			s, uri, algorithms = sourceOf(d.URI), d.URI, []string{"gitCommit", "sha1"}
+		}
 	}
-	several := false
+	if s.Repository == "" {
+		return Source{}, "", none
+	}
+
+	is = func(d ResourceDescriptor) bool { return d.URI == s.URI() || uri != "" && d.URI == uri }
+	found, several := false, false
 	for _, d := range b.Dependencies {
-		if d.URI != s.URI() {
+		if !is(d) {
 			continue
 		}
+		found = true
 		modified, _ := d.Annotations[annotationModified].(bool)
 		s.Modified = s.Modified || modified
 		if from, _ := d.Annotations[annotationRepositoryFrom].(string); from == ModulePath.String() {
@@ -256,19 +338,41 @@ func (b *Build) Source() (s Source, parameter string) {
 		if from, _ := d.Annotations[annotationCommitFrom].(string); from == Caller.String() {
 			s.CommitFrom = Caller
 		}
-		c, err := d.Digest.digest("gitCommit")
-		if base, ok := d.Annotations[annotationBase].(string); ok && modified {
-			c, err = hallmark.ParseDigest(base)
-		}
-		if err == nil && c.Algorithm() == "gitCommit" {
-			several = several || !s.Commit.IsZero() && c != s.Commit
-			s.Commit = c
+		base, hasBase := d.Annotations[annotationBase].(string)
+		for _, algorithm := range algorithms {
+			c, err := hallmark.ParseDigest("gitCommit:" + d.Digest[algorithm])
+			if hasBase && modified {
+				c, err = hallmark.ParseDigest(base)
+			}
+			if err == nil && c.Algorithm() == "gitCommit" {
+				several = several || !s.Commit.IsZero() && c != s.Commit
+				s.Commit = c
+			}
 		}
 	}
 	if several { // neither is known to be the one
 		s.Commit = hallmark.Digest{}
 	}
-	return s, parameter
+	if uri != "" && !found {
+		return Source{}, "", none
+	}
+	return s, parameter, is
+}
+
+// sourceOf returns the source that a URI names, git+<repository>[@<ref>], as far as it
+// does nothing but that; otherwise the zero Source.
+func sourceOf(uri string) Source {
+	text, ok := strings.CutPrefix(uri, "git+")
+	u, err := url.Parse(text)
+	if !ok || err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || strings.ContainsAny(text, "?#") {
+		return Source{}
+	}
+	// No host and no path of a repository has an @; a ref may have one.
+	repository, ref, at := strings.Cut(text, "@")
+	if at && !strings.HasPrefix(ref, "refs/") || strings.HasSuffix(repository, u.Scheme+"://"+u.Host) {
+		return Source{}
+	}
+	return Source{Repository: repository, Ref: ref}
 }
 
 // Statement returns the statement that b made subjects. It fails if anything
@@ -397,11 +501,10 @@ func extensible(path string) []string {
 // written: the source first, as GitHub's build type asks, then the others.
 func (b *Build) sortedDependencies() []ResourceDescriptor {
 	ds := sorted(b.Dependencies)
-	if s, _ := b.Source(); s.Repository != "" {
-		if i := slices.IndexFunc(ds, func(d ResourceDescriptor) bool { return d.URI == s.URI() }); i > 0 {
-			source := ds[i]
-			ds = slices.Insert(slices.Delete(ds, i, i+1), 0, source)
-		}
+	_, _, is := b.source()
+	if i := slices.IndexFunc(ds, is); i > 0 {
+		source := ds[i]
+		ds = slices.Insert(slices.Delete(ds, i, i+1), 0, source)
 	}
 	return ds
 }

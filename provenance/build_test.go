@@ -224,7 +224,6 @@ func TestBuildSource(t *testing.T) {
 		{"both", map[string]any{"workflow": parameter(repository, ref), "source": parameter(repository, ref)}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
 		{"neither", map[string]any{"repository": repository}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
 		{"no parameters", nil, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
-		{"source that is a string", map[string]any{"source": uri}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
 		{"empty source", map[string]any{"source": map[string]any{}}, dependencies{git("", commitA)}, provenance.Source{}, ""},
 		{"repository that is no string", map[string]any{"source": parameter([]any{repository}, ref)}, dependencies{git(uri, commitA)}, provenance.Source{}, ""},
 		{"one of both empty", map[string]any{"workflow": map[string]any{}, "source": parameter(repository, ref)}, dependencies{git(uri, commitA)}, known, "source"},
@@ -407,6 +406,124 @@ func TestEvidenceOrder(t *testing.T) {
 	}
 	if got := provenance.Evidence(99).String(); got != "none" {
 		t.Errorf("unknown evidence %q", got)
+	}
+}
+
+// Build types whose sources are named by a URI, or in ways of their own.
+func TestBuildSourceByType(t *testing.T) {
+	const (
+		repository = "https://example.com/g/r"
+		uri        = "git+" + repository + "@refs/heads/main"
+		other      = "https://example.com/type"
+		container  = "https://slsa.dev/container-based-build/v0.1?draft"
+		delegator  = "https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0"
+		runner     = "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/2147fb44/PROVENANCE.md"
+		gitlab     = "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"
+	)
+	a := digest(t, "gitCommit:"+commitA)
+	known := provenance.Source{Repository: repository, Ref: "refs/heads/main", Commit: a}
+	noRef := provenance.Source{Repository: repository, Commit: a}
+	type external = map[string]any
+	text := func(v string) external { return external{"source": v, "entryPoint": "build"} }
+	object := external{"source": external{"uri": uri, "digest": external{"sha1": commitA}}}
+	on := func(digests ...string) []provenance.ResourceDescriptor {
+		d := provenance.ResourceDescriptor{URI: digests[0], Digest: provenance.DigestSet{}}
+		for i := 1; i < len(digests); i += 2 {
+			d.Digest[digests[i]] = digests[i+1]
+		}
+		return []provenance.ResourceDescriptor{{URI: "pkg:golang/a@v1"}, d}
+	}
+	two := func(a, b []provenance.ResourceDescriptor) []provenance.ResourceDescriptor { return append(a, b...) }
+	for _, c := range []struct {
+		name, buildType string
+		external        external
+		dependencies    []provenance.ResourceDescriptor
+		want            provenance.Source
+		parameter       string
+	}{
+		{"URI", other, text(uri), on(uri, "sha1", commitA), known, "source"},
+		{"URI, gitCommit", other, text(uri), on(uri, "gitCommit", commitA), known, "source"},
+		{"URI, both", other, text(uri), on(uri, "gitCommit", commitA, "sha1", commitA), known, "source"},
+		{"URI, two commits in one dependency", other, text(uri), on(uri, "gitCommit", commitA, "sha1", commitB), provenance.Source{Repository: repository, Ref: "refs/heads/main"}, "source"},
+		{"URI, two commits", other, text(uri), two(on(uri, "sha1", commitA), on(uri, "sha1", commitB)), provenance.Source{Repository: repository, Ref: "refs/heads/main"}, "source"},
+		{"URI, a file's digest", other, text(uri), on(uri, "sha256", shaA), provenance.Source{Repository: repository, Ref: "refs/heads/main"}, "source"},
+		{"URI, no ref", other, text("git+" + repository), on("git+"+repository, "sha1", commitA), noRef, "source"},
+		{"URI, a ref with an @", other, text("git+" + repository + "@refs/heads/a@b"), on("git+"+repository+"@refs/heads/a@b", "sha1", commitA), provenance.Source{Repository: repository, Ref: "refs/heads/a@b", Commit: a}, "source"},
+		{"URI, the other ref's commit", other, text(uri), on("git+"+repository+"@refs/heads/other", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, no dependency", other, text(uri), nil, provenance.Source{}, ""},
+		{"URI, short name of a ref", other, text("git+" + repository + "@main"), on("git+"+repository+"@main", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, not of git", other, text(repository), on(repository, "sha1", commitA), provenance.Source{}, ""},
+		{"URI, a user", other, text("git+https://u@example.com/g/r"), on("git+https://u@example.com/g/r", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, an @ in the host's place", other, text("git+https://example.com@refs/heads/main"), on("git+https://example.com@refs/heads/main", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, a query", other, text("git+" + repository + "?x@refs/heads/main"), on("git+"+repository+"?x@refs/heads/main", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, a fragment", other, text(uri + "#dir"), on(uri+"#dir", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, a path", other, text("git+file:///g/r"), on("git+file:///g/r", "sha1", commitA), provenance.Source{}, ""},
+		{"URI, no path", other, text("git+https://example.com"), on("git+https://example.com", "sha1", commitA), provenance.Source{}, ""},
+		{"URI of a workflow", other, external{"workflow": uri}, on(uri, "sha1", commitA), provenance.Source{}, ""},
+		{"URI, and a workflow", other, external{"source": uri, "workflow": external{"repository": repository, "ref": "refs/heads/main"}}, on(uri, "gitCommit", commitA), provenance.Source{}, ""},
+
+		{"container", container, object, on(uri, "sha1", commitA), known, "source"},
+		{"container, no dependency", container, object, nil, provenance.Source{}, ""},
+		{"container, URI and repository", container, external{"source": external{"uri": uri, "repository": "https://example.com/x"}}, on(uri, "sha1", commitA), provenance.Source{Repository: "https://example.com/x"}, "source"},
+		{"object with a URI of another type", other, object, on(uri, "sha1", commitA), provenance.Source{}, ""},
+
+		{"delegator", delegator, external{"inputs": external{}}, on(uri, "gitCommit", commitA), known, ""},
+		{"delegator, two sources", delegator, nil, two(on(uri, "gitCommit", commitA), on("git+https://example.com/x@refs/heads/main", "gitCommit", commitB)), provenance.Source{}, ""},
+		{"delegator, one source twice", delegator, nil, two(on(uri, "gitCommit", commitA), on(uri, "gitCommit", commitB)), provenance.Source{}, ""},
+		{"delegator, none", delegator, nil, on("https://example.com/x", "gitCommit", commitA), provenance.Source{}, ""},
+		{"delegator, a short name", delegator, nil, on("git+"+repository+"@v1", "gitCommit", commitA), provenance.Source{}, ""},
+		{"dependency of another type", other, nil, on(uri, "gitCommit", commitA), provenance.Source{}, ""},
+
+		{"GitLab runner", runner, text(repository), on(repository, "sha256", commitA), noRef, "source"},
+		{"GitLab runner, SHA-256", runner, text(repository), on(repository, "sha256", shaA), provenance.Source{Repository: repository, Commit: digest(t, "gitCommit:"+shaA)}, "source"},
+		{"GitLab runner, gitCommit", runner, text(repository), on(repository, "gitCommit", commitA), noRef, "source"},
+		{"GitLab runner, a digest that is none", runner, text(repository), on(repository, "sha256", "283bf96"), provenance.Source{Repository: repository}, "source"},
+		{"GitLab runner, no dependency", runner, text(repository), on(repository+"x", "sha256", commitA), provenance.Source{}, ""},
+		{"GitLab runner, an @", runner, text(repository + "@refs/heads/main"), on(repository+"@refs/heads/main", "sha256", commitA), provenance.Source{}, ""},
+		{"runner of somebody else", "https://gitlab.com/evil/gitlab-runner/-/blob/x/PROVENANCE.md", text(repository), on(repository, "sha256", commitA), provenance.Source{}, ""},
+		{"another file of GitLab's runner", "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/x/README.md", text(repository), on(repository, "sha256", commitA), provenance.Source{}, ""},
+		{"GitLab", gitlab, text(repository), on(repository, "gitCommit", commitA), noRef, "source"},
+		{"GitLab, sha256", gitlab, text(repository), on(repository, "sha256", shaA), provenance.Source{Repository: repository}, "source"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := &provenance.Build{Type: c.buildType, External: c.external, Dependencies: c.dependencies}
+			if got, parameter := b.Source(); got != c.want || parameter != c.parameter {
+				t.Errorf("got %+v by %q, want %+v by %q", got, parameter, c.want, c.parameter)
+			}
+			inputs := len(c.dependencies)
+			for _, d := range c.dependencies {
+				if c.want.Repository == repository && (d.URI == c.want.URI() || d.URI == repository) {
+					inputs--
+				}
+			}
+			if got := b.Inputs(); len(got) != inputs {
+				t.Errorf("got the inputs %v, want %d", got, inputs)
+			}
+		})
+	}
+}
+
+// What version 0.2 says of the source in its own places.
+func TestSourceOfV02(t *testing.T) {
+	const uri = "git+https://example.com/g/r@refs/tags/v1.0.0"
+	for _, c := range []struct{ name, predicate, want string }{
+		{"a material", `{"builder":{"id":"a:b"},"buildType":"a:t","invocation":{"configSource":{"uri":"` + uri + `","digest":{"sha1":"` + commitA + `"}}},"materials":[{"uri":"` + uri + `","digest":{"sha1":"` + commitA + `"}}]}`, uri + " gitCommit:" + commitA},
+		{"no material", `{"builder":{"id":"a:b"},"buildType":"a:t","invocation":{"configSource":{"uri":"` + uri + `","digest":{"sha1":"` + commitA + `"}}}}`, uri + " gitCommit:" + commitA},
+		{"a material of another commit", `{"builder":{"id":"a:b"},"buildType":"a:t","invocation":{"configSource":{"uri":"` + uri + `","digest":{"sha1":"` + commitA + `"}}},"materials":[{"uri":"` + uri + `","digest":{"sha1":"` + commitB + `"}}]}`, uri + " :"},
+		{"a parameter", `{"builder":{"id":"a:b"},"buildType":"a:t","invocation":{"parameters":{"source":"` + uri + `"}},"materials":[{"uri":"git+https://example.com/g/r","digest":{"sha1":"` + commitA + `"}}]}`, " :"},
+	} {
+		b, err := provenance.ParseBuild(older(t, "0.2", c.predicate))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _ := b.Source()
+		got := s.URI() + " :"
+		if !s.Commit.IsZero() {
+			got = s.URI() + " " + s.Commit.String()
+		}
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 

@@ -140,11 +140,13 @@ func ExampleParseBuild() {
 	fmt.Println("repository:", source.Repository)
 	fmt.Println("ref:", source.Ref)
 	fmt.Println("commit:", source.Commit)
+	fmt.Println("others:", len(build.Inputs()))
 	// Output:
 	// parameter: source
 	// repository: https://github.com/octocat/hello
 	// ref: refs/tags/v1.2.3
 	// commit: gitCommit:283bf967fa3c591925dd25e6a6e8e781542117bf
+	// others: 0
 }
 
 func ExampleSource_Descriptor() {

@@ -99,14 +99,12 @@ func (b *Build) facts() []Fact {
 	fs.add("type", b.Type)
 	fs.tree("external", b.External, func(path string) bool {
 		// They are the source, and have been told.
-		return parameter != "" && (path == "external."+parameter+".repository" || path == "external."+parameter+".ref")
+		at := "external." + parameter
+		return parameter != "" && (path == at || path == at+".repository" || path == at+".ref" || path == at+".uri" && b.Type == typeContainerBased)
 	})
 	fs.tree("internal", b.Internal, func(string) bool { return false })
 	n, digests := 0, 0
-	for _, d := range b.Dependencies {
-		if parameter != "" && d.URI == source.URI() {
-			continue
-		}
+	for _, d := range b.Inputs() {
 		n++
 		if d.identifies() {
 			digests++

@@ -107,11 +107,9 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		checks = append(checks, h.age(i, "", p.MaxAge, b.Finished, c.evidence))
 	}
 	if claims != nil {
-		checks = append(checks, slices.DeleteFunc(certificate(i, b, source, claims), func(k Check) bool {
-			return k.Item == "builder" && c.builder.Delegated
-		})...)
+		checks = append(checks, certificate(i, &c.builder, b, claims)...)
 	}
-	checks = append(checks, p.Inputs.check(i, b, source)...)
+	checks = append(checks, p.Inputs.check(i, b)...)
 
 	var questions []Question
 	if p.BuildInfo {
@@ -191,9 +189,17 @@ func parametersOf(b *provenance.Build, source provenance.Source, parameter strin
 	if parameter != "" {
 		// Only what the rules for the source have looked at: a ref that is no
 		// string is none for them.
-		for name, looked := range map[string]string{"repository": source.Repository, "ref": source.Ref} {
-			if at := pointer("", parameter) + "/" + name; values[at] == looked {
-				delete(values, at)
+		at := pointer("", parameter)
+		for _, looked := range [][2]string{
+			{at + "/repository", source.Repository},
+			{at + "/ref", source.Ref},
+			{at, source.URI()},
+			{at, source.Repository}, // a string
+			{at + "/uri", source.URI()},
+			{at + "/digest/sha1", source.Commit.Hex()},
+		} {
+			if values[looked[0]] == looked[1] {
+				delete(values, looked[0])
 			}
 		}
 	} else if s, ok := b.External["source"].(map[string]any); ok && len(s) == 0 {
@@ -278,70 +284,6 @@ func (h *hearing) age(i int, item string, most time.Duration, said time.Time, ev
 		c.Outcome = Passed
 	}
 	return c
-}
-
-// facts are what is known of a build's run.
-type facts struct {
-	trigger, runner, environment string
-	repositoryID, ownerID        string
-	said                         bool // a predicate without a certificate has them
-}
-
-// factsOf returns what the certificate says, or else what the predicate of a
-// GitHub build says of itself. The one is not filled up from the other.
-func factsOf(b *provenance.Build, claims *Claims) facts {
-	if claims != nil {
-		return facts{claims.Trigger, claims.Runner, claims.Environment, claims.RepositoryID, claims.OwnerID, false}
-	}
-	return githubContext(b)
-}
-
-// githubContext returns what a build of GitHub Actions says of its run.
-func githubContext(b *provenance.Build) facts {
-	var f facts
-	github, ok := b.Internal["github"].(map[string]any)
-	if f.said = ok; ok {
-		f.trigger, _ = github["event_name"].(string)
-		f.runner, _ = github["runner_environment"].(string)
-		f.repositoryID, _ = github["repository_id"].(string)
-		f.ownerID, _ = github["repository_owner_id"].(string)
-	}
-	return f
-}
-
-// certificate compares what the signer's certificate and the predicate both say
-// of the build. The platform wrote the one, a step of the build perhaps the
-// other. A predicate need not say what started the build, where it ran, and by what the
-// platform tells its repository.
-func certificate(i int, b *provenance.Build, source provenance.Source, claims *Claims) []Check {
-	said := githubContext(b)
-	var checks []Check
-	for _, c := range []struct {
-		item, claim, predicate string
-		optional               bool
-	}{
-		{"builder", claims.Builder, b.Builder, false},
-		{"source", claims.Repository, source.Repository, false},
-		{"ref", claims.Ref, source.Ref, false},
-		{"commit", claims.Commit, source.Commit.Hex(), false},
-		{"invocation", claims.Invocation, b.Invocation, false},
-		{"trigger", claims.Trigger, said.trigger, true},
-		{"runner", claims.Runner, said.runner, true},
-		{"repository id", claims.RepositoryID, said.repositoryID, true},
-		{"owner id", claims.OwnerID, said.ownerID, true},
-	} {
-		check := newCheck(RuleCertificate, c.item, Passed, c.predicate, c.claim, i)
-		switch {
-		case c.optional && c.predicate == "":
-			continue
-		case c.claim == "":
-			check.Outcome, check.Want = Unproven, "a claim of the certificate"
-		case c.claim != c.predicate:
-			check.Outcome = Failed
-		}
-		checks = append(checks, check)
-	}
-	return checks
 }
 
 // allows reports whether the value, as strictjson writes it, is one of p.

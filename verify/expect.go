@@ -144,8 +144,8 @@ func (r *Result) traits() map[trait]string {
 		all[trait{"parameter", at}] = string(text)
 	}
 	inputs := make(map[string][]string)
-	for _, d := range b.Dependencies {
-		if d.URI != "" && d.URI != source.URI() {
+	for _, d := range b.Inputs() {
+		if d.URI != "" {
 			inputs[d.URI] = append(inputs[d.URI], texts(d.Digest.Digests())...)
 		}
 	}

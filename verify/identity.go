@@ -64,7 +64,14 @@ func (e *Evidence) earliest() (t time.Time, ok bool) {
 // Claims are what a certificate says of whom it was issued to: for one run of a
 // workflow, or to a person or an account. The authority has vouched for each,
 // unlike for what the run itself says in a predicate. A claim that a certificate
-// does not have is empty; a policy treats it as unproven.
+// does not have is empty; a policy treats it as unproven. Only for what certificates
+// of 2022 did not have, beside event, ref, commit and repository, it takes the word of
+// the provenance.
+//
+// What the provenance says of a claim must be the same. Where it says what depends on
+// its build type: those of GitHub Actions (actions/attest, npm, slsa-github-generator
+// with its delegated and container-based builders), GitLab CI/CD and Buildkite are
+// known, and of any other builder, source, ref, commit and run.
 //
 // The names in parentheses are those of Fulcio's extensions, with their numbers.
 type Claims struct {

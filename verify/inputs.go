@@ -32,16 +32,11 @@ type Inputs struct {
 func (in *Inputs) none() bool { return len(in.Pinned) == 0 && len(in.Origins) == 0 && !in.Digests }
 
 // check holds what b took in beside its source against in.
-func (in *Inputs) check(i int, b *provenance.Build, source provenance.Source) []Check {
+func (in *Inputs) check(i int, b *provenance.Build) []Check {
 	if in.none() {
 		return nil
 	}
-	var inputs []provenance.ResourceDescriptor
-	for _, d := range b.Dependencies {
-		if d.URI == "" || d.URI != source.URI() {
-			inputs = append(inputs, d)
-		}
-	}
+	inputs := b.Inputs()
 	if len(inputs) == 0 {
 		return []Check{newCheck(RuleInput, "", Unproven, "the provenance lists no inputs", in.String(), i)}
 	}

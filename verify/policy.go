@@ -24,8 +24,9 @@ type Policy struct {
 
 	// SourceID and OwnerID are what the platform tells the repository and whom it
 	// belongs to by: whoever registers a name anew that somebody gave up gets
-	// another one. Empty means that it is not asked. A certificate tells them;
-	// without one only a build of GitHub Actions does, by its internal parameters.
+	// another one. Empty means that it is not asked. A certificate tells them, or
+	// without one the provenance, by its build type: those of GitHub Actions and of
+	// GitLab CI/CD that are known here.
 	SourceID, OwnerID string
 
 	// BuildTypes are the build types whose parameters the caller understands.
@@ -74,10 +75,10 @@ type Policy struct {
 	// Triggers are the events that may have started a build. Empty means
 	// push, release and workflow_dispatch, which only people with write
 	// access can cause, and is not held against builds of a platform that
-	// has no events. A certificate tells the event; without one only a build
-	// of GitHub Actions does, by its internal parameters. Those of other
-	// platforms are not read: what started such a build is unproven if this
-	// is given, and not asked if it is empty.
+	// has no events. A certificate tells the event. Without one the provenance does,
+	// by its build type: it is asked of GitHub Actions in any case, and of other
+	// platforms if this is given; what started the build is unproven if the build type
+	// is not known here.
 	Triggers []string
 
 	// Runners are the kinds of machine on which the build may have run. Empty

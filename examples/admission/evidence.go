@@ -10,13 +10,13 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
-	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
 )
@@ -27,9 +27,6 @@ const (
 	maxFile   = 64 << 20  // bytes of one
 	maxFolder = 512 << 20 // bytes of all: they are kept in memory
 )
-
-// extension is that of files of evidence.
-const extension = ".intoto.jsonl"
 
 // A source is where evidence is found.
 type source interface {
@@ -42,21 +39,21 @@ type source interface {
 
 // A folder is the evidence in the files of a directory, as they were at one time.
 type folder struct {
-	found   map[string][]*sign.Envelope // by digest
-	content string                      // SHA-256 of all names and bytes
+	found   gate.Index
+	content string // SHA-256 of all names and bytes
 	files   int
 	skipped int  // files and lines
 	unread  bool // a file could not be read, and may be some day
 }
 
 func (f *folder) find(_ context.Context, image oci.Image) ([]*sign.Envelope, error) {
-	return f.found[image.Digest().String()], nil
+	return f.found.About(image.Digest()), nil
 }
 
 func (f *folder) state() string { return f.content }
 
-// loadFolder reads the files *.intoto.jsonl of a directory. What an envelope says
-// that it is about tells where it is looked for, and no more; a file whose name
+// loadFolder reads the files of a directory that have evidence by their names. What an
+// envelope says that it is about tells where it is looked for, and no more; a file whose name
 // is a digest, as "sha256-<hex>.intoto.jsonl" or with a colon, is looked for there too.
 // A file or line that is no evidence is passed over with a warning.
 func loadFolder(dir string, log *slog.Logger) (*folder, error) {
@@ -64,7 +61,7 @@ func loadFolder(dir string, log *slog.Logger) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &folder{found: make(map[string][]*sign.Envelope), files: len(names)}
+	f := &folder{files: len(names)}
 	warn := func(name string, err error) {
 		f.skipped++
 		log.Warn("evidence is passed over", "file", cut(name, 200), "error", cut(err.Error(), 500))
@@ -91,27 +88,11 @@ func loadFolder(dir string, log *slog.Logger) (*folder, error) {
 		for _, err := range skipped {
 			warn(name, err)
 		}
-		named, _ := hallmark.ParseDigest(strings.Replace(strings.TrimSuffix(name, extension), "-", ":", 1))
+		base, _, _ := strings.Cut(name, ".")
+		named, _ := hallmark.ParseDigest(strings.Replace(base, "-", ":", 1))
 		for _, e := range envelopes {
-			about := make(map[string]bool)
-			if !named.IsZero() {
-				about[named.String()] = true
-			}
-			if e.PayloadType == provenance.MediaType {
-				if st, err := provenance.Parse(e.Payload); err != nil {
-					warn(name, err)
-				} else {
-					for _, s := range st.Subjects {
-						for algorithm, hex := range s.Digest {
-							if algorithm == "sha256" || algorithm == "sha512" {
-								about[algorithm+":"+hex] = true
-							}
-						}
-					}
-				}
-			}
-			for d := range about {
-				f.found[d] = append(f.found[d], e)
+			if err := f.found.Add(e, named); err != nil {
+				warn(name, err)
 			}
 		}
 	}
@@ -128,7 +109,7 @@ func evidenceFiles(dir string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		// What kubelet mounts are links.
-		if strings.HasSuffix(e.Name(), extension) && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
+		if gate.IsEvidence(e.Name()) && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
 			names = append(names, e.Name())
 		}
 	}
@@ -163,28 +144,13 @@ func folderMark(dir string, now time.Time) (mark string, settled bool, err error
 }
 
 // A registry is the evidence that is attached to images, where they are.
-type registry struct {
-	client *oci.Client
-	hosts  []string // registries that may be asked
+type registry struct{ *images.Registry }
+
+func (r registry) find(ctx context.Context, image oci.Image) ([]*sign.Envelope, error) {
+	return r.Find(ctx, image)
 }
 
-func (r *registry) find(ctx context.Context, image oci.Image) ([]*sign.Envelope, error) {
-	host, _, _ := strings.Cut(image.Repository(), "/")
-	if !slices.Contains(r.hosts, host) {
-		return nil, fmt.Errorf("registry %s is not one that is asked for evidence (-registry)", host)
-	}
-	attached, _, err := r.client.Find(ctx, image)
-	if err != nil {
-		return nil, err
-	}
-	var all []*sign.Envelope
-	for _, a := range attached {
-		all = append(all, a.Envelope)
-	}
-	return all, nil
-}
-
-func (r *registry) state() string { return "" }
+func (registry) state() string { return "" }
 
 // cut returns s with at most n bytes.
 func cut(s string, n int) string {

@@ -14,40 +14,37 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
-	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // Bounds of an answer, in bytes.
 const (
 	maxMessage = 8 << 10
-	maxReason  = 1 << 10 // of one container
+	maxReason  = 1 << 10 // of one container, and of one warning
 )
 
-// Verdicts of an image.
-const (
-	accepted  = "accepted"
-	rejected  = "rejected"
-	unproven  = "unproven"
-	undecided = "undecided"
-)
+// maxWarnings is how many warnings an answer has.
+const maxWarnings = 20
 
 // A decision is what came of one image.
 type decision struct {
-	verdict string
-	reason  string // empty if it is accepted
+	verdict  string   // of a [verify.Report]
+	reason   string   // empty if it is accepted
+	warnings []string // what of an accepted image will not be so for ever
 }
 
 // A world is what decisions are made on. It is replaced as a whole and never
 // changed.
 type world struct {
-	rules    ruleset
+	rules    gate.Rules
 	evidence source
 	err      error // why there are no rules or no evidence: nothing is allowed
 }
 
-// A gate answers reviews.
-type gate struct {
+// A webhook answers reviews.
+type webhook struct {
 	log     *slog.Logger
 	timeout time.Duration // of one review
 	slots   chan struct{} // of reviews that are decided at once
@@ -56,8 +53,8 @@ type gate struct {
 	metrics *metrics
 }
 
-func newGate(log *slog.Logger, timeout time.Duration, parallel int, c *cache) *gate {
-	g := &gate{log: log, timeout: timeout, slots: make(chan struct{}, parallel), cache: c, metrics: newMetrics()}
+func newWebhook(log *slog.Logger, timeout time.Duration, parallel int, c *cache) *webhook {
+	g := &webhook{log: log, timeout: timeout, slots: make(chan struct{}, parallel), cache: c, metrics: newMetrics()}
 	g.world.Store(&world{err: errors.New("policy and evidence are not loaded yet")})
 	return g
 }
@@ -65,7 +62,7 @@ func newGate(log *slog.Logger, timeout time.Duration, parallel int, c *cache) *g
 // ServeHTTP answers a review. What is no review at all is an error of HTTP, which
 // the API server takes as the failure of this webhook, and so as a denial where the
 // failurePolicy is Fail.
-func (g *gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+func (g *webhook) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	start := time.Now()
 	timeout := g.timeout
 	// The API server says how long it waits.
@@ -127,33 +124,39 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		return
 	}
 	if err != nil {
-		g.answer(w, r, start, &status{http.StatusBadRequest, "BadRequest", "malformed review: " + err.Error()})
+		g.answer(w, r, start, &status{http.StatusBadRequest, "BadRequest", "malformed review: " + err.Error()}, nil)
 		return
 	}
 
 	// The answer does not wait for what does not heed its context; the slot does.
-	done := make(chan *status, 1)
+	type decided struct {
+		denied   *status
+		warnings []string
+	}
+	done := make(chan decided, 1)
 	handedOver = true
 	go func() {
 		defer func() { <-g.slots }()
 		defer func() {
 			if p := recover(); p != nil {
 				g.log.Error("panic", "uid", r.uid, "panic", cut(fmt.Sprint(p), maxReason))
-				done <- &status{http.StatusInternalServerError, "InternalError", "internal error"}
+				done <- decided{&status{http.StatusInternalServerError, "InternalError", "internal error"}, nil}
 			}
 		}()
-		done <- g.decide(ctx, r)
+		denied, warnings := g.decide(ctx, r)
+		done <- decided{denied, warnings}
 	}()
 	select {
-	case st := <-done:
-		g.answer(w, r, start, st)
+	case d := <-done:
+		g.answer(w, r, start, d.denied, d.warnings)
 	case <-ctx.Done():
-		g.answer(w, r, start, &status{http.StatusGatewayTimeout, "Timeout", context.Cause(ctx).Error()})
+		g.answer(w, r, start, &status{http.StatusGatewayTimeout, "Timeout", context.Cause(ctx).Error()}, nil)
 	}
 }
 
-// answer writes the answer to r: allowed if denied is nil, and only then.
-func (g *gate) answer(w http.ResponseWriter, r request, start time.Time, denied *status) {
+// answer writes the answer to r: allowed if denied is nil, and only then. Who asked the
+// API server is shown the warnings either way.
+func (g *webhook) answer(w http.ResponseWriter, r request, start time.Time, denied *status, warnings []string) {
 	verdict, level := "allowed", slog.LevelInfo
 	fields := []any{
 		"uid", r.uid, "operation", cut(r.operation, 20), "kind", cut(r.kind, 100),
@@ -174,11 +177,15 @@ func (g *gate) answer(w http.ResponseWriter, r request, start time.Time, denied 
 		}
 		fields = append(fields, "code", denied.Code, "message", denied.Message)
 	}
+	warnings = warnings[:min(len(warnings), maxWarnings)]
+	if len(warnings) > 0 {
+		fields = append(fields, "warnings", warnings)
+	}
 	took := time.Since(start)
 	g.metrics.review(verdict, took)
 	g.log.Log(context.Background(), level, verdict, append(fields, "seconds", took.Seconds())...)
 
-	body, err := json.Marshal(response{reviewVersion, reviewKind, answer{r.uid, denied == nil, denied}})
+	body, err := json.Marshal(response{reviewVersion, reviewKind, answer{r.uid, denied == nil, denied, warnings}})
 	if err != nil {
 		http.Error(w, "internal error", http.StatusInternalServerError)
 		return
@@ -188,13 +195,13 @@ func (g *gate) answer(w http.ResponseWriter, r request, start time.Time, denied 
 }
 
 // decide returns why r is denied, or nil if it is allowed.
-func (g *gate) decide(ctx context.Context, r request) *status {
+func (g *webhook) decide(ctx context.Context, r request) (denied *status, warnings []string) {
 	if r.leaving {
-		return nil
+		return nil, nil
 	}
 	world := g.world.Load()
 	if world.err != nil {
-		return &status{http.StatusServiceUnavailable, "ServiceUnavailable", world.err.Error()}
+		return &status{http.StatusServiceUnavailable, "ServiceUnavailable", world.err.Error()}, nil
 	}
 	type result struct {
 		decision
@@ -209,8 +216,9 @@ func (g *gate) decide(ctx context.Context, r request) *status {
 			d.decision, d.code = g.image(ctx, world, c.image)
 			g.metrics.image(d.verdict)
 			decided[c.image] = d
+			warnings = append(warnings, d.warnings...)
 		}
-		if d.verdict != accepted {
+		if d.verdict != verify.Accepted {
 			reasons = append(reasons, cut(fmt.Sprintf("%s: image %s: %s: %s", c, cli.Printable(cut(c.image, 300)), d.verdict, d.reason), maxReason))
 			// That it is rejected is certain, whatever becomes of the others.
 			if code == 0 || d.code == http.StatusForbidden {
@@ -220,30 +228,26 @@ func (g *gate) decide(ctx context.Context, r request) *status {
 	}
 	switch code {
 	case 0:
-		return nil
+		return nil, warnings
 	case http.StatusForbidden:
-		return &status{code, "Forbidden", strings.Join(reasons, "\n")}
+		return &status{code, "Forbidden", strings.Join(reasons, "\n")}, warnings
 	}
-	return &status{code, "InternalError", strings.Join(reasons, "\n")}
+	return &status{code, "InternalError", strings.Join(reasons, "\n")}, warnings
 }
 
 // image decides about one image.
-func (g *gate) image(ctx context.Context, world *world, reference string) (decision, int) {
-	image, err := parseImage(reference)
-	if errors.Is(err, oci.ErrTag) {
-		return decision{rejected, "it has a tag, which can move, and no digest: name it by the digest that was verified, as " +
-			"REPOSITORY@sha256:…"}, http.StatusForbidden
-	}
+func (g *webhook) image(ctx context.Context, world *world, reference string) (decision, int) {
+	image, err := images.ParseContainer(reference)
 	if err != nil {
-		return decision{rejected, err.Error()}, http.StatusForbidden
+		return decision{verify.Rejected, err.Error(), nil}, http.StatusForbidden
 	}
-	rule, ok := world.rules.find(image)
+	rule, ok := world.rules.For(image.Repository())
 	if !ok {
-		return decision{rejected, fmt.Sprintf("there is no policy for %s", image.Repository())}, http.StatusForbidden
+		return decision{verify.Rejected, fmt.Sprintf("there is no policy for %s", image.Repository()), nil}, http.StatusForbidden
 	}
 	// The repository stands in the key because a registry has evidence by
 	// repository, and the rules are by repository.
-	key := image.String() + " " + rule.digest + " " + world.evidence.state()
+	key := image.String() + " " + rule.Digest + " " + world.evidence.state()
 	if d, ok := g.cache.get(key); ok {
 		g.metrics.cacheHits.Add(1)
 		return d, http.StatusForbidden
@@ -251,31 +255,32 @@ func (g *gate) image(ctx context.Context, world *world, reference string) (decis
 	g.metrics.cacheMisses.Add(1)
 	evidence, err := world.evidence.find(ctx, image)
 	if err != nil {
-		return decision{undecided, "evidence: " + oneLine(err)}, http.StatusInternalServerError
+		return decision{verify.Undecided, "evidence: " + oneLine(err), nil}, http.StatusInternalServerError
 	}
-	_, err = rule.policy.Verify(ctx, image.Artifact(), evidence...)
-	var d decision
-	if no, ok := errors.AsType[*verify.RejectedError](err); ok {
-		d.verdict = rejected
-		if no.Unproven() {
-			d.verdict = unproven
-		}
+	artifact := image.Artifact()
+	res, err := rule.Policy.Verify(ctx, artifact, evidence...)
+	report := verify.NewReport(artifact, res, err)
+	d := decision{verdict: report.Verdict}
+	switch d.verdict {
+	case verify.Undecided:
+		return decision{verify.Undecided, oneLine(err), nil}, http.StatusInternalServerError
+	case verify.Rejected:
+		_, reason, _ := strings.Cut(report.String(), "\n") // behind the verdict
+		d.reason = strings.ReplaceAll(strings.TrimSpace(reason), "\n  ", "; ")
 		if len(evidence) == 0 {
-			d.reason = "no evidence is known; "
+			d.reason = "no evidence is known; " + d.reason
 		}
-		var checks []string
-		for _, c := range no.Reasons {
-			checks = append(checks, c.String())
-		}
-		d.reason = cut(d.reason+strings.Join(checks, "; "), maxReason)
-	} else if err != nil {
-		return decision{undecided, oneLine(err)}, http.StatusInternalServerError
-	} else {
-		d.verdict = accepted
+		d.reason = cut(d.reason, maxReason)
+	}
+	for _, e := range report.Exceptions {
+		d.warnings = append(d.warnings, cut(fmt.Sprintf("%s: exception for %s ends in %s: %s", image, strings.TrimSpace(string(e.Rule)+" "+e.Item), e.Left, e.Reason), maxReason))
+	}
+	for _, w := range report.Warnings {
+		d.warnings = append(d.warnings, cut(fmt.Sprintf("%s: %s", image, w), maxReason))
 	}
 	// What is missing in a registry may be attached in the next moment, and what is
-	// young enough is too old in another.
-	if rule.policy.MaxAge == 0 && (d.verdict == accepted || world.evidence.state() != "") {
+	// young enough, or excused, is not so in another.
+	if gate.Timeless(rule.Policy) && (d.verdict == verify.Accepted || world.evidence.state() != "") {
 		g.cache.put(key, d)
 	}
 	return d, http.StatusForbidden

@@ -18,8 +18,9 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
-	"github.com/hallmark-dev/hallmark/sign/oci"
-	"oras.land/oras-go/v2/registry/remote/credentials"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
+	"github.com/hallmark-dev/hallmark/examples/internal/keyless"
 )
 
 const usage = `usage: admission -policy FILE -evidence DIRECTORY -tls-cert FILE -tls-key FILE [flags]
@@ -34,11 +35,15 @@ several times, as REPOSITORY=FILE, for "registry.example/team/app" or
 "registry.example/team/*". The longest that fits decides; FILE alone is for all others.
 An image that none fits is denied.
 
-Evidence is in the files DIRECTORY/*.intoto.jsonl, by what they say that they are
-about or by their name, "sha256-<hex>.intoto.jsonl"; or, with "-evidence oci", attached
-to the images in the registries that -registry names, which are asked with the
-credentials of docker login. Policies, keys, evidence and certificate are loaded again
-when they change. A policy that cannot be loaded then denies everything, until it can.
+Policies name keys, of which -key gives the files, and workflows and accounts that sign
+without a key, who are recognized by the keys of a Sigstore instance in -trusted-root.
+
+Evidence is in the files *.intoto.jsonl, *.sigstore.json and *.sigstore.jsonl of
+DIRECTORY, by what they say that they are about or by their name,
+"sha256-<hex>.intoto.jsonl"; or, with "-evidence oci", attached to the images in the
+registries that -registry names, which are asked with the credentials of docker login.
+Policies, keys, trusted root, evidence and certificate are loaded again when they
+change. A policy that cannot be loaded then denies everything, until it can.
 
 Whatever goes wrong is a denial. An update of an object that is being deleted is
 allowed if it names no new image, so that finalizers can be removed.
@@ -51,11 +56,12 @@ cannot serve.`
 
 // options are the flags.
 type options struct {
-	policies, keys, registries                  cli.List
-	evidence, listen, status, certFile, keyFile string
-	timeout, reload, drain, ttl                 time.Duration
-	parallel, cache                             int
-	plainHTTP                                   bool
+	policies, keys, registries        cli.List
+	trustedRoot, evidence             string
+	listen, status, certFile, keyFile string
+	timeout, reload, drain, ttl       time.Duration
+	parallel, cache                   int
+	plainHTTP                         bool
 }
 
 func main() { cli.Main("admission", run) }
@@ -65,6 +71,7 @@ func run(ctx context.Context, args []string) error {
 	flags := cli.Flags("admission")
 	flags.Var(&o.policies, "policy", "the policy `FILE`, or REPOSITORY=FILE; may be repeated")
 	flags.Var(&o.keys, "key", "`NAME=FILE`: the public key that policies call NAME; may be repeated")
+	flags.StringVar(&o.trustedRoot, "trusted-root", "", "the `FILE` trusted_root.json of the Sigstore instance by which the workflows and accounts of policies sign")
 	flags.StringVar(&o.evidence, "evidence", "", "the `DIRECTORY` with evidence, or oci for what is attached to the images")
 	flags.Var(&o.registries, "registry", "a `HOST` that is asked for evidence, with -evidence oci; may be repeated")
 	flags.BoolVar(&o.plainHTTP, "plain-http", false, "ask registries by http: for one on this machine")
@@ -103,19 +110,14 @@ func run(ctx context.Context, args []string) error {
 // serve serves until ctx ends.
 func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
-	g := newGate(log, o.timeout, o.parallel, newCache(o.cache, o.ttl))
+	g := newWebhook(log, o.timeout, o.parallel, newCache(o.cache, o.ttl))
 	k := &keeper{o: o, gate: g, log: log}
 	if o.evidence == "oci" {
-		store, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+		r, err := images.NewRegistry(o.registries, o.plainHTTP)
 		if err != nil {
-			return fmt.Errorf("credentials of docker: %w", err)
+			return err
 		}
-		transport := http.DefaultTransport.(*http.Transport).Clone()
-		transport.MaxIdleConnsPerHost = oci.Parallel
-		k.registry = &registry{&oci.Client{
-			HTTP:       &http.Client{Transport: transport},
-			Credential: credentials.Credential(store), PlainHTTP: o.plainHTTP,
-		}, o.registries}
+		k.registry = registry{r}
 	}
 	// What is wrong from the start is a mistake of who starts it.
 	k.look()
@@ -190,7 +192,7 @@ func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 }
 
 // statusHandler answers who asks how the gate does.
-func (o *options) statusHandler(g *gate, draining *atomic.Bool) http.Handler {
+func (o *options) statusHandler(g *webhook, draining *atomic.Bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -213,9 +215,9 @@ func (o *options) statusHandler(g *gate, draining *atomic.Bool) http.Handler {
 // A keeper keeps a gate's world as the files are. Only one goroutine calls look.
 type keeper struct {
 	o        *options
-	gate     *gate
+	gate     *webhook
 	log      *slog.Logger
-	registry *registry // with -evidence oci
+	registry source // with -evidence oci
 
 	folder  *folder
 	mark    string // of the folder as it was loaded
@@ -256,13 +258,14 @@ func (k *keeper) look() {
 
 // load returns the world as it is now, and whether it is another than was.
 func (k *keeper) load(was *world) (*world, bool, error) {
-	rules, err := loadRules(k.o.policies, k.o.keys)
+	// An interrupt in the middle does not make a policy a bad one.
+	rules, err := gate.LoadRules(context.Background(), k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Identities: keyless.Identities, Now: time.Now})
 	if err != nil {
 		return nil, false, err
 	}
 	same := was.err == nil && len(rules) == len(was.rules)
 	for i := range rules {
-		same = same && rules[i].pattern == was.rules[i].pattern && rules[i].digest == was.rules[i].digest
+		same = same && rules[i].Pattern == was.rules[i].Pattern && rules[i].Digest == was.rules[i].Digest
 	}
 	if k.registry != nil {
 		return &world{rules: rules, evidence: k.registry}, !same, nil

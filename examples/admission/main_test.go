@@ -29,9 +29,12 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // The test's program is the webhook too, for tests that kill it.
@@ -67,7 +70,7 @@ type site struct {
 func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	key := ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!"))
 	var err error
 	if s.signer, err = sign.NewSigner(key); err != nil {
 		t.Fatal(err)
@@ -170,7 +173,7 @@ func (s *site) provenance(name, source string, padding int) []byte {
 // evidence puts provenance of the image name into the folder.
 func (s *site) evidence(name, source string) {
 	s.t.Helper()
-	s.write("evidence/"+strings.Replace(digest(name), ":", "-", 1)+extension, string(s.provenance(name, source, 0)))
+	s.write("evidence/"+strings.Replace(digest(name), ":", "-", 1)+".intoto.jsonl", string(s.provenance(name, source, 0)))
 }
 
 func (s *site) args(more ...string) []string {
@@ -189,7 +192,7 @@ func (s *site) keeper() *keeper {
 		certFile: s.path("tls.crt"), keyFile: s.path("tls.key"),
 	}
 	log := slog.New(slog.DiscardHandler)
-	k := &keeper{o: o, log: log, gate: newGate(log, 5*time.Second, 4, newCache(100, time.Minute))}
+	k := &keeper{o: o, log: log, gate: newWebhook(log, 5*time.Second, 4, newCache(100, time.Minute))}
 	k.look()
 	return k
 }
@@ -486,9 +489,9 @@ func TestReload(t *testing.T) {
 	check("no evidence", ref("good"), 403, "no evidence is known")
 	s.evidence("good", "https://example.com/app")
 	check("with evidence", ref("good"), 0, "")
-	s.write("evidence/"+strings.Replace(digest("good"), ":", "-", 1)+extension, "garbage")
+	s.write("evidence/"+strings.Replace(digest("good"), ":", "-", 1)+".intoto.jsonl", "garbage")
 	check("garbage", ref("good"), 403, "no evidence is known")
-	s.write("evidence/any"+extension, string(s.provenance("good", "https://example.com/app", 0))+"\ngarbage\n"+string(s.provenance("second", "https://example.com/app", 0)))
+	s.write("evidence/any"+".intoto.jsonl", string(s.provenance("good", "https://example.com/app", 0))+"\ngarbage\n"+string(s.provenance("second", "https://example.com/app", 0)))
 	check("by subject", ref("good"), 0, "")
 	check("by subject", ref("second"), 0, "")
 
@@ -536,7 +539,7 @@ func TestFolderOfLinks(t *testing.T) {
 		if err := os.Mkdir(s.path("evidence/.."+version), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		s.write("evidence/.."+version+"/e"+extension, string(s.provenance(image, "https://example.com/app", 0)))
+		s.write("evidence/.."+version+"/e"+".intoto.jsonl", string(s.provenance(image, "https://example.com/app", 0)))
 		if err := os.Symlink(".."+version, s.path("evidence/..next")); err != nil {
 			t.Fatal(err)
 		}
@@ -545,7 +548,7 @@ func TestFolderOfLinks(t *testing.T) {
 		}
 	}
 	mount("1", "first")
-	if err := os.Symlink("..data/e"+extension, s.path("evidence/e"+extension)); err != nil {
+	if err := os.Symlink("..data/e"+".intoto.jsonl", s.path("evidence/e"+".intoto.jsonl")); err != nil {
 		t.Fatal(err)
 	}
 	k := s.keeper()
@@ -591,7 +594,7 @@ func TestPolicies(t *testing.T) {
 		{s.path("policy.yaml"), "*=" + s.path("policy.yaml")},
 		{s.path("none")},
 	} {
-		if _, err := loadRules(bad, k.o.keys); err == nil {
+		if _, err := gate.LoadRules(t.Context(), bad, gate.Loader{Keys: k.o.keys}); err == nil {
 			t.Errorf("-policy %s is no error", bad)
 		}
 	}
@@ -673,9 +676,9 @@ func TestCache(t *testing.T) {
 			t.Errorf("keeps %q, want %q", got, want)
 		}
 	}
-	c.put("a", decision{verdict: accepted})
-	c.put("b", decision{verdict: rejected})
-	if d, ok := c.get("a"); !ok || d.verdict != accepted {
+	c.put("a", decision{verdict: verify.Accepted})
+	c.put("b", decision{verdict: verify.Rejected})
+	if d, ok := c.get("a"); !ok || d.verdict != verify.Accepted {
 		t.Errorf("a is %+v", d)
 	}
 	c.put("c", decision{})
@@ -699,14 +702,14 @@ func TestAge(t *testing.T) {
 	s := newSite(t)
 	s.evidence("good", "https://example.com/app")
 	k := s.keeper()
-	policy := *k.gate.world.Load().rules[0].policy
+	policy := *k.gate.world.Load().rules[0].Policy
 	now, err := time.Parse(time.RFC3339, finished)
 	if err != nil {
 		t.Fatal(err)
 	}
 	policy.MaxAge = time.Hour
 	policy.Now = func() time.Time { return now }
-	k.gate.world.Store(&world{rules: ruleset{{"*", &policy, "aged"}}, evidence: k.folder})
+	k.gate.world.Store(&world{rules: gate.Rules{{Pattern: "*", Policy: &policy, Digest: "aged"}}, evidence: k.folder})
 	if _, got := post(t, k.gate, podReview(ref("good"))); !got.Allowed {
 		t.Errorf("a new build: %+v", got.Status)
 	}
@@ -793,7 +796,7 @@ func FuzzReview(f *testing.F) {
 			t.Error("no JSON")
 		}
 		for _, c := range r.images {
-			if i, err := parseImage(c.image); err == nil && !strings.HasSuffix(c.image, i.Digest().String()) {
+			if i, err := images.ParseContainer(c.image); err == nil && !strings.HasSuffix(c.image, i.Digest().String()) {
 				t.Errorf("%q is %s", c.image, i)
 			}
 		}

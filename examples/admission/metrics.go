@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // metrics are what /metrics tells, in the text format of Prometheus.
@@ -44,7 +46,7 @@ func newMetrics() *metrics {
 
 func reviewVerdicts() []string { return []string{"allowed", "denied", "failed", "refused"} }
 
-func imageVerdicts() []string { return []string{accepted, rejected, unproven, undecided} }
+func imageVerdicts() []string { return []string{verify.Accepted, verify.Rejected, verify.Undecided} }
 
 func (m *metrics) review(verdict string, took time.Duration) {
 	m.reviews[verdict].Add(1)

@@ -8,8 +8,6 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/hallmark-dev/hallmark/sign/oci"
 )
 
 // Bounds of a review.
@@ -48,9 +46,10 @@ type response struct {
 }
 
 type answer struct {
-	UID     string  `json:"uid"`
-	Allowed bool    `json:"allowed"`
-	Status  *status `json:"status,omitempty"`
+	UID      string   `json:"uid"`
+	Allowed  bool     `json:"allowed"`
+	Status   *status  `json:"status,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // A status tells the user why. Code is one of HTTP.
@@ -117,11 +116,11 @@ func parseReview(data []byte) (r request, err error) {
 	if sub := q.text("subResource"); sub != "" && (sub != "ephemeralcontainers" || r.kind != "v1 Pod") {
 		return r, fmt.Errorf("subresource %.100q of %.200s is not known", sub, r.kind)
 	}
-	if r.images, err = images(r.kind, gvk, kind.text("kind"), q, "object"); err != nil {
+	if r.images, err = imagesOf(r.kind, gvk, kind.text("kind"), q, "object"); err != nil {
 		return r, err
 	}
 	if old := q.object("oldObject"); r.operation == "UPDATE" && deleted(q.object("object")) && deleted(old) {
-		had, err := images(r.kind, gvk, kind.text("kind"), q, "oldObject")
+		had, err := imagesOf(r.kind, gvk, kind.text("kind"), q, "oldObject")
 		if err != nil {
 			return r, err
 		}
@@ -155,8 +154,8 @@ func podSpec(kind string) []string {
 	return nil
 }
 
-// images returns every image that the object in member of q names.
-func images(kind, apiVersion, name string, q object, member string) ([]container, error) {
+// imagesOf returns every image that the object in member of q names.
+func imagesOf(kind, apiVersion, name string, q object, member string) ([]container, error) {
 	path := podSpec(kind)
 	if path == nil {
 		return nil, fmt.Errorf("kind %.200q is not known", kind)
@@ -207,24 +206,6 @@ func images(kind, apiVersion, name string, q object, member string) ([]container
 		return nil, fmt.Errorf("%d images, at most %d are verified", len(all), maxImages)
 	}
 	return all, nil
-}
-
-// parseImage parses the image of a container as container runtimes do: without a
-// registry it is one of docker.io. One without a digest is an error.
-func parseImage(s string) (oci.Image, error) {
-	if len(s) > oci.MaxReference {
-		return oci.Image{}, fmt.Errorf("a reference of %d bytes, at most %d are read", len(s), oci.MaxReference)
-	}
-	host, rest, ok := strings.Cut(s, "/")
-	switch {
-	case !ok:
-		s = "docker.io/library/" + s
-	case host == "index.docker.io":
-		s = "docker.io/" + rest
-	case !strings.ContainsAny(host, ".:") && host != "localhost":
-		s = "docker.io/" + s
-	}
-	return oci.ParseImage(s)
 }
 
 // An object is a JSON object. Its methods return the zero value for a member that

@@ -27,6 +27,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/sign/oci"
 )
 
@@ -309,7 +310,7 @@ func load(t testing.TB, n int) (*site, *server, [][]byte) {
 		lines.WriteByte('\n')
 		reviews = append(reviews, body(t, podReview(ref(name))))
 	}
-	s.write("evidence/all"+extension, lines.String())
+	s.write("evidence/all"+".intoto.jsonl", lines.String())
 	return s, s.start(s.args("-cache", "0", "-reload", "1h")...), reviews
 }
 
@@ -366,7 +367,7 @@ func TestLoad(t *testing.T) {
 // BenchmarkReview is one review without TLS and cache.
 func BenchmarkReview(b *testing.B) {
 	s := newSite(b)
-	s.write("evidence/e"+extension, string(s.provenance("good", "https://example.com/app", 2900)))
+	s.write("evidence/e"+".intoto.jsonl", string(s.provenance("good", "https://example.com/app", 2900)))
 	k := s.keeper()
 	k.gate.cache = newCache(0, time.Minute)
 	text := body(b, podReview(ref("good")))
@@ -420,7 +421,7 @@ func TestRegistry(t *testing.T) {
 
 	host := strings.TrimPrefix(fake.URL, "http://")
 	k := s.keeper()
-	k.registry = &registry{&oci.Client{HTTP: http.DefaultClient, PlainHTTP: true}, []string{host}}
+	k.registry = registry{&images.Registry{Client: &oci.Client{HTTP: http.DefaultClient, PlainHTTP: true}, Hosts: []string{host}}}
 	k.gate.world.Store(&world{})
 	k.look()
 	for image, want := range map[string]string{
@@ -579,7 +580,7 @@ func TestManifest(t *testing.T) {
 	d := objects["Deployment"].Spec
 	pod := d.Template.Spec
 	c := pod.Containers[0]
-	if _, err := parseImage(c.Image); err != nil {
+	if _, err := images.ParseContainer(c.Image); err != nil {
 		t.Errorf("image: %v", err)
 	}
 	for name, want := range map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "privileged": false} {

@@ -28,6 +28,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/input"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/provenance/git"
 	"github.com/hallmark-dev/hallmark/provenance/gobuild"
@@ -36,6 +37,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom/gomod"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
 	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
@@ -66,8 +68,7 @@ defaults. Commands in directories named internal or testdata are not built.
 Documents carry the time SOURCE_DATE_EPOCH, or else that of the commit, or else
 now.
 
-Exit code: 0 all is accepted; 1 something is rejected or unproven; 2 it could
-not be done.`
+Exit code: 0 all is accepted; 1 something is rejected; 2 it could not be done.`
 
 // policy is what the second process demands, unless -policy names another file.
 //
@@ -157,12 +158,14 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	r.progress.Step("verifying")
-	records, status, err := r.verify(ctx, names, source, expected)
+	reports, status, err := r.verify(ctx, names, source, expected)
 	r.progress.Stop()
 	if err != nil {
 		return err
 	}
-	printTable(os.Stdout, records)
+	if err := r.printTable(os.Stdout, names, reports); err != nil {
+		return err
+	}
 	return status
 }
 
@@ -569,7 +572,7 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 
 // verify runs a second process over what is in -out. Its status is nil or
 // cli.ErrFindings; an artifact that is undecided is an error.
-func (r *release) verify(ctx context.Context, names []string, source provenance.Source, expected string) (records []gate.Record, status, err error) {
+func (r *release) verify(ctx context.Context, names []string, source provenance.Source, expected string) (reports []verify.Report, status, err error) {
 	file := r.policy
 	if file == "" {
 		dir, err := os.MkdirTemp("", "release-policy-")
@@ -618,37 +621,54 @@ func (r *release) verify(ctx context.Context, names []string, source provenance.
 		return nil, nil, fmt.Errorf("verifying: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
 	for dec := json.NewDecoder(&stdout); ; {
-		var record gate.Record
-		if err := dec.Decode(&record); err == io.EOF {
+		var report verify.Report
+		if err := dec.Decode(&report); err == io.EOF {
 			break
 		} else if err != nil {
 			return nil, nil, fmt.Errorf("verifying: %w", err)
 		}
-		records = append(records, record)
+		reports = append(reports, report)
 	}
-	if len(records) != len(names) {
-		return nil, nil, fmt.Errorf("verifying: %d verdicts for %d programs", len(records), len(names))
+	if len(reports) != len(names) {
+		return nil, nil, fmt.Errorf("verifying: %d verdicts for %d programs", len(reports), len(names))
 	}
-	return records, status, nil
+	return reports, status, nil
 }
 
-func printTable(w io.Writer, records []gate.Record) {
+// printTable prints a line for each program, and why it is not accepted.
+func (r *release) printTable(w io.Writer, names []string, reports []verify.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ARTIFACT\tDIGEST\tCOMMIT\tBUILDER\tCOMPONENTS\tVERDICT")
-	for _, r := range records {
-		components := "-"
-		if r.Components > 0 {
-			components = fmt.Sprint(r.Components)
+	for i, report := range reports {
+		commit, builder, components := "-", "-", "-"
+		if report.Source != nil {
+			commit = cmp.Or(report.Source.Commit, commit)
 		}
-		fmt.Fprintf(t, "%s\t%.19s\t%.12s\t%s\t%s\t%s\n", r.Artifact, r.Digest, cmp.Or(r.Commit, "-"),
-			cli.Printable(cmp.Or(strings.TrimPrefix(r.Builder, "https://"), "-")), components, r.Verdict)
+		if report.Builder != nil {
+			builder = strings.TrimPrefix(report.Builder.ID, "https://")
+		}
+		if report.Verdict == verify.Accepted {
+			// It is a byproduct that the provenance names.
+			data, err := cli.ReadFile(filepath.Join(r.out, names[i]+".cdx.json"), input.MaxDocument)
+			if err != nil {
+				return err
+			}
+			var bom struct{ Components []json.RawMessage }
+			if err := json.Unmarshal(data, &bom); err != nil {
+				return err
+			}
+			components = fmt.Sprint(len(bom.Components))
+		}
+		fmt.Fprintf(t, "%s\tsha256:%.12s\t%.12s\t%s\t%s\t%s\n", report.Artifact.Name, report.Artifact.Digests["sha256"], commit,
+			cli.Printable(builder), components, report.Verdict)
 	}
 	t.Flush()
-	for _, r := range records {
-		for _, c := range r.Reasons {
-			fmt.Fprintln(w, cli.Printable(fmt.Sprintf("%s: %s %s: %s, want %s", r.Artifact, strings.TrimSpace(c.Rule+" "+c.Item), c.Outcome, c.Got, c.Want)))
+	for _, report := range reports {
+		if report.Verdict != verify.Accepted {
+			fmt.Fprintln(w, report.String())
 		}
 	}
+	return nil
 }
 
 // An environment is what the go command gets.

@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // bin has the example programs, built once.
@@ -287,44 +287,44 @@ func TestTampered(t *testing.T) {
 		rules   string // of the reasons
 		stderr  string // what the error has
 	}{
-		{name: "nothing", verdict: gate.Accepted},
-		{name: "artifact", change: flip("hello"), verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},
+		{name: "nothing", verdict: verify.Accepted},
+		{name: "artifact", change: flip("hello"), verdict: verify.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},
 		{
 			name: "another artifact", change: func(dist string) { write(t, dist, "hello", string(read(t, filepath.Join(dist, "bye")))) },
-			verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom",
+			verdict: verify.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom",
 		},
-		{name: "commit", commit: "0123456789012345678901234567890123456789", verdict: gate.Rejected, code: 1, rules: "commit"},
-		{name: "source", source: "https://example.com/fork", verdict: gate.Rejected, code: 1, rules: "source"},
-		{name: "builder", policy: otherBuilder, verdict: gate.Rejected, code: 1, rules: "builder"},
-		{name: "key", key: filepath.Join(otherKey, "release.pub"), verdict: gate.Rejected, code: 1, rules: "signature, required https://cyclonedx.org/bom"},
-		{name: "SBOM file", change: flip("hello.cdx.json"), verdict: gate.Rejected, code: 1, rules: "byproduct hello.cdx.json"},
-		{name: "other SBOM file", change: flip("hello.spdx.json"), verdict: gate.Rejected, code: 1, rules: "byproduct hello.spdx.json"},
+		{name: "commit", commit: "0123456789012345678901234567890123456789", verdict: verify.Rejected, code: 1, rules: "commit"},
+		{name: "source", source: "https://example.com/fork", verdict: verify.Rejected, code: 1, rules: "source"},
+		{name: "builder", policy: otherBuilder, verdict: verify.Rejected, code: 1, rules: "builder"},
+		{name: "key", key: filepath.Join(otherKey, "release.pub"), verdict: verify.Rejected, code: 1, rules: "signature, required https://cyclonedx.org/bom"},
+		{name: "SBOM file", change: flip("hello.cdx.json"), verdict: verify.Rejected, code: 1, rules: "byproduct hello.cdx.json"},
+		{name: "other SBOM file", change: flip("hello.spdx.json"), verdict: verify.Rejected, code: 1, rules: "byproduct hello.spdx.json"},
 		{
 			name: "no SBOM attestation", change: edit("hello.intoto.jsonl", func(s string) string { return s[:strings.IndexByte(s, '\n')] }),
-			verdict: gate.Rejected, code: 1, rules: "required https://cyclonedx.org/bom",
+			verdict: verify.Rejected, code: 1, rules: "required https://cyclonedx.org/bom",
 		},
 		{
 			name: "no provenance", change: edit("hello.intoto.jsonl", func(s string) string { return s[strings.IndexByte(s, '\n')+1:] }),
-			verdict: gate.Rejected, code: 1, rules: "provenance",
+			verdict: verify.Rejected, code: 1, rules: "provenance",
 		},
 		{
 			name: "payload of the provenance", change: edit("hello.intoto.jsonl", func(s string) string { return strings.Replace(s, `"payload":"eyJ`, `"payload":"eyI`, 1) }),
-			verdict: gate.Rejected, code: 1, rules: "provenance",
+			verdict: verify.Rejected, code: 1, rules: "provenance",
 		},
 		{name: "attestations of another artifact", change: func(dist string) {
 			write(t, dist, "hello.intoto.jsonl", string(read(t, filepath.Join(dist, "bye.intoto.jsonl"))))
-		}, verdict: gate.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},
-		{name: "truncated envelopes", change: edit("hello.intoto.jsonl", func(s string) string { return s[:len(s)/4] }), verdict: gate.Undecided, code: 2, stderr: "line 1"},
-		{name: "no envelopes", change: edit("hello.intoto.jsonl", func(string) string { return "" }), verdict: gate.Rejected, code: 1, rules: "signature, required https://cyclonedx.org/bom"},
-		{name: "evidence file missing", change: func(dist string) { os.Remove(filepath.Join(dist, "hello.intoto.jsonl")) }, verdict: gate.Undecided, code: 2, stderr: "hello.intoto.jsonl"},
-		{name: "artifact missing", change: func(dist string) { os.Remove(filepath.Join(dist, "hello")) }, verdict: gate.Undecided, code: 2, stderr: "hello"},
-		{name: "SBOM file missing", change: func(dist string) { os.Remove(filepath.Join(dist, "hello.cdx.json")) }, verdict: gate.Undecided, code: 2, stderr: "hello.cdx.json"},
+		}, verdict: verify.Rejected, code: 1, rules: "subject, subject https://cyclonedx.org/bom"},
+		{name: "truncated envelopes", change: edit("hello.intoto.jsonl", func(s string) string { return s[:len(s)/4] }), verdict: verify.Undecided, code: 2, stderr: "line 1"},
+		{name: "no envelopes", change: edit("hello.intoto.jsonl", func(string) string { return "" }), verdict: verify.Rejected, code: 1, rules: "signature, required https://cyclonedx.org/bom"},
+		{name: "evidence file missing", change: func(dist string) { os.Remove(filepath.Join(dist, "hello.intoto.jsonl")) }, verdict: verify.Undecided, code: 2, stderr: "hello.intoto.jsonl"},
+		{name: "artifact missing", change: func(dist string) { os.Remove(filepath.Join(dist, "hello")) }, verdict: verify.Undecided, code: 2, stderr: "hello"},
+		{name: "SBOM file missing", change: func(dist string) { os.Remove(filepath.Join(dist, "hello.cdx.json")) }, verdict: verify.Undecided, code: 2, stderr: "hello.cdx.json"},
 		{name: "artifact is a link", change: func(dist string) {
 			os.Rename(filepath.Join(dist, "hello"), filepath.Join(dist, "real"))
 			if err := os.Symlink("real", filepath.Join(dist, "hello")); err != nil {
 				t.Fatal(err)
 			}
-		}, verdict: gate.Undecided, code: 2, stderr: "not a regular file"},
+		}, verdict: verify.Undecided, code: 2, stderr: "not a regular file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dist := filepath.Join(t.TempDir(), "dist")
@@ -347,13 +347,15 @@ func TestTampered(t *testing.T) {
 				"-commit", or(tt.commit, commit),
 				"-byproduct", ".cdx.json", "-byproduct", ".spdx.json",
 				"hello")
-			var r gate.Record
+			var r verify.Report
 			if err := json.Unmarshal([]byte(stdout), &r); err != nil {
 				t.Fatalf("%v\n%s%s", err, stdout, stderr)
 			}
 			var rules []string
-			for _, c := range r.Reasons {
-				rules = append(rules, strings.TrimSpace(c.Rule+" "+c.Item))
+			for _, c := range r.Checks {
+				if c.Outcome != verify.Passed {
+					rules = append(rules, strings.TrimSpace(string(c.Rule)+" "+c.Item))
+				}
 			}
 			if code != tt.code || r.Verdict != tt.verdict || strings.Join(rules, ", ") != tt.rules {
 				t.Errorf("exit %d, %s by %q, want exit %d, %s by %q\n%s%s", code, r.Verdict, rules, tt.code, tt.verdict, tt.rules, stdout, stderr)
@@ -368,8 +370,8 @@ func TestTampered(t *testing.T) {
 func TestUnknownSource(t *testing.T) {
 	dir := module(t)
 	stdout, stderr, code := runRelease(t, dir)
-	if code != 1 || strings.Count(stdout, "unproven\n") != 2 || !strings.Contains(stdout, "source unproven") {
-		t.Errorf("exit %d, want 1 and two unproven\n%s%s", code, stdout, stderr)
+	if code != 1 || strings.Count(stdout, "rejected\n") != 4 || strings.Count(stdout, "source: unproven") != 2 {
+		t.Errorf("exit %d, want 1 and two rejected\n%s%s", code, stdout, stderr)
 	}
 	if st := statements(t, filepath.Join(dir, "dist", "hello.intoto.jsonl"))[0]; !strings.Contains(st, `"externalParameters":{"source":{}}`) || strings.Contains(st, "gitCommit") {
 		t.Errorf("the statement names a source: %s", st)
@@ -378,8 +380,8 @@ func TestUnknownSource(t *testing.T) {
 	const commit = "0123456789012345678901234567890123456789"
 	for _, half := range [][]string{{"-source", "https://example.org/repo"}, {"-commit", commit}} {
 		stdout, stderr, code = runRelease(t, dir, half...)
-		if code != 1 || strings.Count(stdout, "unproven\n") != 2 {
-			t.Errorf("%q: exit %d, want 1 and two unproven\n%s%s", half, code, stdout, stderr)
+		if code != 1 || strings.Count(stdout, "rejected\n") != 4 {
+			t.Errorf("%q: exit %d, want 1 and two rejected\n%s%s", half, code, stdout, stderr)
 		}
 	}
 	stdout, stderr, code = runRelease(t, dir, "-source", "https://me:hunter2@Example.org/repo.git?token=hunter2", "-commit", commit)
@@ -552,8 +554,8 @@ func TestModified(t *testing.T) {
 		t.Error("something was written")
 	}
 	stdout, stderr, code = runRelease(t, dir, "-allow-dirty")
-	if code != 1 || strings.Count(stdout, "unproven\n") != 2 || !strings.Contains(stdout, "commit unproven: files were modified after gitCommit:"+commit) {
-		t.Errorf("exit %d, want 1 and unproven\n%s%s", code, stdout, stderr)
+	if code != 1 || strings.Count(stdout, "rejected\n") != 4 || !strings.Contains(stdout, "commit: unproven: files were modified after gitCommit:"+commit) {
+		t.Errorf("exit %d, want 1 and what is unproven\n%s%s", code, stdout, stderr)
 	}
 	st := statements(t, filepath.Join(dir, "dist", "hello.intoto.jsonl"))[0]
 	if strings.Contains(st, `"gitCommit":"`) || !strings.Contains(st, `"modified":true`) || !strings.Contains(st, `"name":"notes.txt"`) {

@@ -3,49 +3,20 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
 	"github.com/hallmark-dev/hallmark/examples/internal/images"
+	"github.com/hallmark-dev/hallmark/examples/internal/keyless"
 	"github.com/hallmark-dev/hallmark/sign"
-	"github.com/hallmark-dev/hallmark/sign/sigstore"
-	"github.com/hallmark-dev/hallmark/verify"
 )
 
 func main() { cli.Main("verify", run) }
 
 func run(ctx context.Context, args []string) error {
-	return gate.Main(ctx, args, gate.Means{Identities: identities, Image: image, Find: find})
-}
-
-// identities returns who signs without a key, as far as the trusted root in a file
-// vouches for them.
-func identities(file string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
-	data, err := cli.ReadFile(file, sigstore.MaxTrustedRootSize)
-	if err != nil {
-		return nil, nil, err
-	}
-	root, err := sigstore.ParseTrustedRoot(data)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", file, err)
-	}
-	identity := func(who sigstore.Signatory) (verify.Identity, error) {
-		id, err := root.NewIdentity(who)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		return id, nil
-	}
-	workflow = func(issuer, builder string) (verify.Identity, error) {
-		return identity(sigstore.Workflow{Issuer: issuer, Builder: builder})
-	}
-	account = func(issuer, subject string) (verify.Identity, error) {
-		return identity(sigstore.Account{Issuer: issuer, Subject: subject})
-	}
-	return workflow, account, nil
+	return gate.Main(ctx, args, gate.Means{Identities: keyless.Identities, Image: image, Find: find})
 }
 
 func image(reference string) (hallmark.Artifact, error) {

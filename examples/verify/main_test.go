@@ -16,11 +16,11 @@ import (
 	"testing"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
-	"github.com/hallmark-dev/hallmark/examples/internal/gate"
 	"github.com/hallmark-dev/hallmark/examples/internal/images/imagestest"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 func write(t *testing.T, path, text string) string {
@@ -42,7 +42,7 @@ func read(t *testing.T, path string) []byte {
 
 // decide runs the program with -json and returns what it says of one artifact, or
 // why it says nothing.
-func decide(t *testing.T, args ...string) (gate.Record, error) {
+func decide(t *testing.T, args ...string) (verify.Report, error) {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -53,13 +53,13 @@ func decide(t *testing.T, args ...string) (gate.Record, error) {
 	os.Stdout = out
 	err = run(t.Context(), append([]string{"-json"}, args...))
 	os.Stdout = stdout
-	var r gate.Record
+	var r verify.Report
 	if text := read(t, out.Name()); len(text) > 0 {
 		if err := json.Unmarshal(text, &r); err != nil {
 			t.Fatalf("%v: %s", err, text)
 		}
 	}
-	if err == nil != (r.Verdict == gate.Accepted) || errors.Is(err, cli.ErrFindings) != (r.Verdict == gate.Rejected || r.Verdict == gate.Unproven) {
+	if err == nil != (r.Verdict == verify.Accepted) || errors.Is(err, cli.ErrFindings) != (r.Verdict == verify.Rejected) {
 		t.Errorf("verdict %q, and %v", r.Verdict, err)
 	}
 	return r, err
@@ -87,7 +87,7 @@ func attach(t *testing.T, g *imagestest.Registry, image oci.Image) (dir string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	key := ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!"))
 	signer, err := sign.NewSigner(key)
 	if err != nil {
 		t.Fatal(err)
@@ -135,13 +135,13 @@ func TestImages(t *testing.T) {
 
 			for _, reference := range []string{name + "@" + digest, name + ":v1@" + digest} {
 				r, err := decide(t, with(reference)...)
-				if err != nil || r.Digest != digest || r.Artifact != reference || r.Repository != "https://example.com/app" {
+				if err != nil || "sha256:"+r.Artifact.Digests["sha256"] != digest || r.Artifact.Name != reference || r.Source == nil || r.Source.Repository != "https://example.com/app" {
 					t.Errorf("%s: %+v, %v", reference, r, err)
 				}
 			}
 			// Nothing is attached to the other one.
 			r, err := decide(t, with(name+"@"+other)...)
-			if !errors.Is(err, cli.ErrFindings) || r.Verdict != gate.Rejected {
+			if !errors.Is(err, cli.ErrFindings) || r.Verdict != verify.Rejected {
 				t.Errorf("an image without evidence: %+v, %v", r, err)
 			}
 			// With evidence at hand no registry is asked.
@@ -150,7 +150,7 @@ func TestImages(t *testing.T) {
 			if err != nil || len(g.Requests) != asked {
 				t.Errorf("with -evidence: %+v, %v, %q", r, err, g.Requests[asked:])
 			}
-			if r, err = decide(t, with("-evidence", dir, name+"@"+other)...); !errors.Is(err, cli.ErrFindings) || r.Verdict != gate.Rejected {
+			if r, err = decide(t, with("-evidence", dir, name+"@"+other)...); !errors.Is(err, cli.ErrFindings) || r.Verdict != verify.Rejected {
 				t.Errorf("another image's evidence: %+v, %v", r, err)
 			}
 
@@ -168,7 +168,7 @@ func TestImages(t *testing.T) {
 			} {
 				asked := len(g.Requests)
 				r, err := decide(t, with(reference)...)
-				if err == nil || errors.Is(err, cli.ErrFindings) || r.Verdict != gate.Undecided || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+				if err == nil || errors.Is(err, cli.ErrFindings) || r.Verdict != verify.Undecided || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 					t.Errorf("%s: %+v, %v, want %s", reference, r, err, want)
 				}
 				if strings.HasSuffix(reference, ":v1") && len(g.Requests) != asked {
@@ -178,7 +178,7 @@ func TestImages(t *testing.T) {
 
 			// A registry that fails is no registry without evidence.
 			g.Refuse = func(*http.Request) int { return http.StatusForbidden }
-			if r, err := decide(t, with(name+"@"+digest)...); r.Verdict != gate.Undecided || !strings.Contains(fmt.Sprint(err), "403") {
+			if r, err := decide(t, with(name+"@"+digest)...); r.Verdict != verify.Undecided || !strings.Contains(fmt.Sprint(err), "403") {
 				t.Errorf("a registry that refuses: %+v, %v", r, err)
 			}
 		})
@@ -248,15 +248,15 @@ func TestBuilderIdentity(t *testing.T) {
 			builder = uri
 		}
 		r, err := decide(t, args(strings.Replace(builderPolicy(builder, issuer), "    level: 3\n", "    level: 3\n"+pin, 1), bundle)...)
-		if (r.Verdict == gate.Accepted) != (c.Want == "accept") {
-			t.Errorf("%s: %s, want %s: %v, %v", c.ID, r.Verdict, c.Want, r.Reasons, err)
+		if (r.Verdict == verify.Accepted) != (c.Want == "accept") {
+			t.Errorf("%s: %s, want %s: %v, %v", c.ID, r.Verdict, c.Want, r.Checks, err)
 		}
-		if r.Verdict != gate.Accepted {
+		if r.Verdict != verify.Accepted {
 			continue
 		}
 		accepted++
-		if r.Level != 3 || r.Builder != builder {
-			t.Errorf("%s: level %d, builder %s", c.ID, r.Level, r.Builder)
+		if r.Level != 3 || r.Builder.ID != builder {
+			t.Errorf("%s: level %d, builder %s", c.ID, r.Level, r.Builder.ID)
 		}
 		for name, policy := range map[string]string{
 			"another issuer":  builderPolicy(builder, "https://gitlab.com"),
@@ -304,7 +304,7 @@ func TestTrustedRoot(t *testing.T) {
 		"missing":      {[]string{"-trusted-root", filepath.Join(dir, "no")}, "no such file"},
 		"empty":        {[]string{"-trusted-root", empty}, "empty: malformed trusted root"},
 		"large":        {[]string{"-trusted-root", large}, "larger than"},
-		"no authority": {[]string{"-trusted-root", write(t, filepath.Join(dir, "none.json"), `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`)}, "none.json: sigstore: trusted root without a log"},
+		"no authority": {[]string{"-trusted-root", write(t, filepath.Join(dir, "none.json"), `{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}`)}, "sigstore: trusted root without a log"},
 	} {
 		err := run(t.Context(), append(append([]string{"-policy", policy}, test.args...), app))
 		if err == nil || errors.Is(err, cli.ErrFindings) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {

@@ -450,6 +450,44 @@ func TestOCIFind(t *testing.T) {
 	}
 }
 
+// A tag that somebody moves on a registry is found to have moved, and the manifest of a
+// platform is no other image than its index.
+func TestOCIDrift(t *testing.T) {
+	ctx := context.Background()
+	for _, kind := range registryKinds() {
+		t.Run(kind.name, func(t *testing.T) {
+			host := kind.start(t)
+			pushApp(t, host)
+			c := ociClient(t)
+			image, err := c.Resolve(ctx, host+"/team/app:v1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			platforms, err := c.Platforms(ctx, image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check := func(was oci.Image, tag string, want oci.Image, wantMoved bool) {
+				t.Helper()
+				now, moved, err := c.Drift(ctx, strings.Replace(was.String(), "@", ":"+tag+"@", 1))
+				if err != nil || now != want || moved != wantMoved {
+					t.Errorf("got %q, %v, %v, want %q, %v", now, moved, err, want, wantMoved)
+				}
+			}
+			check(image, "v1", image, false)
+			check(platforms[1].Image, "v1", image, false)
+			check(image, "v2", oci.Image{}, true)
+			pushApp(t, host) // another one, under the same tag
+			next, err := c.Resolve(ctx, host+"/team/app:v1")
+			if err != nil || next == image {
+				t.Fatal(next, err)
+			}
+			check(image, "v1", next, true)
+			check(platforms[1].Image, "v1", next, true)
+		})
+	}
+}
+
 // Two processes attach fifty envelopes each, all at once: none is lost, whatever
 // the registry knows.
 func TestOCIProcesses(t *testing.T) {

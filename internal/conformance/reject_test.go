@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -10,7 +11,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
 	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
@@ -42,6 +46,7 @@ func rejections() map[string][]string {
 		"R13": {"sign/sigstore/hostile_test.go TestNoDialer", "sign/sigstore/require_test.go TestOffline"},
 		"R14": {policy, envelopes},
 		"R15": {policy, envelopes, "verify/keys_test.go TestKeysAnyOrder"},
+		"R16": {"verify/policyfile/signed_test.go TestSerialAndExpiry TestParseSigned"},
 		"R17": {policy},
 		"R19": {
 			"sign/sign_test.go FuzzParse", "provenance/fuzz_test.go FuzzParse FuzzParseBuild", "verify/policyfile/policyfile_test.go FuzzParse",
@@ -96,7 +101,6 @@ func rejections() map[string][]string {
 func notTried() map[string]string {
 	return map[string]string{
 		"R10": "no timestamp is tried that brings certificates of its own",
-		"R16": "a policy has no version, and no state to go back from",
 		"R18": "no name of a subject is written to a file system",
 		"R23": "a policy does not ask for the name and the version of a package",
 		"R26": "there are no patterns of which one could negate another",
@@ -146,25 +150,53 @@ func TestRejections(t *testing.T) {
 	}
 }
 
-// Policies of another program, right ones and wrong ones, are none of ours: who
-// mistakes a file is told, and not given a policy that asks for less.
+// Policies of other programs, right ones and wrong ones, signed or not, are none of
+// ours: who mistakes a file is told, and not given a policy that asks for less.
 func TestPoliciesOfOthers(t *testing.T) {
 	dir := os.Getenv("HALLMARK_CORPUS")
 	if dir == "" {
 		t.Skip("HALLMARK_CORPUS is not set: it names the directory of the documents to judge by")
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "verify", "policy-controller", "*", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no policies: %v", err)
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	refused := 0
+	for _, pattern := range []string{
+		"verify/policy-controller/*/*.yaml",
+		"provenance/in-toto__archivista/*policy*.json",
+		"provenance/in-toto__in-toto-golang/*layout",
+		"provenance/conforma__policy/*policy*.json",
+	} {
+		files, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no policies %s: %v", pattern, err)
 		}
-		if p, err := policyfile.Parse(data, policyfile.Options{}); err == nil {
-			t.Errorf("%s is read as %+v", filepath.Base(file), p)
+		for _, file := range files {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p, err := policyfile.Parse(data, policyfile.Options{}); err == nil {
+				t.Errorf("%s is read as %+v", filepath.Base(file), p)
+			}
+			refused++
+			e, err := sign.Parse(data)
+			if err != nil {
+				continue
+			}
+			if p, err := policyfile.Parse(e.Payload, policyfile.Options{}); err == nil {
+				t.Errorf("what is signed in %s is read as %+v", filepath.Base(file), p)
+			}
+			if p, err := policyfile.ParseSigned(t.Context(), e, anyone{}, policyfile.Options{Now: time.Now}); err == nil {
+				t.Errorf("%s is read as %+v", filepath.Base(file), p)
+			}
 		}
 	}
-	t.Logf("%d policies refused", len(files))
+	t.Logf("%d policies refused", refused)
 }
+
+// anyone has signed everything.
+type anyone struct{}
+
+func (anyone) Recognize(_ context.Context, e *sign.Envelope) (*verify.Evidence, error) {
+	return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Claims: new(verify.Claims)}, nil
+}
+
+func (anyone) String() string { return "anyone" }

@@ -15,7 +15,7 @@ func TestWeight(t *testing.T) {
 
 	var program strings.Builder
 	program.WriteString("package main\n\nimport (\n")
-	for _, room := range []string{"sbom", "sbom/gomod", "sbom/cyclonedx", "sbom/spdx", "provenance", "provenance/github", "provenance/git", "provenance/gobuild", "provenance/oidc", "sign", "verify", "verify/policyfile"} {
+	for _, room := range []string{"sbom", "sbom/gomod", "sbom/cyclonedx", "sbom/spdx", "provenance", "provenance/github", "provenance/git", "provenance/gobuild", "provenance/oidc", "sign", "verify", "verify/policyfile", "verify/inspect"} {
 		program.WriteString("\t_ \"" + modulePath + "/" + room + "\"\n")
 	}
 	program.WriteString(")\n\nfunc main() {}\n")

@@ -1082,11 +1082,9 @@ func (p *SourceProof) Record(b *provenance.Build) error {
 		if parameter == "" {
 			return errors.New("gobuild: the source deviates from the commit, and the build does not say what its source is")
 		}
-		uri := s.URI()
 		s.Commit, s.Modified = p.Commit, true
 		d, _ := s.Descriptor()
-		dependencies = slices.DeleteFunc(dependencies, func(d provenance.ResourceDescriptor) bool { return d.URI == uri })
-		dependencies = slices.Insert(dependencies, 0, d)
+		dependencies = slices.Insert(b.Inputs(), 0, d)
 	}
 	for _, f := range p.Files {
 		if !f.Outcome.deviates() && f.Outcome != Declared {

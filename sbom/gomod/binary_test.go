@@ -648,3 +648,36 @@ func BenchmarkReadBinary(b *testing.B) {
 		})
 	}
 }
+
+func TestDifference(t *testing.T) {
+	source, binary := new(debug.BuildInfo), new(debug.BuildInfo)
+	*source = debug.BuildInfo{GoVersion: "go1.26.8", Path: "example.com/app", Main: debug.Module{Path: "example.com/app"}, Deps: []*debug.Module{
+		{Path: "example.com/a", Version: "v1.0.0"}, {Path: "example.com/b", Version: "v1.0.0"},
+	}}
+	*binary = *source
+	binary.Deps = []*debug.Module{{Path: "example.com/b", Version: "v1.1.0"}, {Path: "example.com/c", Version: "(devel)"}}
+	s, err := FromBuildInfo(source, BinaryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Phase = sbom.PreBuild
+	b, err := FromBuildInfo(binary, BinaryOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []Difference
+	for _, e := range errors.Unwrap(Reconcile(s, b)).(interface{ Unwrap() []error }).Unwrap() {
+		d, ok := errors.AsType[*Difference](e)
+		if !ok {
+			t.Fatalf("%v is a %T", e, e)
+		}
+		got = append(got, *d)
+	}
+	if want := []Difference{
+		{What: "module example.com/a", Source: "v1.0.0", only: onlySource},
+		{What: "module example.com/b: version", Source: "v1.0.0", Binary: "v1.1.0"},
+		{What: "module example.com/c", Binary: "(devel)", only: onlyBinary},
+	}; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}

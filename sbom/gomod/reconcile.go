@@ -26,7 +26,7 @@ import (
 //     GOEXPERIMENT, GOFIPS140 and the set of build tags,
 //   - the binary's main package is among those that were asked for.
 //
-// Otherwise the error joins one for each difference. A binary built from vendor
+// Otherwise the error joins a [*Difference] for each. A binary built from vendor
 // has no sums and agrees only with a Document that was loaded from there.
 //
 // A Document that is an [sbom.Union] is compared target by target: for each that
@@ -46,7 +46,7 @@ func Reconcile(source, binary *sbom.Document) error {
 	var errs []error
 	for _, b := range perTarget(binary) {
 		target := property(b.Properties, "GOOS") + "/" + property(b.Properties, "GOARCH")
-		var least []error
+		var least []*Difference
 		compared := false
 		for _, s := range perTarget(source) {
 			if len(source.Targets) > 0 && target != property(s.Properties, "GOOS")+"/"+property(s.Properties, "GOARCH") {
@@ -57,19 +57,57 @@ func Reconcile(source, binary *sbom.Document) error {
 			}
 		}
 		if !compared {
-			least = []error{errors.New("in the binary, not in the source")}
+			least = []*Difference{{Binary: target, only: onlyBinary}}
 		}
-		for _, err := range least {
+		for _, d := range least {
 			if len(source.Targets)+len(binary.Targets) > 0 {
-				err = fmt.Errorf("target %s: %w", target, err)
+				d.Target = target
 			}
-			errs = append(errs, err)
+			errs = append(errs, d)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("gomod: source and binary differ:\n%w", err)
 	}
 	return nil
+}
+
+// A Difference is something that sources and a binary do not say alike.
+type Difference struct {
+	// Target is the one that it is about, "linux/amd64", if one of the Documents
+	// is for several.
+	Target string
+
+	// What is the fact: "main package", "GOOS", "module golang.org/x/mod: version";
+	// or the module itself, "module golang.org/x/mod", if one side does not have it.
+	// It is empty if the sources are not for the Target at all.
+	What string
+
+	// Source and Binary are what the two say, and empty where one says nothing. A
+	// module that has no version is "(devel)".
+	Source, Binary string
+
+	only string // that one side has it, which may have no version
+}
+
+// The sides that alone may have something.
+const (
+	onlySource = "in the source, not in the binary"
+	onlyBinary = "in the binary, not in the source"
+)
+
+func (d *Difference) Error() string {
+	text := fmt.Sprintf("%s: source has %s, binary has %s", d.What, cmp.Or(d.Source, "none"), cmp.Or(d.Binary, "none"))
+	switch {
+	case d.What == "":
+		text = d.only
+	case d.only != "":
+		text = fmt.Sprintf("%s %s: %s", d.What, d.Source+d.Binary, d.only)
+	}
+	if d.Target != "" {
+		text = "target " + d.Target + ": " + text
+	}
+	return text
 }
 
 // perTarget returns what d says for each of its targets, or d if it has none.
@@ -91,10 +129,10 @@ func perTarget(d *sbom.Document) []*sbom.Document {
 }
 
 // differences returns those between Documents for one target.
-func differences(source, binary *sbom.Document) (errs []error) {
+func differences(source, binary *sbom.Document) (found []*Difference) {
 	differ := func(what, inSource, inBinary string) {
 		if inSource != inBinary {
-			errs = append(errs, fmt.Errorf("%s: source has %s, binary has %s", what, cmp.Or(inSource, "none"), cmp.Or(inBinary, "none")))
+			found = append(found, &Difference{What: what, Source: inSource, Binary: inBinary})
 		}
 	}
 
@@ -110,7 +148,7 @@ func differences(source, binary *sbom.Document) (errs []error) {
 	for _, path := range slices.Sorted(maps.Keys(a)) {
 		x, y := a[path], b[path]
 		if y == nil {
-			errs = append(errs, fmt.Errorf("module %s %s: in the source, not in the binary", path, x.Version))
+			found = append(found, &Difference{What: "module " + path, Source: cmp.Or(x.Version, develVersion), only: onlySource})
 			continue
 		}
 		what := "module " + path
@@ -125,7 +163,7 @@ func differences(source, binary *sbom.Document) (errs []error) {
 	}
 	for _, path := range slices.Sorted(maps.Keys(b)) {
 		if a[path] == nil {
-			errs = append(errs, fmt.Errorf("module %s %s: in the binary, not in the source", path, b[path].Version))
+			found = append(found, &Difference{What: "module " + path, Binary: cmp.Or(b[path].Version, develVersion), only: onlyBinary})
 		}
 	}
 
@@ -142,7 +180,7 @@ func differences(source, binary *sbom.Document) (errs []error) {
 		differ("GOFIPS140", fips, plain)
 	}
 	differ("-tags", tagSet(source), tagSet(binary))
-	return errs
+	return found
 }
 
 // linked returns the components of d that are linked, by the module path that

@@ -106,6 +106,31 @@ func ExampleClient_Attach() {
 	// skipped 0
 }
 
+// A tag is moved after the image was written down.
+func ExampleClient_Drift() {
+	ctx := context.Background()
+	r := newRegistry()
+	defer r.Close()
+	client := oci.Client{HTTP: r.Client(), PlainHTTP: true}
+	recorded := strings.Replace(r.app(), "@", ":v1@", 1) // as a Pod has it that runs
+
+	_, moved, err := client.Drift(ctx, recorded)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(moved)
+
+	r.put("v1", manifestType, object{"schemaVersion": 2, "layers": []object{}})
+	now, moved, err := client.Drift(ctx, recorded)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(moved, now.Digest())
+	// Output:
+	// false
+	// true sha256:07245a108b0a1f0b4d521ebca33644c70c52c8fda8b5056a4299ce3e20ddfe64
+}
+
 // What was attached by others, and what cannot be read.
 func ExampleClient_Find() {
 	ctx := context.Background()

@@ -7,7 +7,8 @@
 //
 // A tag can move between two looks at it. [Client.Resolve] looks once and
 // returns an Image; everything else takes an Image, and [ParseImage] refuses a
-// tag. A digest is compared with the bytes that the registry sends, always.
+// tag. A digest is compared with the bytes that the registry sends, always. [Client.Drift]
+// tells whether a tag has moved since.
 //
 // [Client.Attach] puts each envelope into a manifest of its own, whose subject
 // is the image (OCI image specification 1.1, a "referrer"). A Sigstore bundle is
@@ -84,6 +85,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -91,6 +93,7 @@ import (
 
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/hallmark-dev/hallmark"
 )
@@ -300,6 +303,55 @@ func (c *Client) Resolve(ctx context.Context, reference string) (Image, error) {
 	}
 	image.digest = m.digest
 	return image, nil
+}
+
+// Drift tells whether a tag still names the image that it named when a reference was
+// written down, which has the tag and the digest of then:
+//
+//	registry.example/team/app:v1.2.3@sha256:315f…
+//
+// now is the image that the registry has under the tag, and the zero Image if it says
+// that there is no such tag. moved is whether that is another one than that of the
+// digest. A tag that names an index has not moved if the index itself lists the digest:
+// some container runtimes tell which manifest of an index they run, and some the index.
+//
+// A reference without a tag or without a digest is an error, and so is a repository that
+// the registry does not know.
+func (c *Client) Drift(ctx context.Context, reference string) (now Image, moved bool, err error) {
+	was, tag, err := parse(reference)
+	if err != nil {
+		return Image{}, false, err
+	}
+	if tag == "" || was.digest.IsZero() {
+		return Image{}, false, fmt.Errorf("malformed image reference %.200q: want a tag and the digest that it had", reference)
+	}
+	fail := func(err error) (Image, bool, error) {
+		return Image{}, false, fmt.Errorf("drift of %s: %w", reference, err)
+	}
+	s, err := c.session(was, auth.ActionPull)
+	if err != nil {
+		return Image{}, false, err
+	}
+	m, err := s.manifest(ctx, tag)
+	if e, ok := errors.AsType[*statusError](err); ok && e.status == http.StatusNotFound && strings.Contains(e.codes, errcode.ErrorCodeManifestUnknown) {
+		return Image{}, true, nil
+	}
+	if err != nil {
+		return fail(err)
+	}
+	// The same manifest has a digest by each algorithm.
+	now = was
+	if now.digest, err = hash(m.data, was.digest.Algorithm()); err != nil {
+		return fail(err)
+	}
+	if now == was || !isIndex(m.mediaType) {
+		return now, now != was, nil
+	}
+	x, err := parseIndex(m.data)
+	if err != nil {
+		return fail(err)
+	}
+	return now, !slices.ContainsFunc(x.manifests, func(d descriptor) bool { return d.digest == was.digest }), nil
 }
 
 // A Platform is one manifest of an index.

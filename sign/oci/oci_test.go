@@ -3,6 +3,7 @@ package oci_test
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -199,6 +200,71 @@ func TestResolve(t *testing.T) {
 	}
 	_, err = c.Resolve(ctx, r.host()+"/team/app:v1")
 	wantError(t, err, "media type")
+}
+
+func TestDrift(t *testing.T) {
+	ctx := context.Background()
+	r, c, image := start(t)
+	tagged := func(tag string) string { return strings.Replace(image.String(), "@", ":"+tag+"@", 1) }
+	other := r.put("other", manifestType, object{"schemaVersion": 2, "layers": []object{}})
+	entry := object{"mediaType": manifestType, "digest": image.Digest().String(), "size": 1}
+	inner := r.put("listed", indexType, object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{entry}})
+	r.put("nested", indexType, object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{{"mediaType": indexType, "digest": inner, "size": 1}}})
+	for _, d := range []struct {
+		tag, now string // "" for what is not there, "-" for any
+		moved    bool
+	}{
+		{"v1", image.Digest().String(), false},
+		{"other", other, true},
+		{"gone", "", true},
+		{"listed", inner, false},
+		{"nested", "-", true},
+	} {
+		now, moved, err := c.Drift(ctx, tagged(d.tag))
+		if got := now.Digest().String(); err != nil || moved != d.moved || d.now != "-" && got != d.now || d.now != "" && now.Repository() != image.Repository() {
+			t.Errorf("%s: got %s, %v, %v, want %q, %v", d.tag, now, moved, err, d.now, d.moved)
+		}
+	}
+
+	// The digest of then may be by another algorithm than the registry's.
+	manifest := r.manifests[image.Digest().String()].data
+	longer := fmt.Sprintf("%s:v1@sha512:%x", image.Repository(), sha512.Sum512(manifest))
+	if now, moved, err := c.Drift(ctx, longer); err != nil || moved || !strings.HasSuffix(longer, now.Digest().String()) {
+		t.Errorf("by SHA-512: %s, %v, %v", now, moved, err)
+	}
+
+	n := r.count("")
+	for in, want := range map[string]string{
+		image.String():            "want a tag and the digest that it had",
+		r.host() + "/team/app:v1": "want a tag and the digest that it had",
+		"app:v1":                  "no registry before the repository",
+	} {
+		_, moved, err := c.Drift(ctx, in)
+		wantError(t, err, want)
+		if moved || r.count("") != n {
+			t.Errorf("%s: moved %v, after %d requests", in, moved, r.count("")-n)
+		}
+	}
+	// That nothing was told is not that there is none.
+	_, moved, err := c.Drift(ctx, strings.Replace(tagged("v1"), "/team/app", "/team/other", 1))
+	wantError(t, err, "drift of ", "status 404", "NAME_UNKNOWN")
+	for _, answer := range []string{"{}", `{"errors":[{"code":"DENIED"}]}`} {
+		r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, answer)
+			return true
+		}
+		if _, moved, err = c.Drift(ctx, tagged("gone")); err == nil || moved {
+			t.Errorf("%s: moved %v, %v", answer, moved, err)
+		}
+	}
+	r.Before = func(w http.ResponseWriter, q *http.Request) bool {
+		w.Header().Set("Content-Type", indexType)
+		io.WriteString(w, "{")
+		return true
+	}
+	_, _, err = c.Drift(ctx, tagged("v1"))
+	wantError(t, err, "drift of ", "malformed")
 }
 
 // What is attached is found on every kind of registry, byte by byte, once.
@@ -1154,7 +1220,11 @@ func TestCancel(t *testing.T) {
 	cause := errors.New("the caller has enough")
 	for _, at := range []string{"/referrers/", "/manifests/sha256-", "/manifests/", "/blobs/", "/uploads/", "nowhere"} {
 		for name, call := range map[string]func(ctx context.Context) error{
-			"Resolve":   func(ctx context.Context) error { _, err := c.Resolve(ctx, r.host()+"/team/app:v1"); return err },
+			"Resolve": func(ctx context.Context) error { _, err := c.Resolve(ctx, r.host()+"/team/app:v1"); return err },
+			"Drift": func(ctx context.Context) error {
+				_, _, err := c.Drift(ctx, strings.Replace(image.String(), "@", ":v1@", 1))
+				return err
+			},
 			"Platforms": func(ctx context.Context) error { _, err := c.Platforms(ctx, image); return err },
 			"Find":      func(ctx context.Context) error { _, _, err := c.Find(ctx, image); return err },
 			"Attach":    func(ctx context.Context) error { _, err := c.Attach(ctx, image, e); return err },

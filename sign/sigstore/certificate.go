@@ -44,9 +44,13 @@ const (
 	extensionCount    = 25 // the first number that has no meaning yet
 )
 
+// github issues tokens for the jobs of github.com, and for no other server's.
+const github = "https://token.actions.githubusercontent.com"
+
 // claimsOf returns what cert says of whom it was issued to. It is an error if
 // cert names its holder in several ways, or if it says one thing in two ways
-// that differ.
+// that differ. The repository of a certificate of 2022 has no server: it is known for
+// those of github.com only.
 func claimsOf(cert *x509.Certificate) (*verify.Claims, error) {
 	subject, isURI, err := subjectOf(cert)
 	if err != nil {
@@ -72,6 +76,9 @@ func claimsOf(cert *x509.Certificate) (*verify.Claims, error) {
 	}
 	if values[issuer] == "" {
 		return nil, errors.New("it names no issuer")
+	}
+	if !has[repository] && values[oldRepository] != "" && values[issuer] == github {
+		values[repository] = "https://github.com/" + values[oldRepository]
 	}
 	claims := &verify.Claims{
 		Issuer:            values[issuer],

@@ -155,12 +155,15 @@ func TestClaims(t *testing.T) {
 	}
 
 	// Certificates of 2021 and 2022 have the old forms only. The path of a
-	// repository is not its URL.
-	claims, err = claimsOf(certificate(t, &x509.Certificate{ExtraExtensions: []pkix.Extension{
-		san, fulcio(t, oldIssuer, testIssuer), fulcio(t, oldTrigger, "push"), fulcio(t, oldCommit, "c"), fulcio(t, oldRepository, "org/app"), fulcio(t, oldRef, "refs/heads/main"),
-	}}))
-	if want := (verify.Claims{Issuer: testIssuer, Subject: testURI, Builder: testURI, Trigger: "push", Commit: "c", Ref: "refs/heads/main"}); err != nil || *claims != want {
-		t.Errorf("claims\n%+v, %v, want\n%+v", claims, err, want)
+	// repository is not its URL, but all that GitHub's issuer vouches for is on one
+	// server.
+	for issuer, repository := range map[string]string{testIssuer: "https://github.com/org/app", testIssuer + "/acme": "", "https://gitlab.com": ""} {
+		claims, err = claimsOf(certificate(t, &x509.Certificate{ExtraExtensions: []pkix.Extension{
+			san, fulcio(t, oldIssuer, issuer), fulcio(t, oldTrigger, "push"), fulcio(t, oldCommit, "c"), fulcio(t, oldRepository, "org/app"), fulcio(t, oldRef, "refs/heads/main"),
+		}}))
+		if want := (verify.Claims{Issuer: issuer, Subject: testURI, Builder: testURI, Trigger: "push", Repository: repository, Commit: "c", Ref: "refs/heads/main"}); err != nil || *claims != want {
+			t.Errorf("claims\n%+v, %v, want\n%+v", claims, err, want)
+		}
 	}
 
 	// People and accounts build nothing.

@@ -82,6 +82,35 @@ func (l *List) Set(s string) error {
 	return nil
 }
 
+// A Time is a flag that says which time it is.
+type Time struct{ at time.Time }
+
+func (t *Time) String() string {
+	if t.at.IsZero() {
+		return ""
+	}
+	return t.at.Format(time.RFC3339)
+}
+
+// Set takes a time as RFC 3339 has it, or a day, which then begins, in UTC.
+func (t *Time) Set(s string) (err error) {
+	if t.at, err = time.Parse(time.DateOnly, s); err != nil {
+		t.at, err = time.Parse(time.RFC3339, s)
+	}
+	if err != nil || t.at.IsZero() {
+		return errors.New("want a time such as 2026-12-31T12:00:00Z or 2026-12-31")
+	}
+	return nil
+}
+
+// Now returns the time that was set, or else the one that it is.
+func (t *Time) Now() time.Time {
+	if t.at.IsZero() {
+		return time.Now()
+	}
+	return t.at
+}
+
 // Printable returns s as it can be shown on a terminal: whoever wrote it cannot
 // make it look like several lines, or move the cursor.
 func Printable(s string) string {
@@ -123,8 +152,20 @@ func Created(getenv func(string) string, otherwise time.Time) (time.Time, error)
 }
 
 // WriteFile writes what write writes to the file path, all of it or nothing: to
-// another file in the same directory, which then takes its name.
+// another file in the same directory, which then takes its name. A link leads to the
+// file that is replaced. What is no file, such as /dev/null or a pipe, is written to as
+// it is: to replace it would take it from everybody else.
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return about(path, "create", err)

@@ -34,16 +34,32 @@ type evidence struct {
 // suffixes are those of files that have evidence, and nothing else.
 func suffixes() []string { return []string{".intoto.jsonl", ".sigstore.json", ".sigstore.jsonl"} }
 
+// IsEvidence reports whether a file of this name has evidence, and nothing else.
+func IsEvidence(name string) bool {
+	return slices.ContainsFunc(suffixes(), func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}
+
+// ReadEvidence reads files, and directories as [evidence.readDir] does. skipped is why
+// what else is there is no evidence.
+func ReadEvidence(paths []string) (envelopes []*sign.Envelope, skipped []error, err error) {
+	ev := new(evidence)
+	for _, path := range paths {
+		if err := ev.read(path); err != nil {
+			return nil, nil, err
+		}
+	}
+	return ev.envelopes, ev.skipped, nil
+}
+
 // evidence returns the evidence of the artifact that an argument names.
 func (o *Options) evidence(ctx context.Context, name string) (*evidence, error) {
 	switch {
 	case len(o.Evidence) > 0:
 		if o.given == nil {
 			ev := new(evidence)
-			for _, path := range o.Evidence {
-				if err := ev.read(path); err != nil {
-					return nil, err
-				}
+			var err error
+			if ev.envelopes, ev.skipped, err = ReadEvidence(o.Evidence); err != nil {
+				return nil, err
 			}
 			o.given = ev
 		}
@@ -137,7 +153,7 @@ func (ev *evidence) readDir(dir string) error {
 	var others []string // *.json files that are none
 	for _, e := range entries {
 		name := e.Name()
-		sure := slices.ContainsFunc(suffixes(), func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+		sure := IsEvidence(name)
 		if e.IsDir() || !sure && !strings.HasSuffix(name, ".json") {
 			continue
 		}

@@ -12,18 +12,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
-	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
-
-// cycloneDX is the predicate type of CycloneDX documents. A gate does not need
-// the package that writes them.
-const cycloneDX = "https://cyclonedx.org/bom"
 
 // Usage describes the flags and the exit codes.
 const Usage = `usage: verify -policy FILE [flags] ARTIFACT...
@@ -40,8 +34,11 @@ A policy names keys, of which -key gives the files, and workflows and accounts t
 sign without a key. Those are recognized by what a Sigstore instance keeps and signs:
 -trusted-root gives its keys, as a file that you have from where you trust it.
 
-Exit code: 0 every artifact is accepted; 1 one is rejected, or unproven because
-the evidence does not tell enough; 2 it could not be decided.`
+-json prints for each artifact one JSON object, on a line of its own, whose schema is
+the file verify/report.schema.json of this module.
+
+Exit code: 0 every artifact is accepted; 1 one is rejected, which it is too if the
+evidence does not tell enough; 2 one could not be decided.`
 
 // Options are the flags of a gate.
 type Options struct {
@@ -56,18 +53,18 @@ type Options struct {
 
 	TrustedRoot string
 	PlainHTTP   bool
+	At          cli.Time
 
 	means Means
-	given *evidence // what is in -evidence, once it was read
+	given *evidence                  // what is in -evidence, once it was read
+	files map[hallmark.Digest]string // artifacts that are files, for who inspects them
 }
 
 // Means are what a gate has beside keys and files. examples/verify has them;
 // examples/release verifies only what it has just written, and does without code
 // that speaks with others. What is nil is refused.
 type Means struct {
-	// Identities returns who signs without a key, as [policyfile.Options] want it,
-	// by the trusted root in a file.
-	Identities func(trustedRoot string) (workflow, account func(issuer, name string) (verify.Identity, error), err error)
+	Identities Identities
 
 	// Image returns the image that a reference names, by a digest.
 	Image func(reference string) (hallmark.Artifact, error)
@@ -75,42 +72,6 @@ type Means struct {
 	// Find returns the envelopes that are attached to an image, and why other
 	// things are none.
 	Find func(ctx context.Context, reference string, plainHTTP bool) (envelopes []*sign.Envelope, skipped []error, err error)
-}
-
-// Verdicts of a Record.
-const (
-	Accepted  = "accepted"
-	Rejected  = "rejected"
-	Unproven  = "unproven"
-	Undecided = "undecided"
-)
-
-// A Record is what came of one artifact. As JSON it is one line of the output
-// of -json.
-type Record struct {
-	Artifact   string   `json:"artifact"`
-	Digest     string   `json:"digest,omitempty"`
-	Verdict    string   `json:"verdict"`
-	Error      string   `json:"error,omitempty"`   // why it is undecided
-	Reasons    []Check  `json:"reasons,omitempty"` // why it is rejected or unproven
-	Checks     []Check  `json:"checks,omitempty"`  // why it is accepted
-	Skipped    []string `json:"skipped,omitempty"` // lines of the evidence that are none
-	Builder    string   `json:"builder,omitempty"`
-	Level      int      `json:"level,omitempty"`
-	Repository string   `json:"repository,omitempty"`
-	Ref        string   `json:"ref,omitempty"`
-	Commit     string   `json:"commit,omitempty"`
-	Components int      `json:"components,omitempty"` // in the attested CycloneDX document
-}
-
-// A Check is a verify.Check as JSON.
-type Check struct {
-	Rule     string `json:"rule"`
-	Item     string `json:"item,omitempty"`
-	Outcome  string `json:"outcome"`
-	Got      string `json:"got"`
-	Want     string `json:"want"`
-	Envelope int    `json:"evidence"`
 }
 
 // Main is the program.
@@ -126,6 +87,7 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if means.Find != nil {
 		flags.BoolVar(&o.PlainHTTP, "plain-http", false, "speak http with registries: for one on this machine")
 	}
+	flags.Var(&o.At, "at", "decide as at this `TIME`, such as 2026-12-31T12:00:00Z or 2026-12-31, instead of now")
 	flags.StringVar(&o.Source, "source", "", "the repository `URL` that is expected, if the policy leaves it open")
 	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
 	flags.BoolVar(&o.AnyCommit, "any-commit", false, "accept every commit of the repository, if the policy leaves it open")
@@ -140,28 +102,31 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if flags.NArg() == 0 {
 		return errors.New("no artifact to verify (-h lists the flags)")
 	}
-	policy, err := o.load()
+	policy, err := o.load(ctx)
 	if err != nil {
 		return err
 	}
+	policy.Inspector = o.inspector()
 
 	findings := false
 	var undecided []error
-	for _, artifact := range flags.Args() {
-		r, err := o.verify(ctx, policy, artifact)
-		if err != nil {
-			undecided = append(undecided, err)
-			r.Verdict, r.Error = Undecided, err.Error()
+	for _, name := range flags.Args() {
+		r, err := o.verify(ctx, policy, name)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		findings = findings || r.Verdict == Rejected || r.Verdict == Unproven
+		if r.Verdict == verify.Undecided {
+			undecided = append(undecided, err)
+		}
+		findings = findings || r.Verdict == verify.Rejected
 		if o.JSON {
 			line, err := json.Marshal(r)
 			if err != nil {
 				return err
 			}
 			fmt.Printf("%s\n", line)
-		} else if err == nil {
-			fmt.Print(r.text())
+		} else if r.Verdict != verify.Undecided {
+			fmt.Println(r)
 		}
 	}
 	if len(undecided) > 0 {
@@ -175,47 +140,11 @@ func Main(ctx context.Context, args []string, means Means) error {
 
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
-func (o *Options) load() (*verify.Policy, error) {
-	data, err := cli.ReadFile(o.Policy, policyfile.MaxSize)
+func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
+	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Now: o.At.Now}
+	policy, _, err := loader.Load(o.Policy)
 	if err != nil {
 		return nil, err
-	}
-	keys := make(map[string]string)
-	for _, k := range o.Keys {
-		name, file, ok := strings.Cut(k, "=")
-		if !ok || name == "" || file == "" {
-			return nil, fmt.Errorf("-key %s: want NAME=FILE", k)
-		}
-		if _, ok := keys[name]; ok {
-			return nil, fmt.Errorf("-key %s: %s is there twice", k, name)
-		}
-		keys[name] = file
-	}
-	options := policyfile.Options{Now: time.Now, Key: func(name string) (sign.Verifier, error) {
-		file, ok := keys[name]
-		if !ok {
-			return nil, fmt.Errorf("give it with -key %s=FILE", name)
-		}
-		pem, err := cli.ReadFile(file, sign.MaxKeySize)
-		if err != nil {
-			return nil, err
-		}
-		return sign.ParsePublicKey(pem)
-	}}
-	switch {
-	case o.TrustedRoot != "":
-		if options.Workflow, options.Account, err = o.means.Identities(o.TrustedRoot); err != nil {
-			return nil, err
-		}
-	case o.means.Identities != nil:
-		options.Workflow = func(string, string) (verify.Identity, error) {
-			return nil, errors.New("give the trusted root of its Sigstore instance with -trusted-root FILE")
-		}
-		options.Account = options.Workflow
-	}
-	policy, err := policyfile.Parse(data, options)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Policy, err)
 	}
 	if o.Source != "" {
 		if policy.Source != "" && policy.Source != o.Source {
@@ -236,76 +165,42 @@ func (o *Options) load() (*verify.Policy, error) {
 	if o.AnyCommit && policy.Commit.IsZero() {
 		policy.Refs.Any = true
 	}
-	if policy.Source == "" {
+	if policy.Source == "" && len(policy.Builders) > 0 {
 		return nil, fmt.Errorf("%s names no source: say with -source which repository is expected", o.Policy)
 	}
-	if r := policy.Refs; policy.Commit.IsZero() && len(r.Branches) == 0 && len(r.Tags) == 0 && !r.Releases && !r.Any {
+	if policy.Refs.IsZero() && policy.Commit.IsZero() && len(policy.Builders) > 0 {
 		return nil, fmt.Errorf("%s names neither refs nor a commit: say with -commit which one is expected", o.Policy)
+	}
+	if err := policy.Probe(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Policy, err)
 	}
 	return policy, nil
 }
 
-func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string) (Record, error) {
-	r := Record{Artifact: name}
+// verify decides about what an argument names. The error is that of a report that is
+// undecided.
+func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string) (*verify.Report, error) {
 	a, err := o.artifact(ctx, name)
+	a.Name = name
 	if err != nil {
-		return r, err
+		return verify.NewReport(a, nil, err), err
 	}
-	r.Digest = a.Digests[0].String()
 	ev, err := o.evidence(ctx, name)
+	if err == nil && len(ev.envelopes) == 0 && len(ev.skipped) > 0 {
+		err = fmt.Errorf("%s: no evidence can be read: %w", name, errors.Join(ev.skipped...))
+	}
 	if err != nil {
-		return r, err
+		return verify.NewReport(a, nil, err), err
 	}
-	for _, err := range ev.skipped {
-		r.Skipped = append(r.Skipped, err.Error())
-	}
-	if len(ev.envelopes) == 0 && len(ev.skipped) > 0 {
-		return r, fmt.Errorf("%s: no evidence can be read: %w", name, errors.Join(ev.skipped...))
-	}
-
 	res, err := policy.Verify(ctx, a, ev.envelopes...)
-	if rejected, ok := errors.AsType[*verify.RejectedError](err); ok {
-		r.Verdict = Rejected
-		if rejected.Unproven() {
-			r.Verdict = Unproven
-		}
-		r.Reasons = checks(rejected.Reasons)
-		return r, nil
+	if err == nil {
+		err = o.byproducts(a, res)
 	}
-	if err != nil {
-		return r, err
+	r := verify.NewReport(a, res, err)
+	for _, err := range ev.skipped {
+		r.Warnings = append(r.Warnings, "passed over: "+err.Error())
 	}
-	r.Verdict = Accepted
-	r.Checks = checks(res.Checks())
-	r.Builder, r.Level = res.Builder().ID, res.Level()
-	source, _ := res.Build().Source()
-	r.Repository, r.Ref, r.Commit = source.Repository, source.Ref, source.Commit.Hex()
-	for _, st := range res.Statements() {
-		if st.PredicateType == cycloneDX {
-			var bom struct {
-				Components []json.RawMessage `json:"components"`
-			}
-			if err := json.Unmarshal(st.Predicate, &bom); err != nil {
-				return r, fmt.Errorf("%s: attested SBOM: %w", name, err)
-			}
-			r.Components = len(bom.Components)
-		}
-	}
-	for _, suffix := range o.Byproducts {
-		c, err := byproduct(res, name+suffix)
-		if err != nil {
-			return r, err
-		}
-		if c.Outcome != string(verify.Passed) {
-			r.Reasons = append(r.Reasons, c)
-		} else {
-			r.Checks = append(r.Checks, c)
-		}
-	}
-	if r.Reasons != nil {
-		return Record{Artifact: r.Artifact, Digest: r.Digest, Verdict: Rejected, Reasons: r.Reasons, Skipped: r.Skipped}, nil
-	}
-	return r, nil
+	return r, err
 }
 
 // isDigest and isImage tell what an argument is that is not a file. A file of such a
@@ -331,6 +226,7 @@ func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact,
 	}
 	as, err := hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{Algorithms: []string{"sha256", "sha512"}})
 	if err == nil {
+		o.hashed(as[0], name)
 		return as[0], nil
 	}
 	// An image without a digest looks like a file, which then is not there.
@@ -343,66 +239,36 @@ func (o *Options) artifact(ctx context.Context, name string) (hallmark.Artifact,
 	return hallmark.Artifact{}, err
 }
 
-// byproduct checks that a file is one that the accepted provenance names.
-func byproduct(res *verify.Result, file string) (Check, error) {
-	a, err := hallmark.HashFile(file)
-	if err != nil {
-		return Check{}, err
-	}
-	c := Check{Rule: "byproduct", Item: a.Name, Outcome: string(verify.Failed), Got: a.Digests[0].String(), Want: "a byproduct that the provenance names"}
-	for _, d := range res.Build().Byproducts {
-		if d.Name != a.Name {
-			continue
+// byproducts returns a [verify.RejectedError] unless the files beside an artifact are
+// those that the accepted provenance names.
+func (o *Options) byproducts(a hallmark.Artifact, res *verify.Result) error {
+	var reasons []verify.Check
+	for _, suffix := range o.Byproducts {
+		file, err := hallmark.HashFile(a.Name + suffix)
+		if err != nil {
+			return err
 		}
-		c.Want = strings.Join(digests(d.Digest.Digests()), " ")
-		if slices.Contains(d.Digest.Digests(), a.Digests[0]) {
-			c.Outcome = string(verify.Passed)
+		c := verify.Check{
+			Rule: "byproduct", Item: file.Name, Outcome: verify.Failed,
+			Got: file.Digests[0].String(), Want: "a byproduct that the provenance names", Envelope: -1,
+		}
+		if b := res.Build(); b != nil {
+			for _, d := range b.Byproducts {
+				if d.Name != file.Name {
+					continue
+				}
+				c.Want = fmt.Sprint(d.Digest.Digests())
+				if slices.Contains(d.Digest.Digests(), file.Digests[0]) {
+					c.Outcome = verify.Passed
+				}
+			}
+		}
+		if c.Outcome != verify.Passed {
+			reasons = append(reasons, c)
 		}
 	}
-	return c, nil
-}
-
-func digests(ds []hallmark.Digest) []string {
-	var all []string
-	for _, d := range ds {
-		all = append(all, d.String())
+	if reasons != nil {
+		return &verify.RejectedError{Artifact: a, Reasons: reasons}
 	}
-	return all
-}
-
-func checks(cs []verify.Check) []Check {
-	var all []Check
-	for _, c := range cs {
-		all = append(all, Check{string(c.Rule), c.Item, string(c.Outcome), c.Got, c.Want, c.Envelope})
-	}
-	return all
-}
-
-// text is the record for people.
-func (r *Record) text() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", cli.Printable(r.Artifact), r.Verdict)
-	for _, c := range r.Reasons {
-		name, got, want := strings.TrimSpace(c.Rule+" "+c.Item), "got", "want"
-		if c.Rule == string(verify.RuleSubject) {
-			got, want = "attested", "here"
-		}
-		fmt.Fprintf(&b, "  %s %s\n    %-8s %s\n    %-8s %s\n",
-			cli.Printable(name), c.Outcome, got, cli.Printable(c.Got), want, cli.Printable(c.Want))
-	}
-	for _, s := range r.Skipped {
-		fmt.Fprintf(&b, "  passed over: %s\n", cli.Printable(s))
-	}
-	if r.Verdict != Accepted {
-		return b.String()
-	}
-	fmt.Fprintf(&b, "  %s\n  built from %s", r.Digest, cli.Printable(r.Repository))
-	if r.Commit != "" {
-		fmt.Fprintf(&b, " at %s", r.Commit)
-	}
-	fmt.Fprintf(&b, "\n  by %s, trusted up to SLSA Build level %d\n", r.Builder, r.Level)
-	if r.Components > 0 {
-		fmt.Fprintf(&b, "  %d components attested\n", r.Components)
-	}
-	return b.String()
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
+	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 const policyText = `
@@ -29,7 +30,7 @@ func files(t *testing.T, repository string) (o Options, artifact string) {
 	t.Helper()
 	dir := t.TempDir()
 	artifact = filepath.Join(dir, "app")
-	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	key := ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!"))
 	signer, err := sign.NewSigner(key)
 	if err != nil {
 		t.Fatal(err)
@@ -111,9 +112,7 @@ func TestLoad(t *testing.T) {
 		{"key without a file", func(o *Options) { o.Keys = []string{"release="} }, "want NAME=FILE"},
 		{"key that is none", func(o *Options) { o.Keys = []string{"release=" + o.Policy} }, "no PEM block"},
 		{"a workflow, and no trusted root", func(o *Options) {
-			o.means.Identities = func(string) (workflow, account func(issuer, name string) (verify.Identity, error), err error) {
-				return nil, nil, errors.New("asked")
-			}
+			o.means.Identities = func([]byte, *policyfile.Options) error { return errors.New("asked") }
 			write(t, o.Policy, "builders: [{id: x, workflow: {issuer: i}}]\n")
 		}, "line 1: workflow \"x\": give the trusted root of its Sigstore instance with -trusted-root FILE"},
 		{"a workflow, and a gate that knows keys only", func(o *Options) {
@@ -123,7 +122,7 @@ func TestLoad(t *testing.T) {
 	} {
 		o, _ := files(t, "https://example.com/app")
 		tt.change(&o)
-		policy, err := o.load()
+		policy, err := o.load(t.Context())
 		if tt.want == "" && (err != nil || policy == nil) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
@@ -132,18 +131,18 @@ func TestLoad(t *testing.T) {
 	// A flag does not replace what the policy says.
 	o, _ := files(t, "https://example.com/app")
 	write(t, o.Policy, policyText+"source: https://example.com/other\n")
-	if _, err := o.load(); err == nil || !strings.Contains(err.Error(), "but the policy has") {
+	if _, err := o.load(t.Context()); err == nil || !strings.Contains(err.Error(), "but the policy has") {
 		t.Errorf("another source: got %v", err)
 	}
 	write(t, o.Policy, policyText+"commit: '9876543210987654321098765432109876543210'\n")
-	if _, err := o.load(); err == nil || !strings.Contains(err.Error(), "but the policy has") {
+	if _, err := o.load(t.Context()); err == nil || !strings.Contains(err.Error(), "but the policy has") {
 		t.Errorf("another commit: got %v", err)
 	}
 }
 
 func TestVerify(t *testing.T) {
-	verdict := func(o Options, artifact string) (Record, error) {
-		policy, err := o.load()
+	verdict := func(o Options, artifact string) (*verify.Report, error) {
+		policy, err := o.load(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,13 +150,8 @@ func TestVerify(t *testing.T) {
 	}
 	o, artifact := files(t, "https://example.com/app")
 	r, err := verdict(o, artifact)
-	if err != nil || r.Verdict != Accepted || r.Commit != o.Commit || r.Level != 1 || len(r.Reasons) > 0 || len(r.Checks) == 0 {
+	if err != nil || r.Verdict != verify.Accepted || r.Artifact.Name != artifact || r.Source == nil || r.Source.Commit != o.Commit || r.Level != 1 {
 		t.Errorf("got %+v, %v", r, err)
-	}
-	for _, text := range []string{"accepted", "built from https://example.com/app at " + o.Commit, "level 1"} {
-		if !strings.Contains(r.text(), text) {
-			t.Errorf("the report lacks %q:\n%s", text, r.text())
-		}
 	}
 
 	// By its digest, with evidence from several files, one of which has a line
@@ -166,11 +160,12 @@ func TestVerify(t *testing.T) {
 	write(t, other, "no envelope\n")
 	byDigest := o
 	byDigest.Evidence = []string{other, artifact + ".intoto.jsonl"}
-	r, err = verdict(byDigest, r.Digest)
-	if err != nil || r.Verdict != Accepted || len(r.Skipped) != 1 {
+	name := "sha256:" + r.Artifact.Digests["sha256"]
+	r, err = verdict(byDigest, name)
+	if err != nil || r.Verdict != verify.Accepted || len(r.Warnings) != 1 {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if _, err := verdict(o, r.Digest); err == nil || !strings.Contains(err.Error(), "needs -evidence") {
+	if _, err := verdict(o, name); err == nil || !strings.Contains(err.Error(), "needs -evidence") {
 		t.Errorf("a digest without evidence: %v", err)
 	}
 	if _, err := verdict(byDigest, "sha256:12"); err == nil || !strings.Contains(err.Error(), "malformed digest") {
@@ -181,7 +176,7 @@ func TestVerify(t *testing.T) {
 	write(t, artifact+".cdx.json", "{}")
 	o.Byproducts = []string{".cdx.json"}
 	r, err = verdict(o, artifact)
-	if err != nil || r.Verdict != Rejected || len(r.Reasons) != 1 || r.Reasons[0].Rule != "byproduct" || len(r.Checks) > 0 || r.Builder != "" {
+	if r.Verdict != verify.Rejected || len(r.Checks) != 1 || r.Checks[0].Rule != "byproduct" || r.Builder != nil {
 		t.Errorf("got %+v, %v", r, err)
 	}
 }
@@ -193,7 +188,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := o.load()
+	policy, err := o.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,29 +205,29 @@ func TestEvidence(t *testing.T) {
 		verdict  string
 		want     string // of the error, or of what was passed over
 	}{
-		{"beside it", map[string]string{"app.intoto.jsonl": envelope}, nil, Accepted, ""},
-		{"a bundle beside it", map[string]string{"app.sigstore.json": envelope}, nil, Accepted, ""},
-		{"bundles beside it", map[string]string{"app.sigstore.jsonl": envelope}, nil, Accepted, ""},
-		{"all of them", map[string]string{"app.intoto.jsonl": broken, "app.sigstore.json": "{}", "app.sigstore.jsonl": envelope}, nil, Accepted, "app.intoto.jsonl: line 1"},
-		{"an empty one", map[string]string{"app.intoto.jsonl": ""}, nil, Rejected, ""},
-		{"none", map[string]string{"app.json": envelope, "intoto.jsonl": envelope}, nil, Undecided, "neither .intoto.jsonl nor .sigstore.json nor .sigstore.jsonl: open "},
-		{"broken ones", map[string]string{"app.intoto.jsonl": broken, "app.sigstore.json": "{}"}, nil, Undecided, "app.sigstore.json: line 1"},
-		{"a directory beside it", map[string]string{"app.sigstore.json/x": "", "app.intoto.jsonl": envelope}, nil, Undecided, "app.sigstore.json"},
+		{"beside it", map[string]string{"app.intoto.jsonl": envelope}, nil, verify.Accepted, ""},
+		{"a bundle beside it", map[string]string{"app.sigstore.json": envelope}, nil, verify.Accepted, ""},
+		{"bundles beside it", map[string]string{"app.sigstore.jsonl": envelope}, nil, verify.Accepted, ""},
+		{"all of them", map[string]string{"app.intoto.jsonl": broken, "app.sigstore.json": "{}", "app.sigstore.jsonl": envelope}, nil, verify.Accepted, "app.intoto.jsonl: line 1"},
+		{"an empty one", map[string]string{"app.intoto.jsonl": ""}, nil, verify.Rejected, ""},
+		{"none", map[string]string{"app.json": envelope, "intoto.jsonl": envelope}, nil, verify.Undecided, "neither .intoto.jsonl nor .sigstore.json nor .sigstore.jsonl: open "},
+		{"broken ones", map[string]string{"app.intoto.jsonl": broken, "app.sigstore.json": "{}"}, nil, verify.Undecided, "app.sigstore.json: line 1"},
+		{"a directory beside it", map[string]string{"app.sigstore.json/x": "", "app.intoto.jsonl": envelope}, nil, verify.Undecided, "app.sigstore.json"},
 
-		{"a directory", map[string]string{"d/x.intoto.jsonl": envelope}, []string{"d"}, Accepted, ""},
-		{"a directory of bundles", map[string]string{"d/x.sigstore.json": envelope}, []string{"d"}, Accepted, ""},
-		{"a directory of lines of bundles", map[string]string{"d/x.sigstore.jsonl": envelope}, []string{"d"}, Accepted, ""},
-		{"a directory of JSON", map[string]string{"d/x.json": envelope, "d/y.cdx.json": "{}", "d/z.json": "["}, []string{"d"}, Accepted, "d: no envelopes: y.cdx.json, z.json"},
-		{"a directory with broken lines", map[string]string{"d/x.intoto.jsonl": broken, "d/y.json": envelope}, []string{"d"}, Accepted, "x.intoto.jsonl: line 1"},
-		{"a directory and a file", map[string]string{"d/x.intoto.jsonl": "", "y": envelope}, []string{"d", "y"}, Accepted, ""},
-		{"a directory without", map[string]string{"d/x.txt": envelope, "d/jsonl": envelope, "app.intoto.jsonl": envelope}, []string{"d"}, Undecided, "d: no file with evidence"},
-		{"a directory of other JSON", map[string]string{"d/1.json": "", "d/2.json": "", "d/3.json": "", "d/4.json": "", "d/5.json": "", "d/6.json": "", "d/7.json": ""}, []string{"d"}, Undecided, "5.json and 2 more"},
-		{"a directory in it", map[string]string{"d/x.json/y.json": envelope}, []string{"d"}, Undecided, "d: no file with evidence"},
-		{"a link in it", map[string]string{"d/x.json": link("../y"), "y": envelope, "d/z.json": envelope}, []string{"d"}, Undecided, "x.json: not a regular file"},
-		{"a link to nothing in it", map[string]string{"d/x.intoto.jsonl": link("no"), "d/z.json": envelope}, []string{"d"}, Undecided, "x.intoto.jsonl: not a regular file"},
-		{"another link in it", map[string]string{"d/x": link("no"), "d/z.json": envelope}, []string{"d"}, Accepted, ""},
-		{"a directory of very many", many, []string{"d"}, Undecided, "more than 10000 files"},
-		{"a missing one", nil, []string{"d"}, Undecided, "no such file"},
+		{"a directory", map[string]string{"d/x.intoto.jsonl": envelope}, []string{"d"}, verify.Accepted, ""},
+		{"a directory of bundles", map[string]string{"d/x.sigstore.json": envelope}, []string{"d"}, verify.Accepted, ""},
+		{"a directory of lines of bundles", map[string]string{"d/x.sigstore.jsonl": envelope}, []string{"d"}, verify.Accepted, ""},
+		{"a directory of JSON", map[string]string{"d/x.json": envelope, "d/y.cdx.json": "{}", "d/z.json": "["}, []string{"d"}, verify.Accepted, "d: no envelopes: y.cdx.json, z.json"},
+		{"a directory with broken lines", map[string]string{"d/x.intoto.jsonl": broken, "d/y.json": envelope}, []string{"d"}, verify.Accepted, "x.intoto.jsonl: line 1"},
+		{"a directory and a file", map[string]string{"d/x.intoto.jsonl": "", "y": envelope}, []string{"d", "y"}, verify.Accepted, ""},
+		{"a directory without", map[string]string{"d/x.txt": envelope, "d/jsonl": envelope, "app.intoto.jsonl": envelope}, []string{"d"}, verify.Undecided, "d: no file with evidence"},
+		{"a directory of other JSON", map[string]string{"d/1.json": "", "d/2.json": "", "d/3.json": "", "d/4.json": "", "d/5.json": "", "d/6.json": "", "d/7.json": ""}, []string{"d"}, verify.Undecided, "5.json and 2 more"},
+		{"a directory in it", map[string]string{"d/x.json/y.json": envelope}, []string{"d"}, verify.Undecided, "d: no file with evidence"},
+		{"a link in it", map[string]string{"d/x.json": link("../y"), "y": envelope, "d/z.json": envelope}, []string{"d"}, verify.Undecided, "x.json: not a regular file"},
+		{"a link to nothing in it", map[string]string{"d/x.intoto.jsonl": link("no"), "d/z.json": envelope}, []string{"d"}, verify.Undecided, "x.intoto.jsonl: not a regular file"},
+		{"another link in it", map[string]string{"d/x": link("no"), "d/z.json": envelope}, []string{"d"}, verify.Accepted, ""},
+		{"a directory of very many", many, []string{"d"}, verify.Undecided, "more than 10000 files"},
+		{"a missing one", nil, []string{"d"}, verify.Undecided, "no such file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -257,11 +252,8 @@ func TestEvidence(t *testing.T) {
 				}
 				write(t, path, text)
 			}
-			r, err := o.verify(t.Context(), policy, filepath.Join(dir, "app"))
-			if err != nil {
-				r.Verdict, r.Error = Undecided, err.Error()
-			}
-			if text := r.Error + strings.Join(r.Skipped, "\n"); r.Verdict != tt.verdict || !strings.Contains(text, tt.want) || tt.want == "" && text != "" {
+			r, _ := o.verify(t.Context(), policy, filepath.Join(dir, "app"))
+			if text := r.Error + strings.Join(r.Warnings, "\n"); r.Verdict != tt.verdict || !strings.Contains(text, tt.want) || tt.want == "" && text != "" {
 				t.Errorf("%s, %q, want %s, %q", r.Verdict, text, tt.verdict, tt.want)
 			}
 		})
@@ -288,15 +280,15 @@ func TestEvidence(t *testing.T) {
 // What was signed is shown as text, whatever it would do to a terminal.
 func TestHostileText(t *testing.T) {
 	o, artifact := files(t, "https://x\n\x1b[2Japp: accepted\n  built from https://example.com/app")
-	policy, err := o.load()
+	policy, err := o.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	r, err := o.verify(t.Context(), policy, artifact)
-	if err != nil || r.Verdict != Rejected {
+	if r.Verdict != verify.Rejected {
 		t.Fatalf("got %+v, %v", r, err)
 	}
-	if text := r.text(); strings.Contains(text, "\x1b") || strings.Contains(text, "\napp: accepted") {
+	if text := r.String(); strings.Contains(text, "\x1b") || strings.Contains(text, "\napp: accepted") {
 		t.Errorf("the report can be forged: %q", text)
 	}
 }

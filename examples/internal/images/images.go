@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
@@ -31,6 +33,70 @@ func Parse(reference string) (oci.Image, error) {
 		err = fmt.Errorf("%w: resolve the tag once, and give the image as <registry>/<repository>@sha256:<hex>, by that digest from then on", err)
 	}
 	return image, err
+}
+
+// ParseContainer is [Parse] for the image of a container, as container runtimes read it:
+// without a registry it is one of docker.io.
+func ParseContainer(reference string) (oci.Image, error) {
+	if len(reference) > oci.MaxReference {
+		return oci.Image{}, fmt.Errorf("a reference of %d bytes, at most %d are read", len(reference), oci.MaxReference)
+	}
+	return Parse(Normal(reference))
+}
+
+// Normal returns the reference of a container with its registry.
+func Normal(reference string) string {
+	host, rest, ok := strings.Cut(reference, "/")
+	switch {
+	case !ok:
+		return "docker.io/library/" + reference
+	case host == "index.docker.io":
+		host = "docker.io"
+	case !strings.ContainsAny(host, ".:") && host != "localhost":
+		host, rest = "docker.io", reference
+	}
+	if host == "docker.io" && !strings.Contains(rest, "/") {
+		rest = "library/" + rest
+	}
+	return host + "/" + rest
+}
+
+// A Registry is where images are and what is attached to them.
+type Registry struct {
+	Client *oci.Client
+	Hosts  []string // registries that may be asked
+}
+
+// NewRegistry returns a Registry with the credentials of docker login.
+func NewRegistry(hosts []string, plainHTTP bool) (*Registry, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = oci.Parallel
+	client, err := NewClient(&http.Client{Transport: transport}, plainHTTP)
+	if err != nil {
+		return nil, err
+	}
+	return &Registry{client, hosts}, nil
+}
+
+// Allowed returns an error unless the registry of an image may be asked.
+func (r *Registry) Allowed(image oci.Image) error {
+	host, _, _ := strings.Cut(image.Repository(), "/")
+	if !slices.Contains(r.Hosts, host) {
+		return fmt.Errorf("registry %s is not one that is asked (-registry)", host)
+	}
+	return nil
+}
+
+// Find returns the envelopes that are attached to an image.
+func (r *Registry) Find(ctx context.Context, image oci.Image) ([]*sign.Envelope, error) {
+	if err := r.Allowed(image); err != nil {
+		return nil, err
+	}
+	envelopes, skipped, err := Find(ctx, r.Client, image)
+	if err == nil && len(envelopes) == 0 && len(skipped) > 0 {
+		err = fmt.Errorf("nothing that is attached can be read: %w", errors.Join(skipped...))
+	}
+	return envelopes, err
 }
 
 // Find returns the envelopes that are attached to an image, and why other things

@@ -93,6 +93,9 @@ func (g *Registry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(kept[name]))
 	default:
 		w.WriteHeader(http.StatusNotFound)
+		if kind == "manifests" {
+			io.WriteString(w, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"no"}]}`)
+		}
 	}
 }
 
