@@ -369,3 +369,34 @@ func TestBuildUndecided(t *testing.T) {
 		t.Errorf("with unreadable provenance: %v, %v, want it undecided", r, err)
 	}
 }
+
+// URIs that begin as an origin and lead elsewhere.
+func TestOriginsLeftByPaths(t *testing.T) {
+	for uri, want := range map[string]string{
+		"https://deps.test/a/b":          accepted,
+		"https://deps.test/a/..b/c":      accepted,
+		"https://deps.test/a/../b":       rejected,
+		"https://deps.test/a/..%2fb":     rejected,
+		"https://deps.test/a/..%2Fb":     rejected,
+		"https://deps.test/a/.%2e%2Fb":   rejected,
+		`https://deps.test/a/..\b`:       rejected,
+		"https://deps.test/a/..%5Cb":     rejected,
+		"https://deps.test/a/..?file=b":  rejected,
+		"https://deps.test/a/..#b":       rejected,
+		"https://deps.test/A/b":          rejected,
+		"HTTPS://deps.test/a/b":          rejected,
+		"https://deps.test:443/a/b":      rejected,
+		"https://x@deps.test/a/b":        rejected,
+		"https://deps.test@evil.test/a/": rejected,
+		"git+https://deps.test/a/b":      rejected,
+		"https://deps.test/%61/b":        rejected,
+		" https://deps.test/a/b":         rejected,
+		"https://deps.test/a":            rejected,
+	} {
+		c := newChain(t).takes(object{"uri": uri})
+		c.policy.Inputs.Origins = []string{"https://deps.test/a/"}
+		if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != want {
+			t.Errorf("%s: %v, %v, want it %s", uri, r, err, want)
+		}
+	}
+}
