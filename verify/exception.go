@@ -207,7 +207,7 @@ func (h *hearing) trusted(i int, ev *Evidence) (*Evidence, *Check) {
 			return nil, r.revoke(i, r.Builder)
 		}
 	}
-	if ev.Claims == nil && len(ev.Keys) < max(ev.need, 1) {
+	if gone != nil && len(ev.Keys) < max(ev.need, 1) {
 		return nil, gone
 	}
 	return ev, nil
