@@ -400,3 +400,123 @@ func TestOriginsLeftByPaths(t *testing.T) {
 		}
 	}
 }
+
+// A certificate of today makes no old scan, summary or build young.
+func TestAgeOfWhatIsSignedAnew(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Now, c.policy.MaxAge = noon, 24*time.Hour
+	c.policy.Builders[0].Identity = certified(nil)
+	metadata := c.statement.at("predicate", "runDetails", "metadata")
+	for finished, want := range map[time.Time]string{noon().Add(-2 * time.Hour): accepted, noon().Add(-48 * time.Hour): rejected} {
+		metadata["finishedOn"] = finished
+		if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != want {
+			t.Errorf("a build finished on %s: %v, %v, want it %s", finished, r, err, want)
+		}
+	}
+
+	a, p := newArtifact(t), summaryPolicy(t)
+	p.Require[0].Identities = []verify.Identity{certified(nil)}
+	for most, want := range map[time.Duration]string{2 * time.Hour: accepted, 90 * time.Minute: rejected} {
+		p.Require[0].MaxAge = most
+		v := &provenance.VSA{
+			Verifier: verifier(), TimeVerified: noon().Add(-100 * time.Minute), ResourceURI: "pkg:generic/app",
+			Policy: resource(t, "https://policy.test", "policy"), Result: provenance.Passed, VerifiedLevels: []string{"SLSA_BUILD_LEVEL_2"},
+		}
+		if r, err := p.Verify(t.Context(), a, state(t, a, v, 2)); end(r, err) != want {
+			t.Errorf("a summary at most %s old: %v, %v, want it %s", most, r, err, want)
+		}
+	}
+}
+
+// The zero time is no time that anybody saw or tells.
+func TestZeroTimes(t *testing.T) {
+	none := func() time.Time { return time.Time{} }
+	c := newTrial(t)
+	c.policy.Builders[0].Identity = stamped{identity(t, 1), []time.Time{{}}}
+	c.policy.Revoked = []verify.Revocation{{Key: fingerprint(t, 1), From: noon()}}
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != rejected {
+		t.Errorf("revoked, and signed at no time: %v, %v, want it rejected", r, err)
+	}
+
+	c = newTrial(t)
+	c.policy.Expires, c.policy.Now = noon(), none
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != undecided {
+		t.Errorf("a policy that ends, and no time: %v, %v, want it undecided", r, err)
+	}
+
+	c = newTrial(t)
+	id, err := verify.During(identity(t, 1), time.Time{}, noon(), none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.policy.Builders[0].Identity = id
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != undecided {
+		t.Errorf("a key that ends, and no time: %v, %v, want it undecided", r, err)
+	}
+}
+
+// A key that is revoked does not sign with a certificate either.
+func TestRevokedKeyWithCertificate(t *testing.T) {
+	c := newTrial(t)
+	both := certified(nil)
+	c.policy.Builders[0].Identity = oracle(func(ctx context.Context, e *sign.Envelope) (*verify.Evidence, error) {
+		ev, err := both.Recognize(ctx, e)
+		ev.Keys = []hallmark.Digest{fingerprint(t, 1)}
+		return ev, err
+	})
+	if _, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); err != nil {
+		t.Fatal(err)
+	}
+	c.policy.Revoked = []verify.Revocation{{Key: fingerprint(t, 1)}}
+	if r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...); end(r, err) != rejected {
+		t.Errorf("%v, %v, want it rejected", r, err)
+	}
+}
+
+// A policy does not ask what it cannot answer.
+func TestPolicyThatAsksInVain(t *testing.T) {
+	for name, p := range map[string]*verify.Policy{
+		"a version, and nothing that has one": func() *verify.Policy { p := summaryPolicy(t); p.Version = "v1.0.0"; return p }(),
+		"build level 4":                       func() *verify.Policy { p := summaryPolicy(t); p.Require[0].Summary.Level = 4; return p }(),
+		"two steps of one name": func() *verify.Policy {
+			p := newChain(t, "a", "b", "a").policy
+			return p
+		}(),
+	} {
+		r, err := p.Verify(t.Context(), newArtifact(t))
+		if end(r, err) != undecided {
+			t.Errorf("%s: %v, %v, want an error", name, r, err)
+		}
+		t.Log(err)
+	}
+}
+
+// A vulnerability is rated by all whose ratings count, not by who can be read.
+func TestRatingsThatCannotBeCompared(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Require = []verify.Requirement{{PredicateType: provenance.VulnsType, Identities: []verify.Identity{identity(t, 2)}, Scan: &verify.Scan{Below: "7.0"}}}
+	c.more = []*sign.Envelope{state(t, c.artifact, &provenance.Vulns{
+		Scanner: provenance.Scanner{
+			URI: "https://scanner.test", DB: provenance.VulnsDB{LastUpdate: noon()},
+			Vulnerabilities: []provenance.Vulnerability{{ID: "CVE-1", Severity: []provenance.Rating{{Method: "cvss_score", Score: "3.0"}, {Method: "vendor", Score: "CRITICAL"}}}},
+		},
+		Metadata: provenance.ScanMetadata{Started: noon(), Finished: noon()},
+	}, 2)}
+	_, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	if got := outcomes(reasons(err)); !slices.Equal(got, []string{"vulnerability CVE-1: unproven"}) {
+		t.Errorf("%v, want it unproven", err)
+	}
+}
+
+// Where too few have signed what is good, what speaks against the artifact is said.
+func TestReasonsBesideTooFewSigners(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Require = []verify.Requirement{{PredicateType: provenance.TestResultType, Identities: []verify.Identity{identity(t, 2), identity(t, 3)}, Threshold: 2, Tests: true}}
+	for key, result := range map[int]provenance.Result{2: provenance.Passed, 3: provenance.Failed} {
+		c.more = append(c.more, state(t, c.artifact, &provenance.TestResult{Result: result, Configuration: []provenance.ResourceDescriptor{resource(t, "https://ci.test", "c")}}, key))
+	}
+	_, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	if got := outcomes(reasons(err)); !slices.Equal(got, []string{"required " + provenance.TestResultType + ": failed", "tests: failed"}) {
+		t.Errorf("%v, want the failed tests among the reasons", err)
+	}
+}
