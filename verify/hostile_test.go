@@ -520,3 +520,62 @@ func TestReasonsBesideTooFewSigners(t *testing.T) {
 		t.Errorf("%v, want the failed tests among the reasons", err)
 	}
 }
+
+// What a review says of events is by a list of those that are safe.
+func TestReviewOfEvents(t *testing.T) {
+	for event, want := range map[string]string{
+		"push": verify.No, "schedule": verify.No, "pull_request_target": verify.Yes, "merge_request_event": verify.Yes,
+		"issues": string(verify.Unproven), "fork": string(verify.Unproven), "discussion_comment": string(verify.Unproven),
+	} {
+		c := newTrial(t)
+		c.policy.Triggers = []string{event}
+		c.statement.definition().at("internalParameters", "github")["event_name"] = event
+		r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := c.policy.Review(t.Context(), c.artifact, r, err)[2]; x.Answer != want || x.Good != (want == verify.No) {
+			t.Errorf("%s: %+v, want %s", event, x, want)
+		}
+	}
+}
+
+// A probe that was interrupted has not found the policy to be good.
+func TestProbeInterrupted(t *testing.T) {
+	for n := 1; ; n++ {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := policy(t)
+		asked := 0
+		p.Builders[0].Identity = oracle(func(context.Context, *sign.Envelope) (*verify.Evidence, error) {
+			if asked++; asked == n {
+				cancel()
+			}
+			return nil, verify.ErrNotSigned
+		})
+		err := p.Probe(ctx)
+		cancel()
+		if asked < n {
+			return
+		}
+		if err == nil {
+			t.Errorf("interrupted at question %d, and no error", n)
+		}
+	}
+}
+
+// A report names what has no name by a digest that it has.
+func TestReportWithoutSHA256(t *testing.T) {
+	a := newArtifact(t)
+	a = hallmark.Artifact{Digests: []hallmark.Digest{a.Digest("sha512")}}
+	if got := verify.NewReport(a, nil, nil).String(); !strings.HasPrefix(got, a.Digests[0].String()+" undecided") {
+		t.Errorf("%s", got)
+	}
+}
+
+// What is no policy yet can be explained.
+func TestExplainIncomplete(t *testing.T) {
+	p := &verify.Policy{Builders: []verify.Builder{{}}, Require: []verify.Requirement{{Identities: []verify.Identity{nil}}}, Steps: []verify.Step{{}}}
+	if len(p.Explain()) == 0 {
+		t.Error("nothing")
+	}
+}

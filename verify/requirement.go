@@ -260,7 +260,11 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 func names(ids []Identity) string {
 	var all []string
 	for _, id := range ids {
-		all = append(all, id.String())
+		name := "nobody"
+		if id != nil {
+			name = id.String()
+		}
+		all = append(all, name)
 	}
 	return strings.Join(all, ", ")
 }
