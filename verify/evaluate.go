@@ -58,10 +58,8 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		ids = append(ids, s.builder.name())
 	}
 	check(RuleBuilder, "", c.builder.speaksFor(b.Builder), b.Builder, strings.Join(ids, " or "))
-	for k := range p.Revoked {
-		if r := &p.Revoked[k]; r.names(b.Builder) && !r.stands(c.evidence) {
-			checks = append(checks, *r.revoke(i, r.Builder))
-		}
+	if no := h.revoked(i, b.Builder, c.evidence); no != nil {
+		checks = append(checks, *no)
 	}
 	claims := c.evidence.Claims
 	if want := c.builder.Commit; !want.IsZero() {
@@ -127,6 +125,9 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		more, err := h.ask(i, h.artifact, c.statement, q)
 		if err != nil {
 			return nil, err
+		}
+		if q.Rule == RuleVersion { // which counts if the Inspector knows one
+			more = slices.DeleteFunc(more, func(c Check) bool { return c.Outcome == Unproven })
 		}
 		checks = append(checks, more...)
 	}
@@ -264,15 +265,17 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 func (h *hearing) age(i int, item string, most time.Duration, said time.Time, ev *Evidence) Check {
 	const skew = 5 * time.Minute
 	c := newCheck(RuleAge, item, Failed, "", "at most "+days(most), i)
-	// A certificate was made for the moment. A key was not: that it signed before
-	// some time does not say how long.
+	// A certificate was made for the moment, but perhaps for what is older. A key was
+	// not: that it signed before some time does not say how long.
 	made, by := said, "the statement"
 	if item == "" {
 		by = "the provenance"
 	}
-	if t, ok := ev.earliest(); ok && (ev.Claims != nil || t.Before(said)) {
+	t, ok := ev.earliest()
+	switch {
+	case ok && (t.Before(said) || ev.Claims != nil && said.IsZero()):
 		made, by = t, "an authority"
-	} else if ev.Claims != nil {
+	case !ok && ev.Claims != nil:
 		made = time.Time{}
 	}
 	age := h.now.Sub(made)

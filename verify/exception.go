@@ -22,7 +22,8 @@ const endsSoon = 14 * 24 * time.Hour
 //
 // It never excuses that nobody trusted has signed, what was signed, or that the
 // evidence is about another artifact: [RuleSignature], [RuleRevoked],
-// [RulePayloadType], [RuleProvenance] and [RuleSubject]. It excuses a check of its own Rule and Item
+// [RulePayloadType], [RuleProvenance] and [RuleSubject]; nor, in a policy without
+// builders, that a summary is missing. It excuses a check of its own Rule and Item
 // alone, and is looked at when nothing else makes the check pass.
 type Exception struct {
 	// Rule and Item are those of the [Check] that is excused. An empty Item is no
@@ -110,12 +111,10 @@ func (h *hearing) settle(checks []Check) []Check {
 			continue
 		}
 		ended := ""
-		for _, e := range h.exceptions {
-			switch {
-			case e.Rule != c.Rule || e.Item != c.Item:
-			case h.now.Before(e.Expires):
+		for _, e := range h.exceptions[Check{Rule: c.Rule, Item: c.Item}] {
+			if h.now.Before(e.Expires) {
 				c.Outcome = Excused
-			default:
+			} else {
 				ended = fmt.Sprintf(" (an exception by %s ended on %s)", e.Owner, date(e.Expires))
 			}
 		}
@@ -126,14 +125,20 @@ func (h *hearing) settle(checks []Check) []Check {
 	return checks
 }
 
-// used returns the exceptions that checks needed.
+// used returns the exceptions that checks needed, in their order.
 func (h *hearing) used(checks []Check) []Exception {
 	var all []Exception
-	for _, e := range h.exceptions {
-		if h.now.Before(e.Expires) && slices.ContainsFunc(checks, func(c Check) bool {
-			return c.Outcome == Excused && c.Rule == e.Rule && c.Item == e.Item
-		}) {
-			all = append(all, e)
+	seen := make(map[Check]bool)
+	for _, c := range checks {
+		k := Check{Rule: c.Rule, Item: c.Item}
+		if c.Outcome != Excused || seen[k] {
+			continue
+		}
+		seen[k] = true
+		for _, e := range h.exceptions[k] {
+			if h.now.Before(e.Expires) {
+				all = append(all, e)
+			}
 		}
 	}
 	return all
@@ -202,10 +207,21 @@ func (h *hearing) trusted(i int, ev *Evidence) (*Evidence, *Check) {
 			return nil, r.revoke(i, r.Builder)
 		}
 	}
-	if ev.Claims == nil && len(ev.Keys) < max(ev.need, 1) {
+	if gone != nil && len(ev.Keys) < max(ev.need, 1) {
 		return nil, gone
 	}
 	return ev, nil
+}
+
+// revoked returns the check that fails as the builder that the i-th envelope names is
+// revoked, or nil.
+func (h *hearing) revoked(i int, builder string, ev *Evidence) *Check {
+	for k := range h.policy.Revoked {
+		if r := &h.policy.Revoked[k]; r.names(builder) && !r.stands(ev) {
+			return r.revoke(i, r.Builder)
+		}
+	}
+	return nil
 }
 
 // names reports whether the builder is the one that r is about.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -12,17 +13,21 @@ import (
 )
 
 // Expect returns a Policy for the releases after r: trust on first use. It asks what
-// r's policy asks, and that the next build is like this one: of the same builder of the
-// policy, source with its ids, build type, kind of ref, trigger, runner and environment, with
-// the same external parameters but for those that r's policy lets be anything, and of
-// no version before this one. It has no exceptions. It is an error if r has no
-// provenance.
+// r's policy asks, but for a Commit, a Version and a Subject, which are of one release;
+// and that the next build is like this one: of the same builder of the policy, source
+// with its ids, build type, kind of ref, trigger, runner and environment, with the same
+// external parameters but for those that r's policy lets be anything, and of no version
+// before this one. It has no exceptions. It is an error if r has no provenance, and if
+// that needed an exception: what was excused is nothing to go by.
 //
 // What [Policy.Verify] then rejects is what the next release changed;
 // [Result.Compare] shows what changed in one that is accepted.
 func Expect(r *Result) (*Policy, error) {
 	if r == nil || r.build == nil {
 		return nil, errors.New("verify: expect: there is no provenance to go by")
+	}
+	if excused(r.build.checks) > 0 {
+		return nil, fmt.Errorf("verify: expect: the build of %s needed an exception", title(r.artifact))
 	}
 	c := *r.policy
 	p := &c
@@ -37,6 +42,9 @@ func Expect(r *Result) (*Policy, error) {
 		p.Commit = source.Commit
 	case p.Refs.Releases:
 		p.AtLeast = lastPart(source.Ref)
+		if in := (Refs{Versions: r.policy.Refs.Versions}); in.Allow(source.Ref) {
+			p.Refs = in
+		}
 	}
 	p.Triggers, p.Runners, p.Environments = only(f.trigger), only(f.runner), only(f.environment)
 	p.Parameters = make(map[string]Parameter)
@@ -47,6 +55,7 @@ func Expect(r *Result) (*Policy, error) {
 		}
 		p.Parameters[at] = q
 	}
+	p.Inputs.Pinned, p.Inputs.Origins = maps.Clone(p.Inputs.Pinned), slices.Clone(p.Inputs.Origins)
 	p.Require, p.Steps, p.Revoked = slices.Clone(p.Require), slices.Clone(p.Steps), slices.Clone(p.Revoked)
 	return p, nil
 }
@@ -134,16 +143,15 @@ func (r *Result) traits() map[trait]string {
 		}
 		all[trait{"parameter", at}] = string(text)
 	}
+	inputs := make(map[string][]string)
 	for _, d := range b.Inputs() {
 		if d.URI != "" {
-			k := trait{"input", d.URI}
-			digests := texts(d.Digest.Digests())
-			if all[k] != "" {
-				digests = append(digests, all[k])
-			}
-			slices.Sort(digests)
-			all[k] = strings.Join(digests, " ")
+			inputs[d.URI] = append(inputs[d.URI], texts(d.Digest.Digests())...)
 		}
+	}
+	for uri, digests := range inputs {
+		slices.Sort(digests)
+		all[trait{"input", uri}] = strings.Join(digests, " ")
 	}
 	return all
 }

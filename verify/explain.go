@@ -16,7 +16,7 @@ func (p *Policy) Explain() []string {
 		say("No provenance is asked for: what a verifier has found is enough.")
 	}
 	for _, b := range p.Builders {
-		say("%s may have built it, up to SLSA Build level %d, if %s signed.", line(b.name()), b.level(), line(b.Identity.String()))
+		say("%s may have built it, up to SLSA Build level %d, if %s signed.", line(b.name()), b.level(), line(names([]Identity{b.Identity})))
 		if b.Delegated {
 			say("That it was %s is the word of its signer, whose certificate names another.", line(b.name()))
 		}
@@ -107,10 +107,15 @@ func (p *Policy) Explain() []string {
 			who = r.Subject + " of " + r.Issuer
 		}
 		if r.From.IsZero() {
-			say("Nothing of %s is trusted: %s.", line(who), line(r.Reason))
+			say("Nothing of %s is trusted", line(who))
 		} else {
-			say("What is of %s and not known to be signed before %s is not trusted: %s.", line(who), date(r.From), line(r.Reason))
+			say("What is of %s and not known to be signed before %s is not trusted", line(who), date(r.From))
 		}
+		last := &all[len(all)-1]
+		if r.Reason != "" {
+			*last += ": " + line(r.Reason)
+		}
+		*last += "."
 	}
 	for _, e := range p.Exceptions {
 		say("Until %s, %s of %s is excused: %s; %s answers for it, and does instead: %s.", date(e.Expires), e.name(), e.Digest, line(e.Reason), line(e.Owner), line(e.Control))

@@ -54,7 +54,7 @@ type Evidence struct {
 // there. ok is false if none is known.
 func (e *Evidence) earliest() (t time.Time, ok bool) {
 	for _, one := range e.Times {
-		if !ok || one.Before(t) {
+		if !one.IsZero() && (!ok || one.Before(t)) {
 			t, ok = one, true
 		}
 	}
@@ -285,6 +285,9 @@ func (d *during) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, er
 	said := "as an authority saw"
 	if !ok {
 		t, said = d.now(), "as nobody saw when it was made"
+		if t.IsZero() {
+			return nil, errors.New("verify: Now tells the zero time")
+		}
 	}
 	switch {
 	case !d.from.IsZero() && t.Before(d.from):

@@ -61,9 +61,10 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 	if len(in.Origins) == 0 && !in.Digests {
 		return checks
 	}
+	want := in.String()
 	for _, d := range inputs {
 		name := cmp.Or(d.URI, d.Name, d.DownloadLocation)
-		c := newCheck(RuleInput, name, Passed, name, in.String(), i)
+		c := newCheck(RuleInput, name, Passed, name, want, i)
 		hashed := slices.ContainsFunc(d.Digest.Digests(), func(d hallmark.Digest) bool { return d.Secure() || d.Algorithm() == "gitCommit" })
 		switch {
 		case len(in.Origins) > 0 && d.URI == "":
@@ -79,12 +80,13 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 }
 
 // from reports whether an input with the URI may be taken in. A URI whose path has
-// dot segments may lead elsewhere than it begins.
+// dot segments may lead elsewhere than it begins, however its slashes are written.
 func (in *Inputs) from(uri string) bool {
 	if len(in.Origins) == 0 {
 		return true
 	}
-	for segment := range strings.SplitSeq(strings.ReplaceAll(strings.ToLower(uri), "%2e", "."), "/") {
+	plain := strings.NewReplacer("%2e", ".", "%2f", "/", "%5c", "/", "\\", "/", "?", "/", "#", "/").Replace(strings.ToLower(uri))
+	for segment := range strings.SplitSeq(plain, "/") {
 		if segment == "." || segment == ".." {
 			return false
 		}

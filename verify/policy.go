@@ -12,8 +12,10 @@ import (
 
 // A Policy says which builds the caller accepts. Builders, Source and BuildTypes
 // must be given, and at least one of Refs and Commit: a Policy that lacks one of
-// them is an error and accepts nothing. It is not changed by verification and
-// may be used by several goroutines.
+// them is an error and accepts nothing. Only one that requires a [Summary] of the
+// artifact may lack them all, and then asks nothing of a build. It is not changed by verification and
+// may be used by several goroutines. What is in it must not be changed as long as a
+// [Result] of it is in use.
 type Policy struct {
 	// Builders are those that may have made the artifact. One is enough.
 	Builders []Builder
@@ -92,12 +94,12 @@ type Policy struct {
 	Environments []string
 
 	// MaxAge is how old the build may be when the policy is asked. Zero means any
-	// age. Of a signature with a certificate, which was made for the moment, the
-	// earliest time counts that an authority has verified. A plain key may have
-	// signed at any time before one that an authority tells, so it is when the
-	// provenance says that the build was finished, if no authority tells an earlier
-	// one. A time after Now is not young but wrong, unless it is by less than five
-	// minutes.
+	// age. The earliest time counts that an authority has verified of the signature,
+	// or that at which the provenance says that the build was finished, if that is
+	// earlier. A signature with a certificate, which was made for the moment, needs a
+	// time of an authority. A plain key may have signed at any time before one, so
+	// that there the provenance must tell. A time after Now is not young but wrong,
+	// unless it is by less than five minutes.
 	MaxAge time.Duration
 
 	// Inputs are what the build may have taken in.
@@ -130,7 +132,7 @@ type Policy struct {
 
 	// Now returns the time at which the policy is asked. It must be given with
 	// whatever depends on time: MaxAge, Exceptions, Expires, a requirement's MaxAge
-	// and the age of dependencies.
+	// and the age of dependencies. The zero time is an error there.
 	Now func() time.Time
 }
 
@@ -192,6 +194,9 @@ func (p *Policy) check(now time.Time) error {
 		if err := s.check(); err != nil {
 			fail("step %d: %w", i, err)
 		}
+		if slices.ContainsFunc(p.Steps[:i], func(o Step) bool { return o.Name == s.Name }) {
+			fail("step %d is another %q", i, s.Name)
+		}
 	}
 	for i, q := range p.Require {
 		if err := q.check(); err != nil {
@@ -209,6 +214,8 @@ func (p *Policy) check(now time.Time) error {
 		})
 	if timed && p.Now == nil {
 		fail("a rule about time, and no Now to tell the time")
+	} else if timed && now.IsZero() {
+		fail("a rule about time, and Now tells the zero time")
 	} else {
 		for i, e := range p.Exceptions {
 			if err := e.check(now); err != nil {
@@ -229,7 +236,8 @@ func (p *Policy) checkWithout(fail func(format string, a ...any)) {
 		{"build types", p.BuildTypes != nil},
 		{"refs", !p.Refs.IsZero()},
 		{"a commit", !p.Commit.IsZero() || p.SignedCommit},
-		{"a version", p.AtLeast != ""},
+		{"a least version", p.AtLeast != ""},
+		{"a version, no SBOM that has one", p.Version != "" && !slices.ContainsFunc(p.Require, func(q Requirement) bool { return isSBOM(q.PredicateType) })},
 		{"parameters", p.Parameters != nil},
 		{"circumstances of a build", p.Triggers != nil || p.Runners != nil || p.Environments != nil},
 		{"a maximum age", p.MaxAge != 0},

@@ -92,8 +92,6 @@ func (p *Policy) Probe(ctx context.Context) error {
 			}
 		}
 	}
-	q = *p
-	q.Builders, q.Source, q.BuildTypes, q.Refs, q.Exceptions = nil, "", nil, Refs{}, nil
 	for _, r := range p.Require {
 		if r.Summary == nil || r.OfSource {
 			continue
@@ -133,6 +131,9 @@ func (p *Policy) Probe(ctx context.Context) error {
 			}
 			accepted(lie.what, only, lie.a, e)
 		}
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("verify: %w", context.Cause(ctx))
 	}
 	return errors.Join(errs...)
 }

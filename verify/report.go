@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -143,11 +144,11 @@ func left(d time.Duration) string {
 // it, exceptions and warnings. It has a line for each and ends without a newline.
 func (r *Report) String() string {
 	var b strings.Builder
-	name := line(r.Artifact.Name)
-	if name == "" {
-		name = "sha256:" + r.Artifact.Digests["sha256"]
+	name := r.Artifact.Name
+	for _, algorithm := range slices.Sorted(maps.Keys(r.Artifact.Digests)) { // sha256 before sha512
+		name = cmp.Or(name, algorithm+":"+r.Artifact.Digests[algorithm])
 	}
-	fmt.Fprintf(&b, "%s %s", name, r.Verdict)
+	fmt.Fprintf(&b, "%s %s", line(name), r.Verdict)
 	if r.Verdict == Accepted {
 		if r.Source != nil {
 			fmt.Fprintf(&b, ": built by %s from %s", line(r.Builder.ID), line(r.Source.Repository))

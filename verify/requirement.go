@@ -36,9 +36,9 @@ type Requirement struct {
 	// Subject is the name that the artifact must have in it. Empty means any.
 	Subject string
 
-	// MaxAge is how old it may be: by the earliest time that an authority has
-	// verified, or else by the time that a [Summary] or [Scan] says of itself.
-	// Zero means any age.
+	// MaxAge is how old it may be, as [Policy.MaxAge] says, by the time at which a
+	// verification summary or result was made, or a scan finished. What else is
+	// signed with a plain key says none, and is unproven. Zero means any age.
 	MaxAge time.Duration
 
 	Summary *Summary // what a verification summary must say
@@ -84,8 +84,8 @@ type Scan struct {
 	// of the words low, medium, high and critical. Empty allows no vulnerability at all.
 	Below string
 
-	// Method is whose ratings count, "cvss_score". A vulnerability that is not rated
-	// by it, or not in such terms as Below, is unproven.
+	// Method is whose ratings count, "cvss_score"; empty means all. A vulnerability
+	// that is not rated by it, or also in other terms than Below, is unproven.
 	Method string
 }
 
@@ -130,8 +130,12 @@ func (q *Requirement) check() error {
 		if s.Verifier == "" || s.Resource == "" {
 			errs = append(errs, errors.New("asks for a summary, and names no verifier or no resource"))
 		}
-		if s.Level < 0 || s.Level > 4 {
-			errs = append(errs, fmt.Errorf("asks for level %d", s.Level))
+		most := 3
+		if q.OfSource {
+			most = 4
+		}
+		if s.Level < 0 || s.Level > most {
+			errs = append(errs, fmt.Errorf("asks for level %d, want at most %d", s.Level, most))
 		}
 		if s.Level == 0 && len(s.Properties) == 0 {
 			errs = append(errs, errors.New("asks for a summary of no level"))
@@ -232,24 +236,35 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 		want = fmt.Sprintf("%d of %s", threshold, want)
 	}
 	// An exception stands for the whole requirement, so that evidence that speaks
-	// against the artifact cannot be taken away for it to hold.
-	short := h.settle([]Check{newCheck(RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1)})
+	// against the artifact cannot be taken away for it to hold. None stands for a
+	// summary that is there instead of provenance: somebody trusted must have signed.
+	settle := h.settle
+	if len(h.policy.Builders) == 0 && q.Summary != nil {
+		settle = func(checks []Check) []Check { return checks }
+	}
+	short := settle([]Check{newCheck(RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1)})
 	switch {
 	case passed(short):
 		return found{checks: short}, nil, nil, nil
 	case len(open) > 0:
 		return found{}, nil, open, nil
+	case n > 0 && len(why.about) > 0:
+		return found{}, append(short, why.about...), nil, nil
 	case n > 0:
 		return found{}, append(short, why.failed...), nil, nil
 	}
-	return found{}, h.settle(why.reasons(want)), nil, nil
+	return found{}, settle(why.reasons(want)), nil, nil
 }
 
 // names names identities for people.
 func names(ids []Identity) string {
 	var all []string
 	for _, id := range ids {
-		all = append(all, id.String())
+		name := "nobody"
+		if id != nil {
+			name = id.String()
+		}
+		all = append(all, name)
 	}
 	return strings.Join(all, ", ")
 }
@@ -408,23 +423,23 @@ func (s *Scan) check(i int, v *provenance.Vulns) []Check {
 	for _, one := range v.Scanner.Vulnerabilities {
 		c := newCheck(RuleVulnerability, one.ID, Failed, "", want, i)
 		var said []string
-		below, judged := true, false
+		below, judged := true, true
 		for _, r := range one.Severity {
 			if s.Method != "" && r.Method != s.Method {
 				continue
 			}
 			said = append(said, strings.TrimSpace(r.Method+" "+r.Score))
 			less, ok := lessSevere(r.Score, s.Below)
-			if ok {
-				judged, below = true, below && less
-			}
+			below, judged = below && (less || !ok), judged && ok
 		}
 		c.Got = cmp.Or(strings.Join(said, ", "), "found")
 		switch {
-		case s.Below == "":
+		case s.Below == "" || !below:
+		case said == nil:
+			c.Outcome, c.Got = Unproven, notSaid
 		case !judged:
-			c.Outcome, c.Got = Unproven, cmp.Or(strings.Join(said, ", "), notSaid)
-		case below:
+			c.Outcome = Unproven
+		default:
 			c.Outcome = Passed
 		}
 		checks = append(checks, c)

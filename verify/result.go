@@ -137,6 +137,7 @@ type Result struct {
 	policy     *Policy
 	at         time.Time  // zero if the policy has no Now
 	build      *candidate // nil if the policy has no builders
+	level      int
 	statements []*provenance.Statement
 	checks     []Check
 	exceptions []Exception
@@ -158,22 +159,9 @@ func (r *Result) Builder() Builder {
 
 // Level returns the SLSA Build level up to which the policy trusts the builder, or,
 // without one, the highest that it asked a verification summary for. What a document
-// says of itself does not count. It is 0 if an exception was needed for the build.
-func (r *Result) Level() int {
-	switch {
-	case r.build != nil && r.build.excused() > 0:
-		return 0
-	case r.build != nil:
-		return r.build.builder.level()
-	}
-	level := 0
-	for _, q := range r.policy.Require {
-		if q.Summary != nil && !q.OfSource {
-			level = max(level, q.Summary.Level)
-		}
-	}
-	return level
-}
+// says of itself does not count. What needed an exception, the build or a summary,
+// gives no level: it then is 0.
+func (r *Result) Level() int { return r.level }
 
 // Build returns the provenance that was accepted, or nil if the policy has no
 // builders.
@@ -262,11 +250,13 @@ func (r *Result) Warnings() []string {
 	if !r.policy.Expires.IsZero() {
 		soon("the policy", r.policy.Expires)
 	}
+	needed := make(map[Exception]bool)
 	for _, e := range r.exceptions {
+		needed[e] = true
 		soon("the exception for "+e.name()+", for which "+line(e.Owner)+" answers,", e.Expires)
 	}
 	for _, e := range r.policy.Exceptions {
-		if slices.Contains(r.artifact.Digests, e.Digest) && !slices.Contains(r.exceptions, e) {
+		if slices.Contains(r.artifact.Digests, e.Digest) && !needed[e] {
 			all = append(all, fmt.Sprintf("the exception for %s, for which %s answers, is not needed", e.name(), line(e.Owner)))
 		}
 	}

@@ -132,17 +132,23 @@ func (p *Policy) untrusted(r *Result) Answer {
 	}
 	b := r.build
 	trigger := factsOf(b.build, b.evidence.Claims).trigger
+	unknown := ""
 	for _, t := range append([]string{trigger}, p.Triggers...) {
 		switch t {
 		case "pull_request", "pull_request_target", "workflow_run", "issue_comment", "merge_request_event", "external_pull_request_event":
 			x.Answer = Yes
 			x.Evidence = []string{"The policy allows builds that " + line(t) + " starts."}
 			return x
+		case "", "push", "release", "workflow_dispatch", "repository_dispatch", "schedule", "web", "api", "trigger":
+		default:
+			unknown = t
 		}
 	}
 	switch {
 	case trigger == "":
 		x.Evidence = []string{"The evidence does not say what started the build."}
+	case unknown != "":
+		x.Evidence = []string{"The policy allows builds that " + line(unknown) + " starts, of which it is not known who can cause it."}
 	case b.evidence.Claims == nil && r.Level() < 2:
 		x.Evidence = []string{fmt.Sprintf("%s started the build by its own words, which a step of it may have written.", line(trigger))}
 	default:

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -51,95 +52,151 @@ func (s *Step) check() error {
 
 // A performance is a step as some have attested it, all of them alike.
 type performance struct {
-	what                string // its products and materials
 	products, materials []provenance.ResourceDescriptor
 	statement           *provenance.Statement
 	checks              []Check
 	signers             [][]string // by identity
 }
 
-// steps looks for the steps before b, each of which made what the next one took in.
+// An attempt is what there is of a step: its performances, or why there are none, and
+// what could not be decided, which may be another one.
+type attempt struct {
+	done   []performance
+	failed []Check
+	open   []error
+}
+
+// A way leads from the first step to one of the performances of a step, each of which
+// made what the next one took in.
+type way struct {
+	before  *way
+	done    *performance // nil if an exception stands for the step
+	checks  []Check
+	excused int // how many steps of the way
+}
+
+// steps looks for a way by all steps to b, one that needs the fewest exceptions.
 func (h *hearing) steps(b *provenance.Build) (f found, failed []Check, open []error, err error) {
 	steps := h.policy.Steps
-	done := make([][]performance, len(steps))
-	excused := make([]bool, len(steps))
-	for k := range steps {
+	if h.attempts == nil {
+		for k := range steps {
+			a, err := h.performed(&steps[k])
+			if err != nil {
+				return found{}, nil, nil, err
+			}
+			h.attempts = append(h.attempts, a)
+		}
+	}
+	excuses, lacking := make([][]Check, len(steps)), false
+	for k, a := range h.attempts {
+		open = append(open, a.open...)
 		// An exception stands for the whole step and for what binds it to the next.
-		none := h.settle([]Check{newCheck(RuleStep, steps[k].Name, Failed, "not asked for", "the step", -1)})
-		if excused[k] = passed(none); excused[k] {
-			f.checks = append(f.checks, none...)
-			continue
+		if excuse := h.settle([]Check{newCheck(RuleStep, steps[k].Name, Failed, "nothing that the next takes in", "the step", -1)}); passed(excuse) {
+			excuses[k] = excuse
+		} else if len(a.done) == 0 {
+			failed = append(failed, a.failed...)
+			lacking = true
 		}
-		var why []Check
-		var undecided []error
-		if done[k], why, undecided, err = h.performed(&steps[k]); err != nil {
-			return found{}, nil, nil, err
-		}
-		failed, open = append(failed, why...), append(open, undecided...)
 	}
 	if len(failed) > 0 {
 		return found{}, failed, nil, nil
 	}
-
-	// From the last step to the first, by every way that there is.
-	var way func(k int, next string, materials []provenance.ResourceDescriptor, bound bool) ([]performance, *Check)
-	way = func(k int, next string, materials []provenance.ResourceDescriptor, bound bool) ([]performance, *Check) {
-		switch {
-		case k < 0:
-			return nil, nil
-		case excused[k]:
-			return way(k-1, steps[k].Name, nil, false)
-		}
-		var why *Check
-		for _, p := range done[k] {
-			if got := p.feeds(materials); bound && got != "" {
-				c := newCheck(RuleStep, steps[k].Name, Failed, got, "it made what "+next+" took in", -1)
-				why = &c
-				continue
-			}
-			before, no := way(k-1, steps[k].Name, p.materials, true)
-			if no == nil {
-				return append(before, p), nil
-			}
-			why = no
-		}
-		return nil, why
-	}
-	if len(open) > 0 {
+	if lacking {
 		return found{}, nil, open, nil
 	}
-	done2, no := way(len(steps)-1, "the build", b.Dependencies, true)
-	if no != nil {
-		return found{}, []Check{*no}, nil, nil
+
+	ways := []*way{{}}
+	for k := range len(steps) + 1 {
+		name, done := "the build", []performance{{materials: b.Dependencies}} // behind the last step
+		if k < len(steps) {
+			name, done = steps[k].Name, h.attempts[k].done
+		}
+		var next []*way
+		why := ""
+		for i := range done {
+			var best *way
+			m := taken(done[i].materials)
+			for _, w := range ways {
+				if best != nil && best.excused <= w.excused {
+					continue
+				}
+				if w.done != nil {
+					if got := w.done.feeds(m); got != "" {
+						why = got
+						continue
+					}
+				}
+				best = w
+			}
+			if best != nil {
+				next = append(next, &way{best, &done[i], done[i].checks, best.excused})
+			}
+		}
+		if k < len(steps) && excuses[k] != nil {
+			best := slices.MinFunc(ways, func(a, b *way) int { return cmp.Compare(a.excused, b.excused) })
+			next = append(next, &way{best, nil, excuses[k], best.excused + 1})
+		}
+		switch {
+		case next != nil:
+		case len(open) > 0:
+			return found{}, nil, open, nil
+		default:
+			return found{}, []Check{newCheck(RuleStep, steps[k-1].Name, Failed, why, "it made what "+name+" took in", -1)}, nil, nil
+		}
+		ways = next
 	}
-	for _, p := range done2 {
-		f.statements = append(f.statements, p.statement)
-		f.checks = append(f.checks, p.checks...)
+	var all []*way
+	for w := ways[0].before; w.before != nil; w = w.before {
+		all = append(all, w)
+	}
+	for _, w := range slices.Backward(all) {
+		f.checks = append(f.checks, w.checks...)
+		if w.done != nil {
+			f.statements = append(f.statements, w.done.statement)
+		}
 	}
 	return f, nil, nil, nil
 }
 
+// materials are the digests of what was taken in, by names and URIs and by each
+// digest that is secure.
+type materials struct {
+	named   map[string]map[string]provenance.DigestSet // each once
+	digests map[string][]provenance.DigestSet
+}
+
+func taken(ds []provenance.ResourceDescriptor) *materials {
+	m := &materials{make(map[string]map[string]provenance.DigestSet), make(map[string][]provenance.DigestSet)}
+	for _, d := range ds {
+		text := fmt.Sprintf("%q", d.Digest)
+		for _, name := range []string{d.Name, d.URI} {
+			if m.named[name] == nil {
+				m.named[name] = make(map[string]provenance.DigestSet)
+			}
+			m.named[name][text] = d.Digest
+		}
+		for _, one := range d.Digest.Digests() {
+			if one.Secure() {
+				m.digests[one.String()] = append(m.digests[one.String()], d.Digest)
+			}
+		}
+	}
+	return m
+}
+
 // feeds returns why p did not make any of the materials, or "".
-func (p *performance) feeds(materials []provenance.ResourceDescriptor) string {
+func (p *performance) feeds(m *materials) string {
 	feeds := false
 	for _, product := range p.products {
-		for _, m := range materials {
-			shared, conflict := false, false
-			for algorithm, hex := range product.Digest {
-				other, ok := m.Digest[algorithm]
-				if !ok {
-					continue
-				}
-				d, err := hallmark.ParseDigest(algorithm + ":" + hex)
-				if conflict = conflict || other != hex; err == nil && d.Secure() {
-					shared = true
+		if product.Name != "" {
+			for _, d := range m.named[product.Name] {
+				if !same(product.Digest, d) {
+					return fmt.Sprintf("it made another %.200q", product.Name)
 				}
 			}
-			if shared && !conflict {
-				feeds = true
-			} else if product.Name != "" && (product.Name == m.Name || product.Name == m.URI) {
-				return fmt.Sprintf("it made another %.200q", product.Name)
-			}
+		}
+		for _, one := range product.Digest.Digests() {
+			feeds = feeds || slices.ContainsFunc(m.digests[one.String()], func(d provenance.DigestSet) bool { return same(product.Digest, d) })
 		}
 	}
 	if !feeds {
@@ -148,13 +205,32 @@ func (p *performance) feeds(materials []provenance.ResourceDescriptor) string {
 	return ""
 }
 
+// same reports whether a and b share a secure digest, and none of an algorithm that
+// both have differs.
+func same(a, b provenance.DigestSet) bool {
+	shared := false
+	for algorithm, hex := range a {
+		other, ok := b[algorithm]
+		if !ok {
+			continue
+		}
+		if other != hex {
+			return false
+		}
+		d, err := hallmark.ParseDigest(algorithm + ":" + hex)
+		shared = shared || err == nil && d.Secure()
+	}
+	return shared
+}
+
 // performed returns what was attested of a step by as many as must, or why there is
 // nothing.
-func (h *hearing) performed(s *Step) (done []performance, failed []Check, open []error, err error) {
+func (h *hearing) performed(s *Step) (a attempt, err error) {
 	why := failures{item: s.Name, unsigned: RuleStep}
 	var all []performance
+	alike := make(map[string]int) // the index in all of what was done
 	for i := range h.evidence {
-		undecided := func(err error) { open = append(open, fmt.Errorf("evidence %d: %w", i, err)) }
+		undecided := func(err error) { a.open = append(a.open, fmt.Errorf("evidence %d: %w", i, err)) }
 		if h.evidence[i].envelope == nil {
 			undecided(errors.New("no envelope"))
 			continue
@@ -163,7 +239,7 @@ func (h *hearing) performed(s *Step) (done []performance, failed []Check, open [
 			ev, no, err := h.recognize(i, id, RuleStep, s.Name)
 			switch {
 			case h.ctx.Err() != nil:
-				return nil, nil, nil, h.interrupted()
+				return a, h.interrupted()
 			case err != nil:
 				undecided(err)
 				continue
@@ -173,7 +249,7 @@ func (h *hearing) performed(s *Step) (done []performance, failed []Check, open [
 			case ev == nil:
 				continue
 			}
-			p, checks, err := h.performance(i, s, ev)
+			p, what, checks, err := h.performance(i, s, ev)
 			if err != nil {
 				undecided(err)
 				continue
@@ -182,9 +258,10 @@ func (h *hearing) performed(s *Step) (done []performance, failed []Check, open [
 				why.add(checks)
 				continue
 			}
-			at := slices.IndexFunc(all, func(o performance) bool { return o.what == p.what })
-			if at < 0 {
+			at, ok := alike[what]
+			if !ok {
 				at = len(all)
+				alike[what] = at
 				p.signers = make([][]string, len(s.Identities))
 				all = append(all, p)
 			}
@@ -197,7 +274,7 @@ func (h *hearing) performed(s *Step) (done []performance, failed []Check, open [
 	for _, p := range all {
 		n := distinct(p.signers)
 		if n >= threshold {
-			done = append(done, p)
+			a.done = append(a.done, p)
 		}
 		most = max(most, n)
 	}
@@ -206,25 +283,25 @@ func (h *hearing) performed(s *Step) (done []performance, failed []Check, open [
 		want = fmt.Sprintf("%d of %s", threshold, want)
 	}
 	switch {
-	case len(done) > 0:
-		return done, nil, nil, nil
-	case len(open) > 0:
-		return nil, nil, open, nil
+	case len(a.done) > 0 || len(a.open) > 0:
 	case most > 0:
-		return nil, []Check{newCheck(RuleStep, s.Name, Failed, fmt.Sprintf("%d distinct signers of the same", most), want, -1)}, nil, nil
+		a.failed = []Check{newCheck(RuleStep, s.Name, Failed, fmt.Sprintf("%d distinct signers of the same", most), want, -1)}
+	default:
+		a.failed = why.reasons(want)
 	}
-	return nil, why.reasons(want), nil, nil
+	a.failed = h.settle(a.failed)
+	return a, nil
 }
 
-// performance reads what ev says of a step.
-func (h *hearing) performance(i int, s *Step, ev *Evidence) (p performance, checks []Check, err error) {
+// performance reads what ev says of a step: all that is equal is one text.
+func (h *hearing) performance(i int, s *Step, ev *Evidence) (p performance, what string, checks []Check, err error) {
 	checks = []Check{newCheck(RuleSignature, s.Name, Passed, ev.signer(), "", i)}
 	if ev.PayloadType != provenance.MediaType {
-		return p, h.about(i, append(checks, newCheck(RulePayloadType, s.Name, Failed, quote(ev.PayloadType), quote(provenance.MediaType), i))), nil
+		return p, "", h.about(i, append(checks, newCheck(RulePayloadType, s.Name, Failed, quote(ev.PayloadType), quote(provenance.MediaType), i))), nil
 	}
 	st, err := h.parse(i)
 	if err != nil {
-		return p, nil, err
+		return p, "", nil, err
 	}
 	c := newCheck(RuleStep, s.Name, Failed, quote(st.PredicateType), quote(s.PredicateType), i)
 	if st.PredicateType == s.PredicateType {
@@ -232,29 +309,32 @@ func (h *hearing) performance(i int, s *Step, ev *Evidence) (p performance, chec
 		if s.PredicateType == provenance.LinkType {
 			l, err := provenance.ParseLink(st)
 			if err != nil {
-				return p, nil, err
+				return p, "", nil, err
 			}
 			p.materials, c.Got, c.Want = l.Materials, quote(l.Name), quote(s.Name)
 		} else {
 			b, err := provenance.ParseBuild(st)
 			if err != nil {
-				return p, nil, err
+				return p, "", nil, err
 			}
 			p.materials, c.Got, c.Want = b.Dependencies, quote(b.Builder), quote(s.Builder)
+			if no := h.revoked(i, b.Builder, ev); no != nil {
+				no.Item = s.Name
+				checks = append(checks, *no)
+			}
 		}
 		if c.Got == c.Want {
 			c.Outcome = Passed
 		}
 	}
-	var what []string
+	var lists []string
 	for _, ds := range [][]provenance.ResourceDescriptor{p.products, p.materials} {
 		var lines []string
 		for _, d := range ds {
-			lines = append(lines, fmt.Sprintf("%q %q %q", d.Name, d.URI, texts(d.Digest.Digests())))
+			lines = append(lines, fmt.Sprintf("%q %q %q", d.Name, d.URI, d.Digest))
 		}
 		slices.Sort(lines)
-		what = append(what, strings.Join(lines, "\n"))
+		lists = append(lists, strings.Join(lines, "\n"))
 	}
-	p.what = strings.Join(what, "\n\n")
-	return p, h.about(i, append(checks, c)), nil
+	return p, strings.Join(lists, "\n\n"), h.about(i, append(checks, c)), nil
 }

@@ -3,9 +3,9 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 )
 
@@ -50,10 +50,12 @@ func (r *Result) levels() []string {
 // evidence returns the statements that the policy was satisfied by, by their digests.
 func (r *Result) evidence() []provenance.ResourceDescriptor {
 	var all []provenance.ResourceDescriptor
+	seen := make(map[hallmark.Digest]bool)
 	for _, c := range r.checks {
-		if c.Payload.IsZero() || slices.ContainsFunc(all, func(d provenance.ResourceDescriptor) bool { return d.Digest["sha256"] == c.Payload.Hex() }) {
+		if c.Payload.IsZero() || seen[c.Payload] {
 			continue
 		}
+		seen[c.Payload] = true
 		all = append(all, provenance.ResourceDescriptor{MediaType: provenance.MediaType, Digest: provenance.NewDigestSet(c.Payload)})
 	}
 	return all

@@ -90,14 +90,15 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 
 	r := &Result{artifact: h.artifact, policy: h.policy, at: h.now}
 	var builds []candidate
+	var later []error // may be a build that would do
 	if len(p.Builders) > 0 {
 		var failed []Check
-		var open []error
-		if builds, failed, open, err = h.builds(); err != nil {
+		if builds, failed, later, err = h.builds(); err != nil {
 			return nil, err
 		}
 		if len(builds) == 0 {
-			take(failed, open)
+			take(failed, later)
+			later = nil
 		}
 	}
 
@@ -113,24 +114,26 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		}
 		take(failed, open)
 		others = append(others, f)
+		if q.Summary != nil && len(p.Builders) == 0 && excused(f.checks) == 0 {
+			r.level = max(r.level, q.Summary.Level)
+		}
 	}
 
 	// The first of the builds that would do whose source and steps do, too.
 	var last []Check
-	var later []error
 	for _, b := range builds {
-		before, failed, open, err := h.before(b)
+		before, err := h.before(b)
 		if err != nil {
 			return nil, err
 		}
-		if failed == nil && open == nil {
-			r.build, others = &b, append(others, before...)
+		if before.failed == nil && before.open == nil {
+			r.build, others = &b, append(others, before.all...)
 			break
 		}
-		last, later = append(last, failed...), append(later, open...)
+		last, later = append(last, before.failed...), append(later, before.open...)
 	}
 	if r.build == nil {
-		take(last, later)
+		take(once(last), once(later))
 	}
 
 	switch {
@@ -140,6 +143,9 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		return nil, fmt.Errorf("verify: %s is undecided: %w", title(h.artifact), errors.Join(undecided...))
 	}
 	if r.build != nil {
+		if excused(r.build.checks) == 0 {
+			r.level = r.build.builder.level()
+		}
 		r.statements = append(r.statements, r.build.statement)
 		r.checks = append(r.checks, r.build.checks...)
 	}
@@ -157,8 +163,10 @@ type hearing struct {
 	policy     *Policy
 	now        time.Time // zero if the policy has no Now
 	artifact   hallmark.Artifact
-	exceptions []Exception // that are about the artifact
+	exceptions map[Check][]Exception // that are about the artifact, by rule and item
 	evidence   []exhibit
+	sources    map[hallmark.Digest]answer // to what is asked of a commit
+	attempts   []attempt                  // at the steps, once somebody has asked for them
 }
 
 // An exhibit is one envelope, with what was found out about it. Nothing of it is
@@ -169,6 +177,13 @@ type exhibit struct {
 	read      bool
 	statement *provenance.Statement
 	err       error
+}
+
+// An answer is what there is for a part of the policy, or why there is nothing.
+type answer struct {
+	all    []found
+	failed []Check
+	open   []error
 }
 
 // found are the statements that satisfied a part of the policy, and how.
@@ -200,9 +215,12 @@ func (p *Policy) open(ctx context.Context, a hallmark.Artifact, envelopes []*sig
 		return nil, h.interrupted()
 	}
 	h.artifact.Digests = slices.Clone(a.Digests) // the caller's own may change
+	h.sources = make(map[hallmark.Digest]answer)
+	h.exceptions = make(map[Check][]Exception)
 	for _, e := range p.Exceptions {
 		if slices.Contains(a.Digests, e.Digest) {
-			h.exceptions = append(h.exceptions, e)
+			k := Check{Rule: e.Rule, Item: e.Item}
+			h.exceptions[k] = append(h.exceptions[k], e)
 		}
 	}
 	h.evidence = make([]exhibit, len(envelopes))
@@ -356,9 +374,10 @@ type candidate struct {
 	checks    []Check
 }
 
-func (c *candidate) excused() int {
+// excused returns how many of checks an exception was needed for.
+func excused(checks []Check) int {
 	n := 0
-	for _, k := range c.checks {
+	for _, k := range checks {
 		if k.Outcome == Excused {
 			n++
 		}
@@ -419,16 +438,12 @@ func (h *hearing) builds() (builds []candidate, failed []Check, open []error, er
 				c.checks = slices.Concat(checks, more)
 				builds = append(builds, c)
 			}
-			for _, k := range more {
-				if !slices.Contains(tried, k) { // two speakers fail alike
-					tried = append(tried, k)
-				}
-			}
+			tried = append(tried, more...)
 		}
-		f.add(tried)
+		f.add(once(tried)) // two speakers fail alike
 	}
 	slices.SortStableFunc(builds, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.excused(), b.excused()), cmp.Compare(b.builder.level(), a.builder.level()))
+		return cmp.Or(cmp.Compare(excused(a.checks), excused(b.checks)), cmp.Compare(b.builder.level(), a.builder.level()))
 	})
 	if len(builds) == 0 && len(open) == 0 {
 		failed = f.reasons(wantIdentities(p.Builders))
@@ -437,31 +452,54 @@ func (h *hearing) builds() (builds []candidate, failed []Check, open []error, er
 }
 
 // before returns what the policy asks of the source and of the steps before the build b.
-func (h *hearing) before(b candidate) (all []found, failed []Check, open []error, err error) {
+func (h *hearing) before(b candidate) (a answer, err error) {
+	if a, err = h.ofSource(b.source.Commit); err != nil {
+		return a, err
+	}
+	if len(h.policy.Steps) > 0 {
+		f, why, undecided, err := h.steps(b.build)
+		if err != nil {
+			return a, err
+		}
+		a.all = append(slices.Clip(a.all), f)
+		a.failed, a.open = slices.Concat(a.failed, why), slices.Concat(a.open, undecided)
+	}
+	if len(a.failed) > 0 {
+		a.open = nil // it fails, whatever becomes of the others
+	}
+	return a, nil
+}
+
+// ofSource returns what the policy asks of a commit, for which it looks once.
+func (h *hearing) ofSource(commit hallmark.Digest) (a answer, err error) {
+	a, ok := h.sources[commit]
+	if ok {
+		return a, nil
+	}
 	for i := range h.policy.Require {
 		q := &h.policy.Require[i]
 		if !q.OfSource {
 			continue
 		}
-		f, why, undecided, err := h.require(q, hallmark.Artifact{Name: b.source.Repository, Digests: []hallmark.Digest{b.source.Commit}})
+		f, why, undecided, err := h.require(q, hallmark.Artifact{Digests: []hallmark.Digest{commit}})
 		if err != nil {
-			return nil, nil, nil, err
+			return a, err
 		}
-		failed, open = append(failed, why...), append(open, undecided...)
-		all = append(all, f)
+		a.all = append(a.all, f)
+		a.failed, a.open = append(a.failed, why...), append(a.open, undecided...)
 	}
-	if len(h.policy.Steps) > 0 {
-		f, why, undecided, err := h.steps(b.build)
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		failed, open = append(failed, why...), append(open, undecided...)
-		all = append(all, f)
-	}
-	if len(failed) > 0 {
-		open = nil // it fails, whatever becomes of the others
-	}
-	return all, failed, open, nil
+	h.sources[commit] = a
+	return a, nil
+}
+
+// once returns the elements of s, each of them once.
+func once[E comparable](s []E) []E {
+	seen := make(map[E]bool)
+	return slices.DeleteFunc(s, func(e E) bool {
+		again := seen[e]
+		seen[e] = true
+		return again
+	})
 }
 
 // signedFor is a builder whose identity signed an envelope.
