@@ -384,7 +384,11 @@ func (s *Summary) check(i int, p *Policy, v *provenance.VSA, ofSource bool) []Ch
 	}
 	check("verifier", v.Verifier.ID == s.Verifier, v.Verifier.ID, s.Verifier)
 	check("resource", v.ResourceURI == s.Resource, v.ResourceURI, s.Resource)
-	check("result", v.Result == provenance.Passed, string(v.Result), string(provenance.Passed))
+	result := string(v.Result)
+	if slices.Contains(v.VerifiedLevels, string(provenance.Failed)) {
+		result = string(provenance.Failed)
+	}
+	check("result", result == string(provenance.Passed), result, string(provenance.Passed))
 	track := provenance.BuildTrack
 	if ofSource {
 		track = provenance.SourceTrack
