@@ -26,7 +26,8 @@
 //	believe it         what is in SBOMs and Go programs, for it   verify/inspect
 //
 // The example of this package goes the whole way in one function. The programs
-// in the directory examples are it in earnest; they are there to be copied.
+// in the directory examples are it in earnest; they are there to be copied, and the
+// README there is the road past them.
 //
 // A verifier needs neither the sbom packages nor a way to sign, and a program
 // that only writes SBOMs links no signatures. Package sign/sigstore, which signs

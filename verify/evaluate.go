@@ -126,6 +126,9 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		if err != nil {
 			return nil, err
 		}
+		if q.Rule == RuleVersion { // which counts if the Inspector knows one
+			more = slices.DeleteFunc(more, func(c Check) bool { return c.Outcome == Unproven })
+		}
 		checks = append(checks, more...)
 	}
 	return checks, nil

@@ -304,6 +304,7 @@ func TestMoreRules(t *testing.T) {
 		{"older", tag("refs/tags/v1.10.0", func(p *verify.Policy) { p.AtLeast = "v2.0.0" }), []string{"version at least: failed"}},
 		{"pre-release of the least", tag("refs/tags/v2.0.0-rc.1", func(p *verify.Policy) { p.AtLeast = "v2.0.0" }), []string{"version at least: failed"}},
 		{"version of the artifact", inspected(verify.Passed, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), nil},
+		{"SBOM without a version, and artifact", inspected(verify.Unproven, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), []string{"version: unproven"}}, // of the SBOM alone
 		{"another version of the artifact", inspected(verify.Failed, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), []string{"version: failed", "version: failed"}},
 
 		// Inputs.

@@ -280,7 +280,7 @@ func (g *webhook) image(ctx context.Context, world *world, reference string) (de
 	}
 	// What is missing in a registry may be attached in the next moment, and what is
 	// young enough, or excused, is not so in another.
-	if gate.Timeless(rule.Policy) && (d.verdict == verify.Accepted || world.evidence.state() != "") {
+	if rule.Timeless && (d.verdict == verify.Accepted || world.evidence.state() != "") {
 		g.cache.put(key, d)
 	}
 	return d, http.StatusForbidden

@@ -21,6 +21,7 @@ import (
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
 	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/examples/internal/keyless"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 const usage = `usage: admission -policy FILE -evidence DIRECTORY -tls-cert FILE -tls-key FILE [flags]
@@ -111,7 +112,7 @@ func run(ctx context.Context, args []string) error {
 func (o *options) serve(ctx context.Context, stderr io.Writer) error {
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	g := newWebhook(log, o.timeout, o.parallel, newCache(o.cache, o.ttl))
-	k := &keeper{o: o, gate: g, log: log}
+	k := &keeper{o: o, gate: g, log: log, inspector: gate.Inspector()}
 	if o.evidence == "oci" {
 		r, err := images.NewRegistry(o.registries, o.plainHTTP)
 		if err != nil {
@@ -219,6 +220,8 @@ type keeper struct {
 	log      *slog.Logger
 	registry source // with -evidence oci
 
+	inspector verify.Inspector
+
 	folder  *folder
 	mark    string // of the folder as it was loaded
 	settled bool
@@ -259,7 +262,7 @@ func (k *keeper) look() {
 // load returns the world as it is now, and whether it is another than was.
 func (k *keeper) load(was *world) (*world, bool, error) {
 	// An interrupt in the middle does not make a policy a bad one.
-	rules, err := gate.LoadRules(context.Background(), k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Identities: keyless.Identities, Now: time.Now})
+	rules, err := gate.LoadRules(context.Background(), k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Identities: keyless.Identities, Inspector: k.inspector, Now: time.Now}, was.rules)
 	if err != nil {
 		return nil, false, err
 	}

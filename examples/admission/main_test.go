@@ -30,6 +30,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate/gatetest"
 	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -594,7 +595,7 @@ func TestPolicies(t *testing.T) {
 		{s.path("policy.yaml"), "*=" + s.path("policy.yaml")},
 		{s.path("none")},
 	} {
-		if _, err := gate.LoadRules(t.Context(), bad, gate.Loader{Keys: k.o.keys}); err == nil {
+		if _, err := gate.LoadRules(t.Context(), bad, gate.Loader{Keys: k.o.keys}, nil); err == nil {
 			t.Errorf("-policy %s is no error", bad)
 		}
 	}
@@ -716,6 +717,63 @@ func TestAge(t *testing.T) {
 	now = now.Add(time.Hour + time.Minute)
 	if _, got := post(t, k.gate, podReview(ref("good"))); got.Allowed || !strings.Contains(got.Status.Message, "age: ") {
 		t.Errorf("an old build: allowed %v %+v", got.Allowed, got.Status)
+	}
+}
+
+// What is signed without a key is admitted by a trusted root.
+func TestKeyless(t *testing.T) {
+	cases, digest, root := gatetest.KeylessCases(t)
+	s := newSite(t)
+	s.write("policy.yaml", gatetest.KeylessPolicy)
+	k := s.keeper()
+	if err := k.gate.world.Load().err; err == nil || !strings.Contains(err.Error(), "with -trusted-root FILE") {
+		t.Errorf("without a trusted root: %v", err)
+	}
+	k.o.trustedRoot = root
+	for _, c := range cases {
+		bundle, err := os.ReadFile(c.Bundle)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write("evidence/e.sigstore.json", string(bundle))
+		k.look()
+		if _, got := post(t, k.gate, podReview("registry.example/app@"+digest)); got.Allowed != c.Accept {
+			t.Errorf("%s: allowed %v %+v, want %v", c.ID, got.Allowed, got.Status, c.Accept)
+		}
+	}
+}
+
+// A decision is kept only if it is the same at any time, and an exception is told of.
+func TestPassing(t *testing.T) {
+	s := newSite(t)
+	s.evidence("good", "https://example.com/app")
+	s.evidence("fork", "https://example.com/fork")
+	day := func(n int) string { return time.Now().UTC().AddDate(0, 0, n).Format(time.DateOnly) }
+	exception := fmt.Sprintf("exceptions: [{rule: source, digest: %q, owner: me, reason: moved, control: watched, expires: %s}]\n", digest("fork"), day(9))
+	for name, tt := range map[string]struct {
+		policy string
+		cached bool
+	}{
+		"nothing":   {policyText, true},
+		"age":       {policyText + "maxAge: 90000d\n", false},
+		"expires":   {policyText + "expires: " + day(100) + "\n", false},
+		"key":       {strings.Replace(policyText, "key: release", "key: {name: release, until: "+day(100)+"}", 1), false},
+		"exception": {policyText + exception, false},
+	} {
+		s.write("policy.yaml", tt.policy)
+		k := s.keeper()
+		if err := k.gate.world.Load().err; err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_, got := post(t, k.gate, podReview(ref("good")))
+		if !got.Allowed || (k.gate.cache.len() == 1) != tt.cached {
+			t.Errorf("%s: allowed %v, %d decisions are kept", name, got.Allowed, k.gate.cache.len())
+		}
+		_, got = post(t, k.gate, podReview(ref("fork")))
+		if got.Allowed != (name == "exception") || got.Allowed && (len(got.Warnings) == 0 || !strings.Contains(got.Warnings[0], "exception for source ends in 8 days")) {
+			t.Errorf("%s: an excused image: allowed %v %q %+v", name, got.Allowed, got.Warnings, got.Status)
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func main() { cli.Main("audit", run) }
 
 func run(ctx context.Context, args []string) error {
 	var at cli.Time
-	o := options{loader: gate.Loader{Identities: keyless.Identities, Now: at.Now}}
+	o := options{loader: gate.Loader{Identities: keyless.Identities, Inspector: gate.Inspector(), Now: at.Now}}
 	flags := cli.Flags("audit")
 	flags.Var(&o.policies, "policy", "the policy `FILE`, YAML or JSON, or REPOSITORY=FILE; may be repeated")
 	flags.Var(&at, "at", "decide as at this `TIME`, such as 2026-12-31T12:00:00Z or 2026-12-31, instead of now")
@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string) error {
 	case flags.NArg() > 1:
 		return fmt.Errorf("%s: want one FILE, or none for standard input (-h lists the flags)", flags.Arg(1))
 	}
-	rules, err := gate.LoadRules(ctx, o.policies, o.loader)
+	rules, err := gate.LoadRules(ctx, o.policies, o.loader, nil)
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate/gatetest"
@@ -139,7 +139,7 @@ func TestPods(t *testing.T) {
 				t.Errorf("%s %s: %+v of %d", tt.name, field, r.Report, len(all))
 				continue
 			}
-			places := []string{"shop/web-0 " + field + ` "x"`, "shop/web-1 " + field + ` "x"`}
+			places := []place{{"shop", "web-0", field, "x"}, {"shop", "web-1", field, "x"}}
 			if !slices.Equal(r.Places, places) {
 				t.Errorf("%s %s: in %q", tt.name, field, r.Places)
 			}
@@ -164,7 +164,7 @@ func TestPods(t *testing.T) {
 		"registry.example/late:v1":   `shop/web containers "late"`,
 		"registry.example/models:v1": `shop/web volumes "models"`,
 	} {
-		if got := all[image].Places; len(got) != 1 || got[0] != want {
+		if got := all[image].Places; len(got) != 1 || got[0].String() != want {
 			t.Errorf("%s is in %q, want %s", image, got, want)
 		}
 	}
@@ -384,18 +384,23 @@ func TestRegistry(t *testing.T) {
 	}
 
 	// An interrupt ends it, without half an answer, and so does the time for one image.
-	stop := make(chan struct{})
-	g.Refuse = func(*http.Request) int { <-stop; return 0 }
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var interrupt atomic.Bool
+	g.Refuse = func(r *http.Request) int {
+		if interrupt.Load() {
+			cancel(errors.New("enough"))
+		}
+		<-r.Context().Done()
+		return 0
+	}
 	text, err = audit(t, base("-timeout", "50ms", pods("v1"))...)
 	if err == nil || !strings.Contains(err.Error(), "no decision within 50ms") || !strings.Contains(text, "1 undecided") {
 		t.Errorf("a slow registry: %v\n%s", err, text)
 	}
-	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(50*time.Millisecond, func() { cancel(errors.New("enough")) })
+	interrupt.Store(true)
 	if err := run(ctx, base(pods("v1"))); err == nil || err.Error() != "enough" {
 		t.Errorf("an interrupt: %v", err)
 	}
-	close(stop)
 }
 
 // Many images are decided about at once, and told in order.
@@ -418,6 +423,24 @@ func TestMany(t *testing.T) {
 		if want := map[bool]string{true: verify.Accepted, false: verify.Rejected}[i%3 > 0]; r.Report == nil || r.Report.Verdict != want {
 			t.Errorf("image %d: %+v, want %s", i, r.Report, want)
 		}
+	}
+}
+
+// What is signed without a key is accepted by a trusted root.
+func TestKeyless(t *testing.T) {
+	cases, digest, root := gatetest.KeylessCases(t)
+	s := gatetest.New(t)
+	policy := s.Write("keyless.yaml", gatetest.KeylessPolicy)
+	file := s.Write("list", gatetest.Repository+"@"+digest)
+	for _, c := range cases {
+		all, err := records(t, "-policy", policy, "-trusted-root", root, "-evidence", c.Bundle, file)
+		// A bundle that cannot be read leaves no record.
+		if r := all[gatetest.Repository+"@"+digest]; (err == nil) != c.Accept || (r.Report != nil && r.Report.Verdict == verify.Accepted) != c.Accept {
+			t.Errorf("%s: %+v, %v, want accepted %v", c.ID, r.Report, err, c.Accept)
+		}
+	}
+	if _, err := audit(t, "-policy", policy, "-evidence", cases[0].Bundle, file); err == nil || !strings.Contains(err.Error(), "give the trusted root of its Sigstore instance with -trusted-root FILE") {
+		t.Errorf("without a trusted root: %v", err)
 	}
 }
 

@@ -18,9 +18,9 @@ import (
 // -json.
 type record struct {
 	Image  string         `json:"image"`
-	Places []string       `json:"places,omitempty"` // "namespace/pod containers \"name\""
-	Report *verify.Report `json:"report"`           // verify/report.schema.json
-	Tags   []tag          `json:"tags,omitempty"`   // with -drift
+	Places []place        `json:"places,omitempty"`
+	Report *verify.Report `json:"report"`         // verify/report.schema.json
+	Tags   []tag          `json:"tags,omitempty"` // with -drift
 }
 
 // A tag is what a tag names now by which an image was started.
@@ -115,7 +115,7 @@ func (o *options) print(records []record, places int) error {
 				fmt.Fprintf(&b, "  in %d more\n", len(r.Places)-show)
 				break
 			}
-			fmt.Fprintf(&b, "  in %s\n", cli.Printable(place))
+			fmt.Fprintf(&b, "  in %s\n", cli.Printable(place.String()))
 		}
 		for _, t := range r.Tags {
 			name, _, _ := strings.Cut(t.Reference, "@")

@@ -33,7 +33,19 @@ type running struct {
 	configuration bool
 
 	tags   []string // what it was started by, each with the digest that runs: "registry.example/app:v1@sha256:…"
-	places []string // where it runs: `namespace/pod containers "name"`
+	places []place
+}
+
+// A place is where something runs: a container of a Pod, or a volume.
+type place struct {
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	Field     string `json:"field"` // of the specification: "containers", "volumes" and so on
+	Name      string `json:"name"`
+}
+
+func (p place) String() string {
+	return fmt.Sprintf("%s/%s %s %q", p.Namespace, p.Pod, p.Field, p.Name)
 }
 
 // An inventory is what runs, each thing once.
@@ -43,9 +55,9 @@ type inventory struct {
 	places int
 }
 
-// add adds what runs at a place, which may be empty, and returns it, or what is known
+// add adds what runs at a place, which may be zero, and returns it, or what is known
 // of the same already.
-func (v *inventory) add(r *running, place string) (*running, error) {
+func (v *inventory) add(r *running, at place) (*running, error) {
 	key := [2]string{r.name, r.repository}
 	if had := v.found[key]; had != nil {
 		r = had
@@ -55,29 +67,29 @@ func (v *inventory) add(r *running, place string) (*running, error) {
 		v.all = append(v.all, r)
 		v.found[key] = r
 	}
-	if place != "" {
+	if at != (place{}) {
 		v.places++
-		r.places = append(r.places, place)
+		r.places = append(r.places, at)
 	}
 	return r, nil
 }
 
 // addImage adds an image as a list names it, or as the status of a container does and
 // the container's specification.
-func (v *inventory) addImage(id, spec, place string) error {
+func (v *inventory) addImage(id, spec string, at place) error {
 	for _, prefix := range []string{"docker-pullable://", "docker://"} {
 		id = strings.TrimPrefix(id, prefix)
 	}
 	if d, err := hallmark.ParseDigest(id); err == nil && d.Secure() {
-		_, err := v.add(&running{name: d.String(), repository: repositoryOf(spec), configuration: place != "", artifact: hallmark.Artifact{Name: d.String(), Digests: []hallmark.Digest{d}}}, place)
+		_, err := v.add(&running{name: d.String(), repository: repositoryOf(spec), configuration: at != (place{}), artifact: hallmark.Artifact{Name: d.String(), Digests: []hallmark.Digest{d}}}, at)
 		return err
 	}
 	image, err := images.ParseContainer(id)
 	if err != nil {
-		_, err := v.add(&running{name: id, unknown: err}, place)
+		_, err := v.add(&running{name: id, unknown: err}, at)
 		return err
 	}
-	r, err := v.add(&running{name: image.String(), repository: image.Repository(), artifact: image.Artifact(), image: image}, place)
+	r, err := v.add(&running{name: image.String(), repository: image.Repository(), artifact: image.Artifact(), image: image}, at)
 	if err != nil {
 		return err
 	}
@@ -136,7 +148,7 @@ func parse(data []byte) (*inventory, error) {
 	}
 	for _, r := range v.all {
 		slices.Sort(r.tags)
-		slices.Sort(r.places)
+		slices.SortFunc(r.places, func(a, b place) int { return strings.Compare(a.String(), b.String()) })
 	}
 	slices.SortFunc(v.all, func(a, b *running) int {
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.repository, b.repository))
@@ -153,7 +165,7 @@ func (v *inventory) list(data []byte) error {
 	for line := range bytes.Lines(data) {
 		line, _, _ = bytes.Cut(line, []byte("#"))
 		for _, word := range bytes.Fields(line) {
-			if err := v.addImage(string(word), "", ""); err != nil {
+			if err := v.addImage(string(word), "", place{}); err != nil {
 				return err
 			}
 		}
@@ -298,17 +310,17 @@ func (v *inventory) pod(p *pod) error {
 
 // pending adds an image of which no node has said what it is. With a digest it will be
 // that or nothing.
-func (v *inventory) pending(spec, place string) error {
+func (v *inventory) pending(spec string, at place) error {
 	if spec == "" {
-		return fmt.Errorf("malformed Pods: %s: no image", place)
+		return fmt.Errorf("malformed Pods: %s: no image", at)
 	}
 	if image, err := images.ParseContainer(spec); err == nil {
-		return v.addImage(image.String(), spec, place)
+		return v.addImage(image.String(), spec, at)
 	}
-	_, err := v.add(&running{name: spec, unknown: errors.New("no node has said yet which image this is (imageID), and it is named without a digest")}, place)
+	_, err := v.add(&running{name: spec, unknown: errors.New("no node has said yet which image this is (imageID), and it is named without a digest")}, at)
 	return err
 }
 
-func (p *pod) place(field, name string) string {
-	return fmt.Sprintf("%s/%s %s %q", p.Metadata.Namespace, p.Metadata.Name, field, name)
+func (p *pod) place(field, name string) place {
+	return place{p.Metadata.Namespace, p.Metadata.Name, field, name}
 }

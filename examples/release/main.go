@@ -132,7 +132,7 @@ func run(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := policyfile.Parse(data, policyfile.Options{Key: func(name string) (sign.Verifier, error) {
+		if _, err := policyfile.Parse(data, policyfile.Options{Now: time.Now, Key: func(name string) (sign.Verifier, error) {
 			if name != "release" {
 				return nil, errors.New(`the only key is "release"`)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate/gatetest"
 	"github.com/hallmark-dev/hallmark/examples/internal/images/imagestest"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -310,5 +312,51 @@ func TestTrustedRoot(t *testing.T) {
 		if err == nil || errors.Is(err, cli.ErrFindings) || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
+	}
+}
+
+// Bad input is one line, and decides nothing.
+func TestBadInput(t *testing.T) {
+	s := gatetest.New(t)
+	s.Good("app")
+	file := s.Write("file", "app")
+	base := []string{"-policy", s.Path("policy.yaml"), "-key", "release=" + s.Path("release.pub"), "-evidence", s.Path("evidence")}
+	if r, err := decide(t, append(base, file)...); err != nil || r.Verdict != verify.Accepted {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	with := func(i int, value string) []string {
+		args := append(slices.Clone(base), file)
+		args[i] = value
+		return args
+	}
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no artifact":          {base, "no artifact to verify"},
+		"no policy":            {[]string{file}, "no -policy"},
+		"missing policy":       {with(1, s.Path("none")), "no such file"},
+		"empty policy":         {with(1, s.Write("empty", "")), "malformed policy: it is empty"},
+		"policy of nothing":    {with(1, s.Write("nothing", "{}")), "malformed policy: line 1: it is empty"},
+		"truncated policy":     {with(1, s.Write("truncated.json", `{"builders": [{"id": "x"`)), "malformed policy"},
+		"wrong key":            {with(3, "release="+file), "no PEM block"},
+		"no key":               {with(3, "other="+s.Path("other.pub")), "give it with -key release=FILE"},
+		"missing key":          {with(3, "release="+s.Path("none")), "no such file"},
+		"missing evidence":     {with(5, s.Path("none")), "no such file"},
+		"truncated evidence":   {with(5, s.Write("broken.intoto.jsonl", `{"payloadType":"`)), "no evidence can be read"},
+		"missing artifact":     {with(6, s.Path("none")), "no such file"},
+		"directory":            {with(6, s.Dir), "not a regular file"},
+		"time that is none":    {append([]string{"-at", "soon"}, append(base, file)...), "want a time such as"},
+		"another trusted root": {append([]string{"-trusted-root", file}, append(base, file)...), "malformed trusted root"},
+	} {
+		r, err := decide(t, tt.args...)
+		if err == nil || errors.Is(err, cli.ErrFindings) || !strings.Contains(err.Error(), tt.want) || r.Verdict != "" && r.Verdict != verify.Undecided {
+			t.Errorf("%s: %q, %v, want %s", name, r.Verdict, err, tt.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, append(base, file)); !errors.Is(err, context.Canceled) || errors.Is(err, cli.ErrFindings) {
+		t.Errorf("a cancelled context: %v", err)
 	}
 }

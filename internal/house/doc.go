@@ -6,7 +6,8 @@
 //   - docs_test.go: a comment for every name, an Example for every verb;
 //   - quiet_test.go: no global state, no printing, no clock, no network;
 //   - weight_test.go: what a program that imports Hallmark takes on with it;
-//   - consume_test.go: the modules as somebody outside gets them.
+//   - consume_test.go: the modules as somebody outside gets them;
+//   - pages_test.go: the commands and policies of the pages.
 //
 // Each rule has a reason, which its failure prints. Each list of exceptions is
 // short, has a reason per entry, and fails for an entry that is not needed any

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sigstore/sigstore-go/pkg/root"
+
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -34,6 +36,13 @@ func CheckToken(compact, audience string, at time.Time) error {
 
 // ClaimsOf returns what a certificate says, whoever issued it.
 func ClaimsOf(c *x509.Certificate) (*verify.Claims, error) { return claimsOf(c) }
+
+// VerifyTimestamp verifies a timestamp of sig by the authority whose certificate is leaf.
+func VerifyTimestamp(leaf *x509.Certificate, stamp, sig []byte) error {
+	authority := &root.SigstoreTimestampingAuthority{Root: leaf, Leaf: leaf}
+	_, _, err := (&TrustedRoot{tsas: []timestampAuthority{{authority, "it"}}}).timestamp(stamp, sig)
+	return err
+}
 
 // DefaultClient returns the client that is used if none is given.
 func DefaultClient() *http.Client { return newExchange(nil, nil, 0).client }

@@ -24,8 +24,8 @@ type mutation struct {
 	data []byte
 }
 
-// mutations returns data with each member removed, twice, in another case and
-// null, and with each string changed at every step-th character.
+// mutations returns data with each member removed, twice, in another case, null,
+// emptied and of another kind, and with each string changed at every step-th character.
 func mutations(t *testing.T, data []byte, step int) (all []mutation) {
 	t.Helper()
 	var doc any
@@ -61,6 +61,15 @@ func mutations(t *testing.T, data []byte, step int) (all []mutation) {
 					"case":    members(name, fmt.Sprintf("%q:%s", strings.ToUpper(name[:1])+name[1:], raw)),
 				} {
 					all = append(all, mutation{here, what, []byte(put(text))})
+				}
+				for _, other := range []string{`""`, `"x"`, "987654321", "true", "false", "[]", "{}", `{"x":0}`, `[` + raw + `]`, `{"` + name + `":` + raw + `}`} {
+					what := "another kind"
+					if other[0] == raw[0] || raw == "null" {
+						what = "emptied"
+					}
+					if other[0] != raw[0] || other == "[]" || other == "{}" {
+						all = append(all, mutation{here, what, []byte(put(members(name, fmt.Sprintf("%q:%s", name, other))))})
+					}
 				}
 				walk(v[name], here, func(raw string) string { return put(members(name, fmt.Sprintf("%q:%s", name, raw))) })
 			}
@@ -110,18 +119,31 @@ func harmless() []*regexp.Regexp {
 	const entry = `^/verificationMaterial/tlogEntries`
 	var all []*regexp.Regexp
 	for _, text := range []string{
-		`^/dsseEnvelope/signatures/keyid (removed|null|changed|shorter|longer)$`,                                        // a hint, where a certificate has the key
-		`^/verificationMaterial/publicKey/hint (removed|null|changed|shorter|longer)$`,                                  // a hint, without an envelope
-		`^/verificationMaterial/publicKey (null|removed)$`,                                                              // a null
-		`^/verificationMaterial/x509CertificateChain/certificates`,                                                      // hints, but for the first, which claims are compared of
-		`^/verificationMaterial/timestampVerificationData/rfc3161Timestamps/signedTimestamp changed$`,                   // around what the authority has signed
-		`^/verificationMaterial/timestampVerificationData(/rfc3161Timestamps)? (removed|null|element (removed|twice))$`, // if a log has signed a time
-		entry + `/(inclusionPromise|integratedTime) (removed|null)$`,                                                    // if an authority has
-		entry + `/inclusionProof (removed|null)$`,                                                                       // in version 0.1
-		entry + `/logIndex (removed|null)$`,                                                                             // of entry 0
-		entry + `/inclusionProof/(logIndex|hashes) (removed|null)$`,                                                     // of entry 0
+		`^/dsseEnvelope/signatures/keyid (removed|null|changed|shorter|longer)$`,                                                // a hint, where a certificate has the key
+		`^/verificationMaterial/publicKey/hint (removed|null|changed|shorter|longer)$`,                                          // a hint, without an envelope
+		`^/verificationMaterial/publicKey (null|removed|emptied)$`,                                                              // a null
+		`^/verificationMaterial/x509CertificateChain/certificates`,                                                              // hints, but for the first, which claims are compared of
+		`^/verificationMaterial/timestampVerificationData/rfc3161Timestamps/signedTimestamp changed$`,                           // around what the authority has signed
+		`^/verificationMaterial/timestampVerificationData(/rfc3161Timestamps)? (removed|null|emptied|element (removed|twice))$`, // if a log has signed a time
+		entry + `/(inclusionPromise|integratedTime) (removed|null)$`,                                                            // if an authority has
+		entry + `/inclusionProof (removed|null)$`,                                                                               // in version 0.1
+		entry + `/logIndex (removed|null)$`,                                                                                     // of entry 0
+		entry + `/inclusionProof/(logIndex|hashes) (removed|null|emptied)$`,                                                     // of entry 0
 	} {
 		all = append(all, regexp.MustCompile(text))
+	}
+	return all
+}
+
+// harmlessIn are those of a bundle, of which oldest is the oldest version that may be.
+func harmlessIn(data []byte, oldest string) []*regexp.Regexp {
+	all := harmless()
+	if strings.Count(string(data), `\u2014 `)+strings.Count(string(data), `— `) > 1 {
+		// A checkpoint that somebody else has signed too, who is not known.
+		all = append(all, regexp.MustCompile(`/checkpoint/envelope (changed|longer|shorter)$`))
+	}
+	if oldest == "0.1" {
+		all = append(all, regexp.MustCompile(`^/mediaType changed$`))
 	}
 	return all
 }
@@ -138,14 +160,7 @@ func TestMutations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		allowed := harmless()
-		if strings.Count(string(data), `\u2014 `)+strings.Count(string(data), `— `) > 1 {
-			// A checkpoint that somebody else has signed too, who is not known.
-			allowed = append(allowed, regexp.MustCompile(`/checkpoint/envelope (changed|longer|shorter)$`))
-		}
-		if floor == "0.1" {
-			allowed = append(allowed, regexp.MustCompile(`^/mediaType changed$`))
-		}
+		allowed := harmlessIn(data, floor)
 		n := 0
 		for _, m := range mutations(t, data, step) {
 			n++
@@ -228,51 +243,59 @@ func TestMutations(t *testing.T) {
 	})
 
 	t.Run("sigstore-conformance", func(t *testing.T) {
-		var cases []struct {
-			Case, Identity, Issuer, TrustedRoot, Artifact string
-			WantFail, Key                                 bool
-		}
-		if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range cases {
-			if c.WantFail {
-				continue
-			}
-			t.Run(c.Case, func(t *testing.T) {
-				dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
-				file := filepath.Join(dir, "trusted_root.json")
-				if _, err := os.Stat(file); err != nil {
-					file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
-				}
-				r, err := sigstore.ParseTrustedRoot(read(t, file))
-				if err == nil {
-					r, err = r.Require(sigstore.Requirements{OldestBundle: "0.1"})
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				var who sigstore.Signatory = sigstore.Account{Issuer: c.Issuer, Subject: c.Identity}
-				if c.Key {
-					v, err := sign.ParsePublicKey(read(t, filepath.Join(dir, "key.pub")))
-					if err != nil {
-						t.Fatal(err)
-					}
-					who = sigstore.Key{Verifier: v}
-				}
-				data := read(t, filepath.Join(dir, "bundle.sigstore.json"))
-				if _, err := sign.Parse(data); err == nil {
-					run(t, "0.1", data, envelope(t, r, who))
+		for _, c := range conformanceCases(t) {
+			t.Run(c.name, func(t *testing.T) {
+				if _, err := sign.Parse(c.bundle); err == nil {
+					run(t, "0.1", c.bundle, envelope(t, c.root, c.who))
 					return
 				}
-				app, err := hallmark.HashFile(filepath.Join(dir, c.Artifact))
-				if err != nil {
-					t.Fatal(err)
-				}
-				run(t, "0.1", data, func(data []byte) (*verify.Evidence, error) {
-					return r.RecognizeArtifact(t.Context(), data, app, who)
+				run(t, "0.1", c.bundle, func(data []byte) (*verify.Evidence, error) {
+					return c.root.RecognizeArtifact(t.Context(), data, c.artifact, c.who)
 				})
 			})
 		}
 	})
+}
+
+// A conformanceCase is a bundle of the suite for clients that they must accept.
+type conformanceCase struct {
+	name     string
+	root     *sigstore.TrustedRoot
+	who      sigstore.Signatory
+	bundle   []byte
+	artifact hallmark.Artifact
+}
+
+func conformanceCases(t *testing.T) (all []conformanceCase) {
+	t.Helper()
+	var cases []struct {
+		Case, Identity, Issuer, TrustedRoot, Artifact string
+		WantFail, Key                                 bool
+	}
+	if err := json.Unmarshal(read(t, corpus(t, "sigstore-conformance", "cases.json")), &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		if c.WantFail {
+			continue
+		}
+		dir := corpus(t, "sigstore-conformance", "assets", "bundle-verify", c.Case)
+		file := filepath.Join(dir, "trusted_root.json")
+		if _, err := os.Stat(file); err != nil {
+			file = corpus(t, "sigstore-roots", "production", "trusted_root.json")
+		}
+		one := conformanceCase{name: c.Case, who: sigstore.Account{Issuer: c.Issuer, Subject: c.Identity}}
+		one.root = must(must(sigstore.ParseTrustedRoot(read(t, file))).Require(sigstore.Requirements{OldestBundle: "0.1"}))
+		if c.Key {
+			one.who = sigstore.Key{Verifier: must(sign.ParsePublicKey(read(t, filepath.Join(dir, "key.pub"))))}
+		}
+		one.bundle = read(t, filepath.Join(dir, "bundle.sigstore.json"))
+		if c.Artifact != "" {
+			if _, err := os.Stat(filepath.Join(dir, c.Artifact)); err == nil {
+				one.artifact = must(hallmark.HashFile(filepath.Join(dir, c.Artifact)))
+			}
+		}
+		all = append(all, one)
+	}
+	return all
 }

@@ -104,7 +104,7 @@ func dependenciesOf(b *provenance.Build, doc *sbom.Document) (findings []verify.
 		if err != nil || p.Type != "golang" || p.Version == "" {
 			continue
 		}
-		path, version, _ := module(&sbom.Component{PURL: d.URI})
+		path, _, version, _ := module(&sbom.Component{PURL: d.URI})
 		if isStdlibPath(path) {
 			stdlib = version
 			continue
@@ -114,7 +114,7 @@ func dependenciesOf(b *provenance.Build, doc *sbom.Document) (findings []verify.
 	n := 0
 	for k := range doc.Components {
 		c := &doc.Components[k]
-		path, version, ok := module(c)
+		path, _, version, ok := module(c)
 		switch {
 		case !ok || c.Scope != sbom.Runtime || version == "":
 		case isStdlibPath(path):

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -199,6 +200,10 @@ func TestVersion(t *testing.T) {
 			"artifact of none", built(t, nil), document0(t, func(i *debug.BuildInfo) { i.Main.Version = "(devel)" }),
 			`unproven "build info": got the artifact does not say which version it is, want v1.2.0`,
 		},
+		{
+			"provenance v0.2", &provenance.Statement{PredicateType: provenance.PredicateTypeV02, Predicate: []byte(`{"builder":{"id":"https://example.com/b"},"buildType":"https://example.com/t"}`)}, document0(t),
+			`passed "build info": got v1.2.0, want v1.2.0`,
+		},
 		{"no artifact", built(t, nil), nil, `unproven "build info": got the bytes of the artifact are not at hand, want v1.2.0`},
 	} {
 		if got := ask(t, inspector(t, Options{}, test.p), test.s, q); got != test.want {
@@ -230,6 +235,17 @@ func TestStatements(t *testing.T) {
 		got := ask(t, inspector(t, Options{}, nil), statement(t, test.document, test.predicateType), verify.Question{Rule: verify.RuleVersion, Version: "v1"})
 		if !strings.HasPrefix(got, test.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", test.name, got, test.want)
+		}
+	}
+
+	// What is kept of one type is not that of another.
+	i := New(Options{})
+	for range 2 {
+		for _, predicateType := range []string{provenance.CycloneDXType, provenance.SPDXType} {
+			got := ask(t, i, statement(t, cdx, predicateType), verify.Question{Rule: verify.RuleVersion, Version: "v1"})
+			if want := map[string]string{provenance.CycloneDXType: "unproven", provenance.SPDXType: "failed"}[predicateType]; !strings.HasPrefix(got, want) {
+				t.Errorf("%s: got %s, want %s", predicateType, got, want)
+			}
 		}
 	}
 
@@ -334,6 +350,10 @@ func TestModules(t *testing.T) {
 		replaced   = "pkg:golang/example.com/new@v0.2.0?type=module"
 	)
 	both := module(lib, "") + "," + module(replaced, "")
+	bare := func(d *sbom.Document) *sbom.Document { // as one of others that knows sums
+		d.Properties = nil
+		return d
+	}
 	for _, test := range []struct {
 		name     string
 		document any // the SBOM
@@ -373,11 +393,16 @@ func TestModules(t *testing.T) {
 		{"lower case", foreign(mainModule, module(replaced, "")+","+module(strings.ToLower(lib), "")), document0(t), all},
 		{"no v", foreign(mainModule, module(replaced, "")+","+module("pkg:golang/example.com/Lib@1.0.0", "")), document0(t), all},
 		{"a subpath", foreign(mainModule, module(replaced, "")+","+module("pkg:golang/example.com@v1.0.0#Lib", "")), document0(t), all},
+		{"packages as subpaths", foreign(strings.Replace(mainModule, "=module", "=module#cmd/app", 1), module(replaced+"#x", "")+","+module(lib, "")), document0(t), all},
+		{"as a subpath, too", foreign(mainModule, both+","+module("pkg:golang/example.com/app@v1.0.0#sub", "")), document0(t), `failed "module example.com/app/sub": got v1.0.0, want not in the artifact`},
+		{"a module below the main one", foreign(mainModule, both+","+module("pkg:golang/example.com/app/sub@v1.0.0", "")), document0(t), `failed "module example.com/app/sub": got v1.0.0, want not in the artifact`},
 		{"the name of another", foreign(mainModule, module(replaced, "")+`,{"type":"library","name":"example.com/Lib","version":"v1.0.0","purl":"pkg:golang/example.com/evil@v1.0.0"}`), document0(t), `failed "module example.com/evil": got v1.0.0, want not in the artifact` + "\n" + `failed "module example.com/Lib": got not in the SBOM, want v1.0.0`},
 		{"no module", foreign(mainModule, both+","+module("pkg:npm/x@1.0.0", "")+`,{"type":"file","name":"x"}`), document0(t), all},
 		{"standard library", foreign(mainModule, both+","+module("pkg:golang/std@go1.26.8", "")), document0(t), all},
 		{"another standard library", foreign(mainModule, both+","+module("pkg:golang/stdlib@1.26.7", "")), document0(t), `failed "module stdlib: version": got 1.26.7, want 1.26.8`},
 		{"the module that was replaced", foreign(mainModule, module(lib, "")+","+module("pkg:golang/example.com/old@v0.1.0", "")), document0(t), "failed \"module example.com/old: version\": got v0.1.0, want v0.2.0"},
+		{"another sum without settings", bare(document0(t, func(i *debug.BuildInfo) { i.Deps[0].Sum = sum1 })), document0(t), `failed "module example.com/Lib: sum": got ` + sum1 + `, want ` + sum0},
+		{"no settings", bare(document0(t)), document0(t, set("-tags", "x")), all},
 		{"digest of another file", foreign(strings.Replace(mainModule, "}", `,"hashes":[{"alg":"SHA-256","content":"`+hex0+`"}]}`, 1), both), document0(t), `failed "main component: digest": got sha256:` + hex0},
 
 		{"no artifact", document0(t), nil, `unproven "": got the bytes of the artifact are not at hand, want the modules of the artifact`},
@@ -859,27 +884,31 @@ func TestCache(t *testing.T) {
 	}
 	get("x", 1)
 
-	// Who waits for another one ends with the context, and gets it if the other one fails.
-	started, finish := make(chan struct{}), make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		c.get(t.Context(), "y", func() (int64, error) { close(started); <-finish; return 0, broken })
-	})
-	<-started
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(broken)
-	for _, key := range []string{"y", "z"} { // made by another one, and no slot for it
-		if _, err := c.get(ctx, key, func() (int64, error) { panic("made") }); err != broken {
-			t.Errorf("got %v", err)
+	// Who waits for another one ends with the context, and makes it if the other one fails.
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(make(chan struct{}, 1), func(n int64) int64 { return n })
+		finish := make(chan struct{})
+		go c.get(t.Context(), "y", func() (int64, error) { <-finish; return 0, broken })
+		synctest.Wait()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(broken)
+		for _, key := range []string{"y", "z"} { // made by another one, and no slot for it
+			if _, err := c.get(ctx, key, func() (int64, error) { panic("made") }); err != broken {
+				t.Errorf("got %v", err)
+			}
 		}
-	}
-	wg.Go(func() {
-		if v, err := c.get(t.Context(), "y", func() (int64, error) { return 7, nil }); v != 7 || err != nil {
-			t.Errorf("got %d, %v", v, err)
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if v, err := c.get(t.Context(), "y", func() (int64, error) { return 7, nil }); v != 7 || err != nil {
+					t.Errorf("got %d, %v", v, err)
+				}
+			})
 		}
+		synctest.Wait()
+		close(finish)
+		wg.Wait()
 	})
-	close(finish)
-	wg.Wait()
 
 	// One that panics leaves nobody waiting.
 	func() {
@@ -887,6 +916,19 @@ func TestCache(t *testing.T) {
 		c.get(t.Context(), "p", func() (int64, error) { panic("p") })
 	}()
 	get("p", 1)
+}
+
+// The main component can have a digest that is none of the artifact's bytes.
+func TestMainDigest(t *testing.T) {
+	d := document0(t)
+	d.Main.Digests = []hallmark.Digest{must(hallmark.ParseH1(sum0))}
+	a := app(t)
+	i := inspector(t, Options{}, document0(t))
+	a.Digests = append(a.Digests, must(hallmark.ParseH1(sum1)))
+	findings, err := i.Inspect(t.Context(), a, statement(t, d, provenance.CycloneDXType), verify.Question{Rule: verify.RuleBuildInfo})
+	if err != nil || len(findings) != 1 || findings[0].Outcome != verify.Passed {
+		t.Errorf("got %s, %v", text(findings), err)
+	}
 }
 
 // What is not a fact of the SBOM stays as it is: findings of others do not depend on it.

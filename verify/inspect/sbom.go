@@ -201,7 +201,7 @@ func inArtifact(c *sbom.Component) bool {
 }
 
 func isStdlib(c *sbom.Component) bool {
-	path, _, ok := module(c)
+	path, _, _, ok := module(c)
 	return ok && isStdlibPath(path)
 }
 
@@ -210,23 +210,20 @@ func isStdlib(c *sbom.Component) bool {
 func isStdlibPath(path string) bool { return path == "stdlib" || path == "std" }
 
 // module returns the path and the version of the Go module that c is, by its package
-// URL: that is what databases know it by, whatever its name is.
-func module(c *sbom.Component) (path, version string, ok bool) {
+// URL: that is what databases know it by, whatever its name is. A subpath is a package in
+// the module, or the end of the module's path, which some tools take for one. outer is
+// the path without it.
+func module(c *sbom.Component) (path, outer, version string, ok bool) {
 	if !strings.HasPrefix(c.PURL, "pkg:golang/") {
-		return "", "", false
+		return "", "", "", false
 	}
 	p, err := purl.Parse(c.PURL)
 	if err != nil {
-		return "", "", false
+		return "", "", "", false
 	}
-	path = p.Name
-	if p.Namespace != "" {
-		path = p.Namespace + "/" + p.Name
-	}
-	if p.Subpath != "" { // some tools take all behind the third element for one
-		path += "/" + p.Subpath
-	}
-	return path, cmp.Or(p.Version, c.Version), true
+	outer = strings.TrimPrefix(p.Namespace+"/"+p.Name, "/")
+	path = strings.TrimSuffix(outer+"/"+p.Subpath, "/")
+	return path, outer, cmp.Or(p.Version, c.Version), true
 }
 
 // released returns when c was released, or the zero time if nobody says.
@@ -304,7 +301,7 @@ func differences(err error) []*gomod.Difference {
 func asSource(d, binary *sbom.Document) *sbom.Document {
 	c := *d
 	c.Phase = sbom.Built
-	if len(values(d, "GoVersion")) > 0 && len(values(d, "GOOS")) > 0 { // one of sbom/gomod
+	if len(values(d, "GoVersion")) > 0 { // one of sbom/gomod
 		return &c
 	}
 
@@ -314,7 +311,7 @@ func asSource(d, binary *sbom.Document) *sbom.Document {
 	known, knownFold := make(map[string]*sbom.Component), make(map[string]*sbom.Component)
 	for k := range binary.Components {
 		b := &binary.Components[k]
-		if path, _, ok := module(b); ok && b.Scope == sbom.Runtime {
+		if path, _, _, ok := module(b); ok && b.Scope == sbom.Runtime {
 			known[path], knownFold[strings.ToLower(path)] = b, b
 		}
 	}
@@ -339,9 +336,12 @@ func asSource(d, binary *sbom.Document) *sbom.Document {
 	seen := make(map[string]bool)
 	stdlib := false
 	for k, other := range d.All() {
-		path, version, ok := module(other)
+		path, outer, version, ok := module(other)
 		if !ok || k > 0 && !inArtifact(other) {
 			continue
+		}
+		if known[path] == nil && (known[outer] != nil || k == 0 && outer == binary.Main.Name) {
+			path = outer
 		}
 		if isStdlibPath(path) {
 			path = "stdlib"

@@ -22,9 +22,9 @@ import (
 
 // Marshal returns p as a policy file, in YAML, of which [Parse] makes p again, but for
 // Now and Inspector, and with identities of several kinds sorted by these. The same
-// policy gives the same bytes. name says how the file is
-// to name an identity: as the one that p was read of did, which Options.Named tells,
-// or otherwise. A serial is the caller's to add, as a line before or behind.
+// policy gives the same bytes. name says how the file is to name an identity: as the
+// one that p was read of did, which Options.Named tells, or otherwise. A serial is the
+// caller's to add, as a line before or behind.
 //
 // It is an error if an identity has no name, if a string is not UTF-8 or is empty in
 // a place where it must not be, if an age is no number of hours, and if anything else

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,46 @@ func TestMarshal(t *testing.T) {
 		if twice, err := policyfile.Marshal(again, name); err != nil || string(twice) != string(written) {
 			t.Errorf("%s\nand of what is read of it\n%s\n%v", written, twice, err)
 		}
+	}
+}
+
+// Whatever a string has in it, it is the same when it is read again.
+func TestMarshalStrings(t *testing.T) {
+	var all []string
+	for r := rune(1); r < 0x300; r++ {
+		all = append(all, string(r), string(r)+" a", "a: "+string(r)+"\n")
+	}
+	for _, r := range []rune{0xfeff, 0xfffd, 0xfffe, 0xffff, 0x10ffff, 0x2028, 0x2029, 0x200b, 0xe000, 0x1f600} {
+		all = append(all, string(r), "a"+string(r)+"b", string(r)+"\n"+string(r))
+	}
+	all = append(all, "any", "yes", "No", "on", "null", "Null", "~", "true", "1", "1.", ".5", "0x1f", "0o7", "1_0", "1e3", ".inf", ".NaN", "2026-01-01", "12:30", "<<", "=",
+		"- a", "? a", "a:", ": a", "a #b", "#", "---", "...", "--- a", "%YAML 1.2", "!!str a", "&a", "*a", "|", ">-", "@", "`", "\"\"", "''", "\\", "a\n\nb\n", "\n", " ", "\t", "\r\n",
+		strings.Repeat("word ", 100), strings.Repeat("x", 1000), "{a: b}", "[a]", "a, b", "sha256:…", "{{.}}", "${x}")
+	slices.Sort(all)
+	all = slices.Compact(all)
+	p := &verify.Policy{Triggers: all, Parameters: make(map[string]verify.Parameter), Inputs: verify.Inputs{Pinned: make(map[string]hallmark.Digest)}}
+	for _, s := range all {
+		p.Parameters["/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(s)] = verify.Parameter{OneOf: []any{s, []any{s, map[string]any{s: s}}}}
+		p.Inputs.Pinned[s] = digest(t, "sha256:"+strings.Repeat("0", 64))
+		p.Exceptions = append(p.Exceptions, verify.Exception{
+			Rule: "age", Item: s, Digest: p.Inputs.Pinned[s], Owner: "x", Reason: "x", Control: "x", Expires: now(),
+		})
+	}
+	text, err := policyfile.Marshal(p, func(verify.Identity) (policyfile.Signatory, error) { return policyfile.Signatory{}, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := policyfile.Parse(text, policyfile.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range all {
+		if !slices.Contains(again.Triggers, s) || !reflect.DeepEqual(p.Exceptions[i], again.Exceptions[i]) {
+			t.Errorf("%q is not there, or another: %+v", s, again.Exceptions[i])
+		}
+	}
+	if !reflect.DeepEqual(p, again) {
+		t.Errorf("%.3000s\nis another policy", text)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,7 +125,7 @@ func (p *parser) policy(n *yaml.Node, signed bool) *verify.Policy {
 		p.need(n, seen, "a signed policy", "expires", "serial")
 	}
 	if now := p.options.Now; now != nil && !policy.Expires.IsZero() && !now().Before(policy.Expires) {
-		p.refuse(at["expires"], "it has expired")
+		p.refuse(at["expires"], "it expired at %s", policy.Expires.Format(time.RFC3339))
 	}
 	switch least := p.options.MinSerial; {
 	case seen == nil || serial >= least:
@@ -401,7 +400,7 @@ func (p *parser) exception(n *yaml.Node) verify.Exception {
 // signatories are those of whom some must have signed.
 type signatories struct {
 	identities []verify.Identity
-	seen       []Signatory
+	seen       map[string]bool
 }
 
 // signatories adds those in v to who, if name is that of a list of them.
@@ -423,11 +422,15 @@ func (p *parser) signatories(who *signatories, name string, v *yaml.Node) bool {
 			return
 		}
 		// The threshold would count them once.
-		if slices.ContainsFunc(who.seen, func(t Signatory) bool { return reflect.DeepEqual(s, t) }) {
+		all := fmt.Sprintf("%q %q %q %q %s %s %s", s.Key, s.Issuer, s.Builder, s.Subject, refsText(s.Refs), s.From, s.Until)
+		if who.seen[all] {
 			p.fail(e, "%s is there twice", s)
 			return
 		}
-		who.seen = append(who.seen, s)
+		if who.seen == nil {
+			who.seen = make(map[string]bool)
+		}
+		who.seen[all] = true
 		who.identities = append(who.identities, p.identity(e, s))
 	})
 	return true

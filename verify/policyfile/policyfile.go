@@ -198,7 +198,8 @@ type Options struct {
 	MinSerial int
 
 	// Now is what the policy has as its Now. It must be given if somebody may have
-	// signed only from or until some time, and for [ParseSigned].
+	// signed only from or until some time, if a policy that has all it must have has
+	// a rule about time, and for [ParseSigned].
 	Now func() time.Time
 
 	// Inspector is what the policy has as its Inspector.

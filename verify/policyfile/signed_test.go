@@ -101,8 +101,8 @@ func TestSerialAndExpiry(t *testing.T) {
 		{"serial: x\n", 7, nil, "malformed policy: line 1: want a number, 1 or more"},
 		{"expires: 2026-12-02\n", 0, now, ""},
 		{"expires: 2026-12-01T00:00:01Z\n", 0, now, ""},
-		{"expires: 2026-12-01\n", 0, now, "refused policy: line 1: it has expired"},
-		{"source: x\nexpires: 2026-12-01T01:00:00+01:00\n", 0, now, "refused policy: line 2: it has expired"},
+		{"expires: 2026-12-01\n", 0, now, "refused policy: line 1: it expired at 2026-12-01T00:00:00Z"},
+		{"source: x\nexpires: 2026-12-01T01:00:00+01:00\n", 0, now, "refused policy: line 2: it expired at 2026-12-01T00:00:00Z"},
 		{"expires: 2020-01-01\n", 0, nil, ""}, // Verify asks for a Now
 	} {
 		p, err := policyfile.Parse([]byte(test.text), policyfile.Options{MinSerial: test.least, Now: test.now})
@@ -228,7 +228,7 @@ func TestParseSigned(t *testing.T) {
 		{"no policy", t.Context(), envelope(policyfile.MediaType, "[", "release"), admin, o, false, "malformed policy: "},
 		{"no expiry", t.Context(), envelope(policyfile.MediaType, "serial: 7\n", "release"), admin, o, false, "malformed policy: line 1: a signed policy without expires"},
 		{"no serial", t.Context(), envelope(policyfile.MediaType, "expires: 2027-01-31\n", "release"), admin, o, false, "malformed policy: line 1: a signed policy without serial"},
-		{"expired", t.Context(), envelope(policyfile.MediaType, "serial: 7\nexpires: 2026-11-30\n", "release"), admin, o, false, "refused policy: line 2: it has expired"},
+		{"expired", t.Context(), envelope(policyfile.MediaType, "serial: 7\nexpires: 2026-11-30\n", "release"), admin, o, false, "refused policy: line 2: it expired at 2026-11-30T00:00:00Z"},
 		{"an older one", t.Context(), envelope(policyfile.MediaType, "serial: 6\nexpires: 2027-01-31\n", "release"), admin, o, false, "refused policy: line 1: serial 6"},
 		{"a context that has ended", ended, two, admin, o, false, "context canceled"},
 	} {

@@ -156,7 +156,7 @@ func Created(getenv func(string) string, otherwise time.Time) (time.Time, error)
 // file that is replaced. What is no file, such as /dev/null or a pipe, is written to as
 // it is: to replace it would take it from everybody else.
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return err

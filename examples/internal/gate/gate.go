@@ -76,21 +76,9 @@ type Means struct {
 
 // Main is the program.
 func Main(ctx context.Context, args []string, means Means) error {
-	o := Options{means: means}
+	var o Options
 	flags := cli.Flags("verify")
-	flags.StringVar(&o.Policy, "policy", "", "the policy `FILE`, YAML or JSON")
-	flags.Var(&o.Evidence, "evidence", "a `FILE` with an envelope, a Sigstore bundle, or one of them on each line, or a directory with such files: *.intoto.jsonl, *.sigstore.json, *.sigstore.jsonl, and what else of *.json is one; may be repeated")
-	flags.Var(&o.Keys, "key", "`NAME=FILE`: the public key, in PEM, that the policy calls NAME; may be repeated")
-	if means.Identities != nil {
-		flags.StringVar(&o.TrustedRoot, "trusted-root", "", "the `FILE` trusted_root.json of the Sigstore instance by which the policy's workflows and accounts sign")
-	}
-	if means.Find != nil {
-		flags.BoolVar(&o.PlainHTTP, "plain-http", false, "speak http with registries: for one on this machine")
-	}
-	flags.Var(&o.At, "at", "decide as at this `TIME`, such as 2026-12-31T12:00:00Z or 2026-12-31, instead of now")
-	flags.StringVar(&o.Source, "source", "", "the repository `URL` that is expected, if the policy leaves it open")
-	flags.StringVar(&o.Commit, "commit", "", "the commit, in `HEX`, that is expected, if the policy leaves it open")
-	flags.BoolVar(&o.AnyCommit, "any-commit", false, "accept every commit of the repository, if the policy leaves it open")
+	o.Flags(flags, means)
 	flags.Var(&o.Byproducts, "byproduct", "a `SUFFIX`, such as .cdx.json: the file ARTIFACT+SUFFIX must be a byproduct that the provenance names; may be repeated")
 	flags.BoolVar(&o.JSON, "json", false, "print one JSON object for each artifact, on a line of its own")
 	if err := cli.Parse(flags, Usage, args); err != nil {
@@ -106,7 +94,6 @@ func Main(ctx context.Context, args []string, means Means) error {
 	if err != nil {
 		return err
 	}
-	policy.Inspector = o.inspector()
 
 	findings := false
 	var undecided []error
@@ -141,11 +128,12 @@ func Main(ctx context.Context, args []string, means Means) error {
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
 func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
-	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Now: o.At.Now}
-	policy, _, err := loader.Load(o.Policy)
+	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Inspector: o.inspector(), Now: o.At.Now}
+	rule, err := loader.Load(o.Policy)
 	if err != nil {
 		return nil, err
 	}
+	policy := rule.Policy
 	if o.Source != "" {
 		if policy.Source != "" && policy.Source != o.Source {
 			return nil, fmt.Errorf("-source is %s, but the policy has %s", o.Source, policy.Source)

@@ -86,7 +86,7 @@ func digest(t *testing.T, s string) hallmark.Digest {
 
 // Every field of a policy that has to do with time makes it depend on time.
 func TestTimeless(t *testing.T) {
-	if !Timeless(new(verify.Policy)) {
+	if !timeless(new(verify.Policy)) {
 		t.Error("the zero policy depends on time")
 	}
 	at, duration := reflect.TypeFor[time.Time](), reflect.TypeFor[time.Duration]()
@@ -104,7 +104,7 @@ func TestTimeless(t *testing.T) {
 			} else {
 				v.SetInt(1)
 			}
-			if Timeless(policy) {
+			if timeless(policy) {
 				t.Errorf("%s does not make it depend on time", path)
 			}
 			v.Set(was)

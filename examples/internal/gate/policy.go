@@ -34,49 +34,82 @@ type Loader struct {
 	Keys        cli.List // NAME=FILE
 	TrustedRoot string   // a file, if it is not empty
 	Identities  Identities
+	Inspector   verify.Inspector
 	Now         func() time.Time
 }
 
-// Load reads a policy. digest is of all the files that it was made of.
-func (l *Loader) Load(file string) (policy *verify.Policy, digest string, err error) {
-	data, err := cli.ReadFile(file, policyfile.MaxSize)
-	if err != nil {
-		return nil, "", err
-	}
+// named is what a Loader resolves names by.
+type named struct {
+	keys map[string][]byte
+	root []byte
+	sum  string // of all of it
+}
+
+func (l *Loader) read() (*named, error) {
+	f := &named{keys: make(map[string][]byte)}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d\n%s", len(data), data)
-	keys := make(map[string]string)
 	for _, k := range l.Keys {
 		name, file, ok := strings.Cut(k, "=")
 		if !ok || name == "" || file == "" {
-			return nil, "", fmt.Errorf("-key %s: want NAME=FILE", k)
+			return nil, fmt.Errorf("-key %s: want NAME=FILE", k)
 		}
-		if _, ok := keys[name]; ok {
-			return nil, "", fmt.Errorf("-key %s: %s is there twice", k, name)
-		}
-		keys[name] = file
-	}
-	options := policyfile.Options{Now: l.Now, Key: func(name string) (sign.Verifier, error) {
-		file, ok := keys[name]
-		if !ok {
-			return nil, fmt.Errorf("give it with -key %s=FILE", name)
+		if _, ok := f.keys[name]; ok {
+			return nil, fmt.Errorf("-key %s: %s is there twice", k, name)
 		}
 		pem, err := cli.ReadFile(file, sign.MaxKeySize)
 		if err != nil {
+			return nil, fmt.Errorf("-key %s: %w", k, err)
+		}
+		f.keys[name] = pem
+		fmt.Fprintf(h, "key %q %d\n%s", name, len(pem), pem)
+	}
+	if l.TrustedRoot != "" {
+		var err error
+		if f.root, err = cli.ReadFile(l.TrustedRoot, maxTrustedRoot); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(h, "key %q %d\n%s", name, len(pem), pem)
+		fmt.Fprintf(h, "root %d\n%s", len(f.root), f.root)
+	}
+	f.sum = fmt.Sprintf("%x", h.Sum(nil))
+	return f, nil
+}
+
+// Load reads a policy, as the rule for everything.
+func (l *Loader) Load(file string) (Rule, error) {
+	f, err := l.read()
+	if err != nil {
+		return Rule{}, err
+	}
+	return l.load(file, f, nil)
+}
+
+// load reads a policy, or returns that of was which is made of the same bytes.
+func (l *Loader) load(file string, f *named, was Rules) (Rule, error) {
+	data, err := cli.ReadFile(file, policyfile.MaxSize)
+	if err != nil {
+		return Rule{}, err
+	}
+	digest := fmt.Sprintf("%s %x", f.sum, sha256.Sum256(data))
+	for _, r := range was {
+		if r.Digest == digest {
+			return r, nil
+		}
+	}
+	options := policyfile.Options{Now: l.Now, Inspector: l.Inspector, Key: func(name string) (sign.Verifier, error) {
+		pem, ok := f.keys[name]
+		if !ok {
+			return nil, fmt.Errorf("give it with -key %s=FILE", name)
+		}
 		return sign.ParsePublicKey(pem)
 	}}
+	passing := false // somebody may sign for some time only
+	options.Named = func(_ verify.Identity, who policyfile.Signatory) {
+		passing = passing || !who.From.IsZero() || !who.Until.IsZero()
+	}
 	switch {
-	case l.TrustedRoot != "":
-		root, err := cli.ReadFile(l.TrustedRoot, maxTrustedRoot)
-		if err != nil {
-			return nil, "", err
-		}
-		fmt.Fprintf(h, "root %d\n%s", len(root), root)
-		if err := l.Identities(root, &options); err != nil {
-			return nil, "", fmt.Errorf("%s: %w", l.TrustedRoot, err)
+	case f.root != nil:
+		if err := l.Identities(f.root, &options); err != nil {
+			return Rule{}, fmt.Errorf("%s: %w", l.TrustedRoot, err)
 		}
 	case l.Identities != nil:
 		options.Account = func(string, string) (verify.Identity, error) {
@@ -84,11 +117,11 @@ func (l *Loader) Load(file string) (policy *verify.Policy, digest string, err er
 		}
 		options.Workflow = func(string, string, verify.Refs) (verify.Identity, error) { return options.Account("", "") }
 	}
-	policy, err = policyfile.Parse(data, options)
+	policy, err := policyfile.Parse(data, options)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", file, err)
+		return Rule{}, fmt.Errorf("%s: %w", file, err)
 	}
-	return policy, fmt.Sprintf("%x", h.Sum(nil)), nil
+	return Rule{"*", policy, digest, !passing && timeless(policy)}, nil
 }
 
 // Rules say which policy an image is held against.
@@ -99,13 +132,21 @@ type Rule struct {
 	Pattern string // "registry.example/team/app", "registry.example/team/*", or "*"
 	Policy  *verify.Policy
 	Digest  string // of everything that the policy was made of
+
+	// Timeless says that the policy decides over the same evidence alike at any time.
+	Timeless bool
 }
 
 // LoadRules reads policies, each FILE or REPOSITORY=FILE: all of them or none. They must
-// be complete, and are probed.
-func LoadRules(ctx context.Context, policies []string, l Loader) (Rules, error) {
+// be complete, and are probed. What is made of the same bytes as one of was is taken from
+// there.
+func LoadRules(ctx context.Context, policies []string, l Loader, was Rules) (Rules, error) {
 	if len(policies) > maxPolicies {
 		return nil, fmt.Errorf("%d policies, at most %d are read", len(policies), maxPolicies)
+	}
+	f, err := l.read()
+	if err != nil {
+		return nil, err
 	}
 	var rules Rules
 	for _, p := range policies {
@@ -120,14 +161,17 @@ func LoadRules(ctx context.Context, policies []string, l Loader) (Rules, error) 
 		if slices.ContainsFunc(rules, func(r Rule) bool { return r.Pattern == pattern }) {
 			return nil, fmt.Errorf("-policy %s: there are two policies for %s", p, pattern)
 		}
-		policy, digest, err := l.Load(file)
+		rule, err := l.load(file, f, was)
 		if err != nil {
 			return nil, err
 		}
-		if err := policy.Probe(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
+		if !slices.ContainsFunc(was, func(r Rule) bool { return r.Policy == rule.Policy }) {
+			if err := rule.Policy.Probe(ctx); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
 		}
-		rules = append(rules, Rule{pattern, policy, digest})
+		rule.Pattern = pattern
+		rules = append(rules, rule)
 	}
 	// The longest pattern decides.
 	slices.SortStableFunc(rules, func(a, b Rule) int { return cmp.Compare(len(b.Pattern), len(a.Pattern)) })
@@ -145,8 +189,8 @@ func (rs Rules) For(repository string) (Rule, bool) {
 	return Rule{}, false
 }
 
-// Timeless reports whether a policy decides over the same evidence alike at any time.
-func Timeless(p *verify.Policy) bool {
+// timeless reports whether no field of a policy is about time. Its identities may be.
+func timeless(p *verify.Policy) bool {
 	return p.MaxAge == 0 && len(p.Exceptions) == 0 && p.Expires.IsZero() && !slices.ContainsFunc(p.Require, func(q verify.Requirement) bool {
 		return q.MaxAge != 0 || q.SBOM != nil && (q.SBOM.MinAge != 0 || q.SBOM.MaxAge != 0)
 	})

@@ -138,3 +138,63 @@ func (s *Site) Good(name string) {
 	s.t.Helper()
 	s.Sign(s.Signer, name, Provenance(name, provenance.LocalBuilder, Source))
 }
+
+// A Keyless is a case of the corpus's set about builders, whose bundles are signed
+// without a key.
+type Keyless struct {
+	ID     string
+	Accept bool
+	Bundle string // a file
+}
+
+// KeylessPolicy is a policy that says what the set expects: any release of the builder.
+const KeylessPolicy = `
+builders:
+  - id: https://github.com/acme/builder/.github/workflows/build.yml
+    refs: {releases: true}
+    workflow: {issuer: https://token.actions.githubusercontent.com}
+    level: 3
+source: https://github.com/acme/app
+sourceID: "42"
+ownerID: "7"
+environments: [production]
+refs: {tags: [v2.0.0]}
+commit: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+buildTypes: [https://actions.github.io/buildtypes/workflow/v1]
+parameters: {/workflow/path: .github/workflows/release.yml}
+`
+
+// KeylessCases returns the cases of the set that [KeylessPolicy] is for and a digest is
+// enough for, the digest of the artifact that they are about, and the trusted root.
+// Without the corpus the test is skipped.
+func KeylessCases(t *testing.T) (cases []Keyless, digest, trustedRoot string) {
+	t.Helper()
+	corpus := os.Getenv("HALLMARK_CORPUS")
+	if corpus == "" {
+		t.Skip("HALLMARK_CORPUS is not set")
+	}
+	set := filepath.Join(corpus, "verify", "builder-identity")
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join(set, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	var file struct {
+		Cases []struct {
+			ID, Want, Bundle    string
+			ExpectationOverride map[string]any
+		}
+	}
+	if err := json.Unmarshal(read("cases.json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range file.Cases {
+		// That SHA-512 is another one is seen by who has the bytes.
+		if c.ExpectationOverride == nil && c.ID != "pv-subject-conflict" {
+			cases = append(cases, Keyless{c.ID, c.Want == "accept", filepath.Join(set, filepath.FromSlash(c.Bundle))})
+		}
+	}
+	return cases, fmt.Sprintf("sha256:%x", sha256.Sum256(read("artifact"))), filepath.Join(set, "trusted_root.json")
+}
