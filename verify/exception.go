@@ -27,7 +27,8 @@ const endsSoon = 14 * 24 * time.Hour
 // alone, and is looked at when nothing else makes the check pass.
 type Exception struct {
 	// Rule and Item are those of the [Check] that is excused. An empty Item is no
-	// wildcard.
+	// wildcard. Requirements of the same type are not told apart, but for those of the
+	// source, whose items begin with "source".
 	Rule Rule
 	Item string
 

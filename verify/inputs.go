@@ -43,7 +43,7 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 	var checks []Check
 	for _, uri := range slices.Sorted(maps.Keys(in.Pinned)) {
 		want := in.Pinned[uri]
-		c := newCheck(RuleInput, uri, Unproven, "not among the inputs", want.String(), i)
+		c := newCheck(RuleInput, "pinned "+uri, Unproven, "not among the inputs", want.String(), i)
 		for _, d := range inputs {
 			if d.URI != uri {
 				continue

@@ -105,7 +105,7 @@ func faults() []fault {
 		{verify.RuleAge, "", func(st object) {
 			st.at("predicate", "runDetails", "metadata")["finishedOn"] = asOf().Add(-72 * time.Hour).Format(time.RFC3339)
 		}},
-		{verify.RuleInput, "https://example.com/tool", func(st object) {
+		{verify.RuleInput, "pinned https://example.com/tool", func(st object) {
 			list := st.definition()["resolvedDependencies"].([]any)
 			list[1].(object)["digest"] = object{"sha256": strings.Repeat("f", 64)}
 		}},
