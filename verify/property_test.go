@@ -651,7 +651,9 @@ func TestExceptionNotNeeded(t *testing.T) {
 	w.policy.Exceptions = []verify.Exception{e}
 	set := []piece{
 		{signers: []string{"ann"}, what: provenance.PredicateType, builder: builderID},
-		{signers: []string{"bob"}, what: testsType, failed: true}, {signers: []string{"bob"}, what: testsType}, {signers: []string{"cyd"}, what: testsType},
+		{signers: []string{"bob"}, what: testsType, failed: true},
+		{signers: []string{"bob"}, what: testsType},
+		{signers: []string{"cyd"}, what: testsType},
 	}
 	for i := range set {
 		set[i].sealed = w.envelope(set[i])
