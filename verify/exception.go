@@ -90,9 +90,9 @@ func (e *Exception) check(now time.Time) error {
 	}
 	missing("rule", e.Rule != "")
 	missing("digest by SHA-256 or better", e.Digest.Secure())
-	missing("owner", e.Owner != "")
-	missing("reason", e.Reason != "")
-	missing("compensating control", e.Control != "")
+	missing("owner", strings.TrimSpace(e.Owner) != "")
+	missing("reason", strings.TrimSpace(e.Reason) != "")
+	missing("compensating control", strings.TrimSpace(e.Control) != "")
 	missing("expiry", !e.Expires.IsZero())
 	if e.Rule != "" && !excusable(e.Rule) {
 		errs = append(errs, fmt.Errorf("rule %s cannot be excused", e.Rule))

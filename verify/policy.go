@@ -313,7 +313,7 @@ func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 		}
 	}
 	for uri, d := range p.Inputs.Pinned {
-		if uri == "" || !d.Secure() && d.Algorithm() != "gitCommit" {
+		if uri == "" || !identifies(d) {
 			fail("input %q has no digest that identifies it", uri)
 		}
 	}

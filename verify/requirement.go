@@ -384,7 +384,12 @@ func (s *Summary) check(i int, p *Policy, v *provenance.VSA, ofSource bool) []Ch
 	}
 	check("verifier", v.Verifier.ID == s.Verifier, v.Verifier.ID, s.Verifier)
 	check("resource", v.ResourceURI == s.Resource, v.ResourceURI, s.Resource)
-	check("result", v.Result == provenance.Passed, string(v.Result), string(provenance.Passed))
+	// FAILED among the levels speaks against a result that says otherwise.
+	result := v.Result
+	if slices.Contains(v.VerifiedLevels, string(provenance.Failed)) {
+		result = provenance.Failed
+	}
+	check("result", result == provenance.Passed, string(result), string(provenance.Passed))
 	track := provenance.BuildTrack
 	if ofSource {
 		track = provenance.SourceTrack

@@ -21,13 +21,13 @@ const (
 const (
 	// PropertyFederation says that the build job reaches production by credentials
 	// that it exchanges its identity token for, and by no others.
-	PropertyFederation = "SHORT_LIVED_CREDENTIALS"
+	PropertyFederation = "ORG_OIDC_ACCESS"
 
 	// PropertyImmutableTags says that the registry lets nobody overwrite a tag.
-	PropertyImmutableTags = "IMMUTABLE_TAGS"
+	PropertyImmutableTags = "ORG_REGISTRY_IMMUTABLE_TAGS"
 
 	// PropertyDeployments says that it is recorded where each digest runs.
-	PropertyDeployments = "DEPLOYMENTS_RECORDED"
+	PropertyDeployments = "ORG_DEPLOYMENTS_RECORDED"
 )
 
 // An Answer is one of those that a release review asks for.

@@ -617,7 +617,7 @@ func (c *failures) reasons(want string) []Check {
 		reasons = append(reasons, newCheck(RuleProvenance, "", Failed, got, want, -1))
 	}
 	if len(reasons) == 0 {
-		reasons = []Check{newCheck(c.unsigned, c.item, Failed, "no evidence that it signed", want, -1)}
+		reasons = []Check{newCheck(c.unsigned, c.item, Failed, "no evidence that one of these signed", want, -1)}
 	}
 	return reasons
 }
