@@ -40,7 +40,7 @@ func TestPackageNames(t *testing.T) {
 			c.policy.Subject = name
 			c.policy.Require = []verify.Requirement{{PredicateType: published, Subject: name, Identities: []verify.Identity{identity(t, 2)}}}
 			said := statement(c.artifact)
-			said["predicateType"], said["predicate"] = published, object{"name": "@acme/app", "version": "1.2.0", "registry": "https://registry.test"}
+			said["predicateType"], said["predicate"] = published, object{"name": "@acme/app", "version": "1.2.0", "registry": "https://packages.test"}
 			c.statement.subject()["name"], said.subject()["name"] = name, name
 			c.more = []*sign.Envelope{seal(t, c.typ, said, 2)}
 			if v, rules := held(t, c.policy, c.artifact, c.envelopes(t)...); v != accepted {
