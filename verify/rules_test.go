@@ -207,6 +207,10 @@ func TestMoreRules(t *testing.T) {
 	}
 	h := strings.Repeat("ab", 32)
 	pinned := map[string]hallmark.Digest{"https://deps.test/x": sha256Of(t, "x")}
+	dirHash, err := hallmark.ParseDigest("dirHash:" + h)
+	if err != nil {
+		t.Fatal(err)
+	}
 	revoke := func(r verify.Revocation, times ...time.Time) func(*testing.T, *trial) {
 		return func(t *testing.T, c *trial) {
 			c.policy.Revoked = []verify.Revocation{r}
@@ -316,6 +320,8 @@ func TestMoreRules(t *testing.T) {
 		{"another origin", inputs(verify.Inputs{Origins: []string{"https://deps.test/"}}, dep("https://deps.test.evil/x", "sha256", h)), []string{"input https://deps.test.evil/x: failed"}},
 		{"an origin without a slash", inputs(verify.Inputs{Origins: []string{"https://deps.test/a"}}, dep("https://deps.test/ab", "sha256", h)), []string{"input https://deps.test/ab: failed"}},
 		{"dot segments", inputs(verify.Inputs{Origins: []string{"https://deps.test/a/"}}, dep("https://deps.test/a/%2E%2e/b", "sha256", h)), []string{"input https://deps.test/a/%2E%2e/b: failed"}},
+		{"a module by its sum", inputs(verify.Inputs{Pinned: map[string]hallmark.Digest{"https://deps.test/x": dirHash}, Digests: true}, dep("https://deps.test/x", "dirHash", h)), nil},
+		{"a module by its sum, of the specification's example", inputs(verify.Inputs{Pinned: map[string]hallmark.Digest{"https://deps.test/x": dirHash}, Digests: true}, dep("https://deps.test/x", "dirHash1", h)), nil},
 		{"input without a digest", inputs(verify.Inputs{Digests: true}, object{"uri": "https://deps.test/x"}), []string{"input https://deps.test/x: unproven"}},
 		{"input with a weak digest", inputs(verify.Inputs{Digests: true}, dep("https://deps.test/x", "sha1", strings.Repeat("a", 40))), []string{"input https://deps.test/x: unproven"}},
 		{"input without a URI", inputs(verify.Inputs{Origins: []string{"https://deps.test/"}}, object{"name": "x", "digest": object{"sha256": h}}), []string{"input x: unproven"}},

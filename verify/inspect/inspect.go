@@ -63,7 +63,7 @@
 //
 // The provenance must name the commit that the program was stamped with, as modified if it
 // was. A program without a stamp is unproven. If the provenance lists Go modules, all of
-// the program's must be among them, with their sums.
+// the program's must be among them, and have the same sums where both have one.
 //
 // Dependencies, for their age, are all components but the main one that are part of
 // the artifact or may be, as far as the SBOM says what they are needed for. The
