@@ -100,7 +100,12 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		check(RuleCommit, "", !source.Commit.IsZero(), source.Commit.String(), "a commit")
 	}
 
-	checks = append(checks, p.version(i, source.Ref)...)
+	if p.Version != "" {
+		check(RuleVersion, "tag", isVersion(source.Ref, p.Version), source.Ref, p.Version)
+	}
+	if p.AtLeast != "" {
+		check(RuleVersion, "at least", notBefore(source.Ref, p.AtLeast), source.Ref, p.AtLeast)
+	}
 	checks = append(checks, p.parameters(i, b, source, parameter)...)
 	checks = append(checks, p.circumstances(i, facts, claims != nil || parameter == "workflow")...)
 	if p.MaxAge != 0 {
@@ -132,28 +137,6 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		checks = append(checks, more...)
 	}
 	return checks, nil
-}
-
-// version checks that the tag that was built is the version that the policy asks for.
-func (p *Policy) version(i int, ref string) []Check {
-	var checks []Check
-	one := func(item, want string, right bool) {
-		c := newCheck(RuleVersion, item, Failed, ref, want, i)
-		switch {
-		case right:
-			c.Outcome = Passed
-		case ref == "":
-			c.Outcome, c.Got = Unproven, notSaid
-		}
-		checks = append(checks, c)
-	}
-	if p.Version != "" {
-		one("tag", p.Version, isVersion(ref, p.Version))
-	}
-	if p.AtLeast != "" {
-		one("at least", p.AtLeast, notBefore(ref, p.AtLeast))
-	}
-	return checks
 }
 
 // parameters accounts for every external parameter of b.
@@ -245,14 +228,7 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 			}
 			allowed = safe
 		}
-		c := newCheck(rule, "", Passed, got, strings.Join(allowed, " or "), i)
-		switch {
-		case got == "":
-			c.Outcome, c.Got = Unproven, notSaid
-		case !slices.Contains(allowed, got):
-			c.Outcome = Failed
-		}
-		checks = append(checks, c)
+		checks = append(checks, compared(rule, "", got != "" && slices.Contains(allowed, got), got, strings.Join(allowed, " or "), i))
 	}
 	one(RuleTrigger, f.trigger, p.Triggers, "push", "release", "workflow_dispatch")
 	one(RuleRunner, f.runner, p.Runners, "github-hosted", "gitlab-hosted")
@@ -263,7 +239,6 @@ func (p *Policy) circumstances(i int, f facts, platform bool) []Check {
 // age checks how old something is that ev speaks for. said is when it was made by
 // its own words.
 func (h *hearing) age(i int, item string, most time.Duration, said time.Time, ev *Evidence) Check {
-	const skew = 5 * time.Minute
 	c := newCheck(RuleAge, item, Failed, "", "at most "+days(most), i)
 	// A certificate was made for the moment, but perhaps for what is older. A key was
 	// not: that it signed before some time does not say how long.

@@ -10,13 +10,6 @@ import (
 	"github.com/hallmark-dev/hallmark"
 )
 
-// MaxException is how long before its end an [Exception] may be used. What is needed
-// for longer is a policy.
-const MaxException = 90 * 24 * time.Hour
-
-// endsSoon is how long before its end an Exception or a Policy is warned of.
-const endsSoon = 14 * 24 * time.Hour
-
 // An Exception excuses one check of one artifact for a time. All members but Item
 // must be given.
 //

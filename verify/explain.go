@@ -16,7 +16,7 @@ func (p *Policy) Explain() []string {
 		say("No provenance is asked for: what a verifier has found is enough.")
 	}
 	for _, b := range p.Builders {
-		say("%s may have built it, up to SLSA Build level %d, if %s signed.", line(b.name()), b.level(), line(names([]Identity{b.Identity})))
+		say("%s may have built it, up to SLSA Build level %d, if %s signed.", line(b.name()), b.level(), line(wanted([]Identity{b.Identity}, 1)))
 		if b.Delegated {
 			say("That it was %s is the word of its signer, whose certificate names another.", line(b.name()))
 		}
@@ -96,7 +96,7 @@ func (p *Policy) Explain() []string {
 		say("What the artifact says of its own build must be what the provenance says.")
 	}
 	for _, s := range p.Steps {
-		say("Before that, the step %s must be attested by %s, and its products taken in by what comes next.", line(s.Name), count(s.Threshold, s.Identities))
+		say("Before that, the step %s must be attested by %s, and its products taken in by what comes next.", line(s.Name), line(wanted(s.Identities, s.Threshold)))
 	}
 	for _, q := range p.Require {
 		all = append(all, q.explain(p.Version)...)
@@ -129,20 +129,12 @@ func (p *Policy) Explain() []string {
 	return all
 }
 
-// count says how many of some must have done it.
-func count(threshold int, ids []Identity) string {
-	if threshold > 1 {
-		return fmt.Sprintf("%d of %s", threshold, line(names(ids)))
-	}
-	return line(strings.ReplaceAll(names(ids), ", ", " or "))
-}
-
 func (q *Requirement) explain(version string) []string {
 	about := "the artifact"
 	if q.OfSource {
 		about = "the commit that was built"
 	}
-	all := []string{fmt.Sprintf("A statement of type %s about %s must be signed by %s.", line(q.PredicateType), about, count(q.Threshold, q.Identities))}
+	all := []string{fmt.Sprintf("A statement of type %s about %s must be signed by %s.", line(q.PredicateType), about, line(wanted(q.Identities, q.Threshold)))}
 	say := func(format string, a ...any) { all = append(all, fmt.Sprintf(format, a...)) }
 	if q.Subject != "" {
 		say("It must call it %s.", line(q.Subject))

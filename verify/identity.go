@@ -135,11 +135,7 @@ func (e *Evidence) signers() []string {
 	if c := e.Claims; c != nil {
 		return []string{c.Issuer + " " + c.name()}
 	}
-	var all []string
-	for _, k := range e.Keys {
-		all = append(all, k.String())
-	}
-	return all
+	return texts(e.Keys)
 }
 
 // signer names the signers for people.

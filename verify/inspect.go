@@ -16,9 +16,9 @@ import (
 // concurrent use, and answer the same question alike.
 type Inspector interface {
 	// Inspect answers q about a and s, a statement about a that is verified: an
-	// SBOM, or the provenance, which it must not change. It returns at least one finding. An error means that
-	// this cannot be told now, and leaves the verdict undecided; what the evidence
-	// does not tell is a finding that is [Unproven].
+	// SBOM, or the provenance, which it must not change. It returns at least one
+	// finding. An error means that this cannot be told now, and leaves the verdict
+	// undecided; what the evidence does not tell is a finding that is [Unproven].
 	Inspect(ctx context.Context, a hallmark.Artifact, s *provenance.Statement, q Question) ([]Finding, error)
 }
 

@@ -13,9 +13,10 @@ import (
 // A Policy says which builds the caller accepts. Builders, Source and BuildTypes
 // must be given, and at least one of Refs and Commit: a Policy that lacks one of
 // them is an error and accepts nothing. Only one that requires a [Summary] of the
-// artifact may lack them all, and then asks nothing of a build. It is not changed by verification and
-// may be used by several goroutines. What is in it must not be changed as long as a
-// [Result] of it is in use.
+// artifact may lack them all, and then asks nothing of a build.
+//
+// It is not changed by verification and may be used by several goroutines. What is in
+// it must not be changed as long as a [Result] of it is in use.
 type Policy struct {
 	// Builders are those that may have made the artifact. One is enough.
 	Builders []Builder
@@ -296,8 +297,13 @@ func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 	if p.MaxAge < 0 {
 		fail("a maximum age of %s", p.MaxAge)
 	}
-	if slices.Contains(p.Environments, "") {
-		fail("an environment without a name")
+	for _, list := range []struct {
+		what  string
+		names []string
+	}{{"a trigger", p.Triggers}, {"a runner", p.Runners}, {"an environment", p.Environments}} {
+		if slices.Contains(list.names, "") {
+			fail("%s without a name", list.what)
+		}
 	}
 	if !p.Commit.IsZero() && p.Commit.Algorithm() != "gitCommit" {
 		fail("the commit is a %s, want a gitCommit", p.Commit.Algorithm())

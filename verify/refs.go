@@ -134,26 +134,13 @@ func (r Refs) inRange(v versions.Version) (bool, error) {
 		case w.Pre != nil || w.Build != "":
 			return false, fmt.Errorf("%.50s: neither a pre-release nor build metadata is in a range", word)
 		}
-		n, holds := v.Compare(w), false
-		switch operator {
-		case "":
-			if len(words) > 1 {
-				return false, fmt.Errorf("%.50s: want an operator before it, or nothing beside it", word)
-			}
+		holds, ok := versions.Holds(operator, v.Compare(w))
+		switch {
+		case operator == "" && len(words) > 1:
+			return false, fmt.Errorf("%.50s: want an operator before it, or nothing beside it", word)
+		case operator == "":
 			holds = slices.Equal(v.Numbers[:w.Written], w.Numbers[:w.Written])
-		case "=":
-			holds = n == 0
-		case "!=":
-			holds = n != 0
-		case "<":
-			holds = n < 0
-		case "<=":
-			holds = n <= 0
-		case ">":
-			holds = n > 0
-		case ">=":
-			holds = n >= 0
-		default:
+		case !ok:
 			return false, fmt.Errorf("%.50s: unknown operator", word)
 		}
 		in = in && holds

@@ -246,10 +246,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 	if n >= threshold {
 		return all.found, nil, nil, nil
 	}
-	want := names(q.Identities)
-	if threshold > 1 {
-		want = fmt.Sprintf("%d of %s", threshold, want)
-	}
+	want := wanted(q.Identities, threshold)
 	// An exception stands for the whole requirement, so that evidence that speaks
 	// against the artifact cannot be taken away for it to hold. None stands for a
 	// summary that is there instead of provenance: somebody trusted must have signed.
@@ -288,8 +285,8 @@ func (t *tally) add(k int, st *provenance.Statement, checks []Check, ev *Evidenc
 	t.signers[k] = append(t.signers[k], ev.signers()...)
 }
 
-// names names identities for people.
-func names(ids []Identity) string {
+// wanted says, for people, that as many of ids must sign.
+func wanted(ids []Identity, threshold int) string {
 	var all []string
 	for _, id := range ids {
 		name := "nobody"
@@ -298,7 +295,10 @@ func names(ids []Identity) string {
 		}
 		all = append(all, name)
 	}
-	return strings.Join(all, ", ")
+	if threshold > 1 {
+		return fmt.Sprintf("%d of %s", threshold, strings.Join(all, ", "))
+	}
+	return strings.Join(all, " or ")
 }
 
 // contents holds what st, of the i-th envelope, says of a against q, and returns
@@ -400,7 +400,7 @@ func isResult(predicateType string) bool {
 // isSBOM reports whether a predicate is an SBOM, perhaps of a version that its
 // type names.
 func isSBOM(predicateType string) bool {
-	for _, t := range []string{"https://cyclonedx.org/bom", "https://spdx.dev/Document"} {
+	for _, t := range []string{provenance.CycloneDXType, provenance.SPDXType} {
 		if rest, ok := strings.CutPrefix(predicateType, t); ok && (rest == "" || rest[0] == '/') {
 			return true
 		}

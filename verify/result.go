@@ -20,7 +20,7 @@ type Rule string
 const (
 	RuleSignature   Rule = "signature"    // somebody whom the policy names signed
 	RulePayloadType Rule = "payload-type" // what was signed is a statement
-	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance, version 1
+	RuleProvenance  Rule = "provenance"   // the statement is SLSA provenance of a version that is accepted
 	RuleSubject     Rule = "subject"      // the statement is about the artifact
 	RuleBuilder     Rule = "builder"      // it names the builder that its signer may speak for
 	RuleBuildType   Rule = "build-type"
@@ -120,9 +120,8 @@ func (c Check) good() bool { return c.Outcome == Passed || c.Outcome == Excused 
 // line returns s for a report. A step of the build may have chosen it, so it
 // must not begin a line of its own, steer a terminal or fill a log.
 func line(s string) string {
-	const most = 1000
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "") + "…"
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
 		return strconv.Quote(s)

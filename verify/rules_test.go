@@ -568,6 +568,8 @@ func TestIncoherentPolicy(t *testing.T) {
 			p.Revoked = []verify.Revocation{{Builder: "x", Key: fingerprint(t, 1)}}
 		}, "want one of"},
 		{"revocation without a subject", func(p *verify.Policy) { p.Revoked = []verify.Revocation{{Issuer: "x"}} }, "an issuer with a subject"},
+		{"trigger without a name", func(p *verify.Policy) { p.Triggers = []string{"push", ""} }, "a trigger without a name"},
+		{"runner without a name", func(p *verify.Policy) { p.Runners = []string{""} }, "a runner without a name"},
 		{"step without a name", func(p *verify.Policy) {
 			p.Steps = []verify.Step{{PredicateType: provenance.LinkType, Identities: []verify.Identity{identity(t, 1)}}}
 		}, "step 0: no name"},

@@ -278,10 +278,7 @@ func (h *hearing) performed(s *Step) (a attempt, err error) {
 		}
 		most = max(most, n)
 	}
-	want := names(s.Identities)
-	if threshold > 1 {
-		want = fmt.Sprintf("%d of %s", threshold, want)
-	}
+	want := wanted(s.Identities, threshold)
 	switch {
 	case len(a.done) > 0 || len(a.open) > 0:
 	case most > 0:

@@ -535,13 +535,7 @@ func (h *hearing) recognizeBuilders(i int) (signed []signedFor, refused []Check,
 // title names a in a report.
 func title(a hallmark.Artifact) string { return line(cmp.Or(a.Name, artifactText(a))) }
 
-func artifactText(a hallmark.Artifact) string {
-	var ds []string
-	for _, d := range a.Digests {
-		ds = append(ds, d.String())
-	}
-	return strings.Join(ds, " ")
-}
+func artifactText(a hallmark.Artifact) string { return strings.Join(texts(a.Digests), " ") }
 
 // subjectsText names a few subjects for a failed check.
 func subjectsText(subjects []provenance.ResourceDescriptor) string {

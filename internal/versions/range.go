@@ -169,25 +169,15 @@ func (r Range) Contains(s string) (bool, error) {
 	}
 	// holds compares with one condition.
 	holds := func(c condition) bool {
-		n := cmp.Compare(s, c.text)
+		order := cmp.Compare(s, c.text)
 		if Ordered(r.purlType) {
-			n = v.Compare(c.version)
+			order = v.Compare(c.version)
 		}
-		switch c.operator {
-		case "=":
-			return n == 0
-		case "!=":
-			return n != 0
-		case "<":
-			return n < 0
-		case "<=":
-			return n <= 0
-		case ">":
-			return n > 0
-		case ">=":
-			return n >= 0
+		holds, ok := Holds(c.operator, order)
+		if !ok {
+			panic("versions: internal error: operator " + c.operator)
 		}
-		panic("versions: internal error: operator " + c.operator)
+		return holds
 	}
 	if !r.intervals {
 		for _, c := range r.conditions {
@@ -224,4 +214,25 @@ func (r Range) Contains(s string) (bool, error) {
 	}
 	// Where nothing is taken in, all is that is not taken out.
 	return inside || !taken, nil
+}
+
+// Holds reports whether a condition with an operator holds for a version whose
+// [Version.Compare] with the one of the condition is order. ok is false if there is no
+// such operator.
+func Holds(operator string, order int) (holds, ok bool) {
+	switch operator {
+	case "=":
+		return order == 0, true
+	case "!=":
+		return order != 0, true
+	case "<":
+		return order < 0, true
+	case "<=":
+		return order <= 0, true
+	case ">":
+		return order > 0, true
+	case ">=":
+		return order >= 0, true
+	}
+	return false, false
 }
