@@ -1,11 +1,13 @@
 package gate
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +24,7 @@ import (
 // A handOn is what is written of an artifact that is accepted, for those who come next:
 // the policy for the next release, and a summary of the verification.
 type handOn struct {
-	expect, vsa, key, passphrase, verifier, resource string
+	expect, vsa, key, passphrase, verifier, resource, policy string
 
 	signer sign.SignerVerifier
 }
@@ -33,14 +35,15 @@ func (h *handOn) flags(flags *flag.FlagSet) {
 	flags.StringVar(&h.key, "vsa-key", "", "the private key to sign -vsa with, a PEM `FILE`")
 	flags.StringVar(&h.passphrase, "passphrase", "", "a `FILE` with the passphrase of -vsa-key, if it is encrypted")
 	flags.StringVar(&h.verifier, "verifier", "", "the `URI` by which -vsa names who verifies: you")
-	flags.StringVar(&h.resource, "resource", "", "the `URI` by which -vsa names what was verified; that of an image is its name with its digest by default")
+	flags.StringVar(&h.resource, "resource", "", "the `URI` by which -vsa names what was verified; for an image oci://REGISTRY/REPOSITORY@DIGEST by default")
+	flags.StringVar(&h.policy, "policy-uri", "", "the `URI` by which -vsa names the policy; ni:///sha-256;… with its digest by default (RFC 6920)")
 }
 
 // check finds out what is wrong before anything is decided.
 func (h *handOn) check(ctx context.Context, artifacts []string) error {
 	switch {
-	case h.vsa == "" && (h.key != "" || h.passphrase != "" || h.verifier != "" || h.resource != ""):
-		return errors.New("-vsa-key, -passphrase, -verifier and -resource are for -vsa")
+	case h.vsa == "" && (h.key != "" || h.passphrase != "" || h.verifier != "" || h.resource != "" || h.policy != ""):
+		return errors.New("-vsa-key, -passphrase, -verifier, -resource and -policy-uri are for -vsa")
 	case h.expect == "" && h.vsa == "":
 		return nil
 	case len(artifacts) != 1:
@@ -62,7 +65,7 @@ func (h *handOn) check(ctx context.Context, artifacts []string) error {
 		if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
 			name = name[:colon] // a tag can move
 		}
-		h.resource = name + "@" + digest
+		h.resource = "oci://" + name + "@" + digest
 	}
 	var err error
 	if h.signer, err = keyfile.Read(h.key, h.passphrase); err != nil {
@@ -85,7 +88,8 @@ func (h *handOn) write(ctx context.Context, rule Rule, res *verify.Result, at ti
 	}
 	var env *sign.Envelope
 	if h.vsa != "" {
-		policy := policyfile.Descriptor((&url.URL{Path: filepath.Base(rule.File)}).String(), rule.Text)
+		sum := sha256.Sum256(rule.Text)
+		policy := policyfile.Descriptor(cmp.Or(h.policy, "ni:///sha-256;"+base64.RawURLEncoding.EncodeToString(sum[:])), rule.Text)
 		st, err := res.VSA(provenance.Agent{ID: h.verifier}, h.resource, policy, at.UTC())
 		if err != nil {
 			return err
