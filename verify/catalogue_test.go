@@ -40,7 +40,7 @@ func TestPackageNames(t *testing.T) {
 			c.policy.Subject = name
 			c.policy.Require = []verify.Requirement{{PredicateType: published, Subject: name, Identities: []verify.Identity{identity(t, 2)}}}
 			said := statement(c.artifact)
-			said["predicateType"], said["predicate"] = published, object{"name": "@acme/app", "version": "1.2.0", "registry": "https://registry.npmjs.org"}
+			said["predicateType"], said["predicate"] = published, object{"name": "@acme/app", "version": "1.2.0", "registry": "https://packages.test"}
 			c.statement.subject()["name"], said.subject()["name"] = name, name
 			c.more = []*sign.Envelope{seal(t, c.typ, said, 2)}
 			if v, rules := held(t, c.policy, c.artifact, c.envelopes(t)...); v != accepted {
@@ -178,7 +178,8 @@ func TestRecycledNames(t *testing.T) {
 		{"an id with a sign", "+42", "7", rejected},
 		{"an id with a zero", "042", "7", rejected},
 		{"an id with a space", "42 ", "7", rejected},
-		{"an id that is a number", json.Number("42"), "7", rejected},
+		{"an id that is a number", json.Number("42"), "7", accepted},
+		{"another id that is a number", json.Number("42.0"), "7", rejected},
 		{"no ids", nil, nil, rejected},
 		{"no id of the owner", "42", nil, rejected},
 	} {
@@ -186,8 +187,13 @@ func TestRecycledNames(t *testing.T) {
 			c := newTrial(t)
 			c.policy.SourceID, c.policy.OwnerID = "42", "7"
 			if certificate {
-				repository, _ := test.repository.(string)
-				owner, _ := test.owner.(string)
+				repository, owner := "", "" // a certificate has text only
+				if test.repository != nil {
+					repository = fmt.Sprint(test.repository)
+				}
+				if test.owner != nil {
+					owner = fmt.Sprint(test.owner)
+				}
 				c.policy.Builders[0].Identity = certified(func(c *verify.Claims) { c.RepositoryID, c.OwnerID = repository, owner })
 			} else {
 				github := c.statement.definition().at("internalParameters", "github")

@@ -122,7 +122,7 @@ func (h *hearing) evaluate(i int, c *candidate, signed []signedFor) ([]Check, er
 		questions = append(questions, Question{Rule: RuleCommitSigned, Now: h.now})
 	}
 	for _, q := range questions {
-		more, err := h.ask(i, h.artifact, c.statement, q)
+		more, err := h.ask(i, "", h.artifact, c.statement, q)
 		if err != nil {
 			return nil, err
 		}

@@ -27,7 +27,8 @@ const endsSoon = 14 * 24 * time.Hour
 // alone, and is looked at when nothing else makes the check pass.
 type Exception struct {
 	// Rule and Item are those of the [Check] that is excused. An empty Item is no
-	// wildcard.
+	// wildcard. Requirements of the same type are not told apart, but for those of the
+	// source, whose items begin with "source".
 	Rule Rule
 	Item string
 
@@ -90,9 +91,9 @@ func (e *Exception) check(now time.Time) error {
 	}
 	missing("rule", e.Rule != "")
 	missing("digest by SHA-256 or better", e.Digest.Secure())
-	missing("owner", e.Owner != "")
-	missing("reason", e.Reason != "")
-	missing("compensating control", e.Control != "")
+	missing("owner", strings.TrimSpace(e.Owner) != "")
+	missing("reason", strings.TrimSpace(e.Reason) != "")
+	missing("compensating control", strings.TrimSpace(e.Control) != "")
 	missing("expiry", !e.Expires.IsZero())
 	if e.Rule != "" && !excusable(e.Rule) {
 		errs = append(errs, fmt.Errorf("rule %s cannot be excused", e.Rule))

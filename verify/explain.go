@@ -34,7 +34,10 @@ func (p *Policy) Explain() []string {
 			}
 		}
 	}
-	if !p.Refs.IsZero() {
+	switch {
+	case p.Refs.Any:
+		say("What was built may be any branch or tag, or none.")
+	case !p.Refs.IsZero():
 		say("What was built must be %s.", line(p.Refs.String()))
 	}
 	if !p.Commit.IsZero() {

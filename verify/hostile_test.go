@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -578,4 +579,72 @@ func TestExplainIncomplete(t *testing.T) {
 	if len(p.Explain()) == 0 {
 		t.Error("nothing")
 	}
+}
+
+// Whatever a trusted signer has signed, there is one of the three ends, the same in
+// each order, and nothing is accepted that does not name the artifact.
+func FuzzVerify(f *testing.F) {
+	a := newArtifact(f)
+	key := sha256Of(f, "key")
+	everything := oracle(func(_ context.Context, e *sign.Envelope) (*verify.Evidence, error) {
+		return &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Keys: []hallmark.Digest{key}}, nil
+	})
+	p := policy(f)
+	p.Now, p.Older = noon, true
+	p.Builders[0].Identity = everything
+	p.Inputs = verify.Inputs{Origins: []string{"git+https://github.com/", "https://deps.test/"}}
+	p.Exceptions = []verify.Exception{exception(f, verify.RuleTrigger, ""), exception(f, verify.RuleInput, "")}
+	ids := []verify.Identity{everything}
+	others := []verify.Requirement{
+		{PredicateType: provenance.VSAType, Identities: ids, Summary: &verify.Summary{Verifier: "https://verifier.test", Resource: "pkg:generic/app", Level: 2}},
+		{PredicateType: provenance.VulnsType, Identities: ids, Scan: &verify.Scan{Below: "7.0"}},
+		{PredicateType: provenance.TestResultType, Identities: ids, Tests: true},
+		{PredicateType: provenance.SVRType, Identities: ids, Properties: []string{"A"}},
+		{PredicateType: provenance.VSAType, Identities: ids, OfSource: true, Summary: &verify.Summary{
+			Verifier: "https://verifier.test", Resource: "git+" + source, Level: 3, Refs: verify.Refs{Branches: []string{"main"}},
+		}},
+	}
+	build := seal(f, provenance.MediaType, statement(a), 1).Payload
+	link := seal(f, provenance.MediaType, object{
+		"_type": provenance.StatementType, "subject": []any{thing(f, "objects")}, "predicateType": provenance.LinkType,
+		"predicate": object{"name": "compile", "command": []any{"do"}, "materials": []any{thing(f, "sources")}},
+	}, 1).Payload
+	f.Add(build, link)
+	f.Add(build, summaryOf(f, a, "SLSA_BUILD_LEVEL_2").Payload)
+	f.Add([]byte(`{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://slsa.dev/provenance/v0.2","subject":[{"digest":{"sha256":"`+a.Digests[0].Hex()+`"}}],"predicate":{"builder":{"id":"x"},"buildType":"y"}}`), []byte("{"))
+	f.Add(build, []byte(`{"_type":"https://in-toto.io/Statement/v1","predicateType":"`+provenance.VulnsType+`","subject":[{"digest":{"sha256":"`+a.Digests[0].Hex()+`"}}],"predicate":{"scanner":{"uri":"s","result":[{"id":"CVE-1","severity":[{"method":"m","score":"3"}]}]}}}`))
+	f.Add(build, []byte(`{"_type":"https://in-toto.io/Statement/v1","predicateType":"`+provenance.SVRType+`","subject":[{"digest":{"sha256":"`+a.Digests[0].Hex()+`"}}],"predicate":{"verifier":{"id":"v"},"properties":["A"]}}`))
+	f.Fuzz(func(t *testing.T, x, y []byte) {
+		envelopes := []*sign.Envelope{{PayloadType: provenance.MediaType, Payload: x}, {PayloadType: provenance.MediaType, Payload: y}}
+		swapped := []*sign.Envelope{envelopes[1], envelopes[0]}
+		for i := range len(others) + 2 {
+			q := *p
+			switch i {
+			case 0:
+			case 1:
+				q.Steps = []verify.Step{{Name: "compile", PredicateType: provenance.LinkType, Identities: ids}}
+			default:
+				q.Require = others[i-2 : i-1]
+			}
+			r, err := q.Verify(t.Context(), a, envelopes...)
+			again, err2 := q.Verify(t.Context(), a, swapped...)
+			if end(r, err) != end(again, err2) {
+				t.Fatalf("policy %d: %v, and in another order %v", i, err, err2)
+			}
+			_ = verify.NewReport(a, r, err).String()
+			if err != nil {
+				continue
+			}
+			names := func(d hallmark.Digest) bool {
+				return bytes.Contains(slices.Concat(x, y), []byte(d.Hex())) || bytes.Contains(slices.Concat(x, y), []byte(`\u`))
+			}
+			if !slices.ContainsFunc(a.Digests, names) {
+				t.Fatalf("policy %d accepts what does not name the artifact", i)
+			}
+			_ = r.Compare(again)
+			if next, err := verify.Expect(r); err == nil {
+				_ = next.Review(t.Context(), a, r, nil)
+			}
+		}
+	})
 }

@@ -25,7 +25,7 @@ type Inputs struct {
 	Origins []string
 
 	// Digests asks that each input has a digest for which [hallmark.Digest.Secure]
-	// holds, or is a gitCommit.
+	// holds, or is a gitCommit, a gitTree or a dirHash1, as Go modules have.
 	Digests bool
 }
 
@@ -43,7 +43,7 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 	var checks []Check
 	for _, uri := range slices.Sorted(maps.Keys(in.Pinned)) {
 		want := in.Pinned[uri]
-		c := newCheck(RuleInput, uri, Unproven, "not among the inputs", want.String(), i)
+		c := newCheck(RuleInput, "pinned "+uri, Unproven, "not among the inputs", want.String(), i)
 		for _, d := range inputs {
 			if d.URI != uri {
 				continue
@@ -65,7 +65,7 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 	for _, d := range inputs {
 		name := cmp.Or(d.URI, d.Name, d.DownloadLocation)
 		c := newCheck(RuleInput, name, Passed, name, want, i)
-		hashed := slices.ContainsFunc(d.Digest.Digests(), func(d hallmark.Digest) bool { return d.Secure() || d.Algorithm() == "gitCommit" })
+		hashed := slices.ContainsFunc(d.Digest.Digests(), func(d hallmark.Digest) bool { return identifies(d) })
 		switch {
 		case len(in.Origins) > 0 && d.URI == "":
 			c.Outcome, c.Got = Unproven, "no URI"
@@ -77,6 +77,15 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// identifies reports whether d is a digest that a resource can be pinned by.
+func identifies(d hallmark.Digest) bool {
+	switch d.Algorithm() {
+	case "gitCommit", "gitTree", "dirHash1":
+		return true
+	}
+	return d.Secure()
 }
 
 // from reports whether an input with the URI may be taken in. A URI whose path has

@@ -52,11 +52,12 @@ type Finding struct {
 	Want    string  // what was asked for
 }
 
-// ask returns what the Inspector finds of a and st, of the i-th envelope.
-func (h *hearing) ask(i int, a hallmark.Artifact, st *provenance.Statement, q Question) ([]Check, error) {
+// ask returns what the Inspector finds of a and st, of the i-th envelope. item is what
+// the checks are about that it has no name for.
+func (h *hearing) ask(i int, item string, a hallmark.Artifact, st *provenance.Statement, q Question) ([]Check, error) {
 	want := q.want()
 	if h.policy.Inspector == nil {
-		return []Check{newCheck(q.Rule, q.Profile, Unproven, "nobody to inspect it", want, i)}, nil
+		return []Check{newCheck(q.Rule, cmp.Or(q.Profile, item), Unproven, "nobody to inspect it", want, i)}, nil
 	}
 	findings, err := h.policy.Inspector.Inspect(h.ctx, a, st, q)
 	if err != nil {
@@ -67,7 +68,7 @@ func (h *hearing) ask(i int, a hallmark.Artifact, st *provenance.Statement, q Qu
 	}
 	var checks []Check
 	for _, f := range findings {
-		c := newCheck(q.Rule, cmp.Or(f.Item, q.Profile), f.Outcome, cmp.Or(f.Got, notSaid), cmp.Or(f.Want, want), i)
+		c := newCheck(q.Rule, cmp.Or(f.Item, q.Profile, item), f.Outcome, cmp.Or(f.Got, notSaid), cmp.Or(f.Want, want), i)
 		if c.Outcome != Passed && c.Outcome != Unproven {
 			c.Outcome = Failed // an inspector excuses nothing
 		}

@@ -313,12 +313,14 @@ func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 		}
 	}
 	for uri, d := range p.Inputs.Pinned {
-		if uri == "" || !d.Secure() && d.Algorithm() != "gitCommit" {
+		if uri == "" || !identifies(d) {
 			fail("input %q has no digest that identifies it", uri)
 		}
 	}
-	if slices.Contains(p.Inputs.Origins, "") {
-		fail("an empty origin of inputs")
+	for _, origin := range p.Inputs.Origins {
+		if origin == "" || strings.HasSuffix(origin, "://") {
+			fail("origin %q of inputs is everywhere", origin)
+		}
 	}
 }
 

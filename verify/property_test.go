@@ -105,7 +105,7 @@ func faults() []fault {
 		{verify.RuleAge, "", func(st object) {
 			st.at("predicate", "runDetails", "metadata")["finishedOn"] = asOf().Add(-72 * time.Hour).Format(time.RFC3339)
 		}},
-		{verify.RuleInput, "https://example.com/tool", func(st object) {
+		{verify.RuleInput, "pinned https://example.com/tool", func(st object) {
 			list := st.definition()["resolvedDependencies"].([]any)
 			list[1].(object)["digest"] = object{"sha256": strings.Repeat("f", 64)}
 		}},
@@ -632,6 +632,42 @@ func TestExceptionsAreNarrow(t *testing.T) {
 			} else if same && len(r.Exceptions()) != 1 {
 				t.Errorf("%s %q: needed %v", f.rule, f.item, r.Exceptions())
 			}
+		}
+	}
+}
+
+// An exception that some evidence would need is none that the verdict needed, if there
+// is enough evidence without it: the Result does not name it, nor that evidence.
+func TestExceptionNotNeeded(t *testing.T) {
+	w := newWorld(t, rand.New(rand.NewPCG(2, 2)))
+	w.policy.Builders = []verify.Builder{{ID: builderID, Identity: party{[]string{"ann"}, false}}}
+	w.policy.Require = []verify.Requirement{{
+		PredicateType: testsType, Tests: true, Threshold: 2,
+		Identities: []verify.Identity{party{[]string{"bob"}, false}, party{[]string{"cyd"}, false}},
+	}}
+	w.policy.Revoked = nil
+	e := w.exception()
+	e.Rule, e.Item, e.Digest, e.Expires = verify.RuleTests, "", w.artifact.Digests[0], asOf().Add(time.Hour)
+	w.policy.Exceptions = []verify.Exception{e}
+	set := []piece{
+		{signers: []string{"ann"}, what: provenance.PredicateType, builder: builderID},
+		{signers: []string{"bob"}, what: testsType, failed: true},
+		{signers: []string{"bob"}, what: testsType},
+		{signers: []string{"cyd"}, what: testsType},
+	}
+	for i := range set {
+		set[i].sealed = w.envelope(set[i])
+	}
+	for _, test := range []struct {
+		set    []piece
+		needed int
+	}{{set, 0}, {slices.Delete(slices.Clone(set), 2, 3), 1}} {
+		v, r, err := w.verify(test.set)
+		if v != accepted {
+			t.Fatal(err)
+		}
+		if n := len(r.Exceptions()); n != test.needed || len(r.Statements()) != 3 {
+			t.Errorf("%d exceptions were needed, and %d statements, want %d and 3", n, len(r.Statements()), test.needed)
 		}
 	}
 }

@@ -152,8 +152,11 @@ func (r *Report) String() string {
 	if r.Verdict == Accepted {
 		if r.Source != nil {
 			fmt.Fprintf(&b, ": built by %s from %s", line(r.Builder.ID), line(r.Source.Repository))
-			if at := cmp.Or(r.Source.Ref, r.Source.Commit); at != "" {
-				b.WriteString(" at " + line(at))
+			if r.Source.Ref != "" {
+				b.WriteString(" at " + line(r.Source.Ref))
+			}
+			if r.Source.Commit != "" {
+				b.WriteString(", commit " + line(r.Source.Commit))
 			}
 		}
 		if r.Level > 0 {

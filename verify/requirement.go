@@ -161,10 +161,20 @@ func (q *Requirement) check() error {
 	return errors.Join(errs...)
 }
 
+// item returns what a check of q is about: what is asked of the source is excused by
+// itself.
+func (q *Requirement) item(of string) string {
+	if q.OfSource {
+		return strings.TrimSpace("source " + of)
+	}
+	return of
+}
+
 // require looks for statements about a for q, signed by as many identities as it
 // asks for. If there are none it returns why, or what could not be decided.
 func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed []Check, open []error, err error) {
-	why := failures{item: q.PredicateType, unsigned: RuleRequired}
+	name := q.item(q.PredicateType)
+	why := failures{item: name, unsigned: RuleRequired}
 	signers := make([][]string, len(q.Identities)) // by identity
 	for i := range h.evidence {
 		undecided := func(err error) { open = append(open, fmt.Errorf("evidence %d: %w", i, err)) }
@@ -177,7 +187,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 		var made time.Time
 		counted, signed := false, false
 		for k, id := range q.Identities {
-			ev, no, err := h.recognize(i, id, RuleRequired, q.PredicateType)
+			ev, no, err := h.recognize(i, id, RuleRequired, name)
 			switch {
 			case h.ctx.Err() != nil:
 				return f, nil, nil, h.interrupted()
@@ -191,9 +201,12 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 				continue
 			}
 			signed = true
-			st, checks, err := h.read(i, ev, RuleRequired, q.PredicateType, a, q.Subject, q.PredicateType)
+			st, checks, err := h.read(i, ev, RuleRequired, name, a, q.Subject, q.PredicateType)
 			if err == nil && st != nil && contents == nil {
 				contents, made, err = h.contents(i, q, a, st)
+				for k := range contents {
+					contents[k].Item = q.item(contents[k].Item)
+				}
 				contents = h.settle(h.about(i, contents))
 			}
 			if h.ctx.Err() != nil {
@@ -206,7 +219,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 			if st != nil {
 				checks = append(checks, contents...)
 				if q.MaxAge != 0 {
-					old := []Check{h.age(i, q.PredicateType, q.MaxAge, made, ev)}
+					old := []Check{h.age(i, name, q.MaxAge, made, ev)}
 					checks = append(checks, h.settle(h.about(i, old))...)
 				}
 			}
@@ -242,7 +255,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 	if len(h.policy.Builders) == 0 && q.Summary != nil {
 		settle = func(checks []Check) []Check { return checks }
 	}
-	short := settle([]Check{newCheck(RuleRequired, q.PredicateType, Failed, fmt.Sprintf("%d distinct signers", n), want, -1)})
+	short := settle([]Check{newCheck(RuleRequired, name, Failed, fmt.Sprintf("%d distinct signers", n), want, -1)})
 	switch {
 	case passed(short):
 		return found{checks: short}, nil, nil, nil
@@ -335,7 +348,7 @@ func (h *hearing) contents(i int, q *Requirement, a hallmark.Artifact, st *prove
 		}
 	case isSBOM(q.PredicateType):
 		for _, question := range h.questions(q) {
-			more, err := h.ask(i, a, st, question)
+			more, err := h.ask(i, q.PredicateType, a, st, question)
 			if err != nil {
 				return nil, made, err
 			}
@@ -384,7 +397,12 @@ func (s *Summary) check(i int, p *Policy, v *provenance.VSA, ofSource bool) []Ch
 	}
 	check("verifier", v.Verifier.ID == s.Verifier, v.Verifier.ID, s.Verifier)
 	check("resource", v.ResourceURI == s.Resource, v.ResourceURI, s.Resource)
-	check("result", v.Result == provenance.Passed, string(v.Result), string(provenance.Passed))
+	// FAILED among the levels speaks against a result that says otherwise.
+	result := v.Result
+	if slices.Contains(v.VerifiedLevels, string(provenance.Failed)) {
+		result = provenance.Failed
+	}
+	check("result", result == provenance.Passed, string(result), string(provenance.Passed))
 	track := provenance.BuildTrack
 	if ofSource {
 		track = provenance.SourceTrack

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,13 +21,13 @@ const (
 const (
 	// PropertyFederation says that the build job reaches production by credentials
 	// that it exchanges its identity token for, and by no others.
-	PropertyFederation = "SHORT_LIVED_CREDENTIALS"
+	PropertyFederation = "ORG_OIDC_ACCESS"
 
 	// PropertyImmutableTags says that the registry lets nobody overwrite a tag.
-	PropertyImmutableTags = "IMMUTABLE_TAGS"
+	PropertyImmutableTags = "ORG_REGISTRY_IMMUTABLE_TAGS"
 
 	// PropertyDeployments says that it is recorded where each digest runs.
-	PropertyDeployments = "DEPLOYMENTS_RECORDED"
+	PropertyDeployments = "ORG_DEPLOYMENTS_RECORDED"
 )
 
 // An Answer is one of those that a release review asks for.
@@ -106,8 +107,8 @@ func traced(r *Result, err error) Answer {
 	default:
 		b := r.build
 		x.Evidence = []string{
-			fmt.Sprintf("Commit %s of %s, %s.", b.source.Commit, line(b.source.Repository), line(b.source.Ref)),
-			fmt.Sprintf("Built by %s in %s.", line(b.build.Builder), line(b.build.Invocation)),
+			fmt.Sprintf("Commit %s of %s, %s.", b.source.Commit, line(b.source.Repository), line(cmp.Or(b.source.Ref, "no ref"))),
+			fmt.Sprintf("Built by %s, %s.", line(b.build.Builder), line(cmp.Or(b.build.Invocation, "in a run that has no name"))),
 			fmt.Sprintf("Signed by %s.", line(b.evidence.signer())),
 		}
 		x.Answer, x.Good = Yes, true

@@ -304,15 +304,15 @@ func TestMoreRules(t *testing.T) {
 		{"older", tag("refs/tags/v1.10.0", func(p *verify.Policy) { p.AtLeast = "v2.0.0" }), []string{"version at least: failed"}},
 		{"pre-release of the least", tag("refs/tags/v2.0.0-rc.1", func(p *verify.Policy) { p.AtLeast = "v2.0.0" }), []string{"version at least: failed"}},
 		{"version of the artifact", inspected(verify.Passed, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), nil},
-		{"SBOM without a version, and artifact", inspected(verify.Unproven, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), []string{"version: unproven"}}, // of the SBOM alone
-		{"another version of the artifact", inspected(verify.Failed, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), []string{"version: failed", "version: failed"}},
+		{"SBOM without a version, and artifact", inspected(verify.Unproven, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), []string{"version " + sbomType + ": unproven"}}, // of the SBOM alone
+		{"another version of the artifact", inspected(verify.Failed, verify.RuleVersion, func(p *verify.Policy) { p.Version = "v2.0.0" }), []string{"version: failed", "version " + sbomType + ": failed"}},
 
 		// Inputs.
 		{"inputs", inputs(verify.Inputs{Pinned: pinned, Origins: []string{"https://deps.test/"}, Digests: true}, dep("https://deps.test/x", "sha256", sha256Of(t, "x").Hex())), nil},
 		{"no inputs", inputs(verify.Inputs{Digests: true}), []string{"input: unproven"}},
-		{"another digest", inputs(verify.Inputs{Pinned: pinned}, dep("https://deps.test/x", "sha256", h)), []string{"input https://deps.test/x: failed"}},
-		{"twice, once with another digest", inputs(verify.Inputs{Pinned: pinned}, dep("https://deps.test/x", "sha256", sha256Of(t, "x").Hex()), dep("https://deps.test/x", "sha256", h)), []string{"input https://deps.test/x: failed"}},
-		{"not there", inputs(verify.Inputs{Pinned: pinned}, dep("https://deps.test/y", "sha256", h)), []string{"input https://deps.test/x: unproven"}},
+		{"another digest", inputs(verify.Inputs{Pinned: pinned}, dep("https://deps.test/x", "sha256", h)), []string{"input pinned https://deps.test/x: failed"}},
+		{"twice, once with another digest", inputs(verify.Inputs{Pinned: pinned}, dep("https://deps.test/x", "sha256", sha256Of(t, "x").Hex()), dep("https://deps.test/x", "sha256", h)), []string{"input pinned https://deps.test/x: failed"}},
+		{"not there", inputs(verify.Inputs{Pinned: pinned}, dep("https://deps.test/y", "sha256", h)), []string{"input pinned https://deps.test/x: unproven"}},
 		{"another origin", inputs(verify.Inputs{Origins: []string{"https://deps.test/"}}, dep("https://deps.test.evil/x", "sha256", h)), []string{"input https://deps.test.evil/x: failed"}},
 		{"an origin without a slash", inputs(verify.Inputs{Origins: []string{"https://deps.test/a"}}, dep("https://deps.test/ab", "sha256", h)), []string{"input https://deps.test/ab: failed"}},
 		{"dot segments", inputs(verify.Inputs{Origins: []string{"https://deps.test/a/"}}, dep("https://deps.test/a/%2E%2e/b", "sha256", h)), []string{"input https://deps.test/a/%2E%2e/b: failed"}},
@@ -401,10 +401,10 @@ func TestMoreRules(t *testing.T) {
 
 		// The source.
 		{"source summary", source(nil, nil), nil},
-		{"source summary of another commit", source(func(_ *provenance.VSA, r *provenance.Revision) { r.Commit = gitCommit(t, other) }, nil), []string{"subject " + provenance.VSAType + ": failed"}},
-		{"source summary of another branch", source(func(_ *provenance.VSA, r *provenance.Revision) { r.Refs = []string{"refs/heads/feature"} }, nil), []string{"summary ref: failed"}},
-		{"source summary of no branch", source(func(_ *provenance.VSA, r *provenance.Revision) { r.Refs = nil }, nil), []string{"summary ref: unproven"}},
-		{"source summary of a lower level", source(func(v *provenance.VSA, _ *provenance.Revision) { v.VerifiedLevels = []string{"SLSA_SOURCE_LEVEL_2"} }, nil), []string{"summary level: failed"}},
+		{"source summary of another commit", source(func(_ *provenance.VSA, r *provenance.Revision) { r.Commit = gitCommit(t, other) }, nil), []string{"subject source " + provenance.VSAType + ": failed"}},
+		{"source summary of another branch", source(func(_ *provenance.VSA, r *provenance.Revision) { r.Refs = []string{"refs/heads/feature"} }, nil), []string{"summary source ref: failed"}},
+		{"source summary of no branch", source(func(_ *provenance.VSA, r *provenance.Revision) { r.Refs = nil }, nil), []string{"summary source ref: unproven"}},
+		{"source summary of a lower level", source(func(v *provenance.VSA, _ *provenance.Revision) { v.VerifiedLevels = []string{"SLSA_SOURCE_LEVEL_2"} }, nil), []string{"summary source level: failed"}},
 		{"source summary for the artifact", source(nil, func(q *verify.Requirement) { q.OfSource, q.Summary.Refs = false, verify.Refs{} }), []string{"subject " + provenance.VSAType + ": failed"}},
 
 		// Tests, scans and properties.
@@ -440,14 +440,14 @@ func TestMoreRules(t *testing.T) {
 		{"minimum elements", inspected(verify.Passed, verify.RuleMinimum, sbom(verify.SBOM{Minimum: []string{"ntia"}})), nil},
 		{"fewer", inspected(verify.Failed, verify.RuleMinimum, sbom(verify.SBOM{Minimum: []string{"ntia"}})), []string{"minimum-elements ntia: failed"}},
 		{"an inspector that excuses", inspected(verify.Excused, verify.RuleMinimum, sbom(verify.SBOM{Minimum: []string{"ntia"}})), []string{"minimum-elements ntia: failed"}},
-		{"young dependency", inspected(verify.Failed, verify.RuleDependencyAge, sbom(verify.SBOM{MinAge: time.Hour})), []string{"dependency-age: failed"}},
-		{"SBOM of something else", inspected(verify.Failed, verify.RuleBuildInfo, sbom(verify.SBOM{BuildInfo: true})), []string{"build-info: failed"}},
+		{"young dependency", inspected(verify.Failed, verify.RuleDependencyAge, sbom(verify.SBOM{MinAge: time.Hour})), []string{"dependency-age " + sbomType + ": failed"}},
+		{"SBOM of something else", inspected(verify.Failed, verify.RuleBuildInfo, sbom(verify.SBOM{BuildInfo: true})), []string{"build-info " + sbomType + ": failed"}},
 		{"artifact of something else", inspected(verify.Failed, verify.RuleBuildInfo, func(p *verify.Policy) { p.BuildInfo = true }), []string{"build-info: failed"}},
 		{"unsigned commit", inspected(verify.Unproven, verify.RuleCommitSigned, func(p *verify.Policy) { p.SignedCommit = true }), []string{"commit-signature: unproven"}},
 		{"nobody to inspect", func(t *testing.T, c *trial) {
 			inspected(verify.Passed, verify.RuleBuildInfo, sbom(verify.SBOM{BuildInfo: true}))(t, c)
 			c.policy.Inspector, c.policy.BuildInfo = nil, true
-		}, []string{"build-info: unproven", "build-info: unproven"}},
+		}, []string{"build-info: unproven", "build-info " + sbomType + ": unproven"}},
 
 		// Exceptions.
 		{"excused", excuse(exception(t, verify.RuleTrigger, ""), otherTrigger), []string{"trigger: excused"}},

@@ -98,7 +98,7 @@ func TestReport(t *testing.T) {
 	r, err := good.policy.Verify(t.Context(), good.artifact, good.envelopes(t)...)
 	rep := verify.NewReport(good.artifact, r, err)
 	if want := strings.Join([]string{
-		"app accepted: built by " + builderID + " from " + source + " at refs/tags/v2.0.0",
+		"app accepted: built by " + builderID + " from " + source + " at refs/tags/v2.0.0, commit " + commit,
 		"  trigger: excused: schedule, want push or release or workflow_dispatch (evidence 0)",
 		"  exception: trigger, by team-a until 2026-03-03T12:00:00Z: the migration is not done; instead: reviewed by hand",
 		"  warning: the policy ends on 2026-03-05T12:00:00Z, in 3 days",

@@ -548,9 +548,11 @@ func subjectsText(subjects []provenance.ResourceDescriptor) string {
 	const show = 3
 	var text []string
 	for _, s := range subjects[:min(show, len(subjects))] {
-		digest := "no SHA-256"
+		digest := "no digest that is known"
 		if h, ok := s.Digest["sha256"]; ok {
 			digest = fmt.Sprintf("sha256:%.64s", h)
+		} else if ds := s.Digest.Digests(); len(ds) > 0 {
+			digest = ds[0].String()
 		}
 		text = append(text, fmt.Sprintf("%.100q (%s)", s.Name, digest))
 	}
@@ -617,7 +619,7 @@ func (c *failures) reasons(want string) []Check {
 		reasons = append(reasons, newCheck(RuleProvenance, "", Failed, got, want, -1))
 	}
 	if len(reasons) == 0 {
-		reasons = []Check{newCheck(c.unsigned, c.item, Failed, "no evidence that it signed", want, -1)}
+		reasons = []Check{newCheck(c.unsigned, c.item, Failed, "no evidence that one of these signed", want, -1)}
 	}
 	return reasons
 }

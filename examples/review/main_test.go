@@ -178,7 +178,7 @@ func TestRun(t *testing.T) {
 		{"another source", strings.Replace(policyText, "acme/app", "acme/other", 1), []*sign.Envelope{build}, "", rejected, []string{
 			"https://git.example/acme/other", "not as expected", "What to do:", "What is inside is not shown",
 		}},
-		{"no evidence", policyText, nil, "", rejected, []string{"no evidence that it signed"}},
+		{"no evidence", policyText, nil, "", rejected, []string{"no evidence that one of these signed"}},
 		{"another signature", policyText, []*sign.Envelope{&other}, "", rejected, []string{"1</td>", "nothing that the policy asks for"}},
 		{"not told", policyText + "triggers: [push]\n", []*sign.Envelope{build}, "", unproven, []string{"the evidence does not say", "only said, in evidence that was not accepted"}},
 		{"no envelope", policyText, nil, "[]\n", undecided, []string{"Why it is undecided", "no evidence can be read", "Passed over"}},

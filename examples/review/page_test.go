@@ -75,7 +75,7 @@ func fixture(v verdict, n int) *page {
 		p.Lineage.Commit.State, p.Lineage.Commit.Says = open, "not established"
 		p.Open = []check{
 			{Rule: "source", Outcome: "failed", State: bad, Want: `"https://github.com/acme/app"`, Got: `"https://github.com/evil/app"`, Evidence: p.Evidence[0].Digest, Hint: "Build it in the repository that the policy names, or name this one in the policy if you trust it."},
-			{Rule: "required", Item: "https://cyclonedx.org/bom", Outcome: "unproven", State: open, Want: "signed by key sha256:" + commit, Got: "no evidence that it signed", Envelope: -1, Hint: "Attest it, and give the attestation as evidence."},
+			{Rule: "required", Item: "https://cyclonedx.org/bom", Outcome: "unproven", State: open, Want: "signed by key sha256:" + commit, Got: "no evidence that one of these signed", Envelope: -1, Hint: "Attest it, and give the attestation as evidence."},
 		}
 	case undecided:
 		p.Why = "verify: app is undecided: evidence 0: malformed statement: unexpected end of JSON"

@@ -81,7 +81,7 @@
 //	      policy: "sha256:…"
 //	  - predicateType: https://in-toto.io/attestation/svr/v0.2
 //	    keys: [audit]
-//	    properties: [ORG_SHORT_LIVED_CREDENTIALS]
+//	    properties: [ORG_OIDC_ACCESS]
 //	revoked:                        # each one of key, builder, and issuer with subject
 //	  - {key: "sha256:…", from: 2026-03-01, reason: the laptop was stolen}
 //	  - {builder: https://example.com/builder}

@@ -285,7 +285,7 @@ func (w *presetter) boundaries() {
 		comment += ". Provenance\ndoes not show what a job could reach, so who looks after the CI system has to say it."
 		if stronger {
 			comment += "\nStronger: production is reached by OIDC"
-			properties = append(properties, "ORG_OIDC_ACCESS")
+			properties = append(properties, verify.PropertyFederation)
 			if w.p.Platform == GitHub {
 				if w.p.Builder == "" {
 					w.fail("no Builder: a workflow is not isolated from the repository that it is in")
@@ -307,7 +307,7 @@ func (w *presetter) boundaries() {
 		properties := []string{"ORG_REGISTRY_CONTROLLED_WRITE"}
 		if stronger {
 			comment += "\nStronger: no tag is overwritten."
-			properties = append(properties, "ORG_REGISTRY_IMMUTABLE_TAGS")
+			properties = append(properties, verify.PropertyImmutableTags)
 			w.require("Builder", w.builder, "Artifact to registry, stronger: the SBOM is stored with the artifact, and both are signed:\nthis, and the provenance, are signatures of the artifact's digest by who builds.",
 				verify.Requirement{PredicateType: "https://cyclonedx.org/bom"})
 		}
