@@ -29,7 +29,9 @@ volumes name.
 
 What runs may come of many sources, and a policy is for one: -policy may be given several
 times, as REPOSITORY=FILE, for "registry.example/team/app" or "registry.example/team/*".
-The longest that fits decides; FILE alone is for all others.
+The longest that fits decides; FILE alone is for all others. Policies can be signed, as
+examples/attest -policy does it: -policy-key then gives the keys of which one must have
+signed each.
 
 Evidence is in files and directories, or, with "-evidence oci", attached to the images in
 the registries that -registry names, which are asked with the credentials of docker login.

@@ -293,3 +293,34 @@ func TestHostileText(t *testing.T) {
 		t.Errorf("the report can be forged: %q", text)
 	}
 }
+
+// What a Case is held against is the text that was signed, and not the envelope.
+func TestOpenSigned(t *testing.T) {
+	o, artifact := files(t, "https://example.com/app")
+	signer, err := sign.NewSigner(ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "serial: 1\nexpires: 2127-01-31" + policyText
+	env, err := sign.Sign(t.Context(), policyfile.MediaType, []byte(text), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := env.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, o.Policy, string(line))
+	if _, err := o.Open(t.Context(), artifact); err == nil || !strings.Contains(err.Error(), "-policy-key FILE") {
+		t.Errorf("without the key: %v", err)
+	}
+	o.Editions.Keys = []string{filepath.Join(filepath.Dir(o.Policy), "key.pub")}
+	c, err := o.Open(t.Context(), artifact)
+	if err != nil || string(c.Text) != text || len(c.Policy.Builders) != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	write(t, o.Policy, text)
+	if _, err := o.Open(t.Context(), artifact); err == nil || !strings.Contains(err.Error(), "not signed, as -policy-key demands") {
+		t.Errorf("unsigned: %v", err)
+	}
+}
