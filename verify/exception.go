@@ -196,6 +196,8 @@ func (h *hearing) trusted(i int, ev *Evidence) (*Evidence, *Check) {
 			continue
 		}
 		switch claims := ev.Claims; {
+		case !r.Key.IsZero() && slices.Contains(ev.Keys, r.Key) && ev.Threshold == 0:
+			return nil, r.revoke(i, "key "+r.Key.String()) // how many of them are enough is not known
 		case !r.Key.IsZero() && slices.Contains(ev.Keys, r.Key):
 			gone = r.revoke(i, "key "+r.Key.String())
 			left := *ev
@@ -208,7 +210,7 @@ func (h *hearing) trusted(i int, ev *Evidence) (*Evidence, *Check) {
 			return nil, r.revoke(i, r.Builder)
 		}
 	}
-	if gone != nil && len(ev.Keys) < max(ev.need, 1) {
+	if gone != nil && len(ev.Keys) < ev.Threshold {
 		return nil, gone
 	}
 	return ev, nil

@@ -47,7 +47,9 @@ type Evidence struct {
 	// say, all of them verified. There are none for plain keys.
 	Times []time.Time
 
-	need int // how many of Keys must have signed
+	// Threshold is how many of Keys must have signed. Zero is not known: if a policy
+	// revokes one of several keys, nothing is left of such evidence.
+	Threshold int
 }
 
 // earliest returns the earliest time at which the signature is known to have been
@@ -206,7 +208,7 @@ func (k *keys) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, erro
 	pae := e.PAE()
 	// The payload is a part of what is verified, whatever becomes of e.
 	payload := pae[len(pae)-len(e.Payload):]
-	ev := &Evidence{PayloadType: e.PayloadType, Payload: payload[:len(payload):len(payload)], need: k.threshold}
+	ev := &Evidence{PayloadType: e.PayloadType, Payload: payload[:len(payload):len(payload)], Threshold: k.threshold}
 	for _, one := range k.keys {
 		if one.signed(ctx, e, pae) {
 			ev.Keys = append(ev.Keys, one.fingerprint)

@@ -50,7 +50,7 @@ type party struct {
 }
 
 func (p party) Recognize(_ context.Context, e *sign.Envelope) (*verify.Evidence, error) {
-	ev := &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload}
+	ev := &verify.Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Threshold: 1}
 	for _, name := range p.names {
 		signed := slices.ContainsFunc(e.Signatures, func(s sign.Signature) bool { return s.KeyID == name })
 		if slices.ContainsFunc(e.Signatures, func(s sign.Signature) bool { return s.KeyID == "!"+name }) {

@@ -175,7 +175,8 @@ func (q *Requirement) item(of string) string {
 func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed []Check, open []error, err error) {
 	name := q.item(q.PredicateType)
 	why := failures{item: name, unsigned: RuleRequired}
-	signers := make([][]string, len(q.Identities)) // by identity
+	all := newTally(len(q.Identities))
+	plain := newTally(len(q.Identities)) // what needs no exception: if it is enough, none is needed
 	for i := range h.evidence {
 		undecided := func(err error) { open = append(open, fmt.Errorf("evidence %d: %w", i, err)) }
 		if h.evidence[i].envelope == nil {
@@ -185,7 +186,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 		var refused []Check
 		var contents []Check // of the statement, which need not be looked at twice
 		var made time.Time
-		counted, signed := false, false
+		signed := false
 		for k, id := range q.Identities {
 			ev, no, err := h.recognize(i, id, RuleRequired, name)
 			switch {
@@ -227,12 +228,10 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 				why.add(checks)
 				continue
 			}
-			if !counted {
-				f.statements = append(f.statements, st)
-				counted = true
+			all.add(k, st, checks, ev)
+			if !slices.ContainsFunc(checks, func(c Check) bool { return c.Outcome == Excused }) {
+				plain.add(k, st, checks, ev)
 			}
-			f.checks = append(f.checks, checks...)
-			signers[k] = append(signers[k], ev.signers()...)
 		}
 		if !signed {
 			why.refused = append(why.refused, refused...)
@@ -240,9 +239,12 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 	}
 
 	threshold := max(q.Threshold, 1)
-	n := distinct(signers)
+	if distinct(plain.signers) >= threshold {
+		return plain.found, nil, nil, nil
+	}
+	n := distinct(all.signers)
 	if n >= threshold {
-		return f, nil, nil, nil
+		return all.found, nil, nil, nil
 	}
 	want := names(q.Identities)
 	if threshold > 1 {
@@ -267,6 +269,23 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 		return found{}, append(short, why.failed...), nil, nil
 	}
 	return found{}, settle(why.reasons(want)), nil, nil
+}
+
+// A tally is the evidence that counts towards a threshold.
+type tally struct {
+	found
+	signers [][]string // by identity
+}
+
+func newTally(identities int) *tally { return &tally{signers: make([][]string, identities)} }
+
+// add counts st, for which ev speaks as the k-th identity.
+func (t *tally) add(k int, st *provenance.Statement, checks []Check, ev *Evidence) {
+	if n := len(t.statements); n == 0 || t.statements[n-1] != st { // several may have signed one
+		t.statements = append(t.statements, st)
+	}
+	t.checks = append(t.checks, checks...)
+	t.signers[k] = append(t.signers[k], ev.signers()...)
 }
 
 // names names identities for people.

@@ -246,7 +246,7 @@ func TestDrift(t *testing.T) {
 		}
 	}
 	// That nothing was told is not that there is none.
-	_, moved, err := c.Drift(ctx, strings.Replace(tagged("v1"), "/team/app", "/team/other", 1))
+	_, _, err := c.Drift(ctx, strings.Replace(tagged("v1"), "/team/app", "/team/other", 1))
 	wantError(t, err, "drift of ", "status 404", "NAME_UNKNOWN")
 	for _, answer := range []string{"{}", `{"errors":[{"code":"DENIED"}]}`} {
 		r.Before = func(w http.ResponseWriter, q *http.Request) bool {
@@ -254,7 +254,7 @@ func TestDrift(t *testing.T) {
 			io.WriteString(w, answer)
 			return true
 		}
-		if _, moved, err = c.Drift(ctx, tagged("gone")); err == nil || moved {
+		if _, moved, err := c.Drift(ctx, tagged("gone")); err == nil || moved {
 			t.Errorf("%s: moved %v, %v", answer, moved, err)
 		}
 	}

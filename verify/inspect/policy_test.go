@@ -257,10 +257,10 @@ func TestPolicy(t *testing.T) {
 			[]string{"build-info commit failed", "commit-signature unproven"},
 		},
 		{"signed by nobody who is trusted", func(e *evidence) { e.options.Signature = inspect.Checkout(r.checkout, git.Signers{}, r.getenv) }, []string{"commit-signature unproven"}},
-		{"other bytes", func(e *evidence) { e.options.Open = open(relabelled) }, []string{"build-info unproven", "build-info unproven"}},
+		{"other bytes", func(e *evidence) { e.options.Open = open(relabelled) }, []string{"build-info unproven", "build-info SBOM unproven"}},
 		{"elements missing", func(e *evidence) { e.policy.Require[0].SBOM.Minimum = []string{"ntia-2021"} }, []string{"minimum-elements ntia-2021: Supplier Name failed"}},
-		{"wrong predicate type", func(e *evidence) { e.sbomType = provenance.SPDXType }, []string{"version failed", "minimum-elements cra-2024 failed", "build-info failed", "dependency-age failed"}},
-		{"no inspector", func(e *evidence) { e.policy.Inspector = nil }, []string{"build-info unproven", "commit-signature unproven", "version unproven", "minimum-elements cra-2024 unproven", "build-info unproven", "dependency-age unproven"}},
+		{"wrong predicate type", func(e *evidence) { e.sbomType = provenance.SPDXType }, []string{"version SBOM failed", "minimum-elements cra-2024 failed", "build-info SBOM failed", "dependency-age SBOM failed"}},
+		{"no inspector", func(e *evidence) { e.policy.Inspector = nil }, []string{"build-info unproven", "commit-signature unproven", "version SBOM unproven", "minimum-elements cra-2024 unproven", "build-info SBOM unproven", "dependency-age SBOM unproven"}},
 		{
 			"excused", func(e *evidence) {
 				e.now = released.Add(time.Hour)
@@ -303,7 +303,8 @@ func TestPolicy(t *testing.T) {
 			switch {
 			case ok:
 				for _, c := range rejected.Reasons {
-					got = append(got, strings.TrimSpace(string(c.Rule)+" "+c.Item)+" "+string(c.Outcome))
+					item := strings.Replace(c.Item, s.PredicateType, "SBOM", 1)
+					got = append(got, strings.TrimSpace(string(c.Rule)+" "+item)+" "+string(c.Outcome))
 				}
 			case err != nil:
 				t.Errorf("%s, SPDX %t: %v", test.name, asSPDX, err)
