@@ -581,6 +581,18 @@ func TestExplainIncomplete(t *testing.T) {
 	}
 }
 
+// Of a group of keys no one is enough if two must sign.
+func TestExplainGroup(t *testing.T) {
+	id, err := verify.Keys(2, newKey(t, 1), newKey(t, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &verify.Policy{Require: []verify.Requirement{{PredicateType: sbomType, Identities: []verify.Identity{id}}}}
+	if text := strings.Join(p.Explain(), "\n"); !strings.Contains(text, id.String()) {
+		t.Errorf("%s is not in\n%s", id, text)
+	}
+}
+
 // Whatever a trusted signer has signed, there is one of the three ends, the same in
 // each order, and nothing is accepted that does not name the artifact.
 func FuzzVerify(f *testing.F) {

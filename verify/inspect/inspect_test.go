@@ -539,7 +539,7 @@ func TestAges(t *testing.T) {
 		},
 		{
 			"nobody says", with("", "yesterday"), nil, day, 0,
-			`unproven "` + lib + `": got nobody says when it was released, want released at least 1 days ago` + "\n" + `unproven "` + other + `": got nobody says when it was released, want released at least 1 days ago`,
+			`unproven "` + lib + `": got nobody says when it was released, want released at least 1 day ago` + "\n" + `unproven "` + other + `": got nobody says when it was released, want released at least 1 day ago`,
 		},
 		{"any", with("", ""), nil, 0, 0, `passed "": got any age is allowed, want any age`},
 		{
@@ -549,9 +549,9 @@ func TestAges(t *testing.T) {
 				}
 				return time.Time{}, nil
 			}, day, 0,
-			`failed "` + lib + `": got released 2026-01-30T23:00:00Z, want released at least 1 days ago` + "\n" + `passed "": got 1 of 2 dependencies, want released at least 1 days ago`,
+			`failed "` + lib + `": got released 2026-01-30T23:00:00Z, want released at least 1 day ago` + "\n" + `passed "": got 1 of 2 dependencies, want released at least 1 day ago`,
 		},
-		{"no dependencies", document0(t, func(i *debug.BuildInfo) { i.Deps = nil }), nil, day, 0, `passed "": got 0 of 0 dependencies, want released at least 1 days ago`},
+		{"no dependencies", document0(t, func(i *debug.BuildInfo) { i.Deps = nil }), nil, day, 0, `passed "": got 0 of 0 dependencies, want released at least 1 day ago`},
 	} {
 		for _, predicateType := range []string{provenance.CycloneDXType, provenance.SPDXType} {
 			got := ask(t, inspector(t, Options{Released: test.released}, nil), statement(t, test.d, predicateType),
@@ -562,7 +562,7 @@ func TestAges(t *testing.T) {
 		}
 	}
 	got := ask(t, New(Options{}), statement(t, with("", ""), provenance.CycloneDXType), verify.Question{Rule: verify.RuleDependencyAge, MinAge: day})
-	if want := `unproven "": got it is not known what time it is, want released at least 1 days ago`; got != want {
+	if want := `unproven "": got it is not known what time it is, want released at least 1 day ago`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	gone := errors.New("the proxy does not answer")

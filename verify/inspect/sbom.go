@@ -174,7 +174,10 @@ func (i *Inspector) ages(ctx context.Context, _ hallmark.Artifact, d *document, 
 // days writes a time for people.
 func days(d time.Duration) string {
 	const day = 24 * time.Hour
-	if d%day == 0 {
+	switch {
+	case d == day:
+		return "1 day"
+	case d%day == 0:
 		return fmt.Sprintf("%d days", d/day)
 	}
 	return d.String()
