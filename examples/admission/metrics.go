@@ -77,7 +77,7 @@ func (m *metrics) write(w io.Writer, now time.Time, cached, underWay int) {
 	for _, v := range imageVerdicts() {
 		fmt.Fprintf(w, "%simages_total{verdict=%q} %d\n", p, v, m.images[v].Load())
 	}
-	head(p+"review_seconds", "histogram", "Time from the first byte of a request's body to its answer.")
+	head(p+"review_seconds", "histogram", "Time from the header of a request to its answer.")
 	var n int64
 	for i, le := range m.buckets {
 		n += m.counts[i].Load()

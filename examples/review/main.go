@@ -6,17 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
 	"github.com/hallmark-dev/hallmark/examples/internal/images"
 	"github.com/hallmark-dev/hallmark/examples/internal/keyless"
-	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -41,7 +38,7 @@ func main() { cli.Main("review", run) }
 func run(ctx context.Context, args []string) error {
 	var o gate.Options
 	flags := cli.Flags("review")
-	o.Flags(flags, gate.Means{Identities: keyless.Identities, Image: image, Find: find})
+	o.Flags(flags, gate.Means{Identities: keyless.Identities, Image: images.Artifact, Find: images.FindFor})
 	output := flags.String("o", "", "the `FILE` to write; standard output by default")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
@@ -89,24 +86,4 @@ func run(ctx context.Context, args []string) error {
 		return cli.ErrFindings
 	}
 	return err
-}
-
-func image(reference string) (hallmark.Artifact, error) {
-	image, err := images.Parse(reference)
-	if err != nil {
-		return hallmark.Artifact{}, err
-	}
-	return image.Artifact(), nil
-}
-
-func find(ctx context.Context, reference string, plainHTTP bool) ([]*sign.Envelope, []error, error) {
-	image, err := images.Parse(reference)
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := images.NewClient(http.DefaultClient, plainHTTP)
-	if err != nil {
-		return nil, nil, err
-	}
-	return images.Find(ctx, client, image)
 }

@@ -12,6 +12,7 @@ import (
 
 	"oras.land/oras-go/v2/registry/remote/credentials"
 
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
 )
@@ -97,6 +98,29 @@ func (r *Registry) Find(ctx context.Context, image oci.Image) ([]*sign.Envelope,
 		err = fmt.Errorf("nothing that is attached can be read: %w", errors.Join(skipped...))
 	}
 	return envelopes, err
+}
+
+// Artifact returns the image that a reference names by its digest, as [Parse] reads it.
+func Artifact(reference string) (hallmark.Artifact, error) {
+	image, err := Parse(reference)
+	if err != nil {
+		return hallmark.Artifact{}, err
+	}
+	return image.Artifact(), nil
+}
+
+// FindFor is [Find] for the image that a reference names by its digest, with the
+// credentials of docker login.
+func FindFor(ctx context.Context, reference string, plainHTTP bool) (envelopes []*sign.Envelope, skipped []error, err error) {
+	image, err := Parse(reference)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := NewClient(http.DefaultClient, plainHTTP)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Find(ctx, client, image)
 }
 
 // Find returns the envelopes that are attached to an image, and why other things
