@@ -1,3 +1,7 @@
+// With the race detector, which has its own growth, time and memory tell nothing.
+
+//go:build !race
+
 package verify_test
 
 import (
@@ -174,8 +178,9 @@ func TestGrowth(t *testing.T) {
 			var before time.Duration
 			for _, n := range sizes() {
 				p, a, envelopes := l.of(t, n)
-				took := time.Hour
-				for range 3 {
+				// What is slow once is tried again: other things run on a busy machine.
+				took, slow := time.Hour, true
+				for try := 0; try < 3 || try < 10 && slow; try++ {
 					runtime.GC()
 					began := time.Now()
 					r, err := p.Verify(t.Context(), a, envelopes...)
@@ -183,13 +188,14 @@ func TestGrowth(t *testing.T) {
 					if end(r, err) == rejected {
 						t.Fatalf("%d: %.300v", n, err)
 					}
-					if took > time.Second {
+					slow = took > 5*time.Second || n == 1000 && took > time.Second/2 || n > 1000 && took > time.Second/4 && took > 30*before
+					if took > time.Second && !slow {
 						break
 					}
 				}
 				t.Logf("%d: %s, %d envelopes", n, took, len(envelopes))
 				// What grows with the square is not waited for.
-				if took > 5*time.Second || n == 1000 && took > time.Second/2 || n > 1000 && took > time.Second/4 && took > 30*before {
+				if slow {
 					t.Fatalf("%s for %d, and %s for a tenth", took, n, before)
 				}
 				before = took

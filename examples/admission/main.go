@@ -44,7 +44,12 @@ DIRECTORY, by what they say that they are about or by their name,
 "sha256-<hex>.intoto.jsonl"; or, with "-evidence oci", attached to the images in the
 registries that -registry names, which are asked with the credentials of docker login.
 Policies, keys, trusted root, evidence and certificate are loaded again when they
-change. A policy that cannot be loaded then denies everything, until it can.
+change. A policy that cannot be loaded then denies everything, until it can. One with a
+lower serial than the last one from its file is not loaded, and the last one stays in
+force, until this program ends; -min-serial is for the time after.
+
+Policies can be signed, as examples/attest -policy does it: -policy-key then gives the
+keys of which one must have signed each.
 
 Whatever goes wrong is a denial. An update of an object that is being deleted is
 allowed if it names no new image, so that finalizers can be removed.
@@ -58,6 +63,7 @@ cannot serve.`
 // options are the flags.
 type options struct {
 	policies, keys, registries        cli.List
+	editions                          gate.Editions
 	trustedRoot, evidence             string
 	listen, status, certFile, keyFile string
 	timeout, reload, drain, ttl       time.Duration
@@ -71,6 +77,7 @@ func run(ctx context.Context, args []string) error {
 	var o options
 	flags := cli.Flags("admission")
 	flags.Var(&o.policies, "policy", "the policy `FILE`, or REPOSITORY=FILE; may be repeated")
+	o.editions.Flags(flags)
 	flags.Var(&o.keys, "key", "`NAME=FILE`: the public key that policies call NAME; may be repeated")
 	flags.StringVar(&o.trustedRoot, "trusted-root", "", "the `FILE` trusted_root.json of the Sigstore instance by which the workflows and accounts of policies sign")
 	flags.StringVar(&o.evidence, "evidence", "", "the `DIRECTORY` with evidence, or oci for what is attached to the images")
@@ -222,6 +229,7 @@ type keeper struct {
 
 	inspector verify.Inspector
 
+	rules   gate.Rules // as they could be loaded last, of which none comes back that is older
 	folder  *folder
 	mark    string // of the folder as it was loaded
 	settled bool
@@ -240,32 +248,46 @@ func (k *keeper) look() {
 	next, changed, err := k.load(was)
 	m := k.gate.metrics
 	if err != nil {
-		m.reloadsFailed.Add(1)
-		if text := err.Error(); text != k.failed {
-			k.failed = text
-			k.log.Error("cannot load: everything is denied", "error", cut(text, maxReason))
-		}
+		k.complain("cannot load: everything is denied", err)
 		k.gate.world.Store(&world{err: fmt.Errorf("policy or evidence cannot be loaded: %w", err)})
 		m.ready.Store(false)
 		return
 	}
 	m.loaded.Store(time.Now().Unix())
 	m.ready.Store(true)
-	if changed {
+	var older []error
+	for _, r := range next.rules {
+		older = append(older, r.Older)
+	}
+	if err := errors.Join(older...); err != nil {
+		k.complain("an older policy is not loaded: the last one stays in force", err)
+	} else {
 		k.failed = ""
+	}
+	if changed {
 		m.reloads.Add(1)
 		k.gate.world.Store(next)
 		k.log.Info("loaded", "policies", len(next.rules), "evidence", m.evidenceFiles.Load(), "passedOver", m.passedBy.Load())
 	}
 }
 
+// complain counts a failure, and logs it once.
+func (k *keeper) complain(what string, err error) {
+	k.gate.metrics.reloadsFailed.Add(1)
+	if text := err.Error(); text != k.failed {
+		k.failed = text
+		k.log.Error(what, "error", cut(text, maxReason))
+	}
+}
+
 // load returns the world as it is now, and whether it is another than was.
 func (k *keeper) load(was *world) (*world, bool, error) {
 	// An interrupt in the middle does not make a policy a bad one.
-	rules, err := gate.LoadRules(context.Background(), k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Identities: keyless.Identities, Inspector: k.inspector, Now: time.Now}, was.rules)
+	rules, err := gate.LoadRules(context.Background(), k.o.policies, gate.Loader{Keys: k.o.keys, TrustedRoot: k.o.trustedRoot, Editions: k.o.editions, Identities: keyless.Identities, Inspector: k.inspector, Now: time.Now}, k.rules)
 	if err != nil {
 		return nil, false, err
 	}
+	k.rules = rules
 	same := was.err == nil && len(rules) == len(was.rules)
 	for i := range rules {
 		same = same && rules[i].Pattern == was.rules[i].Pattern && rules[i].Digest == was.rules[i].Digest

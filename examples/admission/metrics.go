@@ -91,7 +91,7 @@ func (m *metrics) write(w io.Writer, now time.Time, cached, underWay int) {
 	one(p+"cache_misses_total", "counter", "Decisions that were not.", m.cacheMisses.Load())
 	one(p+"cache_entries", "gauge", "Decisions in the cache.", cached)
 	one(p+"reloads_total", "counter", "Times that changed policies or evidence were loaded.", m.reloads.Load())
-	one(p+"reload_failures_total", "counter", "Times that they could not be.", m.reloadsFailed.Load())
+	one(p+"reload_failures_total", "counter", "Times that they could not be, or that a policy was older than the last one.", m.reloadsFailed.Load())
 	ready := 0
 	if m.ready.Load() {
 		ready = 1

@@ -31,6 +31,7 @@ import (
 )
 
 const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
+       attest -key FILE -policy FILE
 
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
@@ -64,6 +65,10 @@ ignore, differs from the commit: a subject, too, and what -o names.
 
 With -predicate or one of the flags for reports, the statement has that predicate:
 an SBOM, test results, a scan.
+
+-policy signs a policy file instead, for gates that demand it with -policy-key: that one,
+with -key and -passphrase, into the file -o, or the policy file's name with .dsse. It
+must be well-formed, not have expired, and have expires and serial.
 
 Exit code: 0 the statement is written; 2 it could not be done.`
 
@@ -132,9 +137,16 @@ func run(ctx context.Context, args []string, stdout io.Writer, getenv func(strin
 	flags.BoolVar(&s.noToken, "no-token", false, "do not ask for an identity token: the environment alone is the evidence")
 	flags.BoolVar(&s.allowDirty, "allow-dirty", false, "attest although files differ from the commit; the provenance says so")
 	flags.BoolVar(&s.explain, "explain", false, "print what the statement tells and how it is known")
+	policy := flags.String("policy", "", "a policy `FILE` to sign, and no statement")
 	flags.StringVar(&s.summary, "summary", getenv("GITHUB_STEP_SUMMARY"), "a `FILE` to add a summary in Markdown to; that of GITHUB_STEP_SUMMARY by default")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
+	}
+	if *policy != "" {
+		if err := alone(flags); err != nil {
+			return err
+		}
+		return signPolicy(ctx, *policy, cmp.Or(s.out, *policy+".dsse"), s.key, s.passphrase)
 	}
 	for _, arg := range flags.Args() {
 		if err := s.subjects.Set(arg); err != nil {

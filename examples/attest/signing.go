@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/images"
+	"github.com/hallmark-dev/hallmark/examples/internal/keyfile"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/provenance/oidc"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -31,7 +31,7 @@ func (s *step) signer() (func(ctx context.Context, payload []byte) (*sign.Envelo
 		return nil, errors.New("-trusted-root and -signing-config: want both of an instance, or neither")
 	}
 	if !s.keyless {
-		key, err := s.privateKey()
+		key, err := keyfile.Read(s.key, s.passphrase)
 		if err != nil {
 			return nil, err
 		}
@@ -90,32 +90,6 @@ func parseInstance(rootFrom string, root []byte, configFrom string, config []byt
 		return nil, nil, fmt.Errorf("%s: %w", configFrom, err)
 	}
 	return r, c, nil
-}
-
-// privateKey returns the key of -key.
-func (s *step) privateKey() (sign.SignerVerifier, error) {
-	pem, err := cli.ReadFile(s.key, sign.MaxKeySize)
-	if err != nil {
-		return nil, err
-	}
-	var key sign.SignerVerifier
-	if s.passphrase == "" {
-		key, err = sign.ParsePrivateKey(pem)
-		if errors.Is(err, sign.ErrEncrypted) {
-			err = fmt.Errorf("%w: give it with -passphrase", err)
-		}
-	} else {
-		var text []byte
-		if text, err = cli.ReadFile(s.passphrase, sign.MaxKeySize); err != nil {
-			return nil, err
-		}
-		// An editor ends the last line; a passphrase has no end of a line.
-		key, err = sign.DecryptPrivateKey(pem, bytes.TrimRight(text, "\r\n"))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.key, err)
-	}
-	return key, nil
 }
 
 // lookUp finds out which images -oci names. A tag is looked up here, and not again.

@@ -29,7 +29,9 @@ volumes name.
 
 What runs may come of many sources, and a policy is for one: -policy may be given several
 times, as REPOSITORY=FILE, for "registry.example/team/app" or "registry.example/team/*".
-The longest that fits decides; FILE alone is for all others.
+The longest that fits decides; FILE alone is for all others. Policies can be signed, as
+examples/attest -policy does it: -policy-key then gives the keys of which one must have
+signed each.
 
 Evidence is in files and directories, or, with "-evidence oci", attached to the images in
 the registries that -registry names, which are asked with the credentials of docker login.
@@ -66,6 +68,7 @@ func run(ctx context.Context, args []string) error {
 	o := options{loader: gate.Loader{Identities: keyless.Identities, Inspector: gate.Inspector(), Now: at.Now}}
 	flags := cli.Flags("audit")
 	flags.Var(&o.policies, "policy", "the policy `FILE`, YAML or JSON, or REPOSITORY=FILE; may be repeated")
+	o.loader.Editions.Flags(flags)
 	flags.Var(&at, "at", "decide as at this `TIME`, such as 2026-12-31T12:00:00Z or 2026-12-31, instead of now")
 	flags.Var(&o.loader.Keys, "key", "`NAME=FILE`: the public key, in PEM, that policies call NAME; may be repeated")
 	flags.StringVar(&o.loader.TrustedRoot, "trusted-root", "", "the `FILE` trusted_root.json of the Sigstore instance by which the workflows and accounts of policies sign")

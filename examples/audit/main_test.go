@@ -293,6 +293,8 @@ func TestBadInput(t *testing.T) {
 		"drift":               {args(s, "-drift", file), "-registry"},
 		"oci":                 {append(args(s)[:4:4], "-evidence", "oci", file), "-registry"},
 		"time":                {args(s, "-at", "yesterday", file), "want a time such as"},
+		"unsigned policy":     {args(s, "-policy-key", s.Path("release.pub"), file), "not signed, as -policy-key demands"},
+		"older policy":        {args(s, "-min-serial", "1", file), "no serial"},
 		"timeout":             {args(s, "-timeout", "0s", file), "positive"},
 		"flag":                {args(s, "-nonsense", file), "-h lists the flags"},
 	} {

@@ -18,7 +18,6 @@ import (
 	"github.com/hallmark-dev/hallmark/examples/internal/keyless"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
-	"github.com/hallmark-dev/hallmark/verify/policyfile"
 )
 
 const usage = `usage: review -policy FILE [flags] ARTIFACT
@@ -60,11 +59,6 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 
-	policyFile, err := cli.ReadFile(o.Policy, policyfile.MaxSize)
-	if err != nil {
-		return err
-	}
-
 	var res *verify.Result
 	if len(c.Envelopes) == 0 && len(c.Skipped) > 0 {
 		err = fmt.Errorf("%s: no evidence can be read: %w", flags.Arg(0), errors.Join(c.Skipped...))
@@ -75,7 +69,7 @@ func run(ctx context.Context, args []string) error {
 		return context.Cause(ctx)
 	}
 	p := newPage(ctx, c, res, err, now)
-	p.Policy.File, p.Policy.Digest = text(filepath.Base(o.Policy)), text(digestOf(policyFile))
+	p.Policy.File, p.Policy.Digest = text(filepath.Base(o.Policy)), text(digestOf(c.Text))
 
 	var b bytes.Buffer
 	if err := p.write(&b); err != nil {

@@ -14,6 +14,7 @@ import (
 // against.
 type Case struct {
 	Policy    *verify.Policy
+	Text      []byte // of the policy file, without the envelope if it is signed
 	Artifact  hallmark.Artifact
 	Envelopes []*sign.Envelope
 	Skipped   []error // what is given as evidence and is none
@@ -22,7 +23,8 @@ type Case struct {
 // Flags defines the flags that say what a Case is made of.
 func (o *Options) Flags(flags *flag.FlagSet, means Means) {
 	o.means = means
-	flags.StringVar(&o.Policy, "policy", "", "the policy `FILE`, YAML or JSON")
+	flags.StringVar(&o.Policy, "policy", "", "the policy `FILE`, YAML or JSON, or an envelope with it: see -policy-key")
+	o.Editions.Flags(flags)
 	flags.Var(&o.Evidence, "evidence", "a `FILE` with an envelope, a Sigstore bundle, or one of them on each line, or a directory with such files: *.intoto.jsonl, *.sigstore.json, *.sigstore.jsonl, and what else of *.json is one; may be repeated")
 	flags.Var(&o.Keys, "key", "`NAME=FILE`: the public key, in PEM, that the policy calls NAME; may be repeated")
 	if means.Identities != nil {
@@ -42,7 +44,7 @@ func (o *Options) Open(ctx context.Context, name string) (*Case, error) {
 	if o.Policy == "" {
 		return nil, errors.New("no -policy (-h lists the flags)")
 	}
-	policy, err := o.load(ctx)
+	rule, err := o.load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,5 +56,5 @@ func (o *Options) Open(ctx context.Context, name string) (*Case, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Case{policy, artifact, ev.envelopes, ev.skipped}, nil
+	return &Case{rule.Policy, rule.Text, artifact, ev.envelopes, ev.skipped}, nil
 }

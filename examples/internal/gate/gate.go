@@ -34,11 +34,22 @@ A policy names keys, of which -key gives the files, and workflows and accounts t
 sign without a key. Those are recognized by what a Sigstore instance keeps and signs:
 -trusted-root gives its keys, as a file that you have from where you trust it.
 
+A policy can be signed: it then is the payload of an envelope, which examples/attest
+-policy makes, and -policy-key gives the keys of which one must have signed it. One that
+is not signed is refused then.
+
+-explain prints in sentences what the policy demands, and needs no artifact.
+
+For one artifact that is accepted, and not otherwise, -expect writes a policy by which the
+next release is built as this one was, and -vsa adds to a file a signed summary of the
+verification, by which others need not verify again: a policy asks for one with
+"summary". Its time is that of -at, of the variable SOURCE_DATE_EPOCH, or now.
+
 -json prints for each artifact one JSON object, on a line of its own, whose schema is
 the file verify/report.schema.json of this module.
 
 Exit code: 0 every artifact is accepted; 1 one is rejected, which it is too if the
-evidence does not tell enough; 2 one could not be decided.`
+evidence does not tell enough; 2 one could not be decided, or something not be written.`
 
 // Options are the flags of a gate.
 type Options struct {
@@ -51,6 +62,7 @@ type Options struct {
 	AnyCommit  bool
 	JSON       bool
 
+	Editions    Editions
 	TrustedRoot string
 	PlainHTTP   bool
 	At          cli.Time
@@ -77,28 +89,45 @@ type Means struct {
 // Main is the program.
 func Main(ctx context.Context, args []string, means Means) error {
 	var o Options
+	var next handOn
 	flags := cli.Flags("verify")
 	o.Flags(flags, means)
 	flags.Var(&o.Byproducts, "byproduct", "a `SUFFIX`, such as .cdx.json: the file ARTIFACT+SUFFIX must be a byproduct that the provenance names; may be repeated")
 	flags.BoolVar(&o.JSON, "json", false, "print one JSON object for each artifact, on a line of its own")
+	explain := flags.Bool("explain", false, "print what the policy demands")
+	next.flags(flags)
 	if err := cli.Parse(flags, Usage, args); err != nil {
 		return err
 	}
 	if o.Policy == "" {
 		return errors.New("no -policy (-h lists the flags)")
 	}
-	if flags.NArg() == 0 {
+	if *explain && (flags.NArg() > 0 || o.JSON || next != handOn{}) {
+		return errors.New("-explain verifies nothing: it goes without an artifact, -json, -expect and -vsa")
+	}
+	if flags.NArg() == 0 && !*explain {
 		return errors.New("no artifact to verify (-h lists the flags)")
 	}
-	policy, err := o.load(ctx)
+	if err := next.check(ctx, flags.Args()); err != nil {
+		return err
+	}
+	at, err := o.when()
 	if err != nil {
 		return err
+	}
+	rule, err := o.load(ctx)
+	if err != nil {
+		return err
+	}
+	if *explain {
+		fmt.Println(strings.Join(rule.Policy.Explain(), "\n"))
+		return nil
 	}
 
 	findings := false
 	var undecided []error
 	for _, name := range flags.Args() {
-		r, err := o.verify(ctx, policy, name)
+		r, res, err := o.verify(ctx, rule.Policy, name)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -124,6 +153,11 @@ func Main(ctx context.Context, args []string, means Means) error {
 		if _, err := fmt.Println(text); err != nil {
 			return err
 		}
+		if r.Verdict == verify.Accepted {
+			if err := next.write(ctx, rule, res, at); err != nil {
+				return err
+			}
+		}
 	}
 	if len(undecided) > 0 {
 		return errors.Join(undecided...)
@@ -136,26 +170,26 @@ func Main(ctx context.Context, args []string, means Means) error {
 
 // load reads the policy and fills in what it leaves open. A flag cannot replace
 // what the policy says.
-func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
-	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Identities: o.means.Identities, Inspector: o.inspector(), Now: o.At.Now}
-	rule, err := loader.Load(o.Policy)
+func (o *Options) load(ctx context.Context) (Rule, error) {
+	loader := Loader{Keys: o.Keys, TrustedRoot: o.TrustedRoot, Editions: o.Editions, Identities: o.means.Identities, Inspector: o.inspector(), Now: o.At.Now}
+	rule, err := loader.Load(ctx, o.Policy)
 	if err != nil {
-		return nil, err
+		return Rule{}, err
 	}
 	policy := rule.Policy
 	if o.Source != "" {
 		if policy.Source != "" && policy.Source != o.Source {
-			return nil, fmt.Errorf("-source is %s, but the policy has %s", o.Source, policy.Source)
+			return Rule{}, fmt.Errorf("-source is %s, but the policy has %s", o.Source, policy.Source)
 		}
 		policy.Source = o.Source
 	}
 	if o.Commit != "" {
 		commit, err := hallmark.ParseDigest("gitCommit:" + o.Commit)
 		if err != nil {
-			return nil, fmt.Errorf("-commit: %w", err)
+			return Rule{}, fmt.Errorf("-commit: %w", err)
 		}
 		if !policy.Commit.IsZero() && policy.Commit != commit {
-			return nil, fmt.Errorf("-commit is %s, but the policy has %s", o.Commit, policy.Commit.Hex())
+			return Rule{}, fmt.Errorf("-commit is %s, but the policy has %s", o.Commit, policy.Commit.Hex())
 		}
 		policy.Commit = commit
 	}
@@ -163,31 +197,31 @@ func (o *Options) load(ctx context.Context) (*verify.Policy, error) {
 		policy.Refs.Any = true
 	}
 	if policy.Source == "" && len(policy.Builders) > 0 {
-		return nil, fmt.Errorf("%s names no source: say with -source which repository is expected", o.Policy)
+		return Rule{}, fmt.Errorf("%s names no source: say with -source which repository is expected", o.Policy)
 	}
 	if policy.Refs.IsZero() && policy.Commit.IsZero() && len(policy.Builders) > 0 {
-		return nil, fmt.Errorf("%s names neither refs nor a commit: say with -commit which one is expected", o.Policy)
+		return Rule{}, fmt.Errorf("%s names neither refs nor a commit: say with -commit which one is expected", o.Policy)
 	}
 	if err := policy.Probe(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", o.Policy, err)
+		return Rule{}, fmt.Errorf("%s: %w", o.Policy, err)
 	}
-	return policy, nil
+	return rule, nil
 }
 
 // verify decides about what an argument names. The error is that of a report that is
-// undecided.
-func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string) (*verify.Report, error) {
+// undecided or rejected, and the result is nil then.
+func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string) (*verify.Report, *verify.Result, error) {
 	a, err := o.artifact(ctx, name)
 	a.Name = name
 	if err != nil {
-		return verify.NewReport(a, nil, err), err
+		return verify.NewReport(a, nil, err), nil, err
 	}
 	ev, err := o.evidence(ctx, name)
 	if err == nil && len(ev.envelopes) == 0 && len(ev.skipped) > 0 {
 		err = fmt.Errorf("%s: no evidence can be read: %w", name, errors.Join(ev.skipped...))
 	}
 	if err != nil {
-		return verify.NewReport(a, nil, err), err
+		return verify.NewReport(a, nil, err), nil, err
 	}
 	res, err := policy.Verify(ctx, a, ev.envelopes...)
 	if err == nil {
@@ -197,7 +231,10 @@ func (o *Options) verify(ctx context.Context, policy *verify.Policy, name string
 	for _, err := range ev.skipped {
 		r.Warnings = append(r.Warnings, "passed over: "+err.Error())
 	}
-	return r, err
+	if err != nil {
+		res = nil
+	}
+	return r, res, err
 }
 
 // isDigest and isImage tell what an argument is that is not a file. A file of such a

@@ -122,8 +122,8 @@ func TestLoad(t *testing.T) {
 	} {
 		o, _ := files(t, "https://example.com/app")
 		tt.change(&o)
-		policy, err := o.load(t.Context())
-		if tt.want == "" && (err != nil || policy == nil) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+		rule, err := o.load(t.Context())
+		if tt.want == "" && (err != nil || rule.Policy == nil) || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
 		}
 	}
@@ -142,11 +142,12 @@ func TestLoad(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	verdict := func(o Options, artifact string) (*verify.Report, error) {
-		policy, err := o.load(t.Context())
+		rule, err := o.load(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return o.verify(t.Context(), policy, artifact)
+		r, _, err := o.verify(t.Context(), rule.Policy, artifact)
+		return r, err
 	}
 	o, artifact := files(t, "https://example.com/app")
 	r, err := verdict(o, artifact)
@@ -188,7 +189,7 @@ func TestEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := o.load(t.Context())
+	rule, err := o.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +253,7 @@ func TestEvidence(t *testing.T) {
 				}
 				write(t, path, text)
 			}
-			r, _ := o.verify(t.Context(), policy, filepath.Join(dir, "app"))
+			r, _, _ := o.verify(t.Context(), rule.Policy, filepath.Join(dir, "app"))
 			if text := r.Error + strings.Join(r.Warnings, "\n"); r.Verdict != tt.verdict || !strings.Contains(text, tt.want) || tt.want == "" && text != "" {
 				t.Errorf("%s, %q, want %s, %q", r.Verdict, text, tt.verdict, tt.want)
 			}
@@ -268,11 +269,11 @@ func TestEvidence(t *testing.T) {
 		}
 	}
 	o.Evidence = []string{dir}
-	if _, err := o.verify(t.Context(), policy, artifact); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, _, err := o.verify(t.Context(), rule.Policy, artifact); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("large files: %v", err)
 	}
 	// A gate that knows no images says so.
-	if _, err := o.verify(t.Context(), policy, "registry.example/app@sha256:"+strings.Repeat("0", 64)); err == nil || !strings.Contains(err.Error(), "knows no images") {
+	if _, _, err := o.verify(t.Context(), rule.Policy, "registry.example/app@sha256:"+strings.Repeat("0", 64)); err == nil || !strings.Contains(err.Error(), "knows no images") {
 		t.Errorf("an image: %v", err)
 	}
 }
@@ -280,15 +281,46 @@ func TestEvidence(t *testing.T) {
 // What was signed is shown as text, whatever it would do to a terminal.
 func TestHostileText(t *testing.T) {
 	o, artifact := files(t, "https://x\n\x1b[2Japp: accepted\n  built from https://example.com/app")
-	policy, err := o.load(t.Context())
+	rule, err := o.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := o.verify(t.Context(), policy, artifact)
+	r, _, err := o.verify(t.Context(), rule.Policy, artifact)
 	if r.Verdict != verify.Rejected {
 		t.Fatalf("got %+v, %v", r, err)
 	}
 	if text := r.String(); strings.Contains(text, "\x1b") || strings.Contains(text, "\napp: accepted") {
 		t.Errorf("the report can be forged: %q", text)
+	}
+}
+
+// What a Case is held against is the text that was signed, and not the envelope.
+func TestOpenSigned(t *testing.T) {
+	o, artifact := files(t, "https://example.com/app")
+	signer, err := sign.NewSigner(ed25519.NewKeyFromSeed([]byte("this is the seed of a test only!")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "serial: 1\nexpires: 2127-01-31" + policyText
+	env, err := sign.Sign(t.Context(), policyfile.MediaType, []byte(text), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := env.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, o.Policy, string(line))
+	if _, err := o.Open(t.Context(), artifact); err == nil || !strings.Contains(err.Error(), "-policy-key FILE") {
+		t.Errorf("without the key: %v", err)
+	}
+	o.Editions.Keys = []string{filepath.Join(filepath.Dir(o.Policy), "key.pub")}
+	c, err := o.Open(t.Context(), artifact)
+	if err != nil || string(c.Text) != text || len(c.Policy.Builders) != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	write(t, o.Policy, text)
+	if _, err := o.Open(t.Context(), artifact); err == nil || !strings.Contains(err.Error(), "not signed, as -policy-key demands") {
+		t.Errorf("unsigned: %v", err)
 	}
 }

@@ -231,7 +231,7 @@ require: [{predicateType: https://example.com/reviewed/v1, keys: [release], sour
 			s.Sign(s.Signer, "elsewhere", step, review)
 		}, verify.Accepted, ""},
 		{"no step", func(s *gatetest.Site, name string) { s.Sign(s.Signer, name, steps(name), review) }, verify.Rejected, "step prepare failed"},
-		{"no review", func(s *gatetest.Site, name string) { s.Sign(s.Signer, name, steps(name), step) }, verify.Rejected, "required https://example.com/reviewed/v1"},
+		{"no review", func(s *gatetest.Site, name string) { s.Sign(s.Signer, name, steps(name), step) }, verify.Rejected, "required source https://example.com/reviewed/v1"},
 		{"undecided", func(s *gatetest.Site, name string) { s.Sign(s.Signer, name, good(name)[:100]) }, verify.Undecided, "malformed statement"},
 	} {
 		s := gatetest.New(t)

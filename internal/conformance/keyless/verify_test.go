@@ -66,15 +66,15 @@ buildTypes: [%s]
 			code         int
 			want         string
 		}{
-			{"accepted", right, nil, 0, "trusted up to SLSA Build level 3"},
+			{"accepted", right, nil, 0, "SLSA Build level 3"},
 			{"a workflow that is required", requires("workflows: [{issuer: " + system.issuer + ", builder: " + builder + "}]"), nil, 0, "accepted"},
 			{"a builder beside the id", strings.Replace(right, "workflow: {", "workflow: {builder: "+builder+", ", 1), nil, 0, "accepted"},
 
 			{"another builder", policy(builder+"0", system.issuer, system.source, system.buildType, system.parameters), nil, 1, "the certificate is of"},
 			{"another issuer", policy(builder, "https://issuer.example", system.source, system.buildType, system.parameters), nil, 1, "the certificate is for a token of"},
-			{"another source", policy(builder, system.issuer, system.source+"2", system.buildType, system.parameters), nil, 1, "source failed"},
-			{"another artifact", right, []string{"-trusted-root", "trusted_root.json", "other"}, 1, "subject failed"},
-			{"another instance", right, []string{"-trusted-root", "another_root.json", "app"}, 1, "signature failed"},
+			{"another source", policy(builder, system.issuer, system.source+"2", system.buildType, system.parameters), nil, 1, "source: got"},
+			{"another artifact", right, []string{"-trusted-root", "trusted_root.json", "other"}, 1, "subject: got"},
+			{"another instance", right, []string{"-trusted-root", "another_root.json", "app"}, 1, "signature: got"},
 			{"another workflow is required", requires("workflows: [{issuer: " + system.issuer + ", builder: " + builder + "0}]"), nil, 1, "https://hallmark.example/checked"},
 			{"an account is required", requires("accounts: [{issuer: " + system.issuer + ", subject: a@example.com}]"), nil, 1, "https://hallmark.example/checked"},
 
