@@ -360,9 +360,9 @@ func TestBadInput(t *testing.T) {
 	if os.Stdout, err = os.Open(file); err != nil {
 		t.Fatal(err)
 	}
-	for _, flags := range [][]string{nil, {"-json"}} {
-		if err := run(t.Context(), append(append(flags, base...), file)); err == nil || errors.Is(err, cli.ErrFindings) {
-			t.Errorf("%q: a verdict that cannot be written: %v", flags, err)
+	for _, flags := range [][]string{{file}, {"-json", file}, {"-explain"}} {
+		if err := run(t.Context(), append(slices.Clone(base), flags...)); err == nil || errors.Is(err, cli.ErrFindings) {
+			t.Errorf("%q: what cannot be written: %v", flags, err)
 		}
 	}
 	os.Stdout.Close()

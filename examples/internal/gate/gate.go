@@ -120,8 +120,8 @@ func Main(ctx context.Context, args []string, means Means) error {
 		return err
 	}
 	if *explain {
-		fmt.Println(strings.Join(rule.Policy.Explain(), "\n"))
-		return nil
+		_, err = fmt.Println(strings.Join(rule.Policy.Explain(), "\n"))
+		return err
 	}
 
 	findings := false
