@@ -91,8 +91,9 @@ func (e *Exception) check(now time.Time) error {
 	if e.Rule != "" && !excusable(e.Rule) {
 		errs = append(errs, fmt.Errorf("rule %s cannot be excused", e.Rule))
 	}
+	const day = 24 * time.Hour
 	if left := e.Expires.Sub(now); left > MaxException {
-		errs = append(errs, fmt.Errorf("it expires on %s, in %s, at most %s are allowed", date(e.Expires), days(left), days(MaxException)))
+		errs = append(errs, fmt.Errorf("it expires on %s, in %s, at most %s are allowed", date(e.Expires), days((left+day-1).Truncate(day)), days(MaxException)))
 	}
 	return errors.Join(errs...)
 }

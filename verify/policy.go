@@ -310,7 +310,7 @@ func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 	}
 	if p.AtLeast != "" {
 		if _, err := bound(p.AtLeast); err != nil {
-			fail("at least %w", err)
+			fail("at least: %w", err)
 		}
 	}
 	for at := range p.Parameters {

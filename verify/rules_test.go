@@ -552,7 +552,7 @@ func TestIncoherentPolicy(t *testing.T) {
 		{"exception without a reason", bad(func(e *verify.Exception) { e.Reason = "" }), "no reason"},
 		{"exception without a control", bad(func(e *verify.Exception) { e.Control = "" }), "no compensating control"},
 		{"exception without an end", bad(func(e *verify.Exception) { e.Expires = time.Time{} }), "no expiry"},
-		{"exception for too long", bad(func(e *verify.Exception) { e.Expires = noon().Add(verify.MaxException + time.Second) }), "at most 90 days"},
+		{"exception for too long", bad(func(e *verify.Exception) { e.Expires = noon().Add(verify.MaxException + time.Second) }), "in 91 days, at most 90 days"},
 		{"exception of the signature", bad(func(e *verify.Exception) { e.Rule = verify.RuleSignature }), "rule signature cannot be excused"},
 		{"exception of the subject", bad(func(e *verify.Exception) { e.Rule = verify.RuleSubject }), "cannot be excused"},
 		{"exception of a revocation", bad(func(e *verify.Exception) { e.Rule = verify.RuleRevoked }), "cannot be excused"},
@@ -587,7 +587,7 @@ func TestIncoherentPolicy(t *testing.T) {
 		{"malformed range of a builder", func(p *verify.Policy) {
 			p.Builders[0].ID, p.Builders[0].Refs = "x", verify.Refs{Versions: "~1"}
 		}, "builder 0: malformed range"},
-		{"malformed least version", func(p *verify.Policy) { p.AtLeast = "newest" }, "at least malformed version"},
+		{"malformed least version", func(p *verify.Policy) { p.AtLeast = "newest" }, "at least: malformed version"},
 		{"weakly pinned input", func(p *verify.Policy) { p.Inputs.Pinned = map[string]hallmark.Digest{"x": {}} }, `input "x" has no digest`},
 		{"summary of an SBOM", asks(verify.Requirement{PredicateType: sbomType, Summary: &verify.Summary{Verifier: "x", Resource: "y", Level: 1}}), "asks for a summary, which"},
 		{"summary of nobody", asks(verify.Requirement{Summary: &verify.Summary{Resource: "y", Level: 1}}), "names no verifier"},

@@ -186,6 +186,9 @@ func TestList(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", image, r.Report, want)
 		}
 	}
+	if _, err := audit(t, args(s, s.Write("list", "sha256:abc"))...); err == nil || errors.Is(err, cli.ErrFindings) || !strings.Contains(err.Error(), `sha256:abc: malformed digest "sha256:abc": 3 digits`) {
+		t.Errorf("half a digest: %v", err)
+	}
 	if _, err := audit(t, args(s, s.Write("list", gatetest.Image("good")))...); err != nil {
 		t.Errorf("what is accepted: %v", err)
 	}

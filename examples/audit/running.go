@@ -80,11 +80,16 @@ func (v *inventory) addImage(id, spec string, at place) error {
 	for _, prefix := range []string{"docker-pullable://", "docker://"} {
 		id = strings.TrimPrefix(id, prefix)
 	}
-	if d, err := hallmark.ParseDigest(id); err == nil && d.Secure() {
+	d, err := hallmark.ParseDigest(id)
+	if err == nil && d.Secure() {
 		_, err := v.add(&running{name: d.String(), repository: repositoryOf(spec), configuration: at != (place{}), artifact: hallmark.Artifact{Name: d.String(), Digests: []hallmark.Digest{d}}}, at)
 		return err
 	}
-	image, err := images.ParseContainer(id)
+	var image oci.Image
+	// A digest that is malformed is no image with a tag.
+	if !strings.HasPrefix(id, "sha256:") {
+		image, err = images.ParseContainer(id)
+	}
 	if err != nil {
 		_, err := v.add(&running{name: id, unknown: err}, at)
 		return err

@@ -347,6 +347,7 @@ func TestBadInput(t *testing.T) {
 		"missing artifact":     {with(6, s.Path("none")), "no such file"},
 		"directory":            {with(6, s.Dir), "not a regular file"},
 		"time that is none":    {append([]string{"-at", "soon"}, append(base, file)...), "want a time such as"},
+		"flags behind":         {append([]string{file}, base...), "-policy is behind an argument: flags come first"},
 		"another trusted root": {append([]string{"-trusted-root", file}, append(base, file)...), "malformed trusted root"},
 	} {
 		r, err := decide(t, tt.args...)
@@ -354,6 +355,18 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %q, %v, want %s", name, r.Verdict, err, tt.want)
 		}
 	}
+	stdout := os.Stdout
+	var err error
+	if os.Stdout, err = os.Open(file); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{{file}, {"-json", file}, {"-explain"}} {
+		if err := run(t.Context(), append(slices.Clone(base), flags...)); err == nil || errors.Is(err, cli.ErrFindings) {
+			t.Errorf("%q: what cannot be written: %v", flags, err)
+		}
+	}
+	os.Stdout.Close()
+	os.Stdout = stdout
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := run(ctx, append(base, file)); !errors.Is(err, context.Canceled) || errors.Is(err, cli.ErrFindings) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,11 +40,23 @@ func Main(name string, run func(ctx context.Context, args []string) error) {
 	case errors.Is(err, ErrFindings):
 		os.Exit(1)
 	default:
-		// Several faults are one error on several lines; a log wants one.
-		text := strings.NewReplacer("\n", "; ", "\t", " ").Replace(err.Error())
-		fmt.Fprintf(os.Stderr, "%s: %s\n", name, Printable(strings.TrimPrefix(text, name+": ")))
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, message(name, err))
 		os.Exit(2)
 	}
+}
+
+// maxMessage is how many bytes of an error are shown. Of a file that is no evidence at
+// all each line is a fault.
+const maxMessage = 4096
+
+// message returns what a program prints of an error, on one line.
+func message(name string, err error) string {
+	// Several faults are one error on several lines; a log wants one.
+	text := strings.NewReplacer("\n", "; ", "\t", " ").Replace(strings.TrimPrefix(err.Error(), name+": "))
+	if more := len(text) - maxMessage; more > 0 {
+		text = fmt.Sprintf("%s… (%d bytes more)", strings.ToValidUTF8(text[:maxMessage], ""), more)
+	}
+	return Printable(text)
 }
 
 // Flags returns an empty set of flags for a program, to be parsed by [Parse].
@@ -64,6 +77,13 @@ func Parse(flags *flag.FlagSet, usage string, args []string) error {
 		flags.PrintDefaults()
 	case err != nil:
 		return fmt.Errorf("%w (-h lists the flags)", err)
+	}
+	// Package flag takes what is behind the first argument for arguments.
+	for _, arg := range flags.Args() {
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && flags.Lookup(name) != nil && !slices.Contains(args, "--") {
+			return fmt.Errorf("%s is behind an argument: flags come first (-h lists the flags)", arg)
+		}
 	}
 	return err
 }
@@ -156,7 +176,11 @@ func Created(getenv func(string) string, otherwise time.Time) (time.Time, error)
 // file that is replaced. What is no file, such as /dev/null or a pipe, is written to as
 // it is: to replace it would take it from everybody else.
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return &fs.PathError{Op: "replace", Path: path, Err: syscall.EISDIR}
+	}
+	if err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return err

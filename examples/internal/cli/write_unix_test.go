@@ -55,6 +55,10 @@ func TestWriteFileKeeps(t *testing.T) {
 		t.Errorf("%v, %v: it is no link any more", info, err)
 	}
 
+	if err := WriteFile(dir, 0o644, Bytes([]byte("new"))); !errors.Is(err, syscall.EISDIR) {
+		t.Errorf("to a directory: %v", err)
+	}
+
 	// All of it or nothing.
 	failed := errors.New("failed")
 	if err := WriteFile(file, 0o644, func(w io.Writer) error { io.WriteString(w, "half"); return failed }); !errors.Is(err, failed) {

@@ -120,8 +120,8 @@ func Main(ctx context.Context, args []string, means Means) error {
 		return err
 	}
 	if *explain {
-		fmt.Println(strings.Join(rule.Policy.Explain(), "\n"))
-		return nil
+		_, err = fmt.Println(strings.Join(rule.Policy.Explain(), "\n"))
+		return err
 	}
 
 	findings := false
@@ -135,14 +135,23 @@ func Main(ctx context.Context, args []string, means Means) error {
 			undecided = append(undecided, err)
 		}
 		findings = findings || r.Verdict == verify.Rejected
+		text := ""
+		if r.Verdict != verify.Undecided {
+			text = r.String()
+		}
 		if o.JSON {
 			line, err := json.Marshal(r)
 			if err != nil {
 				return err
 			}
-			fmt.Printf("%s\n", line)
-		} else if r.Verdict != verify.Undecided {
-			fmt.Println(r)
+			text = string(line)
+		}
+		if text == "" {
+			continue
+		}
+		// A verdict that nobody can read is none.
+		if _, err := fmt.Println(text); err != nil {
+			return err
 		}
 		if r.Verdict == verify.Accepted {
 			if err := next.write(ctx, rule, res, at); err != nil {
