@@ -25,7 +25,7 @@ type Inputs struct {
 	Origins []string
 
 	// Digests asks that each input has a digest for which [hallmark.Digest.Secure]
-	// holds, or is a gitCommit, a gitTree or a dirHash1, as Go modules have.
+	// holds, or is a gitCommit, a gitTree or a dirHash, as Go modules have.
 	Digests bool
 }
 
@@ -82,7 +82,7 @@ func (in *Inputs) check(i int, b *provenance.Build) []Check {
 // identifies reports whether d is a digest that a resource can be pinned by.
 func identifies(d hallmark.Digest) bool {
 	switch d.Algorithm() {
-	case "gitCommit", "gitTree", "dirHash1":
+	case "gitCommit", "gitTree", "dirHash":
 		return true
 	}
 	return d.Secure()

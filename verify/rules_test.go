@@ -316,6 +316,7 @@ func TestMoreRules(t *testing.T) {
 		{"another origin", inputs(verify.Inputs{Origins: []string{"https://deps.test/"}}, dep("https://deps.test.evil/x", "sha256", h)), []string{"input https://deps.test.evil/x: failed"}},
 		{"an origin without a slash", inputs(verify.Inputs{Origins: []string{"https://deps.test/a"}}, dep("https://deps.test/ab", "sha256", h)), []string{"input https://deps.test/ab: failed"}},
 		{"dot segments", inputs(verify.Inputs{Origins: []string{"https://deps.test/a/"}}, dep("https://deps.test/a/%2E%2e/b", "sha256", h)), []string{"input https://deps.test/a/%2E%2e/b: failed"}},
+		{"a module with its sum", inputs(verify.Inputs{Digests: true}, dep("pkg:golang/deps.test/x@v1.0.0", "dirHash", h), dep("pkg:golang/deps.test/y@v1.0.0", "dirHash1", h)), nil},
 		{"input without a digest", inputs(verify.Inputs{Digests: true}, object{"uri": "https://deps.test/x"}), []string{"input https://deps.test/x: unproven"}},
 		{"input with a weak digest", inputs(verify.Inputs{Digests: true}, dep("https://deps.test/x", "sha1", strings.Repeat("a", 40))), []string{"input https://deps.test/x: unproven"}},
 		{"input without a URI", inputs(verify.Inputs{Origins: []string{"https://deps.test/"}}, object{"name": "x", "digest": object{"sha256": h}}), []string{"input x: unproven"}},
