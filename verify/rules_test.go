@@ -512,6 +512,25 @@ func TestMoreRules(t *testing.T) {
 	}
 }
 
+// Where every input is refused, a review names some and counts the others.
+func TestReviewOfManyReasons(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Inputs = verify.Inputs{Digests: true}
+	d := c.statement.definition()
+	for i := range 200 {
+		d["resolvedDependencies"] = append(d["resolvedDependencies"].([]any), object{"uri": fmt.Sprintf("https://deps.test/%d", i)})
+	}
+	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	var no *verify.RejectedError
+	if !errors.As(err, &no) || len(no.Reasons) < 200 {
+		t.Fatalf("got %v, want 200 reasons", err)
+	}
+	got := c.policy.Review(t.Context(), c.artifact, r, err)[0].Evidence
+	if want := fmt.Sprintf("%d more checks did not pass.", len(no.Reasons)-5); len(got) != 6 || got[5] != want {
+		t.Errorf("%d sentences of evidence, the last %q; want 6 and %q", len(got), got[len(got)-1], want)
+	}
+}
+
 // source0 is source where a test has another of that name.
 const source0 = source
 
