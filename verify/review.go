@@ -91,13 +91,21 @@ func signedAs(r *Result) string {
 	return "For signing it has a key, or is near somebody who has."
 }
 
+// maxReasons is how many reasons of a rejection an answer has. A policy about
+// inputs can give one for each module.
+const maxReasons = 5
+
 func traced(r *Result, err error) Answer {
 	x := Answer{Question: "Can the artifact be traced to the exact commit and workflow?", Answer: string(Unproven)}
 	var no *RejectedError
 	switch {
 	case errors.As(err, &no):
 		x.Answer = No
-		for _, c := range no.Reasons {
+		for i, c := range no.Reasons {
+			if i == maxReasons {
+				x.Evidence = append(x.Evidence, fmt.Sprintf("%d more checks did not pass.", len(no.Reasons)-i))
+				break
+			}
 			x.Evidence = append(x.Evidence, c.String())
 		}
 	case err != nil:

@@ -322,6 +322,7 @@ func TestMoreRules(t *testing.T) {
 		{"dot segments", inputs(verify.Inputs{Origins: []string{"https://deps.test/a/"}}, dep("https://deps.test/a/%2E%2e/b", "sha256", h)), []string{"input https://deps.test/a/%2E%2e/b: failed"}},
 		{"a module by its sum", inputs(verify.Inputs{Pinned: map[string]hallmark.Digest{"https://deps.test/x": dirHash}, Digests: true}, dep("https://deps.test/x", "dirHash", h)), nil},
 		{"a module by its sum, of the specification's example", inputs(verify.Inputs{Pinned: map[string]hallmark.Digest{"https://deps.test/x": dirHash}, Digests: true}, dep("https://deps.test/x", "dirHash1", h)), nil},
+		{"a module with its sum", inputs(verify.Inputs{Digests: true}, dep("pkg:golang/deps.test/x@v1.0.0", "dirHash", h), dep("pkg:golang/deps.test/y@v1.0.0", "dirHash1", h)), nil},
 		{"input without a digest", inputs(verify.Inputs{Digests: true}, object{"uri": "https://deps.test/x"}), []string{"input https://deps.test/x: unproven"}},
 		{"input with a weak digest", inputs(verify.Inputs{Digests: true}, dep("https://deps.test/x", "sha1", strings.Repeat("a", 40))), []string{"input https://deps.test/x: unproven"}},
 		{"input without a URI", inputs(verify.Inputs{Origins: []string{"https://deps.test/"}}, object{"name": "x", "digest": object{"sha256": h}}), []string{"input x: unproven"}},
@@ -514,6 +515,25 @@ func TestMoreRules(t *testing.T) {
 				t.Errorf("undecided: %v", err)
 			}
 		})
+	}
+}
+
+// Where every input is refused, a review names some and counts the others.
+func TestReviewOfManyReasons(t *testing.T) {
+	c := newTrial(t)
+	c.policy.Inputs = verify.Inputs{Digests: true}
+	d := c.statement.definition()
+	for i := range 200 {
+		d["resolvedDependencies"] = append(d["resolvedDependencies"].([]any), object{"uri": fmt.Sprintf("https://deps.test/%d", i)})
+	}
+	r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+	var no *verify.RejectedError
+	if !errors.As(err, &no) || len(no.Reasons) < 200 {
+		t.Fatalf("got %v, want 200 reasons", err)
+	}
+	got := c.policy.Review(t.Context(), c.artifact, r, err)[0].Evidence
+	if want := fmt.Sprintf("%d more checks did not pass.", len(no.Reasons)-5); len(got) != 6 || got[5] != want {
+		t.Errorf("%d sentences of evidence, the last %q; want 6 and %q", len(got), got[len(got)-1], want)
 	}
 }
 

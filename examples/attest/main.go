@@ -36,7 +36,9 @@ const usage = `usage: attest -key FILE | -keyless [flags] [SUBJECT...]
 Signs a statement about the subjects, and adds it as a line to the file -o. A
 subject, with or without -subject before it, is a file, a directory, or a name
 with digests: registry.example/org/app@sha256:… A directory gets a dirHash, by which
-examples/verify does not know artifacts. The image that -oci names in its registry,
+examples/verify does not know artifacts. gitCommit:…, or NAME@gitCommit:…, is a commit,
+of which a policy asks with "source: true"; it has no provenance, and needs -predicate
+and -o. The image that -oci names in its registry,
 by a tag or a digest, is a subject too: its tag is looked up once, and the signed
 statement is attached to what it named then, with the credentials of docker login.
 Then -o is needed only for a file beside.
@@ -173,6 +175,9 @@ func (s *step) run(ctx context.Context) error {
 	case s.plainHTTP && len(s.references) == 0:
 		return errors.New("-plain-http without -oci")
 	}
+	if given == 0 && slices.ContainsFunc(s.subjects, isCommit) {
+		return errors.New("nothing builds a commit: want -predicate, -tests or -scan")
+	}
 	if s.source != "" {
 		url := provenance.RepositoryURL(s.source)
 		if url == "" {
@@ -181,7 +186,7 @@ func (s *step) run(ctx context.Context) error {
 		s.source = url
 	}
 	if s.out == "" && len(s.references) == 0 {
-		if len(s.subjects) != 1 || s.checksums != "" || strings.Contains(s.subjects[0], "@sha") {
+		if len(s.subjects) != 1 || s.checksums != "" || strings.Contains(s.subjects[0], "@sha") || isCommit(s.subjects[0]) {
 			return errors.New("no -o, and not one file whose name it could have")
 		}
 		s.out = filepath.Clean(s.subjects[0]) + ".intoto.jsonl"
@@ -305,6 +310,8 @@ func (s *step) files(ctx context.Context) ([]hallmark.Artifact, error) {
 			if as, err = hallmark.HashFiles(ctx, []string{name}, hallmark.HashOptions{}); err == nil {
 				a = as[0]
 			}
+		case errors.Is(err, fs.ErrNotExist) && isCommit(name):
+			a, err = parseCommit(name)
 		case errors.Is(err, fs.ErrNotExist) && strings.Contains(name, "@"):
 			a, err = hallmark.ParseArtifact(name)
 		}
@@ -325,6 +332,26 @@ func (s *step) files(ctx context.Context) ([]hallmark.Artifact, error) {
 		artifacts = append(artifacts, listed...)
 	}
 	return artifacts, nil
+}
+
+// isCommit reports whether a subject is written as a commit is.
+func isCommit(subject string) bool {
+	return strings.HasPrefix(subject[strings.LastIndexByte(subject, '@')+1:], "gitCommit:")
+}
+
+// parseCommit returns a commit as an artifact. It has the one digest by which git
+// names it, which may be by SHA-1: [hallmark.ParseArtifact] refuses it, since nothing
+// that is delivered should be known by that alone.
+func parseCommit(subject string) (hallmark.Artifact, error) {
+	at := strings.LastIndexByte(subject, '@')
+	if at == 0 {
+		return hallmark.Artifact{}, fmt.Errorf("malformed commit %.200q: no name before the @", subject)
+	}
+	d, err := hallmark.ParseDigest(subject[at+1:])
+	if err != nil {
+		return hallmark.Artifact{}, fmt.Errorf("malformed commit %.200q: %w", subject, err)
+	}
+	return hallmark.Artifact{Name: subject[:max(at, 0)], Digests: []hallmark.Digest{d}}, nil
 }
 
 // A predicate is what the statement says of its subjects.

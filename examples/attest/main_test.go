@@ -193,6 +193,41 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+// A commit is a subject of what is said of it, by its gitCommit alone, and of no
+// provenance: nothing builds it.
+func TestCommit(t *testing.T) {
+	w := newWorkplace(t)
+	out := filepath.Join(w.dir, "review.jsonl")
+	review := write(t, filepath.Join(w.dir, "review.json"), `{"reviewers":2}`)
+	said := []string{"-key", w.key, "-o", out, "-predicate", review, "-predicate-type", "https://example.com/review"}
+	commit := "gitCommit:" + w.commit
+	for _, subject := range []string{commit, "app@" + commit, "git+https://github.com/o/r@" + commit} {
+		if err := run(t.Context(), append(said, subject), new(bytes.Buffer), environ(nil), nil); err != nil {
+			t.Errorf("%s: %v", subject, err)
+			continue
+		}
+		sts := attested(t, out)
+		s := sts[len(sts)-1].Subjects
+		if want := strings.TrimSuffix(strings.TrimSuffix(subject, commit), "@"); len(s) != 1 || s[0].Name != want || len(s[0].Digest) != 1 || s[0].Digest["gitCommit"] != w.commit {
+			t.Errorf("%s: got %v", subject, s)
+		}
+	}
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"provenance":     {[]string{"-key", w.key, "-dir", w.repo, "-o", out, "app@" + commit}, "want -predicate"},
+		"no -o":          {append(append([]string(nil), said[:2]...), append(said[4:], "app@"+commit)...), "no -o"},
+		"no name":        {append(said, "@"+commit), "no name before the @"},
+		"a short commit": {append(said, "app@gitCommit:0123456"), "7 digits"},
+		"a tree":         {append(said, "app@gitTree:"+w.commit), "no digest by SHA-2"},
+	} {
+		if err := run(t.Context(), test.args, new(bytes.Buffer), environ(nil), nil); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", name, err, test.want)
+		}
+	}
+}
+
 // In a job of GitHub Actions without a token the caller names the builder, and a
 // summary is written. A checkout of another commit is an error.
 func TestGitHub(t *testing.T) {

@@ -66,7 +66,10 @@ accepted.
 The go command runs with GOFLAGS and the other settings of how to build at their
 defaults. Commands in directories named internal or testdata are not built.
 Documents carry the time SOURCE_DATE_EPOCH, or else that of the commit, or else
-now.
+now. -releases adds to them what the module cache knows of the modules' releases,
+which a policy that asks how old dependencies are needs. It is off by default, since
+the cache is not part of the commit: with the files that another machine has there,
+the documents are others. No network is used; "go mod download" fetches what it reads.
 
 Exit code: 0 all is accepted; 1 something is rejected; 2 it could not be done.`
 
@@ -89,7 +92,7 @@ func main() {
 type release struct {
 	dir, out, key, version, source, commit, policy string
 	packages                                       cli.List
-	allowDirty                                     bool
+	allowDirty, releases                           bool
 	env                                            environment
 	progress                                       *cli.Progress
 
@@ -116,6 +119,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&r.source, "source", "", "the repository `URL`, where the checkout does not tell")
 	flags.StringVar(&r.commit, "commit", "", "the commit, in `HEX`, where there is no checkout")
 	flags.StringVar(&r.policy, "policy", "", "the policy `FILE` to verify with; examples/release/policy.yaml, which is built in, by default")
+	flags.BoolVar(&r.releases, "releases", false, "add to the documents when modules were released, and whether they were retracted or deprecated")
 	flags.BoolVar(&r.allowDirty, "allow-dirty", false, "build although files differ from the commit; the provenance says so, and is not accepted")
 	if err := cli.Parse(flags, usage, args); err != nil {
 		return err
@@ -475,6 +479,11 @@ func (r *release) makeOne(ctx context.Context, c command, source provenance.Sour
 	}
 	if err := gomod.Reconcile(doc, inside); err != nil {
 		return err
+	}
+	if r.releases {
+		if err := gomod.AddReleases(ctx, doc, gomod.ReleaseOptions{ModCache: r.env["GOMODCACHE"]}); err != nil {
+			return err
+		}
 	}
 	doc.Phase = sbom.Built
 	doc.Main.Digests = app.Digests

@@ -616,12 +616,57 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// An interrupt ends the program while it builds, and nothing is left.
 // A module whose files in the module cache were changed is not built.
 func TestTamperedModule(t *testing.T) {
+	dir, cache := withModule(t)
+	if _, stderr, code := runRelease(t, dir); code != 0 {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	write(t, cache, "example.com/lib@v1.0.0/lib.go", "package lib\n\nconst Text = \"evil\"\n")
+	_, stderr, code := runRelease(t, dir)
+	if want := "not as go.sum has it: example.com/lib@v1.0.0: differs"; code != 2 || !strings.Contains(stderr, want) {
+		t.Errorf("exit %d, want %s\n%s", code, want, stderr)
+	}
+}
+
+// How old dependencies are, a policy can ask only if the documents say so.
+func TestReleases(t *testing.T) {
+	dir, _ := withModule(t)
+	policy := write(t, t.TempDir(), "policy.yaml", `builders:
+  - id: https://hallmark-dev.github.io/builders/local/v1
+    key: release
+    level: 1
+buildTypes: [https://hallmark-dev.github.io/buildtypes/local/v1]
+require:
+  - predicateType: https://cyclonedx.org/bom
+    keys: [release]
+    sbom: {minAge: 3d}
+`)
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{nil, 1, "unproven"},
+		{[]string{"-releases"}, 0, "accepted"},
+	} {
+		stdout, stderr, code := runRelease(t, dir, append(test.args, "-package", "./cmd/hello", "-policy", policy)...)
+		if code != test.code || !strings.Contains(stdout, test.want) {
+			t.Errorf("%q: exit %d, want %d and %s\n%s%s", test.args, code, test.code, test.want, stdout, stderr)
+		}
+		if got := strings.Contains(string(read(t, filepath.Join(dir, "dist", "hello.cdx.json"))), "2024-12-10T11:37:26Z"); got != (test.args != nil) {
+			t.Errorf("%q: the document has the time of the release: %v", test.args, got)
+		}
+	}
+}
+
+// withModule returns a checkout that requires a module, and the module cache that is
+// used from here on, with nothing but that module in it.
+func withModule(t *testing.T) (dir, cache string) {
+	t.Helper()
 	proxy, cache := t.TempDir(), t.TempDir()
 	write(t, proxy, "example.com/lib/@v/list", "v1.0.0\n")
-	write(t, proxy, "example.com/lib/@v/v1.0.0.info", `{"Version":"v1.0.0"}`)
+	write(t, proxy, "example.com/lib/@v/v1.0.0.info", `{"Version":"v1.0.0","Time":"2024-12-10T11:37:26Z"}`)
 	write(t, proxy, "example.com/lib/@v/v1.0.0.mod", "module example.com/lib\n")
 	var archive bytes.Buffer
 	z := zip.NewWriter(&archive)
@@ -642,7 +687,7 @@ func TestTamperedModule(t *testing.T) {
 		t.Setenv(name, value)
 	}
 
-	dir, _ := checkout(t)
+	dir, _ = checkout(t)
 	write(t, dir, "cmd/hello/main.go", "package main\n\nimport \"example.com/lib\"\n\nfunc main() { println(lib.Text) }\n")
 	tidy := exec.Command("go", "get", "example.com/lib@v1.0.0")
 	tidy.Dir = dir
@@ -651,16 +696,10 @@ func TestTamperedModule(t *testing.T) {
 	}
 	gitIn(t, dir, "add", "-A")
 	gitIn(t, dir, "commit", "-q", "-m", "two")
-	if _, stderr, code := runRelease(t, dir); code != 0 {
-		t.Fatalf("exit %d\n%s", code, stderr)
-	}
-	write(t, cache, "example.com/lib@v1.0.0/lib.go", "package lib\n\nconst Text = \"evil\"\n")
-	_, stderr, code := runRelease(t, dir)
-	if want := "not as go.sum has it: example.com/lib@v1.0.0: differs"; code != 2 || !strings.Contains(stderr, want) {
-		t.Errorf("exit %d, want %s\n%s", code, want, stderr)
-	}
+	return dir, cache
 }
 
+// An interrupt ends the program while it builds, and nothing is left.
 func TestInterrupt(t *testing.T) {
 	dir, _ := checkout(t)
 	tmp := t.TempDir()

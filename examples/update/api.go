@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/exp/apidiff"
 	"golang.org/x/tools/go/packages"
@@ -28,31 +30,71 @@ const (
 	NotCompared  API = "not compared"
 )
 
+// A pair is an update with the components that it is of.
+type pair struct {
+	update  *Update
+	was, is *sbom.Component
+	dirs    [2]string // which they are in, if they were loaded
+}
+
+// atOnce is how many updates are compared at once: much of the time of each goes by in
+// waiting for the module proxy.
+const atOnce = 4
+
+// compareAll compares what each pair exports.
+func (c *command) compareAll(ctx context.Context, progress *cli.Progress, r *Report, pairs []*pair) error {
+	found := make([]Report, len(pairs))
+	var next, done atomic.Int64
+	step := func() {
+		progress.Step("comparing what modules export, %d of %d done", done.Load(), len(pairs))
+	}
+	step()
+	var wg sync.WaitGroup
+	for range min(atOnce, len(pairs)) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(pairs) {
+					return
+				}
+				c.compareAPI(ctx, &found[i], pairs[i])
+				done.Add(1)
+				step()
+			}
+		})
+	}
+	wg.Wait()
+	for _, f := range found {
+		r.Findings = append(r.Findings, f.Findings...)
+	}
+	return ctx.Err()
+}
+
 // compareAPI compares what two versions of a module export, and holds that against what
-// their numbers promise. It returns the directories that they are in, if they were loaded.
-func (c *command) compareAPI(ctx context.Context, progress *cli.Progress, r *Report, u *Update, was, is *sbom.Component) (dirs [2]string) {
+// their numbers promise.
+func (c *command) compareAPI(ctx context.Context, r *Report, p *pair) {
+	u, was, is := p.update, p.was, p.is
 	u.API = NotCompared
 	switch {
 	case !c.api:
-		return dirs
+		return
 	case !isModule(was) || !isModule(is):
 		u.Why = "no module"
-		return dirs
+		return
 	case was.Name != is.Name:
 		u.Why = "another module"
-		return dirs
+		return
 	case was.Version == "" || is.Version == "":
 		u.Why = "no version"
-		return dirs
+		return
 	}
 	var modules [2]*apidiff.Module
 	for i, m := range []*sbom.Component{was, is} {
-		progress.Step("loading %s %s", m.Name, m.Version)
 		var err error
-		if modules[i], dirs[i], err = loadModule(ctx, m); err != nil {
+		if modules[i], p.dirs[i], err = loadModule(ctx, m); err != nil {
 			u.API, u.Why = Undecided, fmt.Sprintf("%s: %v", m.Version, err)
 			r.find("undecided", u.Name, u.New, "%s", u.Why)
-			return dirs
+			return
 		}
 	}
 	u.API = Compatible
@@ -71,7 +113,6 @@ func (c *command) compareAPI(ctx context.Context, progress *cli.Progress, r *Rep
 		}
 		r.find("breaking", u.Name, u.New, "%d incompatible %s in a %s update from %s", len(u.Incompatible), changes, u.Number, u.Old)
 	}
-	return dirs
 }
 
 // loadModule returns the types of the packages of a module that others can

@@ -75,6 +75,7 @@ func (c *command) compare(ctx context.Context, progress *cli.Progress, old, new 
 		return nil, err
 	}
 	r := &Report{}
+	var pairs []*pair
 	for _, d := range diff {
 		was, is := old.doc.Component(d.OldRef), new.doc.Component(d.NewRef)
 		switch d.Kind {
@@ -93,7 +94,7 @@ func (c *command) compare(ctx context.Context, progress *cli.Progress, old, new 
 			if u.Number == Older {
 				r.find("older", d.Name, d.Version, "%s was used before", d.Old)
 			}
-			c.compareAPI(ctx, progress, r, u, was, is)
+			pairs = append(pairs, &pair{update: u, was: was, is: is})
 		case sbom.LicenseChanged:
 			// Who has not looked does not know of another licence.
 			if (d.What == "declared" || d.What == "concluded") && was.Licenses != nil && is.Licenses != nil {
@@ -116,6 +117,9 @@ func (c *command) compare(ctx context.Context, progress *cli.Progress, old, new 
 		}
 	}
 
+	if err := c.compareAll(ctx, progress, r, pairs); err != nil {
+		return nil, err
+	}
 	known := make(map[string]bool)
 	for _, o := range old.doc.All() {
 		known[origin(o)] = true

@@ -47,7 +47,7 @@ func (c *command) newer(ctx context.Context, progress *cli.Progress, old *side) 
 		return nil, fmt.Errorf("go list -m -u: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
 
-	scanner := new(license.Scanner)
+	var pairs []*pair
 	var failed []error
 	for dec := json.NewDecoder(&stdout); ; {
 		// https://pkg.go.dev/cmd/go#hdr-List_packages_or_modules
@@ -84,26 +84,31 @@ func (c *command) newer(ctx context.Context, progress *cli.Progress, old *side) 
 		is := &sbom.Component{Name: was.Name, Version: m.Update.Version, PURL: was.PURL}
 		u := &Update{Name: m.Path, Old: m.Version, New: is.Version, Number: promise(m.Version, is.Version), Deprecated: m.Deprecated}
 		r.Updates = append(r.Updates, u)
-		dirs := c.compareAPI(ctx, progress, r, u, was, is)
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if dirs[0] == "" || dirs[1] == "" {
+		pairs = append(pairs, &pair{update: u, was: was, is: is})
+	}
+	if len(failed) == len(components) {
+		return nil, fmt.Errorf("go list -m -u: %w", failed[0])
+	}
+	if err := c.compareAll(ctx, progress, r, pairs); err != nil {
+		return nil, err
+	}
+	scanner := new(license.Scanner)
+	for _, p := range pairs {
+		u := p.update
+		if p.dirs[0] == "" || p.dirs[1] == "" {
 			continue
 		}
+		progress.Step("looking for the licence of %s", u.Name)
 		for i, licence := range []*string{&u.OldLicence, &u.NewLicence} {
-			found, err := scanner.Scan(ctx, os.DirFS(dirs[i]), "", nil)
+			found, err := scanner.Scan(ctx, os.DirFS(p.dirs[i]), "", nil)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", m.Path, err)
+				return nil, fmt.Errorf("%s: %w", u.Name, err)
 			}
 			*licence = found.Declared
 		}
 		if u.OldLicence != u.NewLicence {
 			r.find("licence", u.Name, u.New, "declared %s → %s", cmp.Or(u.OldLicence, "unknown"), cmp.Or(u.NewLicence, "unknown"))
 		}
-	}
-	if len(failed) == len(components) {
-		return nil, fmt.Errorf("go list -m -u: %w", failed[0])
 	}
 	r.sort()
 	return r, nil
