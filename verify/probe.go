@@ -138,26 +138,17 @@ func (p *Policy) Probe(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// identities returns everybody whom p names, once.
+// identities returns everybody whom p names.
 func (p *Policy) identities() []Identity {
 	var all []Identity
-	seen := make(map[string]bool)
-	add := func(ids ...Identity) {
-		for _, id := range ids {
-			if name := id.String(); !seen[name] {
-				seen[name] = true
-				all = append(all, id)
-			}
-		}
-	}
 	for _, b := range p.Builders {
-		add(b.Identity)
+		all = append(all, b.Identity)
 	}
 	for _, q := range p.Require {
-		add(q.Identities...)
+		all = append(all, q.Identities...)
 	}
 	for _, s := range p.Steps {
-		add(s.Identities...)
+		all = append(all, s.Identities...)
 	}
 	return all
 }
