@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hallmark-dev/hallmark"
 )
@@ -95,12 +96,28 @@ func signedAs(r *Result) string {
 // inputs can give one for each module.
 const maxReasons = 5
 
+// ofBuild reports whether c is about where an artifact comes from, and not about what
+// else is required.
+func (c Check) ofBuild() bool {
+	switch c.Rule {
+	case RuleBuilder, RuleBuildType, RuleSource, RuleRef, RuleCommit, RuleCertificate, RuleProvenance:
+		return true
+	case RuleSignature, RuleRevoked, RulePayloadType, RuleSubject: // a requirement's have its type
+		return c.Item == ""
+	}
+	return false
+}
+
 func traced(r *Result, err error) Answer {
 	x := Answer{Question: "Can the artifact be traced to the exact commit and workflow?", Answer: string(Unproven)}
 	var no *RejectedError
 	switch {
 	case errors.As(err, &no):
-		x.Answer = No
+		if slices.ContainsFunc(no.Reasons, Check.ofBuild) {
+			x.Answer = No
+		} else {
+			x.Evidence = []string{"It is rejected for other reasons than where it comes from."}
+		}
 		for i, c := range no.Reasons {
 			if i == maxReasons {
 				x.Evidence = append(x.Evidence, fmt.Sprintf("%d more checks did not pass.", len(no.Reasons)-i))

@@ -518,7 +518,8 @@ func TestMoreRules(t *testing.T) {
 	}
 }
 
-// Where every input is refused, a review names some and counts the others.
+// Where every input is refused, a review says that this is another reason, names some
+// and counts the others.
 func TestReviewOfManyReasons(t *testing.T) {
 	c := newTrial(t)
 	c.policy.Inputs = verify.Inputs{Digests: true}
@@ -532,8 +533,8 @@ func TestReviewOfManyReasons(t *testing.T) {
 		t.Fatalf("got %v, want 200 reasons", err)
 	}
 	got := c.policy.Review(t.Context(), c.artifact, r, err)[0].Evidence
-	if want := fmt.Sprintf("%d more checks did not pass.", len(no.Reasons)-5); len(got) != 6 || got[5] != want {
-		t.Errorf("%d sentences of evidence, the last %q; want 6 and %q", len(got), got[len(got)-1], want)
+	if want := fmt.Sprintf("%d more checks did not pass.", len(no.Reasons)-5); len(got) != 7 || got[6] != want {
+		t.Errorf("%d sentences of evidence, the last %q; want 7 and %q", len(got), got[len(got)-1], want)
 	}
 }
 

@@ -195,6 +195,7 @@ func TestReview(t *testing.T) {
 			c.policy.Triggers = []string{"pull_request_target", "push"}
 		}, "yes unproven yes unproven yes unproven"},
 		{"rejected", func(_ *testing.T, c *trial) { c.statement.setRef("refs/heads/x") }, "no unproven unproven unproven yes unproven"},
+		{"rejected for its SBOM", func(t *testing.T, c *trial) { require(t, c, 1, 2) }, "unproven unproven unproven unproven yes unproven"},
 		{"undecided", func(_ *testing.T, c *trial) { c.raw = []byte("{") }, "unproven unproven unproven unproven yes unproven"},
 		{"excused ref", func(t *testing.T, c *trial) {
 			c.policy.Now, c.policy.Exceptions = noon, []verify.Exception{exception(t, verify.RuleRef, "")}
