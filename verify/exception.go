@@ -88,7 +88,9 @@ func (e *Exception) check(now time.Time) error {
 	missing("reason", strings.TrimSpace(e.Reason) != "")
 	missing("compensating control", strings.TrimSpace(e.Control) != "")
 	missing("expiry", !e.Expires.IsZero())
-	if e.Rule != "" && !excusable(e.Rule) {
+	if e.Rule != "" && !e.Rule.known() {
+		errs = append(errs, fmt.Errorf("there is no rule %.100q", e.Rule))
+	} else if e.Rule != "" && !excusable(e.Rule) {
 		errs = append(errs, fmt.Errorf("rule %s cannot be excused", e.Rule))
 	}
 	const day = 24 * time.Hour

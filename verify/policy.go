@@ -311,6 +311,8 @@ func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 	if p.AtLeast != "" {
 		if _, err := bound(p.AtLeast); err != nil {
 			fail("at least: %w", err)
+		} else if p.Version != "" && !notBefore("refs/tags/"+p.Version, p.AtLeast) {
+			fail("version %.100q, and at least %.100q", p.Version, p.AtLeast)
 		}
 	}
 	for at := range p.Parameters {
@@ -326,6 +328,8 @@ func (p *Policy) checkBuilds(fail func(format string, a ...any)) {
 	for _, origin := range p.Inputs.Origins {
 		if origin == "" || strings.HasSuffix(origin, "://") {
 			fail("origin %q of inputs is everywhere", origin)
+		} else if !strings.Contains(origin, ":") {
+			fail("origin %.200q of inputs is no URI, which has a scheme: https://…", origin)
 		}
 	}
 }

@@ -49,6 +49,19 @@ const (
 	RuleCommitSigned  Rule = "commit-signature"
 )
 
+// known reports whether r is one of the rules above.
+func (r Rule) known() bool {
+	switch r {
+	case RuleSignature, RulePayloadType, RuleProvenance, RuleSubject, RuleBuilder, RuleBuildType,
+		RuleSource, RuleRef, RuleCommit, RuleParameter, RuleTrigger, RuleRunner, RuleEnvironment,
+		RuleAge, RuleCertificate, RuleRequired, RuleRevoked, RuleVersion, RuleInput, RuleStep,
+		RuleSummary, RuleTests, RuleVulnerability, RuleProperty, RuleMinimum, RuleBuildInfo,
+		RuleDependencyAge, RuleCommitSigned:
+		return true
+	}
+	return false
+}
+
 // An Outcome is how a check ended.
 type Outcome string
 

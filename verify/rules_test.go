@@ -609,6 +609,9 @@ func TestIncoherentPolicy(t *testing.T) {
 			p.Builders[0].ID, p.Builders[0].Refs = "x", verify.Refs{Versions: "~1"}
 		}, "builder 0: malformed range"},
 		{"malformed least version", func(p *verify.Policy) { p.AtLeast = "newest" }, "at least: malformed version"},
+		{"version below the least", func(p *verify.Policy) { p.Version, p.AtLeast = "v1.0.0", "v2.0.0" }, "version \"v1.0.0\", and at least"},
+		{"origin without a scheme", func(p *verify.Policy) { p.Inputs.Origins = []string{"github.com/org/"} }, "is no URI"},
+		{"exception of no rule", bad(func(e *verify.Exception) { e.Rule = "tirgger" }), "there is no rule"},
 		{"weakly pinned input", func(p *verify.Policy) { p.Inputs.Pinned = map[string]hallmark.Digest{"x": {}} }, `input "x" has no digest`},
 		{"summary of an SBOM", asks(verify.Requirement{PredicateType: sbomType, Summary: &verify.Summary{Verifier: "x", Resource: "y", Level: 1}}), "asks for a summary, which"},
 		{"summary of nobody", asks(verify.Requirement{Summary: &verify.Summary{Resource: "y", Level: 1}}), "names no verifier"},

@@ -62,14 +62,14 @@ func loadFolder(dir string, log *slog.Logger) (*folder, error) {
 		return nil, err
 	}
 	f := &folder{files: len(names)}
-	warn := func(name string, err error) {
-		f.skipped++
-		log.Warn("evidence is passed over", "file", cut(name, 200), "error", cut(err.Error(), 500))
+	warn := func(name string, errs ...error) {
+		f.skipped += len(errs)
+		log.Warn("evidence is passed over", "file", cut(name, 200), "pieces", len(errs), "error", cut(errs[0].Error(), 500))
 	}
 	h := sha256.New()
 	total := 0
 	for _, name := range names {
-		data, err := cli.ReadFile(filepath.Join(dir, name), maxFile)
+		data, err := readRegular(filepath.Join(dir, name))
 		if err != nil {
 			warn(name, err)
 			f.unread = true
@@ -83,21 +83,34 @@ func loadFolder(dir string, log *slog.Logger) (*folder, error) {
 		h.Write(data)
 		envelopes, skipped, err := sign.ParseLines(data)
 		if err != nil {
-			warn(name, err)
-		}
-		for _, err := range skipped {
-			warn(name, err)
+			skipped = append(skipped, err)
 		}
 		base, _, _ := strings.Cut(name, ".")
 		named, _ := hallmark.ParseDigest(strings.Replace(base, "-", ":", 1))
 		for _, e := range envelopes {
 			if err := f.found.Add(e, named); err != nil {
-				warn(name, err)
+				skipped = append(skipped, err)
 			}
+		}
+		if len(skipped) > 0 {
+			warn(name, skipped...)
 		}
 	}
 	f.content = hex.EncodeToString(h.Sum(nil))
 	return f, nil
+}
+
+// readRegular reads a file, to which a link may lead. Who waits for the other end of a
+// pipe learns of no change any more.
+func readRegular(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	return cli.ReadFile(name, maxFile)
 }
 
 // evidenceFiles returns the names of the files of evidence in dir, in order.
