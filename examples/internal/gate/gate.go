@@ -193,7 +193,7 @@ func (o *Options) load(ctx context.Context) (Rule, error) {
 		}
 		policy.Commit = commit
 	}
-	if o.AnyCommit && policy.Commit.IsZero() {
+	if o.AnyCommit && policy.Commit.IsZero() && policy.Refs.IsZero() {
 		policy.Refs.Any = true
 	}
 	if policy.Source == "" && len(policy.Builders) > 0 {

@@ -138,6 +138,12 @@ func TestLoad(t *testing.T) {
 	if _, err := o.load(t.Context()); err == nil || !strings.Contains(err.Error(), "but the policy has") {
 		t.Errorf("another commit: got %v", err)
 	}
+	o, _ = files(t, "https://example.com/app")
+	o.Commit, o.AnyCommit = "", true
+	write(t, o.Policy, policyText+"refs: {releases: true}\n")
+	if rule, err := o.load(t.Context()); err != nil || rule.Policy.Refs.Any {
+		t.Errorf("any commit, and refs: got %+v, %v, want the refs of the policy", rule.Policy, err)
+	}
 }
 
 func TestVerify(t *testing.T) {
