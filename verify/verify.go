@@ -256,12 +256,11 @@ func (h *hearing) recognize(i int, id Identity, rule Rule, item string) (*Eviden
 		// Another identity's evidence is about these bytes.
 		return nil, nil, fmt.Errorf("%s: recognized other bytes than the envelope has", id)
 	}
-	if ev, c := h.trusted(i, ev); c != nil {
-		c.Item = item
-		return nil, c, nil
-	} else {
-		return ev, nil, nil
+	ev, refused := h.trusted(i, ev)
+	if refused != nil {
+		refused.Item = item
 	}
+	return ev, refused, nil
 }
 
 // parse returns the statement that is signed in the i-th envelope, which somebody
