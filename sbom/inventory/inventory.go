@@ -40,7 +40,9 @@ type Inventory struct {
 }
 
 // Open opens the inventory in db and makes its tables if it has none.
-func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, error) { panic("not written yet") }
+func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, error) {
+	panic("not written yet")
+}
 
 // Drop removes from db all that Open and the Inventory have made.
 func Drop(ctx context.Context, db *sql.DB, d Dialect) error { panic("not written yet") }
@@ -52,11 +54,17 @@ type Added struct {
 	Same    int // that were there as they are
 }
 
-// Add adds records, all or, with an error, none. 
-func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) { panic("not written yet") }
+// Add adds records, all or, with an error, none.
+func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) {
+	panic("not written yet")
+}
 
 // AddAll adds records in batches, each all or none, and calls progress, if it is not nil, after each with what was done so far. ...
-func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error], progress func(Added)) (Added, error) { panic("not written yet") }
+func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error], progress func(Added)) (Added, error) {
+	panic("not written yet")
+}
 
 // Known reports for each mark whether there is a Record with it.
-func (v *Inventory) Known(ctx context.Context, marks []hallmark.Digest) ([]bool, error) { panic("not written yet") }
+func (v *Inventory) Known(ctx context.Context, marks []hallmark.Digest) ([]bool, error) {
+	panic("not written yet")
+}

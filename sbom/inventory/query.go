@@ -90,7 +90,11 @@ type Hit struct {
 }
 
 // Affected returns the components that q asks for, each with its artifact.
-func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error] { panic("not written yet") }
+func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error] {
+	panic("not written yet")
+}
 
 // Artifacts returns the artifacts that f asks for.
-func (v *Inventory) Artifacts(ctx context.Context, f Filter) iter.Seq2[Entry, error] { panic("not written yet") }
+func (v *Inventory) Artifacts(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
+	panic("not written yet")
+}
