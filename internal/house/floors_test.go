@@ -82,6 +82,7 @@ func rooms() []room {
 
 		{"sign/oci", 5, []string{securesystems, crypto, oras, imageSpec, goDigest, sync}, "oras-go knows how registries want to be asked for a token, and how they take a blob; it links the types of OCI and x/sync, and who keeps envelopes elsewhere does without all of them"},
 
+		{"internal/postgrestest", 9, nil, "it starts a server for tests, so no room imports it, and it knows of none"},
 		{"internal/house", 9, nil, "it has no code; its tests look at the whole house"},
 	}
 }
