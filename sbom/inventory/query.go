@@ -1,8 +1,6 @@
 package inventory
 
 import (
-	"context"
-	"iter"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -87,14 +85,4 @@ type Hit struct {
 	// Doubt says why it is not certain that the component is what is asked for, and is
 	// empty if it is.
 	Doubt string
-}
-
-// Affected returns the components that q asks for, each with its artifact.
-func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error] {
-	panic("not written yet")
-}
-
-// Artifacts returns the artifacts that f asks for.
-func (v *Inventory) Artifacts(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
-	panic("not written yet")
 }
