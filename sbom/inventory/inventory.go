@@ -1,5 +1,3 @@
-// Package inventory answers which artifacts contain a component, and whether they can
-// still be trusted.
 package inventory
 
 import (
