@@ -216,7 +216,8 @@ func (x *exhibit) emptied(st *provenance.Statement) bool {
 	return len(left) <= most && slices.Contains([]string{"", "{}", "null"}, strings.Join(strings.Fields(string(left)), ""))
 }
 
-// notKept is what a check got of a predicate that was emptied.
+// notKept is what a check got of a predicate that was emptied. No exception excuses it:
+// nobody knows what of.
 const notKept = "its content was not kept"
 
 // forgotten returns the checks of what q asks of a predicate that was emptied, as
@@ -224,7 +225,7 @@ const notKept = "its content was not kept"
 func (h *hearing) forgotten(i int, q *Requirement) []Check {
 	checks := []Check{}
 	unproven := func(rule Rule, item, want string) {
-		checks = append(checks, newCheck(rule, q.item(item), Unproven, notKept, want, i))
+		checks = append(checks, newCheck(rule, item, Unproven, notKept, want, i))
 	}
 	if q.Summary != nil {
 		unproven(RuleSummary, "", "a summary by "+q.Summary.Verifier)

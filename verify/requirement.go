@@ -205,14 +205,14 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 			st, checks, err := h.read(i, ev, RuleRequired, name, a, q.Subject, q.PredicateType)
 			if err == nil && st != nil && contents == nil {
 				if emptied = h.evidence[i].emptied(st); emptied {
-					contents = h.about(i, h.forgotten(i, q)) // which no exception is about
+					contents = h.forgotten(i, q)
 				} else {
 					contents, made, err = h.contents(i, q, a, st)
-					for k := range contents {
-						contents[k].Item = q.item(contents[k].Item)
-					}
-					contents = h.settle(h.about(i, contents))
 				}
+				for k := range contents {
+					contents[k].Item = q.item(contents[k].Item)
+				}
+				contents = h.settle(h.about(i, contents))
 			}
 			if h.ctx.Err() != nil {
 				return f, nil, nil, h.interrupted()
