@@ -512,21 +512,16 @@ func (f *Fleet) record(s *service, build int, w *bench) inventory.Record {
 		Build:    b,
 		Mark:     parse("sha256", hash(f.seed, "mark", s.id, build)),
 	}
-	r.Evidence = append(r.Evidence, verify.Evidence{
-		PayloadType: provenance.MediaType,
-		Payload:     statement(name, digest, provenance.PredicateType, predicate(&b)),
-		Keys:        []hallmark.Digest{key},
-		Threshold:   1,
-	})
+	r.Evidence = append(r.Evidence, evidence(statement(name, digest, provenance.PredicateType, predicate(&b)), key))
 
 	if luck[1] < 3 {
 		r.Gaps = []string{"the SBOM of " + name + " cannot be read"}
 	} else {
 		r.Document = f.document(s, build, libraries, luck, w)
 		if luck[2] < 244 {
-			payload := statement(name, digest, provenance.CycloneDXType, nil)
-			r.Attested = parse("sha256", hashOf(payload))
-			r.Evidence = append(r.Evidence, verify.Evidence{PayloadType: provenance.MediaType, Payload: payload, Keys: []hallmark.Digest{key}, Threshold: 1})
+			e := evidence(statement(name, digest, provenance.CycloneDXType, nil), key)
+			r.Attested = e.Digest
+			r.Evidence = append(r.Evidence, e)
 		}
 	}
 
@@ -677,6 +672,14 @@ func predicate(b *inventory.Build) []byte {
 		p = fmt.Appendf(p, `,"digest":{"sha256":%q}}`, in.Digests[0].Hex())
 	}
 	return fmt.Appendf(p, `]},"runDetails":{"builder":{"id":%q},"metadata":{"invocationId":%q,"finishedOn":%q}}}`, b.Builder, b.Run, b.Finished.Format(time.RFC3339))
+}
+
+// evidence returns a payload that one key has signed.
+func evidence(payload []byte, key hallmark.Digest) inventory.Evidence {
+	return inventory.Evidence{
+		Evidence: verify.Evidence{PayloadType: provenance.MediaType, Payload: payload, Keys: []hallmark.Digest{key}, Threshold: 1},
+		Digest:   parse("sha256", hashOf(payload)),
+	}
 }
 
 // statement returns a statement about an artifact; without a predicate,

@@ -38,6 +38,8 @@ func OddPackages() []string {
 		"pkg:deb/debian/a",
 		"pkg:cargo/a",
 		"pkg:generic/a",
+		"pkg:golang/example.com/%C5%BF",
+		"pkg:golang/example.com/s",
 		"pkg:golang/example.com/none",
 		"pkg:golang/example.com",
 	}
@@ -92,9 +94,10 @@ func Odd(seed uint64, sound bool) []inventory.Record {
 				}
 				rec.Document = &d
 				if len(rec.Evidence) > 0 && r.IntN(4) > 0 {
-					payload := statement("x", rec.Artifact.Digests[0], provenance.CycloneDXType, nil)
-					rec.Attested = parse("sha256", hashOf(payload))
-					rec.Evidence = append(rec.Evidence, verify.Evidence{PayloadType: provenance.MediaType, Payload: payload, Keys: rec.Evidence[0].Keys, Claims: rec.Evidence[0].Claims, Threshold: 1})
+					e := evidence(statement("x", rec.Artifact.Digests[0], provenance.CycloneDXType, nil), hallmark.Digest{})
+					e.Keys, e.Claims = rec.Evidence[0].Keys, rec.Evidence[0].Claims
+					rec.Attested = e.Digest
+					rec.Evidence = append(rec.Evidence, e)
 				}
 			}
 			records = append(records, rec)
@@ -120,7 +123,7 @@ func (o *odd) component(i int) sbom.Component {
 		Type:  pick(o, sbom.Library, sbom.Library, sbom.Library, sbom.Application, sbom.Container, sbom.FileType, sbom.Unclassified),
 		Scope: pick(o, sbom.Runtime, sbom.Runtime, sbom.Runtime, sbom.Optional, sbom.System, sbom.Build, sbom.TestOnly, sbom.ToolOnly, sbom.GraphOnly, sbom.Unscoped),
 	}
-	base := pick(o, OddPackages()[:15]...)
+	base := pick(o, OddPackages()[:17]...)
 	v := pick(o, OddVersions()...)
 	path, query, _ := strings.Cut(base, "?")
 	p, err := purl.Parse(path)
@@ -158,7 +161,7 @@ func (o *odd) component(i int) sbom.Component {
 		}
 	}
 	if o.IntN(4) == 0 {
-		c.Replaces = pick(o, OddPackages()[:15]...)
+		c.Replaces = pick(o, OddPackages()[:17]...)
 		if o.IntN(2) == 0 {
 			if path, query, _ := strings.Cut(c.Replaces, "?"); query == "" {
 				c.Replaces = path + "@" + url.PathEscape(pick(o, OddVersions()...))
@@ -281,7 +284,8 @@ func (o *odd) record(seed uint64, artifact, which int) inventory.Record {
 		}
 	}
 	for i := range o.IntN(3) {
-		e := verify.Evidence{PayloadType: provenance.MediaType, Payload: statement(fmt.Sprint("x", i), rec.Artifact.Digests[0], "https://example.org/anything", []byte(`{"n":1}`)), Threshold: 1}
+		e := evidence(statement(fmt.Sprint("x", i), rec.Artifact.Digests[0], "https://example.org/anything", []byte(`{"n":1}`)), hallmark.Digest{})
+		e.Keys = nil
 		switch o.IntN(3) {
 		case 0:
 			e.Keys = []hallmark.Digest{o.digest("sha256", 3)}

@@ -104,11 +104,43 @@ func (r *Record) Check() error {
 		fail("an SBOM is said to be attested, and there is none")
 	case r.Document != nil:
 		list("components", len(r.Document.Components), MaxParts)
-		if err := r.Document.Check(); err != nil {
-			errs = append(errs, err)
-		}
+		errs = append(errs, checkRefs(r.Document)...)
 	}
 	return errors.Join(errs...)
+}
+
+// checkRefs returns what is wrong with the graph of d, as [sbom.Document.Check] has it. What
+// else that looks at, for those who write documents, is not kept.
+func checkRefs(d *sbom.Document) (errs []error) {
+	fail := func(format string, a ...any) {
+		if len(errs) < 10 {
+			errs = append(errs, fmt.Errorf("SBOM: "+format, a...))
+		}
+	}
+	refs := make(map[string]struct{}, len(d.Components)+1)
+	refs[d.Main.Ref] = struct{}{}
+	if d.Main.Ref == "" {
+		fail("the main component has no Ref")
+	}
+	for i := range d.Components {
+		c := &d.Components[i]
+		n := len(refs)
+		if refs[c.Ref] = struct{}{}; c.Ref == "" || len(refs) == n {
+			fail("component %.100q: want a Ref that no other one has", c.Ref)
+		}
+	}
+	last := ""
+	for i := range d.Edges {
+		e := &d.Edges[i]
+		if _, ok := refs[e.From]; !ok && e.From != last {
+			fail("an edge from %.100q, which is no component", e.From)
+		}
+		if _, ok := refs[e.To]; !ok {
+			fail("an edge to %.100q, which is no component", e.To)
+		}
+		last = e.From
+	}
+	return errs
 }
 
 // about returns an error unless the statement in payload is about a.
@@ -194,9 +226,10 @@ type fact struct {
 	tags []string
 }
 
-func newFact(v any, tags ...string) (fact, error) {
+func newFact(kind string, v any, tags ...string) (fact, error) {
 	data, err := json.Marshal(v)
-	return fact{sha256.Sum256(data), data, tags}, err
+	// An origin of which nothing is known is not a decision that nobody has made.
+	return fact{sha256.Sum256(append([]byte(kind), data...)), data, tags}, err
 }
 
 // An origin is who made what, and of what.
@@ -281,6 +314,11 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 		for _, text := range d.Unknown {
 			gaps = append(gaps, "the SBOM does not tell: "+text)
 		}
+		for _, target := range d.Targets {
+			for _, text := range target.Unknown {
+				gaps = append(gaps, "the SBOM does not tell for "+target.Name+": "+text)
+			}
+		}
 		// A component whose Digests are those of a file has the artifact's, if it is that.
 		for _, h := range d.Main.Digests {
 			if want := r.Artifact.Digest(h.Algorithm()); !want.IsZero() && want != h {
@@ -314,15 +352,15 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	if i := strings.LastIndexByte(o.Builder, '@'); i > 0 {
 		tags = append(tags, "builder:"+o.Builder[:i])
 	}
-	if p.origin, err = newFact(o, tags...); err != nil {
+	if p.origin, err = newFact("origin", o, tags...); err != nil {
 		return err
 	}
 	v := &r.Verdict
-	if p.verdict, err = newFact(decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
+	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
 		return err
 	}
 	p.code = verdictCode(v.Verdict)
-	if p.gaps, err = newFact(append([]string{}, gaps...)); err != nil {
+	if p.gaps, err = newFact("gaps", append([]string{}, gaps...)); err != nil {
 		return err
 	}
 	if p.evidence, err = k.pack(r.Evidence); err != nil {
