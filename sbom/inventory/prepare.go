@@ -28,20 +28,22 @@ import (
 func (r *Record) Check() error {
 	var errs []error
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
-	text := func(what string, texts ...string) {
+	bounded := func(most int, what string, texts []string) {
 		for _, s := range texts {
-			if len(s) > maxText || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
-				fail("%s %.100q: want UTF-8 of at most %d bytes without a NUL", what, s, maxText)
+			if len(s) > most || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+				fail("%s %.100q: want UTF-8 of at most %d bytes without a NUL", what, s, most)
 			}
 		}
 	}
+	text := func(what string, texts ...string) { bounded(maxText, what, texts) }
+	term := func(what string, texts ...string) { bounded(maxTerm, what, texts) }
 	list := func(what string, n, most int) {
 		if n > most {
 			fail("%d %s, want at most %d", n, what, most)
 		}
 	}
 
-	text("artifact", r.Artifact.Name)
+	term("artifact", r.Artifact.Name)
 	list("digests", len(r.Artifact.Digests), maxList)
 	if !slices.ContainsFunc(r.Artifact.Digests, hallmark.Digest.Secure) {
 		fail("artifact %.200q has no digest by SHA-256 or better", r.Artifact.Name)
@@ -55,7 +57,8 @@ func (r *Record) Check() error {
 	}
 
 	b := &r.Build
-	text("build", b.Source, b.Ref, b.Workflow, b.Builder, b.Type, b.Run)
+	term("build", b.Source, b.Workflow, b.Builder)
+	text("build", b.Ref, b.Type, b.Run)
 	list("inputs", len(b.Inputs), MaxParts)
 	for i := range b.Inputs {
 		in := &b.Inputs[i]
@@ -87,6 +90,9 @@ func (r *Record) Check() error {
 		}
 		if len(e.Keys) == 0 && e.Claims == nil {
 			fail("evidence %d: nobody has signed it", i)
+		}
+		if e.Claims != nil {
+			term("signer", e.Claims.Subject, e.Claims.Builder)
 		}
 		if e.Digest != r.Attested || attested {
 			continue
