@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (r *Record) Check() error {
 	list("inputs", len(b.Inputs), MaxParts)
 	for i := range b.Inputs {
 		in := &b.Inputs[i]
-		text("input", in.URI, in.Name)
+		text("input", in.URI, in.Name, in.Location)
 		list("digests of an input", len(in.Digests), maxList)
 	}
 
@@ -94,7 +95,7 @@ func (r *Record) Check() error {
 		if e.Claims != nil {
 			term("signer", e.Claims.Subject, e.Claims.Builder)
 		}
-		if e.Digest != r.Attested || attested {
+		if attested || signed(&e) != r.Attested {
 			continue
 		}
 		attested = true
@@ -113,6 +114,19 @@ func (r *Record) Check() error {
 		errs = append(errs, checkRefs(r.Document)...)
 	}
 	return errors.Join(errs...)
+}
+
+// signed returns the digest of what was signed.
+func signed(e *verify.Evidence) hallmark.Digest {
+	if !e.Signed.IsZero() {
+		return e.Signed
+	}
+	sum := sha256.Sum256(e.Payload)
+	d, err := hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	if err != nil {
+		panic("inventory: internal error: " + err.Error())
+	}
+	return d
 }
 
 // checkRefs returns what is wrong with the graph of d, as [sbom.Document.Check] has it. What
@@ -186,6 +200,7 @@ type prepared struct {
 	incomplete bool
 	complete   bool
 	mark       hallmark.Digest
+	sbom       hallmark.Digest // what the SBOM's statement was signed as
 	evidence   []byte
 }
 
@@ -206,7 +221,7 @@ func (p *piece) data() []byte {
 
 func (p *piece) label() string {
 	if p.in != nil {
-		return cmp.Or(p.in.URI, p.in.Name)
+		return cmp.Or(p.in.URI, p.in.Name, p.in.Location)
 	}
 	return label(p.c)
 }
@@ -302,7 +317,7 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	if err := r.Check(); err != nil {
 		return err
 	}
-	p.artifact, p.build, p.decided, p.mark = r.Artifact, &r.Build, r.Verdict.At, r.Mark
+	p.artifact, p.build, p.decided, p.mark, p.sbom = r.Artifact, &r.Build, r.Verdict.At, r.Mark, r.Attested
 	p.attested = NoSBOM
 	gaps := slices.Clone(r.Gaps)
 	if d := r.Document; d != nil {
@@ -358,7 +373,8 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	if i := strings.LastIndexByte(o.Builder, '@'); i > 0 {
 		tags = append(tags, "builder:"+o.Builder[:i])
 	}
-	if p.origin, err = newFact("origin", o, tags...); err != nil {
+	slices.Sort(tags)
+	if p.origin, err = newFact("origin", o, slices.Compact(tags)...); err != nil {
 		return err
 	}
 	v := &r.Verdict
@@ -394,7 +410,7 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	id = append(id, p.origin.hash[:]...)
 	var payloads []string
 	for _, e := range r.Evidence {
-		payloads = append(payloads, e.Digest.String())
+		payloads = append(payloads, signed(&e).String())
 	}
 	slices.Sort(payloads)
 	p.hash = sha256.Sum256(appendTexts(id, payloads))
@@ -408,6 +424,10 @@ func (r *Record) signers() (names, tags []string) {
 		if c := e.Claims; c != nil {
 			name := cmp.Or(c.Subject, c.Builder)
 			names, tags = append(names, name), append(tags, "signer:"+name)
+			if c.BuildConfig != "" {
+				workflow, _, _ := strings.Cut(c.BuildConfig, "@")
+				tags = append(tags, "workflow:"+c.BuildConfig, "workflow:"+workflow)
+			}
 			continue
 		}
 		for _, k := range e.Keys {
@@ -415,8 +435,7 @@ func (r *Record) signers() (names, tags []string) {
 		}
 	}
 	slices.Sort(names)
-	slices.Sort(tags)
-	return slices.Compact(names), slices.Compact(tags)
+	return slices.Compact(names), tags
 }
 
 // components returns the components of d but for its main one. Of several that are kept
@@ -518,7 +537,7 @@ type packer struct {
 	w *flate.Writer
 }
 
-func (k *packer) pack(evidence []Evidence) ([]byte, error) {
+func (k *packer) pack(evidence []verify.Evidence) ([]byte, error) {
 	if len(evidence) == 0 {
 		return []byte{}, nil
 	}
