@@ -144,7 +144,7 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 			c.component, err = parseComponent(data)
 			found[c.part] = c
 			return err
-		}, "SELECT p.id, p.data FROM inventory_term t JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
+		}, "SELECT t.part, p.data FROM inventory_term t LEFT JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
 		if err != nil {
 			return nil, err
 		}
@@ -316,7 +316,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 			one.tree = slices.Clone(data)
 			rows = append(rows, one)
 			return nil
-		}, "SELECT "+columns+", s.base, s.tree FROM inventory_record r JOIN inventory_set s ON s.id = r.contents WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
+		}, "SELECT "+columns+", coalesce(s.base, -1), s.tree FROM inventory_record r LEFT JOIN inventory_set s ON s.id = r.contents WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
 		if err != nil {
 			return err
 		}
@@ -427,13 +427,22 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 		return nil
 	}
 	in, value := a.s.in("id", parts)
-	return a.s.query(ctx, func(rows *sql.Rows) error {
+	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
 		var text string
 		err := rows.Scan(&id, &text)
 		a.labels[id] = text
 		return err
 	}, "SELECT id, label FROM inventory_part WHERE "+in, value)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if _, ok := a.labels[part]; !ok {
+			return fmt.Errorf("%w: a part is missing", errDamaged)
+		}
+	}
+	return nil
 }
 
 // entries returns rows as answers have them.
