@@ -72,7 +72,7 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 				err = fmt.Errorf("behind %d records: %w", done, err)
 			}
 			done += len(collected)
-			collected = collected[:0]
+			collected = make([]Record, 0, batch) // what is prepared has pointers into the old one
 			return send(result{ready, err})
 		}
 		for r, err := range records {
