@@ -178,7 +178,15 @@ func TestMutations(t *testing.T) {
 					t.Errorf("%s: recognized at %s", at, when)
 				}
 			}
-			ev.Times = want.Times
+			// So it is with who vouched, and what a log had beside its promise.
+			for _, v := range ev.Vouchers {
+				if !slices.ContainsFunc(want.Vouchers, func(w verify.Voucher) bool {
+					return w.Key == v.Key && (w.Time == v.Time || v.Time.IsZero()) && (w.Role == v.Role || w.Role == "log" && v.Role == "log-promise")
+				}) {
+					t.Errorf("%s: recognized by %v", at, v)
+				}
+			}
+			ev.Times, ev.Vouchers = want.Times, want.Vouchers
 			if !reflect.DeepEqual(ev, want) {
 				t.Errorf("%s: recognized as %+v", at, ev)
 			}
