@@ -8,6 +8,16 @@ const (
 	// MaxParts is how many components a Document, and how many inputs a Build, may have.
 	MaxParts = 1_000_000
 
+	// MaxPods is the size of what [ParsePods] reads, in bytes.
+	MaxPods = 256 << 20
+
+	// MaxDeployments is how many deployments are told of at once.
+	MaxDeployments = 1_000_000
+
+	// MaxSteps is how many artifacts an order of rebuilding, and a Report, may be about.
+	MaxSteps = 200_000
+
+	maxPlace   = 1024     // bytes of the name of an environment or a service
 	maxText    = 16 << 10 // bytes of a package URL or a sentence
 	maxTerm    = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
 	maxList    = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence
