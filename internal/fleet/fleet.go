@@ -520,7 +520,7 @@ func (f *Fleet) record(s *service, build int, w *bench) inventory.Record {
 		r.Document = f.document(s, build, libraries, luck, w)
 		if luck[2] < 244 {
 			e := evidence(statement(name, digest, provenance.CycloneDXType, nil), key)
-			r.Attested = e.Digest
+			r.Attested = e.Signed
 			r.Evidence = append(r.Evidence, e)
 		}
 	}
@@ -675,10 +675,10 @@ func predicate(b *inventory.Build) []byte {
 }
 
 // evidence returns a payload that one key has signed.
-func evidence(payload []byte, key hallmark.Digest) inventory.Evidence {
-	return inventory.Evidence{
-		Evidence: verify.Evidence{PayloadType: provenance.MediaType, Payload: payload, Keys: []hallmark.Digest{key}, Threshold: 1},
-		Digest:   parse("sha256", hashOf(payload)),
+func evidence(payload []byte, key hallmark.Digest) verify.Evidence {
+	return verify.Evidence{
+		PayloadType: provenance.MediaType, Payload: payload, Keys: []hallmark.Digest{key}, Threshold: 1,
+		Signed: parse("sha256", hashOf(payload)),
 	}
 }
 

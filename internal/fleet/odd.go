@@ -96,7 +96,7 @@ func Odd(seed uint64, sound bool) []inventory.Record {
 				if len(rec.Evidence) > 0 && r.IntN(4) > 0 {
 					e := evidence(statement("x", rec.Artifact.Digests[0], provenance.CycloneDXType, nil), hallmark.Digest{})
 					e.Keys, e.Claims = rec.Evidence[0].Keys, rec.Evidence[0].Claims
-					rec.Attested = e.Digest
+					rec.Attested = e.Signed
 					rec.Evidence = append(rec.Evidence, e)
 				}
 			}

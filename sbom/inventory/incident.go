@@ -66,8 +66,11 @@ func (v *Inventory) Report(ctx context.Context, c Cause, o ReportOptions) (*Repo
 		Affected: []ReportAffected{}, Dependents: []ReportDependent{}, Deployments: []ReportDeployment{},
 		Environments: []ReportEnvironment{}, Rebuild: []ReportStep{}, Incomplete: []string{},
 	}
-	if c.Query.Rule != nil {
-		r.Policy = c.Query.Rule.Digest
+	if rule := c.Query.Rule; rule != nil {
+		if rule.Policy == nil {
+			return failed(errors.New("a rule without a policy"))
+		}
+		r.Policy = rule.Digest
 	}
 	err = v.view(ctx, func(s *session) error {
 		i := &incident{Report: r, s: s, cause: c, limit: limit, suspects: make(map[hallmark.Digest]*suspect)}
@@ -81,6 +84,11 @@ func (v *Inventory) Report(ctx context.Context, c Cause, o ReportOptions) (*Repo
 		closed, err := closeOver(ctx, s, digests)
 		if err != nil {
 			return err
+		}
+		if rule := c.Query.Rule; rule != nil {
+			if err := closed.judge(ctx, s, rule); err != nil {
+				return err
+			}
 		}
 		steps, err := closed.steps(ctx, s, o.Rebuild)
 		if err != nil {
@@ -215,12 +223,11 @@ func (i *incident) suspect(ctx context.Context, others bool) error {
 
 	q := &i.cause.Query
 	if i.Cause.Kind == CauseArtifacts {
-		var fault error
-		err := i.s.entries(ctx, &q.Of, func(e Entry) bool {
-			_, fault = suspected(&e, affected)
-			return fault == nil
+		err := i.entries(ctx, func(e *Entry) error {
+			_, err := suspected(e, affected)
+			return err
 		})
-		if err := cmp.Or(err, fault); err != nil {
+		if err != nil {
 			return err
 		}
 		i.Counts.Asked = len(i.suspects)
@@ -354,6 +361,37 @@ func hasFix(p *osv.Package, c *sbom.Component) bool {
 	return false
 }
 
+// entries calls each for the artifacts that are asked about, by their records.
+func (i *incident) entries(ctx context.Context, each func(e *Entry) error) error {
+	rule := i.cause.Query.Rule
+	var some []Entry
+	flush := func() error {
+		if rule != nil {
+			if err := i.s.judgeThese(ctx, rule, some); err != nil {
+				return err
+			}
+		}
+		for at := range some {
+			if err := each(&some[at]); err != nil {
+				return err
+			}
+		}
+		some = some[:0]
+		return nil
+	}
+	var fault error
+	err := i.s.entries(ctx, &i.cause.Query.Of, func(e Entry) bool {
+		if some = append(some, e); len(some) == firstChunk {
+			fault = flush()
+		}
+		return fault == nil
+	})
+	if err := cmp.Or(err, fault); err != nil {
+		return err
+	}
+	return flush()
+}
+
 // clear looks at all artifacts that were asked about, and takes those that are not affected
 // from the suspects. With others it lists them.
 func (i *incident) clear(ctx context.Context, others bool) error {
@@ -364,7 +402,7 @@ func (i *incident) clear(ctx context.Context, others bool) error {
 	}
 	all := make(map[hallmark.Digest]*other)
 	unbuilt := 0
-	err := i.s.entries(ctx, &i.cause.Query.Of, func(e Entry) bool {
+	err := i.entries(ctx, func(e *Entry) error {
 		d := e.Digest()
 		o := all[d]
 		if o == nil {
@@ -391,7 +429,7 @@ func (i *incident) clear(ctx context.Context, others bool) error {
 				o.why = "its SBOM does not say that it is complete"
 			}
 		}
-		return true
+		return nil
 	})
 	if err != nil {
 		return err
@@ -613,6 +651,29 @@ func (i *incident) describePlaces(ctx context.Context) error {
 	}
 	if strangers > 0 {
 		say("In %s something runs of which the inventory knows nothing.", count(int(strangers), "place"))
+	}
+	return nil
+}
+
+// judge decides anew on what took in what is asked for.
+func (c *closure) judge(ctx context.Context, s *session, rule *Rule) error {
+	var nodes []*node
+	for _, n := range c.nodes {
+		if !n.asked {
+			nodes = append(nodes, n)
+		}
+	}
+	for some := range slices.Chunk(nodes, firstChunk) {
+		entries := make([]Entry, len(some))
+		for i, n := range some {
+			entries[i] = n.entry
+		}
+		if err := s.judgeThese(ctx, rule, entries); err != nil {
+			return err
+		}
+		for i, n := range some {
+			n.entry = entries[i]
+		}
 	}
 	return nil
 }

@@ -32,7 +32,8 @@ const (
 	maxCauses  = 20       // components of an artifact that are listed in a Report
 	maxLine    = 1000     // bytes of a text in a report for people
 	shown      = 20       // entries of a list in it
-	maxPlace   = 1024     // bytes of the name of an environment or a service
+	maxPlace   = 1024     // bytes of the name of an environment or a service; both are in one index
+	maxReasons = 100      // sentences of a verdict
 	maxText    = 16 << 10 // bytes of a package URL or a sentence
 	maxTerm    = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
 	maxList    = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence

@@ -12,11 +12,11 @@ import (
 	"github.com/hallmark-dev/hallmark"
 )
 
-func hex(c string) string    { return "sha256:" + strings.Repeat(c, 64) }
-func image(c string) string  { return "registry.example/team/app@" + hex(c) }
+func sha(c string) string    { return "sha256:" + strings.Repeat(c, 64) }
+func image(c string) string  { return "registry.example/team/app@" + sha(c) }
 func minute(n int) time.Time { return time.Date(2026, 1, 2, 3, n, 0, 0, time.UTC) }
 
-func digest(t testing.TB, s string) hallmark.Digest {
+func parseDigest(t testing.TB, s string) hallmark.Digest {
 	t.Helper()
 	d, err := hallmark.ParseDigest(s)
 	if err != nil {
@@ -64,17 +64,17 @@ func TestPods(t *testing.T) {
 	}{
 		{"containerd", "registry.example/team/app:v1", image("a"), "a", ""},
 		{"dockershim", "registry.example/team/app:v1", "docker-pullable://" + image("a"), "a", ""},
-		{"with a tag", "registry.example/team/app:v1", "registry.example/team/app:v1@" + hex("a"), "a", ""},
+		{"with a tag", "registry.example/team/app:v1", "registry.example/team/app:v1@" + sha("a"), "a", ""},
 		{"by digest", image("a"), image("a"), "a", ""},
 		{"of several platforms", image("b"), image("a"), "ab", ""},
-		{"short", "nginx", "nginx@" + hex("a"), "a", ""},
-		{"configuration", "registry.example/team/app:v1", "docker://" + hex("a"), "a", ""},
-		{"configuration, by digest", image("b"), hex("a"), "b", ""},
+		{"short", "nginx", "nginx@" + sha("a"), "a", ""},
+		{"configuration", "registry.example/team/app:v1", "docker://" + sha("a"), "a", ""},
+		{"configuration, by digest", image("b"), sha("a"), "b", ""},
 		{"no digest", "registry.example/team/app:v1", "registry.example/team/app:v1", "", `shop/web-7d9f-x containers "x": "registry.example/team/app:v1" has no digest`},
 		{"no digest, asked for by digest", image("b"), "registry.example/team/app:v1", "b", ""},
 		{"nonsense", "registry.example/team/app:v1", "sha256:12", "", `malformed digest "sha256:12"`},
-		{"no name", "app", "@" + hex("a"), "", "has no name"},
-		{"two digests", "app", image("a") + "@" + hex("a"), "", "malformed digest"},
+		{"no name", "app", "@" + sha("a"), "", "has no name"},
+		{"two digests", "app", image("a") + "@" + sha("a"), "", "malformed digest"},
 		{"weak", "app", "app@sha1:" + strings.Repeat("a", 40), "", "by sha1, which is too weak"},
 		{"pending", "registry.example/team/app:v1", "", "", "no node has said yet which image this is (imageID)"},
 		{"pending, by digest", image("a"), "", "a", ""},
@@ -155,7 +155,7 @@ func TestPodServices(t *testing.T) {
 	pod := strings.Replace(aPod("web", "", "Running", "containers", one("1"), ""), `{"name":"none","emptyDir":{}}`,
 		`{"name":"models","image":{"reference":"`+image("5")+`","pullPolicy":"Always"}},{"name":"more","image":{"reference":"registry.example/more:v1"}}`, 1)
 	ds, skipped, err = ParsePods([]byte(pod), "e") // without a list
-	if err != nil || len(ds) != 2 || ds[1].Digest != digest(t, hex("5")) || len(skipped) != 1 || !strings.HasPrefix(skipped[0].Error(), `shop/web volumes "more"`) {
+	if err != nil || len(ds) != 2 || ds[1].Digest != parseDigest(t, sha("5")) || len(skipped) != 1 || !strings.HasPrefix(skipped[0].Error(), `shop/web volumes "more"`) {
 		t.Errorf("%v %v %v", ds, skipped, err)
 	}
 }

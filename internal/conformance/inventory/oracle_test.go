@@ -126,7 +126,7 @@ func (o *oracle) add(t testing.TB, records ...inventory.Record) {
 		digests := fmt.Sprint(r.Artifact.Digests)
 		var payloads []string
 		for _, x := range r.Evidence {
-			payloads = append(payloads, x.Digest.String())
+			payloads = append(payloads, x.Signed.String())
 		}
 		slices.Sort(payloads)
 		b := r.Build
