@@ -135,7 +135,10 @@ func TestCheck(t *testing.T) {
 		{func(d *openvex.Document) { d.Author = " " }, "document: no author"},
 		{func(d *openvex.Document) { d.Author = "\xff" }, `document: text "\xff" is not UTF-8`},
 		{func(d *openvex.Document) { d.Timestamp = time.Time{} }, "document: no timestamp"},
-		{func(d *openvex.Document) { d.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC); d.LastUpdated = d.Timestamp }, "document: time: Time.MarshalText: year outside of range [0,9999]\nopenvex: document: time: Time.MarshalText: year outside of range [0,9999]"},
+		{func(d *openvex.Document) {
+			d.Timestamp = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+			d.LastUpdated = d.Timestamp
+		}, "document: time: Time.MarshalText: year outside of range [0,9999]\nopenvex: document: time: Time.MarshalText: year outside of range [0,9999]"},
 		{func(d *openvex.Document) { d.LastUpdated = when.Add(-1) }, "document: last updated before its timestamp"},
 		{func(d *openvex.Document) { d.Version = 0 }, "document: version 0, want 1 or more"},
 		{func(d *openvex.Document) { d.Statements = nil }, "document: no statements"},
@@ -154,7 +157,9 @@ func TestCheck(t *testing.T) {
 		{func(d *openvex.Document) { d.Statements[0].ActionStatement = "" }, "statement 0: affected, and no action statement"},
 		{func(d *openvex.Document) { d.Statements[0].ImpactStatement = "i" }, "statement 0: affected, and a justification or an impact statement"},
 		{func(d *openvex.Document) { d.Statements[2].ActionTimestamp = when }, "statement 2: under_investigation, and an action statement"},
-		{func(d *openvex.Document) { d.Statements[2].Status, d.Statements[2].Justification = openvex.Fixed, openvex.ComponentNotPresent }, "statement 2: fixed, and a justification or an impact statement"},
+		{func(d *openvex.Document) {
+			d.Statements[2].Status, d.Statements[2].Justification = openvex.Fixed, openvex.ComponentNotPresent
+		}, "statement 2: fixed, and a justification or an impact statement"},
 		{func(d *openvex.Document) { d.Statements[2].Products = nil }, "statement 2: no products"},
 		{func(d *openvex.Document) { d.Statements[2].Products[0] = openvex.Product{} }, "statement 2: product 0: nothing identifies it"},
 		{func(d *openvex.Document) { d.Statements[2].Products[0].ID = "Unknown Product" }, `statement 2: product 0: @id "Unknown Product" is not an IRI`},
