@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
-	"github.com/hallmark-dev/hallmark/internal/purl"
-	"github.com/hallmark-dev/hallmark/internal/versions"
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/verify"
@@ -124,7 +122,7 @@ func (c *Cause) describe() (ReportCause, error) {
 		d.Kind = CauseComponent
 	case a != nil:
 		d.Kind = CauseAdvisory
-		d.Advisory = &ReportAdvisory{a.ID, a.Aliases, a.Summary, a.Modified.UTC()}
+		d.Advisory = &ReportAdvisory{a.ID, a.Aliases, append([]string{}, a.PURLs()...), a.Summary, a.Modified.UTC()}
 	case d.Of == nil:
 		return d, errors.New("the cause is neither a component nor an advisory nor some of the artifacts")
 	default:
@@ -292,7 +290,9 @@ func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, ma
 		}
 		return found, findings, err
 	}
-	i.Incomplete = append(i.Incomplete, a.Unknown()...)
+	for _, unknown := range a.Unknown() {
+		i.Incomplete = append(i.Incomplete, "Of the advisory, "+unknown+".")
+	}
 	if !a.Withdrawn.IsZero() {
 		i.Incomplete = append(i.Incomplete, "The advisory was withdrawn on "+a.Withdrawn.UTC().Format(time.DateOnly)+", and affects nothing.")
 	}
@@ -335,24 +335,14 @@ func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, ma
 	return slices.SortedFunc(maps.Values(byPart), func(a, b candidate) int { return cmp.Compare(a.part, b.part) }), findings, nil
 }
 
-// hasFix reports whether c, which p does not affect, is of a version in which p is fixed.
+// hasFix reports whether c, which p does not affect, is certainly p, and of a version in
+// which it is fixed.
 func hasFix(p *osv.Package, c *sbom.Component) bool {
-	of, err := purl.Parse(p.PURL)
-	if err != nil {
-		return false
-	}
-	version := c.Version
-	if have, err := purl.Parse(c.PURL); err == nil {
-		version = cmp.Or(have.Version, version)
-	}
-	have, err := versions.Parse(of.Type, version)
-	if err != nil || !versions.Ordered(of.Type) {
-		return false
-	}
 	for _, r := range p.Ranges {
 		for _, e := range r.Events {
 			if e.Kind == osv.Fixed {
-				if v, err := versions.Parse(of.Type, e.Version); err == nil && v.Compare(have) <= 0 {
+				m, ok, err := sbom.Query{PURL: p.PURL, Versions: ">= " + e.Version}.Match(c)
+				if ok && err == nil && m.Doubt == "" {
 					return true
 				}
 			}
