@@ -16,6 +16,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/purl"
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -31,6 +32,24 @@ func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error]
 			return err
 		}
 		return s.hits(ctx, found, &q.Of, q.Rule, yield)
+	})
+}
+
+// Advisory returns the components that an OSV record is about, each with its artifact, of
+// those artifacts that the Filter asks for. Each Hit has a Finding, which may also say that
+// what is affected in a module is not linked. rule is as [Query] has it. What the record
+// says that cannot be looked for, [osv.Advisory.Unknown] tells. It is otherwise like
+// [Inventory.Affected].
+func (v *Inventory) Advisory(ctx context.Context, a *osv.Advisory, of Filter, rule *Rule) iter.Seq2[Hit, error] {
+	return answer(ctx, v, func(s *session, yield func(Hit) bool) error {
+		if a == nil {
+			return errors.New("no advisory")
+		}
+		found, err := s.concerned(ctx, a)
+		if err != nil {
+			return err
+		}
+		return s.hits(ctx, found, &of, rule, yield)
 	})
 }
 
@@ -64,6 +83,7 @@ type candidate struct {
 	part      int32
 	component *sbom.Component
 	doubt     string
+	finding   *osv.Finding
 }
 
 // candidates returns the parts that q asks for, by their numbers.
@@ -75,10 +95,11 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 		if err != nil {
 			return nil, err
 		}
-		if want.Type == "golang" && want.Path() == "std" { // as Find has it
-			want.Name = "stdlib"
+		// A malformed query is one also if there is nothing to hold against it.
+		if _, _, err := q.Package.Match(new(sbom.Component)); err != nil {
+			return nil, err
 		}
-		terms = []string{packageTerm(want), nameTerm(want.Path())}
+		terms = packageTerms(want)
 	case !q.Digest.IsZero():
 		terms = []string{componentTerm(q.Digest)}
 	case q.License != "":
@@ -104,26 +125,47 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 		return found, nil
 	}
 
-	// Whether one is what is asked for, the components say by themselves.
-	d := &sbom.Document{Components: make([]sbom.Component, len(found))}
-	at := make(map[string]candidate, len(found))
-	for i, c := range found {
-		d.Components[i] = *c.component
-		d.Components[i].Ref = strconv.Itoa(int(c.part))
-		at[d.Components[i].Ref] = c
+	var matches []candidate
+	for _, c := range found {
+		m, ok, err := q.Package.Match(c.component)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			c.doubt = m.Doubt
+			matches = append(matches, c)
+		}
 	}
-	matches, err := d.Find(q.Package)
+	return matches, nil
+}
+
+// concerned returns the parts that an advisory affects or may affect, by their numbers.
+func (s *session) concerned(ctx context.Context, a *osv.Advisory) ([]candidate, error) {
+	var terms []string
+	for _, u := range a.PURLs() {
+		p, err := purl.Parse(u)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, packageTerms(p)...)
+	}
+	found, err := s.partsOf(ctx, terms)
 	if err != nil {
 		return nil, err
 	}
-	found = found[:0]
-	for _, m := range matches {
-		c := at[m.Component.Ref]
-		c.doubt = m.Doubt
-		found = append(found, c)
+	var affected []candidate
+	for _, c := range found {
+		f := a.Affects(c.component)
+		if f.Answer == osv.Unaffected {
+			continue
+		}
+		c.finding = &f
+		if f.Answer == osv.Doubt {
+			c.doubt = f.Reason
+		}
+		affected = append(affected, c)
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(a.part, b.part) })
-	return found, nil
+	return affected, nil
 }
 
 // partsOf returns the components with one of the terms, by their numbers.
@@ -144,7 +186,7 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 			c.component, err = parseComponent(data)
 			found[c.part] = c
 			return err
-		}, "SELECT p.id, p.data FROM inventory_term t JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
+		}, "SELECT t.part, p.data FROM inventory_term t LEFT JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
 		if err != nil {
 			return nil, err
 		}
@@ -255,7 +297,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		for i := range rows {
 			for _, p := range rows[i].paths {
 				c := &found[p.candidate]
-				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt}
+				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt, Finding: c.finding}
 				for _, part := range p.parts {
 					h.Path = append(h.Path, a.labels[part])
 				}
@@ -316,7 +358,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 			one.tree = slices.Clone(data)
 			rows = append(rows, one)
 			return nil
-		}, "SELECT "+columns+", s.base, s.tree FROM inventory_record r JOIN inventory_set s ON s.id = r.contents WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
+		}, "SELECT "+columns+", coalesce(s.base, -1), s.tree FROM inventory_record r LEFT JOIN inventory_set s ON s.id = r.contents WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
 		if err != nil {
 			return err
 		}
@@ -427,13 +469,22 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 		return nil
 	}
 	in, value := a.s.in("id", parts)
-	return a.s.query(ctx, func(rows *sql.Rows) error {
+	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
 		var text string
 		err := rows.Scan(&id, &text)
 		a.labels[id] = text
 		return err
 	}, "SELECT id, label FROM inventory_part WHERE "+in, value)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if _, ok := a.labels[part]; !ok {
+			return fmt.Errorf("%w: a part is missing", errDamaged)
+		}
+	}
+	return nil
 }
 
 // entries returns rows as answers have them.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -17,8 +18,17 @@ type graph struct {
 	to         []int32          // edges, those from one component together
 	first, end []int32          // of the edges from each, in to
 
-	parents, depths, queue, order, at []int32
-	buf                               []byte
+	parents, depths, queue, at []int32
+	keys                       []key
+	buf                        []byte
+}
+
+// A key is what components are sorted by: their hash, of which the begin is compared
+// first.
+type key struct {
+	begin uint64
+	hash  hash
+	at    int32
 }
 
 // sized returns list with n zeros.
@@ -96,7 +106,7 @@ func (g *graph) read(d *sbom.Document) (errs []error) {
 func (g *graph) components(d *sbom.Document) []piece {
 	const unseen = fromNoone - 1
 	n := len(d.Components)
-	g.parents, g.depths, g.order, g.at = sized(g.parents, n), sized(g.depths, n), sized(g.order, n), sized(g.at, n)
+	g.parents, g.depths, g.at = sized(g.parents, n), sized(g.depths, n), sized(g.at, n)
 	for i := range n {
 		g.parents[i], g.depths[i] = unseen, 1<<30
 	}
@@ -117,22 +127,25 @@ func (g *graph) components(d *sbom.Document) []piece {
 		}
 	}
 
-	pieces := make([]piece, n)
+	g.keys = slices.Grow(g.keys[:0], n)[:n]
 	for i := range d.Components {
-		c := &d.Components[i]
-		g.buf = appendComponent(g.buf[:0], c)
-		pieces[i] = piece{hash: sha256.Sum256(g.buf), c: c, parent: g.parents[i]}
-		g.order[i] = int32(i)
+		g.buf = appendComponent(g.buf[:0], &d.Components[i])
+		h := sha256.Sum256(g.buf)
+		g.keys[i] = key{binary.BigEndian.Uint64(h[:8]), h, int32(i)}
 	}
-	slices.SortFunc(g.order, func(a, b int32) int {
-		return cmp.Or(bytes.Compare(pieces[a].hash[:], pieces[b].hash[:]), cmp.Compare(g.depths[a], g.depths[b]), cmp.Compare(a, b))
+	slices.SortFunc(g.keys, func(a, b key) int {
+		if a.begin != b.begin {
+			return cmp.Compare(a.begin, b.begin)
+		}
+		return cmp.Or(bytes.Compare(a.hash[:], b.hash[:]), cmp.Compare(g.depths[a.at], g.depths[b.at]), cmp.Compare(a.at, b.at))
 	})
 	all := make([]piece, 0, n)
-	for _, i := range g.order {
-		if k := len(all); k == 0 || all[k-1].hash != pieces[i].hash {
-			all = append(all, pieces[i])
+	for i := range g.keys {
+		k := &g.keys[i]
+		if n := len(all); n == 0 || all[n-1].hash != k.hash {
+			all = append(all, piece{hash: k.hash, c: &d.Components[k.at], parent: g.parents[k.at]})
 		}
-		g.at[i] = int32(len(all) - 1)
+		g.at[k.at] = int32(len(all) - 1)
 	}
 	for i := range all {
 		if all[i].parent >= 0 {

@@ -177,6 +177,15 @@ func packageTerm(p purl.PURL) string {
 	return "package:" + p.Type + "/" + fold(path)
 }
 
+// packageTerms returns the terms of all components that may be a package.
+func packageTerms(p purl.PURL) []string {
+	path := p.Path()
+	if p.Type == "golang" && path == "std" { // as Find has it
+		path = "stdlib"
+	}
+	return []string{packageTerm(p), nameTerm(path)}
+}
+
 // fold returns the same text for all that [strings.EqualFold] holds to be equal, which
 // strings.ToLower does not.
 func fold(s string) string {
