@@ -141,6 +141,11 @@ type incident struct {
 	suspects map[hallmark.Digest]*suspect // by identity; in the end, what is affected
 }
 
+// say says what cannot be told.
+func (i *incident) say(format string, a ...any) {
+	i.Incomplete = append(i.Incomplete, fmt.Sprintf(format, a...))
+}
+
 // A suspect is an artifact that has a component in question, or is in question itself.
 type suspect struct {
 	entry      Entry // with the least trust of its records
@@ -291,10 +296,10 @@ func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, ma
 		return found, findings, err
 	}
 	for _, unknown := range a.Unknown() {
-		i.Incomplete = append(i.Incomplete, "Of the advisory, "+unknown+".")
+		i.say("Of the advisory, %s.", unknown)
 	}
 	if !a.Withdrawn.IsZero() {
-		i.Incomplete = append(i.Incomplete, "The advisory was withdrawn on "+a.Withdrawn.UTC().Format(time.DateOnly)+", and affects nothing.")
+		i.say("The advisory was withdrawn on %s, and affects nothing.", a.Withdrawn.UTC().Format(time.DateOnly))
 	}
 	byPart := make(map[int32]candidate)
 	for _, p := range a.PURLs() {
@@ -454,10 +459,10 @@ func (i *incident) clear(ctx context.Context, others bool) error {
 		}
 	}
 	if n := i.Counts.Unknown; n > 0 {
-		i.Incomplete = append(i.Incomplete, fmt.Sprintf("Of %s that were asked about it is not known whether they are affected: they have no SBOM, or one that is not attested or not complete.", artifacts(n)))
+		i.say("Of %s it is not known whether it is affected: there is no SBOM that is attested and complete.", artifacts(n))
 	}
 	if unbuilt > 0 {
-		i.Incomplete = append(i.Incomplete, fmt.Sprintf("Of %s that were asked about it is not known who built them, nor of what: they have no provenance.", artifacts(unbuilt)))
+		i.say("Of %s it is not known who built it, and of what: there is no provenance.", artifacts(unbuilt))
 	}
 	return nil
 }
@@ -570,7 +575,7 @@ func (i *incident) list(ctx context.Context, closed *closure, steps []Step) erro
 		i.Rebuild = append(i.Rebuild, step)
 	}
 	if circles > 0 {
-		i.Incomplete = append(i.Incomplete, fmt.Sprintf("By the evidence, %s took in one another. Which of them is to be built first cannot be told.", artifacts(circles)))
+		i.say("By the evidence, %s took in one another. Which of them is to be built first cannot be told.", artifacts(circles))
 	}
 	return i.describePlaces(ctx)
 }
@@ -627,20 +632,19 @@ func (i *incident) describePlaces(ctx context.Context) error {
 	}
 	i.Counts.Strangers = int(strangers)
 
-	say := func(format string, a ...any) { i.Incomplete = append(i.Incomplete, fmt.Sprintf(format, a...)) }
 	if len(i.Environments) == 0 {
-		say("Where anything runs is not known: nobody has told the inventory.")
+		i.say("Where anything runs is not known: nobody has told the inventory.")
 	}
 	for _, e := range i.Environments {
 		switch {
 		case e.Told.IsZero():
-			say("Of the environment %q it is known what was deployed, and not what else runs there.", e.Name)
+			i.say("Of the environment %q it is known what was deployed, and not what else runs there.", e.Name)
 		case i.At.Sub(e.Told) > stale:
-			say("What runs in the environment %q was last told at %s.", e.Name, e.Told.Format(time.RFC3339))
+			i.say("What runs in the environment %q was last told at %s.", e.Name, e.Told.Format(time.RFC3339))
 		}
 	}
 	if strangers > 0 {
-		say("In %s something runs of which the inventory knows nothing.", count(int(strangers), "place"))
+		i.say("In %s something runs of which the inventory knows nothing.", count(int(strangers), "place"))
 	}
 	return nil
 }

@@ -300,10 +300,10 @@ func TestReportVEX(t *testing.T) {
 	}
 
 	for what, change := range map[string]func(r *Report){
-		"about no advisory":      func(r *Report) { r.Cause = ReportCause{Kind: CauseComponent, License: "MIT"} },
-		"2 artifacts more are not listed":         func(r *Report) { r.Unlisted = map[string]int{"others": 2} },
-		"has no digest":          func(r *Report) { r.Others[0].Artifact.Digests = nil },
-		`has the status "wrong"`: func(r *Report) { r.Others[0].Status = "wrong" },
+		"about no advisory":               func(r *Report) { r.Cause = ReportCause{Kind: CauseComponent, License: "MIT"} },
+		"2 artifacts more are not listed": func(r *Report) { r.Unlisted = map[string]int{"others": 2} },
+		"has no digest":                   func(r *Report) { r.Others[0].Artifact.Digests = nil },
+		`has the status "wrong"`:          func(r *Report) { r.Others[0].Status = "wrong" },
 	} {
 		r := aReport()
 		change(r)
