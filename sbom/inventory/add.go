@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
 )
 
 // Added is what [Inventory.Add] has done.
@@ -62,31 +63,43 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 				return false
 			}
 		}
+		// Documents are forgotten as soon as a few of them are prepared.
 		var collected []Record
+		var ready []prepared
+		known := make(atlas)
 		done := 0
-		flush := func() bool {
-			ready, err := prepare(ctx, collected)
+		flush := func(least int) bool {
+			some, err := prepare(ctx, collected)
 			if err != nil {
-				err = fmt.Errorf("behind %d records: %w", done, err)
+				return send(result{err: fmt.Errorf("behind %d records: %w", done, err)})
+			}
+			for i := range some {
+				known.take(&some[i])
+				collected[i].Document = nil
 			}
 			done += len(collected)
-			collected = make([]Record, 0, batch) // what is prepared has pointers into the old one
-			return send(result{ready, err})
+			ready, collected = append(ready, some...), nil
+			if len(ready) < least {
+				return true
+			}
+			some, ready = ready, nil
+			return send(result{ready: some})
 		}
 		for r, err := range records {
 			if err != nil {
+				// The batch that it would be in is not added.
 				send(result{err: err})
 				return
 			}
-			if collected = append(collected, r); len(collected) == batch && !flush() {
+			if collected = append(collected, r); len(collected) == group && !flush(batch) {
 				return
 			}
 			if ctx.Err() != nil {
 				return
 			}
 		}
-		if len(collected) > 0 {
-			flush()
+		if len(collected)+len(ready) > 0 {
+			flush(0)
 		}
 	}()
 
@@ -111,6 +124,42 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 		return all, fmt.Errorf("inventory: %w", context.Cause(ctx))
 	}
 	return all, nil
+}
+
+// An atlas has a component for each hash, which the pieces of all Documents share, so that
+// nothing else of a Document has to be remembered.
+type atlas map[hash]*sbom.Component
+
+// take makes p use the components that a has, and a remember those that it has not.
+func (a atlas) take(p *prepared) {
+	if p.main == nil {
+		return
+	}
+	p.main.c = reduced(p.main.c)
+	for i := range p.contents.pieces {
+		piece := &p.contents.pieces[i]
+		c, ok := a[piece.hash]
+		if !ok {
+			if len(a) >= cacheAtlas {
+				clear(a)
+			}
+			c = reduced(piece.c)
+			a[piece.hash] = c
+		}
+		piece.c = c
+	}
+}
+
+// reduced returns what is kept of c.
+func reduced(c *sbom.Component) *sbom.Component {
+	r := &sbom.Component{Type: c.Type, Name: c.Name, Group: c.Group, Version: c.Version, PURL: c.PURL, Replaces: c.Replaces, Digests: c.Digests, Packages: c.Packages}
+	if c.Distribution != nil {
+		r.Distribution = &sbom.Distribution{Digests: c.Distribution.Digests}
+	}
+	if c.Licenses != nil {
+		r.Licenses = &sbom.Licenses{Declared: c.Licenses.Declared, Concluded: c.Licenses.Concluded}
+	}
+	return r
 }
 
 // Known reports for each mark whether there is a Record with it. The zero mark is not

@@ -41,6 +41,8 @@ const (
 	maxRecord  = 16 << 20 // bytes of what is kept of a record beside its contents
 
 	batch       = 1000    // records that AddAll adds at once
+	group       = 50      // records that are prepared at once, of which batch is a multiple
+	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
 	cacheTrees  = 4096    // trees that others are told by
