@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
 )
@@ -246,7 +245,7 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 		if _, ok := there[p.hash]; ok {
 			late = append(late, p)
 		} else if k, ok := index[p.hash]; ok { // twice in this batch
-			if !p.decided.Before(fresh[k].decided) {
+			if p.later(fresh[k].decided, p.verdict.hash == fresh[k].verdict.hash) {
 				fresh[k] = p
 			}
 			added.Same++
@@ -277,9 +276,12 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 			return added, err
 		}
 		verdict, gaps := w.fact(&p.verdict), w.fact(&p.gaps)
-		if p.decided.Before(old.decided) {
+		if !p.later(old.decided, verdict == old.verdict) {
 			added.Same++
 			continue
+		}
+		if micros(p.decided) == micros(old.decided) {
+			p.attested = old.attested // which may have been judged since
 		}
 		head := p.head(w.fact(&p.origin), verdict, gaps)
 		if string(head) == string(k.head) && !w.remarked(ctx, k.id, p, &err) {
@@ -289,8 +291,8 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 			added.Same++
 			continue
 		}
-		err = w.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, incomplete = ?, mark = ? WHERE id = ?",
-			head, p.code, number(p.incomplete), p.markBytes(), k.id)
+		err = w.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, attested = ?, incomplete = ?, mark = ?, evidence = ? WHERE id = ?",
+			head, p.code, attestedCode(p.attested), number(p.incomplete), p.markBytes(), p.evidence, k.id)
 		if err != nil {
 			return added, err
 		}
@@ -298,6 +300,13 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 		added.Updated++
 	}
 	return added, nil
+}
+
+// later reports whether what p says is kept instead of what was decided at a time: if it was
+// decided later, or then and is the same, so that only gaps or the mark are others.
+func (p *prepared) later(than time.Time, same bool) bool {
+	a, b := micros(p.decided), micros(than)
+	return a > b || a == b && same
 }
 
 // remarked reports whether the kept record has another mark than p.
@@ -475,14 +484,11 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		w.parts[h] = next
 		p := missing[h]
 		data, label, all := p.data(), p.label(), p.terms()
-		if len(data) > maxRecord || len(label) > maxText || !utf8.ValidString(label) || strings.Contains(label, "\x00") {
-			return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+		if err := checkPart(label, data, all); err != nil {
+			return err
 		}
 		rows = append(rows, []any{int64(next), h[:], label, data})
 		for _, term := range all {
-			if len(term) > maxTerm || !utf8.ValidString(term) || strings.Contains(term, "\x00") {
-				return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
-			}
 			terms = append(terms, []any{term, int64(next)})
 		}
 		next++
@@ -491,6 +497,19 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		return err
 	}
 	return w.insert(ctx, "inventory_term", []string{"term", "part"}, slices.Values(terms))
+}
+
+// checkPart returns why a part cannot be kept.
+func checkPart(label string, data []byte, terms []string) error {
+	if len(data) > maxRecord || !plain(label, maxText) {
+		return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+	}
+	for _, term := range terms {
+		if !plain(term, maxTerm) {
+			return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
+		}
+	}
+	return nil
 }
 
 // addSets adds the sets that are not there, and a segment that says which of them has

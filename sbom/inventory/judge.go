@@ -24,6 +24,8 @@ type Judgement struct {
 	// Now is what the policy makes of the facts that were kept. It has no signature
 	// verified: see [verify.Policy.Recall].
 	Now Trust
+
+	generation int64 // of the tables
 }
 
 // Changed reports whether j's artifact is trusted now and was not, or was and is not.
@@ -36,6 +38,10 @@ func (v *Inventory) Judge(ctx context.Context, rule Rule, f Filter) iter.Seq2[Ju
 	return answer(ctx, v, func(s *session, yield func(Judgement) bool) error {
 		if rule.Policy == nil {
 			return errors.New("a rule without a policy")
+		}
+		generation, err := s.generation(ctx)
+		if err != nil {
+			return err
 		}
 		ids, err := s.ids(ctx, &f)
 		if err != nil {
@@ -54,7 +60,7 @@ func (v *Inventory) Judge(ctx context.Context, rule Rule, f Filter) iter.Seq2[Ju
 				return err
 			}
 			for i := range entries {
-				if !yield(Judgement{entries[i], now[i]}) {
+				if !yield(Judgement{entries[i], now[i], generation}) {
 					return nil
 				}
 			}
@@ -64,8 +70,11 @@ func (v *Inventory) Judge(ctx context.Context, rule Rule, f Filter) iter.Seq2[Ju
 }
 
 // Keep keeps new verdicts instead of the old ones, all or, with an error, none. One that is
-// not later than what is kept by now is passed over, and so is one of an artifact that is
-// not there any more.
+// not later than what is kept by now is passed over. They must be what [Inventory.Judge]
+// has made of the same tables: if these have been dropped since, that is an error.
+//
+// Judge holds a connection, and with SQLite and without WAL nobody can write before it has
+// ended: collect what is to be kept first.
 func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 	if len(judgements) > MaxBatch {
 		return fmt.Errorf("inventory: %d judgements at once, want at most %d", len(judgements), MaxBatch)
@@ -75,10 +84,19 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 	return v.update(ctx, func(s *session) error {
 		w := &writer{session: s, seen: newSeen(), facts: make(map[hash]int32)}
 		records := make([]*prepared, len(judgements))
+		generation, err := s.generation(ctx)
+		if err != nil {
+			return err
+		}
 		for i := range judgements {
 			n := &judgements[i].Now.Verdict
+			if err := n.check(); err != nil {
+				return fmt.Errorf("judgement %d: %w", i, err)
+			}
+			if judgements[i].generation != generation {
+				return fmt.Errorf("judgement %d is not one of what is in these tables: judge anew", i)
+			}
 			p := &prepared{code: verdictCode(n.Verdict)}
-			var err error
 			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy.String(), n.Reasons, n.Exceptions}); err != nil {
 				return err
 			}
@@ -90,22 +108,27 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		for i := range judgements {
 			j := &judgements[i]
 			var data []byte
-			err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data) }, "SELECT head FROM inventory_record WHERE id = ?", j.id)
+			var attested string
+			err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data, &attested) }, "SELECT head, sbom FROM inventory_record WHERE id = ?", j.id)
 			if err != nil {
 				return err
-			}
-			if data == nil {
-				continue
 			}
 			h, err := parseHead(data)
 			if err != nil {
 				return err
 			}
-			if !slices.Equal(h.artifact.Digests, j.Artifact.Digests) || !j.Now.Verdict.At.After(h.decided) {
+			if micros(j.Now.Verdict.At) <= micros(h.decided) {
 				continue
 			}
-			h.verdict, h.decided, h.attested = w.fact(&records[i].verdict), j.Now.Verdict.At, j.Now.Contents
-			err = s.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, attested = ?, mark = NULL WHERE id = ?",
+			switch { // Nothing can make an SBOM of none, nor evidence.
+			case h.attested == NoSBOM:
+			case j.Now.Contents == Attested && attested != "":
+				h.attested = Attested
+			default:
+				h.attested = Unattested
+			}
+			h.verdict, h.decided = w.fact(&records[i].verdict), j.Now.Verdict.At
+			err = s.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, attested = ? WHERE id = ?",
 				h.append(nil), records[i].code, attestedCode(h.attested), j.id)
 			if err != nil {
 				return err
@@ -113,6 +136,11 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		}
 		return nil
 	})
+}
+
+// generation is a number that other tables do not have.
+func (s *session) generation(ctx context.Context) (int64, error) {
+	return s.number(ctx, "SELECT value FROM inventory_meta WHERE name = 'generation'")
 }
 
 // decide returns what rule says of entries.
@@ -138,7 +166,8 @@ func (s *session) decide(ctx context.Context, rule *Rule, entries []Entry) ([]Tr
 	if err != nil {
 		return nil, err
 	}
-	at := s.v.o.Now()
+	now := s.v.o.Now()
+	at := now
 	if rule.Policy.Now != nil {
 		at = rule.Policy.Now()
 	}
@@ -157,29 +186,38 @@ func (s *session) decide(ctx context.Context, rule *Rule, entries []Entry) ([]Tr
 			}
 			inputs[k.inputs] = list
 		}
-		if err := restore(evidence, list); err != nil {
-			return nil, fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		if out[i], err = judge(ctx, rule, entries[i], evidence, k.attested, at); err != nil {
+		err = restore(evidence, list)
+		if out[i], err = judge(ctx, rule, entries[i], evidence, k.attested, at, err); err != nil {
 			return nil, err
 		}
+		out[i].Lapsed = out[i].Verdict.lapsed(now)
 	}
 	return out, nil
 }
 
 // judgeThese sets the Trust of entries to what rule says of them.
 func (s *session) judgeThese(ctx context.Context, rule *Rule, entries []Entry) error {
-	now, err := s.decide(ctx, rule, entries)
-	for i := range now {
-		entries[i].Trust = now[i]
+	for some := range slices.Chunk(entries, firstChunk) {
+		now, err := s.decide(ctx, rule, some)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			some[i].Trust = now[i]
+		}
 	}
-	return err
+	return nil
 }
 
 // judge returns what rule says of e on evidence. attested is what the SBOM's statement was
-// signed as, or empty.
-func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence, attested string, at time.Time) (Trust, error) {
-	r := rule.Policy.Recall(ctx, e.Artifact, evidence...)
+// signed as, or empty. If the evidence could not be restored nothing can be said.
+func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence, attested string, at time.Time, failed error) (Trust, error) {
+	r := &verify.Report{Verdict: verify.Undecided}
+	if failed != nil {
+		r.Error = "the evidence that was kept cannot be read: " + failed.Error()
+	} else {
+		r = rule.Policy.Recall(ctx, e.Artifact, evidence...)
+	}
 	if ctx.Err() != nil {
 		return Trust{}, context.Cause(ctx)
 	}
@@ -188,14 +226,8 @@ func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence,
 		return t, nil
 	}
 	t.Contents = Unattested
-	for _, one := range evidence {
-		if attested == "" || one.Signed.String() != attested {
-			continue
-		}
-		// What cannot be told is not attested.
-		if mine, err := rule.Policy.Recalls(one); mine && err == nil {
-			t.Contents = Attested
-		}
+	if d, err := hallmark.ParseDigest(attested); err == nil && recalls(rule.Policy, evidence, d) {
+		t.Contents = Attested
 	}
 	return t, nil
 }
@@ -256,8 +288,7 @@ func unpack(data []byte) ([]verify.Evidence, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	const most = maxList * 2 * maxPayload
-	text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), most))
+	text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), maxRecord))
 	if err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}

@@ -8,12 +8,15 @@ const (
 	// MaxParts is how many components a Document, and how many inputs a Build, may have.
 	MaxParts = 1_000_000
 
-	maxReasons = 100      // sentences of a verdict
-	maxText    = 16 << 10 // bytes of a package URL or a sentence
-	maxTerm    = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
-	maxList    = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence
-	maxPayload = 1 << 20  // bytes of a piece of evidence as it is kept
-	maxRecord  = 16 << 20 // bytes of what is kept of a record beside its contents
+	maxReasons  = 100      // sentences of a verdict
+	maxText     = 16 << 10 // bytes of a package URL or a sentence
+	maxTerm     = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
+	maxList     = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence
+	maxPayload  = 1 << 20  // bytes of a piece of evidence as it is kept
+	maxEvidence = 8 << 20  // bytes of all of it
+	maxRecord   = 16 << 20 // bytes of what is kept of a record beside its contents
+	maxStrange  = 100      // SBOMs that nobody has signed whom a policy names, of one artifact
+	maxOthers   = 100      // pieces of evidence about others that are kept with an artifact
 
 	batch       = 1000    // records that AddAll adds at once
 	fanout      = 16      // segments of a size that are merged into one of the next
