@@ -279,7 +279,11 @@ func TestObserve(t *testing.T) {
 			good, sound, attest(t, statement(provenance.CycloneDXType, bom(strings.Repeat("x", 3000)))), attest(t, statement(provenance.CycloneDXType, bom("a", "a"))),
 		}, []string{trusted, `accepted, no SBOM, trusted: false, 0 components , built by "https://ci.example/builder", 2 gaps`}},
 		{"nonsense", nil, []*sign.Envelope{
-			nil, {}, {PayloadType: provenance.MediaType}, {PayloadType: provenance.MediaType, Payload: []byte("{")}, good, sound,
+			nil,
+			{},
+			{PayloadType: provenance.MediaType},
+			{PayloadType: provenance.MediaType, Payload: []byte("{")},
+			good, sound,
 			{PayloadType: provenance.MediaType, Payload: []byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{}],"predicateType":"https://cyclonedx.org/bom","predicate":{}}`)},
 		}, []string{strings.Replace(trusted, "0 gaps", "1 gaps", 1)}},
 		{"older provenance", func(p *verify.Policy) { p.Older = true }, []*sign.Envelope{attest(t, old, 1), sound}, []string{
@@ -543,7 +547,7 @@ func keptInputs(rng *rand.Rand, inputs []Input) []Input {
 func TestReduce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	verdicts, shorter := make(map[string]int), 0
-	for round := range 400 {
+	for round := range 150 {
 		p := testPolicy(t)
 		p.Require = nil
 		if rng.IntN(2) == 0 {
@@ -609,7 +613,7 @@ func TestReduce(t *testing.T) {
 		}
 	}
 	t.Log(verdicts, shorter)
-	if verdicts[verify.Accepted] < 50 || verdicts[verify.Rejected] < 50 || shorter < 300 {
+	if verdicts[verify.Accepted] < 20 || verdicts[verify.Rejected] < 20 || shorter < 100 {
 		t.Errorf("%v, %d shorter: the test shows little", verdicts, shorter)
 	}
 }
