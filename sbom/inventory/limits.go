@@ -23,7 +23,7 @@ const (
 	MaxSteps = 200_000
 
 	// MaxReport is the size of what [ParseReport] reads, in bytes.
-	MaxReport = 1 << 30
+	MaxReport = 512 << 20
 
 	// DefaultListed is how many entries each list of a Report has, unless it is to have
 	// another number.
