@@ -1,12 +1,11 @@
 package inventory
 
 import (
-	"context"
-	"iter"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -87,14 +86,7 @@ type Hit struct {
 	// Doubt says why it is not certain that the component is what is asked for, and is
 	// empty if it is.
 	Doubt string
-}
 
-// Affected returns the components that q asks for, each with its artifact.
-func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error] {
-	panic("not written yet")
-}
-
-// Artifacts returns the artifacts that f asks for.
-func (v *Inventory) Artifacts(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
-	panic("not written yet")
+	// Finding is what the advisory says of the component, if there is one.
+	Finding *osv.Finding
 }

@@ -21,8 +21,8 @@ type Record struct {
 	// Document is what is in the artifact; nil if nothing says.
 	Document *sbom.Document
 
-	// Attested is the SHA-256 digest of the payload, one of Evidence, that the Document
-	// was read from. It is zero for a Document that nobody has signed whom the policy
+	// Attested is what Evidence has as Signed, of the statement that the Document was read
+	// from. It is zero for a Document that nobody has signed whom the policy
 	// names, and every answer says so.
 	Attested hallmark.Digest
 
@@ -30,7 +30,9 @@ type Record struct {
 	Build Build
 
 	// Evidence are what was verified of the envelopes about the artifact. Of it a verdict
-	// under another policy is made later.
+	// under another policy is made later, as [verify.Policy.Recall] does, which says what of
+	// a payload need not be kept. What is missing in the resolvedDependencies of provenance
+	// must be among Build.Inputs.
 	Evidence []verify.Evidence
 
 	// Verdict is what a policy says of the artifact.
@@ -62,8 +64,8 @@ type Build struct {
 
 // An Input is something that a build took in.
 type Input struct {
-	URI, Name string // one of them may be empty
-	Digests   []hallmark.Digest
+	URI, Name, Location string // not all are empty; Location is its downloadLocation
+	Digests             []hallmark.Digest
 }
 
 // A Verdict is what a policy said of an artifact.
@@ -139,6 +141,10 @@ type Entry struct {
 	Trust    Trust
 	Gaps     []string // what is known to be missing, a sentence each
 	Parts    int      // how many components are in it, without the main one
+
+	// Complete says that the SBOM has no gaps, and says itself that it has everything that
+	// its components require.
+	Complete bool
 
 	id int64 // of the record
 }

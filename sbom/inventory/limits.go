@@ -1,0 +1,51 @@
+package inventory
+
+import "time"
+
+// stale is the age from which on what an environment was told to run is old.
+const stale = 24 * time.Hour
+
+// Bounds of what is kept and asked. What is over one of them is an error that names it.
+const (
+	// MaxBatch is how many records [Inventory.Add] takes at once.
+	MaxBatch = 10_000
+
+	// MaxParts is how many components a Document, and how many inputs a Build, may have.
+	MaxParts = 1_000_000
+
+	// MaxPods is the size of what [ParsePods] reads, in bytes.
+	MaxPods = 256 << 20
+
+	// MaxDeployments is how many deployments are told of at once.
+	MaxDeployments = 1_000_000
+
+	// MaxSteps is how many artifacts an order of rebuilding, and a Report, may be about.
+	MaxSteps = 200_000
+
+	// MaxReport is the size of what [ParseReport] reads, in bytes.
+	MaxReport = 1 << 30
+
+	// DefaultListed is how many entries each list of a Report has, unless it is to have
+	// another number.
+	DefaultListed = 10_000
+
+	maxCauses  = 20       // components of an artifact that are listed in a Report
+	maxLine    = 1000     // bytes of a text in a report for people
+	shown      = 20       // entries of a list in it
+	maxPlace   = 1024     // bytes of the name of an environment or a service; both are in one index
+	maxReasons = 100      // sentences of a verdict
+	maxText    = 16 << 10 // bytes of a package URL or a sentence
+	maxTerm    = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
+	maxList    = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence
+	maxPayload = 1 << 20  // bytes of a piece of evidence as it is kept
+	maxRecord  = 16 << 20 // bytes of what is kept of a record beside its contents
+
+	batch       = 1000    // records that AddAll adds at once
+	fanout      = 16      // segments of a size that are merged into one of the next
+	cacheParts  = 1 << 20 // parts whose numbers are remembered
+	cacheTrees  = 4096    // trees that others are told by
+	cacheFacts  = 1 << 16 // facts and labels that are remembered
+	firstChunk  = 128     // sets that are asked for before the first hit
+	chunk       = 8192    // sets or records that are asked for at once
+	inlineLimit = 500     // values of a statement that are not in one list
+)
