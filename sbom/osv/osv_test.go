@@ -184,6 +184,8 @@ func TestContains(t *testing.T) {
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 fixed=2.0"), "2.0", "out"},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 last_affected=2.0"), "2.0", "in"},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=1.0 fixed=2.0"), "1.0", "in"},
+		{entry("PyPI", "p", "ECOSYSTEM", "introduced=1.0 fixed=1.0"), "1.0", noOrder},
+		{entry("PyPI", "p", "ECOSYSTEM", "introduced=1.0 last_affected=1.0"), "1.0", "in"},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 fixed=2.0 introduced=3.0 fixed=4.0"), "2.0", noOrder},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 fixed=2.0 limit=1.0"), "2.0", noOrder},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0"), "1.0", "in"},

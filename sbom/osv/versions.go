@@ -97,12 +97,12 @@ func (r *Range) contains(version, purlType string) (ok bool, doubt string) {
 
 	order := r.order(purlType)
 	if !versions.Ordered(order) {
-		// A bound can be told even so.
+		// A bound can be told even so, unless the range begins and ends with it.
 		if introduced == 1 && fixed+lastAffected < 2 && unlimited {
-			for _, e := range r.Events {
-				if e.Version == version && e.Kind != Limit {
-					return e.Kind != Fixed, ""
-				}
+			in := slices.ContainsFunc(r.Events, func(e Event) bool { return e.Version == version && (e.Kind == Introduced || e.Kind == LastAffected) })
+			out := slices.Contains(r.Events, Event{Fixed, version})
+			if in != out {
+				return in, ""
 			}
 		}
 		return true, "the versions of its ecosystem have no order here"
