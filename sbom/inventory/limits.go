@@ -41,11 +41,14 @@ const (
 	maxRecord  = 16 << 20 // bytes of what is kept of a record beside its contents
 
 	batch       = 1000    // records that AddAll adds at once
+	group       = 50      // records that are prepared at once, of which batch is a multiple
+	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
 	cacheTrees  = 4096    // trees that others are told by
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
-	chunk       = 8192    // sets or records that are asked for at once
+	chunk       = 2048    // sets or records that are asked for at once
+	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 )
