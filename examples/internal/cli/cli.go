@@ -272,6 +272,13 @@ func (p *Progress) Step(format string, a ...any) {
 	p.text, p.since = fmt.Sprintf(format, a...), time.Now()
 }
 
+// Note says how far what is being done has come.
+func (p *Progress) Note(format string, a ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = fmt.Sprintf(format, a...)
+}
+
 // Stop removes what is shown.
 func (p *Progress) Stop() {
 	close(p.stop)
