@@ -4,11 +4,15 @@ package inventory
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"iter"
+	"strings"
+	"sync"
 	"time"
-
-	"github.com/hallmark-dev/hallmark"
 )
 
 // A Dialect is the language of a database.
@@ -32,31 +36,180 @@ type Options struct {
 	Copy func(ctx context.Context, conn *sql.Conn, table string, columns []string, rows iter.Seq[[]any]) error
 }
 
-// An Inventory is a database of Records.
+// An Inventory is a database of Records. It may be used by several goroutines, and a
+// database by several Inventories, in any number of processes.
 type Inventory struct {
 	db      *sql.DB
 	dialect Dialect
 	o       Options
+
+	mu   sync.Mutex // of seen; one batch at a time is added
+	seen *seen
 }
 
-// Open opens the inventory in db and makes its tables if it has none.
-func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, error) { panic("not written yet") }
+// schema is the version of the tables.
+const schema = 1
 
-// Drop removes from db all that Open and the Inventory have made.
-func Drop(ctx context.Context, db *sql.DB, d Dialect) error { panic("not written yet") }
+// tables are the statements that make them. The words in braces are those of a
+// dialect.
+const tables = `
+CREATE TABLE inventory_meta (
+	name  TEXT PRIMARY KEY,
+	value BIGINT NOT NULL
+);
+CREATE TABLE inventory_part (
+	id    INTEGER PRIMARY KEY,
+	hash  {bytes} NOT NULL UNIQUE,
+	label TEXT NOT NULL,
+	data  {bytes} NOT NULL
+);
+CREATE TABLE inventory_term (
+	term TEXT NOT NULL,
+	part INTEGER NOT NULL,
+	PRIMARY KEY (term, part)
+) {compact};
+CREATE TABLE inventory_set (
+	id     INTEGER PRIMARY KEY,
+	hash   {bytes} NOT NULL UNIQUE,
+	family BIGINT NOT NULL,
+	base   INTEGER NOT NULL,
+	tree   {bytes} NOT NULL
+);
+CREATE INDEX inventory_family ON inventory_set (family, id) WHERE base = 0;
+CREATE TABLE inventory_segment (
+	id   INTEGER PRIMARY KEY,
+	sets INTEGER NOT NULL
+);
+CREATE TABLE inventory_posting (
+	segment INTEGER NOT NULL,
+	part    INTEGER NOT NULL,
+	sets    {ints} NOT NULL,
+	PRIMARY KEY (segment, part)
+) {compact};
+CREATE TABLE inventory_fact (
+	id   INTEGER PRIMARY KEY,
+	hash {bytes} NOT NULL UNIQUE,
+	data {bytes} NOT NULL
+);
+CREATE TABLE inventory_tag (
+	tag  TEXT NOT NULL,
+	fact INTEGER NOT NULL,
+	PRIMARY KEY (tag, fact)
+) {compact};
+CREATE TABLE inventory_record (
+	id         INTEGER PRIMARY KEY,
+	hash       {bytes} NOT NULL UNIQUE,
+	head       {bytes} NOT NULL,
+	main       INTEGER NOT NULL,
+	contents   INTEGER NOT NULL,
+	inputs     INTEGER NOT NULL,
+	origin     INTEGER NOT NULL,
+	verdict    INTEGER NOT NULL,
+	attested   INTEGER NOT NULL,
+	incomplete INTEGER NOT NULL,
+	built      BIGINT NOT NULL,
+	mark       {bytes},
+	evidence   {bytes} NOT NULL
+);
+CREATE INDEX inventory_record_main ON inventory_record (main);
+CREATE INDEX inventory_record_contents ON inventory_record (contents);
+CREATE INDEX inventory_record_inputs ON inventory_record (inputs);
+CREATE INDEX inventory_record_origin ON inventory_record (origin);
+CREATE INDEX inventory_record_built ON inventory_record (built);
+CREATE INDEX inventory_record_mark ON inventory_record (mark);
+CREATE TABLE inventory_about (
+	term   TEXT NOT NULL,
+	record INTEGER NOT NULL,
+	PRIMARY KEY (term, record)
+) {compact};
+CREATE TABLE inventory_deployment (
+	digest      TEXT NOT NULL,
+	environment TEXT NOT NULL,
+	service     TEXT NOT NULL,
+	since       BIGINT NOT NULL,
+	until       BIGINT NOT NULL,
+	PRIMARY KEY (digest, environment, service, since)
+) {compact};
+CREATE INDEX inventory_deployment_environment ON inventory_deployment (environment, until)
+`
 
-// Added is what Add has done.
-type Added struct {
-	New     int // records that were not there
-	Updated int // that were, and have a later verdict now
-	Same    int // that were there as they are
+// Open opens the inventory in db, and makes its tables if it has none. It does not write
+// if they are there.
+func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, error) {
+	switch {
+	case db == nil:
+		return nil, errors.New("inventory: no database")
+	case d != SQLite && d != PostgreSQL:
+		return nil, fmt.Errorf("inventory: dialect %q, want %q or %q", d, SQLite, PostgreSQL)
+	case o.Now == nil:
+		return nil, errors.New("inventory: no Now to tell the time")
+	}
+	v := &Inventory{db: db, dialect: d, o: o, seen: newSeen()}
+	there := false
+	look := func(s *session) (err error) {
+		there, err = s.exists(ctx)
+		if err != nil || !there {
+			return err
+		}
+		got, err := s.number(ctx, "SELECT value FROM inventory_meta WHERE name = 'schema'")
+		if err == nil && got != schema {
+			err = fmt.Errorf("the tables are of version %d, want %d: build the inventory anew from the evidence", got, schema)
+		}
+		return err
+	}
+	if err := v.view(ctx, look); err != nil || there {
+		return v, err
+	}
+	err := v.update(ctx, func(s *session) error {
+		if err := look(s); err != nil || there { // somebody else was faster
+			return err
+		}
+		words := strings.NewReplacer("{bytes}", "BLOB", "{ints}", "BLOB", "{compact}", "WITHOUT ROWID")
+		if d == PostgreSQL {
+			words = strings.NewReplacer("{bytes}", "BYTEA", "{ints}", "INTEGER[]", "{compact}", "")
+		}
+		for _, statement := range strings.Split(words.Replace(tables), ";\n") {
+			if err := s.exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		var generation [8]byte
+		rand.Read(generation[:])
+		return s.exec(ctx, "INSERT INTO inventory_meta (name, value) VALUES ('schema', ?), ('generation', ?)",
+			int64(schema), int64(binary.LittleEndian.Uint64(generation[:])>>1))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
-// Add adds records, all or, with an error, none. 
-func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) { panic("not written yet") }
+// exists reports whether the tables are there.
+func (s *session) exists(ctx context.Context) (bool, error) {
+	query := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'inventory_meta'"
+	if s.v.dialect == PostgreSQL {
+		query = "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'inventory_meta'"
+	}
+	n, err := s.number(ctx, query)
+	return n > 0, err
+}
 
-// AddAll adds records in batches, each all or none, and calls progress, if it is not nil, after each with what was done so far. ...
-func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error], progress func(Added)) (Added, error) { panic("not written yet") }
-
-// Known reports for each mark whether there is a Record with it.
-func (v *Inventory) Known(ctx context.Context, marks []hallmark.Digest) ([]bool, error) { panic("not written yet") }
+// Drop removes from db all that an Inventory has made. It is no error if there is
+// nothing.
+func Drop(ctx context.Context, db *sql.DB, d Dialect) error {
+	if db == nil || d != SQLite && d != PostgreSQL {
+		return fmt.Errorf("inventory: no database, or dialect %q, want %q or %q", d, SQLite, PostgreSQL)
+	}
+	v := &Inventory{db: db, dialect: d}
+	return v.update(ctx, func(s *session) error {
+		for _, statement := range strings.Split(tables, ";\n") {
+			if name, ok := strings.CutPrefix(strings.TrimSpace(statement), "CREATE TABLE "); ok {
+				name, _, _ = strings.Cut(name, " ")
+				if err := s.exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -1,8 +1,6 @@
 package inventory
 
 import (
-	"context"
-	"iter"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -88,9 +86,3 @@ type Hit struct {
 	// empty if it is.
 	Doubt string
 }
-
-// Affected returns the components that q asks for, each with its artifact.
-func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error] { panic("not written yet") }
-
-// Artifacts returns the artifacts that f asks for.
-func (v *Inventory) Artifacts(ctx context.Context, f Filter) iter.Seq2[Entry, error] { panic("not written yet") }

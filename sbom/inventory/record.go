@@ -31,7 +31,7 @@ type Record struct {
 
 	// Evidence are what was verified of the envelopes about the artifact. Of it a verdict
 	// under another policy is made later.
-	Evidence []verify.Evidence
+	Evidence []Evidence
 
 	// Verdict is what a policy says of the artifact.
 	Verdict Verdict
@@ -43,6 +43,15 @@ type Record struct {
 	// Mark is what the caller knows the input by that the Record was made of: a digest of
 	// its own choice. See [Inventory.Known]. It may be zero.
 	Mark hallmark.Digest
+}
+
+// Evidence is what was verified of one envelope. Its Payload may lack what is not kept: of
+// an SBOM the document, of provenance what the build took in.
+type Evidence struct {
+	verify.Evidence
+
+	// Digest is the SHA-256 digest of the whole payload, as it was signed.
+	Digest hallmark.Digest
 }
 
 // A Build is where an artifact came from. What is not known is empty.
@@ -139,6 +148,10 @@ type Entry struct {
 	Trust    Trust
 	Gaps     []string // what is known to be missing, a sentence each
 	Parts    int      // how many components are in it, without the main one
+
+	// Complete says that the SBOM has no gaps, and says itself that it has everything that
+	// its components require.
+	Complete bool
 
 	id int64 // of the record
 }

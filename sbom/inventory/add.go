@@ -1,0 +1,817 @@
+package inventory
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+)
+
+// Added is what [Inventory.Add] has done.
+type Added struct {
+	New     int // records that were not there
+	Updated int // that were, and have a later verdict now, or another mark with the same
+	Same    int // that were there as they are
+}
+
+// Add adds records: all of them or, with an error, none. A record that is there already is
+// not added again; if its verdict is a later one than was kept, that is kept instead.
+// Records are the same if they say the same of contents, build and evidence of the same
+// artifact under the same name.
+//
+// Others that write wait as long as it takes, or as long as the database lets them.
+func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) {
+	if len(records) > MaxBatch {
+		return Added{}, fmt.Errorf("inventory: %d records at once, want at most %d", len(records), MaxBatch)
+	}
+	ready, err := prepare(ctx, records)
+	if err != nil {
+		return Added{}, err
+	}
+	return v.add(ctx, ready)
+}
+
+// AddAll adds records in batches. Each batch is added wholly or not at all, so that what was
+// added before an error stays, and adding the same records again goes on where it ended.
+// progress, if it is not nil, is called after each batch with all that was done until
+// then. An error of records ends it before the batch that it is in.
+func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error], progress func(Added)) (Added, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	// A batch is prepared while the one before it is written.
+	type result struct {
+		ready []prepared
+		err   error
+	}
+	batches := make(chan result)
+	go func() {
+		defer close(batches)
+		send := func(r result) bool {
+			select {
+			case batches <- r:
+				return r.err == nil
+			case <-ctx.Done():
+				return false
+			}
+		}
+		var collected []Record
+		done := 0
+		flush := func() bool {
+			ready, err := prepare(ctx, collected)
+			if err != nil {
+				err = fmt.Errorf("behind %d records: %w", done, err)
+			}
+			done += len(collected)
+			collected = collected[:0]
+			return send(result{ready, err})
+		}
+		for r, err := range records {
+			if err != nil {
+				send(result{err: err})
+				return
+			}
+			if collected = append(collected, r); len(collected) == batch && !flush() {
+				return
+			}
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		if len(collected) > 0 {
+			flush()
+		}
+	}()
+
+	var all Added
+	for b := range batches {
+		if b.err != nil {
+			return all, b.err
+		}
+		added, err := v.add(ctx, b.ready)
+		if err != nil {
+			cancel(err) // of whoever waits to send
+			return all, err
+		}
+		all.New += added.New
+		all.Updated += added.Updated
+		all.Same += added.Same
+		if progress != nil {
+			progress(all)
+		}
+	}
+	if ctx.Err() != nil {
+		return all, fmt.Errorf("inventory: %w", context.Cause(ctx))
+	}
+	return all, nil
+}
+
+// Known reports for each mark whether there is a Record with it. The zero mark is not
+// known.
+func (v *Inventory) Known(ctx context.Context, marks []hallmark.Digest) ([]bool, error) {
+	there := make(map[string]bool)
+	err := v.view(ctx, func(s *session) error {
+		for some := range slices.Chunk(marks, inlineLimit) {
+			values := make([]any, len(some))
+			for i, m := range some {
+				values[i] = []byte(m.String())
+			}
+			err := s.query(ctx, func(rows *sql.Rows) error {
+				var mark sql.RawBytes
+				err := rows.Scan(&mark)
+				there[string(mark)] = true
+				return err
+			}, "SELECT mark FROM inventory_record WHERE mark IN ("+list(len(some))+")", values...)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	known := make([]bool, len(marks))
+	for i, m := range marks {
+		known[i] = !m.IsZero() && there[m.String()]
+	}
+	return known, nil
+}
+
+func list(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// A seen remembers numbers, so that a database is not asked again for what does not
+// change.
+type seen struct {
+	generation int64 // of the tables
+	parts      map[hash]int32
+	facts      map[hash]int32
+	families   map[int64]family
+}
+
+// A family are sets that are told by what differs from one of them.
+type family struct {
+	set  int32
+	tree *tree
+}
+
+func newSeen() *seen {
+	return &seen{parts: make(map[hash]int32), facts: make(map[hash]int32), families: make(map[int64]family)}
+}
+
+// A writer adds one batch. What it learns is remembered once that is committed.
+type writer struct {
+	*session
+	seen  *seen
+	parts map[hash]int32 // of this batch
+	facts map[hash]int32
+	sets  map[hash]int32
+
+	families map[int64]family
+}
+
+func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var w *writer
+	err = v.update(ctx, func(s *session) error {
+		generation, err := s.number(ctx, "SELECT value FROM inventory_meta WHERE name = 'generation'")
+		if err != nil {
+			return err
+		}
+		if generation != v.seen.generation {
+			v.seen = newSeen()
+			v.seen.generation = generation
+		}
+		w = &writer{session: s, seen: v.seen, parts: make(map[hash]int32), facts: make(map[hash]int32), sets: make(map[hash]int32), families: make(map[int64]family)}
+		added, err = w.add(ctx, records)
+		return err
+	})
+	if err != nil {
+		return Added{}, err
+	}
+	for _, m := range []struct {
+		from, to map[hash]int32
+		most     int
+	}{{w.parts, v.seen.parts, cacheParts}, {w.facts, v.seen.facts, cacheFacts}} {
+		if len(m.to)+len(m.from) > m.most {
+			clear(m.to)
+		}
+		maps.Copy(m.to, m.from)
+	}
+	if len(v.seen.families)+len(w.families) > cacheTrees {
+		clear(v.seen.families)
+	}
+	maps.Copy(v.seen.families, w.families)
+	return added, nil
+}
+
+func (w *writer) add(ctx context.Context, records []prepared) (added Added, err error) {
+	// Which are there already?
+	hashes := make([]hash, len(records))
+	for i := range records {
+		hashes[i] = records[i].hash
+	}
+	type kept struct {
+		id   int64
+		head []byte
+	}
+	there := make(map[hash]kept)
+	err = w.byHash(ctx, "inventory_record", "id, hash, head", hashes, func(rows *sql.Rows) error {
+		var k kept
+		var h []byte
+		if err := rows.Scan(&k.id, &h, &k.head); err != nil {
+			return err
+		}
+		there[hash(h)] = k
+		return nil
+	})
+	if err != nil {
+		return added, err
+	}
+	var fresh []*prepared
+	var late []*prepared // those that may have a later verdict than was kept
+	index := make(map[hash]int)
+	for i := range records {
+		p := &records[i]
+		if _, ok := there[p.hash]; ok {
+			late = append(late, p)
+		} else if k, ok := index[p.hash]; ok { // twice in this batch
+			if !p.decided.Before(fresh[k].decided) {
+				fresh[k] = p
+			}
+			added.Same++
+		} else {
+			index[p.hash] = len(fresh)
+			fresh = append(fresh, p)
+		}
+	}
+
+	if err := w.addFacts(ctx, fresh, late); err != nil {
+		return added, err
+	}
+	if err := w.addParts(ctx, fresh); err != nil {
+		return added, err
+	}
+	if err := w.addSets(ctx, fresh); err != nil {
+		return added, err
+	}
+	if err := w.addRecords(ctx, fresh); err != nil {
+		return added, err
+	}
+	added.New = len(fresh)
+
+	for _, p := range late {
+		k := there[p.hash]
+		old, err := parseHead(k.head)
+		if err != nil {
+			return added, err
+		}
+		verdict, gaps := w.fact(&p.verdict), w.fact(&p.gaps)
+		if p.decided.Before(old.decided) {
+			added.Same++
+			continue
+		}
+		head := p.head(w.fact(&p.origin), verdict, gaps)
+		if string(head) == string(k.head) && !w.remarked(ctx, k.id, p, &err) {
+			if err != nil {
+				return added, err
+			}
+			added.Same++
+			continue
+		}
+		err = w.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, incomplete = ?, mark = ? WHERE id = ?",
+			head, p.code, number(p.incomplete), p.markBytes(), k.id)
+		if err != nil {
+			return added, err
+		}
+		there[p.hash] = kept{k.id, head}
+		added.Updated++
+	}
+	return added, nil
+}
+
+// remarked reports whether the kept record has another mark than p.
+func (w *writer) remarked(ctx context.Context, id int64, p *prepared, failed *error) bool {
+	var mark []byte
+	*failed = w.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&mark) }, "SELECT mark FROM inventory_record WHERE id = ?", id)
+	return *failed == nil && string(mark) != string(p.mark.String())
+}
+
+func number(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (p *prepared) markBytes() any {
+	if p.mark.IsZero() {
+		return nil
+	}
+	return []byte(p.mark.String())
+}
+
+// byHash asks a table for the rows of hashes.
+func (w *writer) byHash(ctx context.Context, table, columns string, hashes []hash, row func(*sql.Rows) error) error {
+	for some := range slices.Chunk(hashes, inlineLimit) {
+		values := make([]any, len(some))
+		for i := range some {
+			values[i] = some[i][:]
+		}
+		if err := w.query(ctx, row, "SELECT "+columns+" FROM "+table+" WHERE hash IN ("+list(len(some))+")", values...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numbers asks a table for the numbers of those hashes that it has, and returns the number
+// of the next row.
+func (w *writer) numbers(ctx context.Context, table string, hashes []hash, found map[hash]int32) (next int32, err error) {
+	err = w.byHash(ctx, table, "id, hash", hashes, func(rows *sql.Rows) error {
+		var id int32
+		var h sql.RawBytes
+		if err := rows.Scan(&id, &h); err != nil {
+			return err
+		}
+		if len(h) != len(hash{}) {
+			return fmt.Errorf("%w: a hash of %d bytes", errDamaged, len(h))
+		}
+		found[hash(h)] = id
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	last, err := w.number(ctx, "SELECT max(id) FROM "+table)
+	if err == nil && last >= 1<<31-1-1<<24 {
+		err = fmt.Errorf("%s is full", table)
+	}
+	return int32(last + 1), err
+}
+
+func (w *writer) fact(f *fact) int32 {
+	if id, ok := w.facts[f.hash]; ok {
+		return id
+	}
+	return w.seen.facts[f.hash]
+}
+
+// addFacts adds the facts that are not there.
+func (w *writer) addFacts(ctx context.Context, groups ...[]*prepared) error {
+	missing := make(map[hash]*fact)
+	var order []hash
+	for _, records := range groups {
+		for _, p := range records {
+			for _, f := range []*fact{&p.origin, &p.verdict, &p.gaps} {
+				if _, ok := w.seen.facts[f.hash]; !ok && missing[f.hash] == nil {
+					missing[f.hash] = f
+					order = append(order, f.hash)
+				}
+			}
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	next, err := w.numbers(ctx, "inventory_fact", order, w.facts)
+	if err != nil {
+		return err
+	}
+	var rows, tags [][]any
+	for _, h := range order {
+		if _, ok := w.facts[h]; ok {
+			continue
+		}
+		w.facts[h] = next
+		rows = append(rows, []any{int64(next), h[:], missing[h].data})
+		for _, tag := range missing[h].tags {
+			tags = append(tags, []any{tag, int64(next)})
+		}
+		next++
+	}
+	if err := w.insert(ctx, "inventory_fact", []string{"id", "hash", "data"}, slices.Values(rows)); err != nil {
+		return err
+	}
+	return w.insert(ctx, "inventory_tag", []string{"tag", "fact"}, slices.Values(tags))
+}
+
+// pieces yields everything that records are made of.
+func pieces(records []*prepared) iter.Seq[*piece] {
+	return func(yield func(*piece) bool) {
+		for _, p := range records {
+			if p.main != nil && !yield(p.main) {
+				return
+			}
+			for _, s := range []*set{p.contents, p.inputs} {
+				if s == nil {
+					continue
+				}
+				for i := range s.pieces {
+					if !yield(&s.pieces[i]) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func (w *writer) part(h hash) int32 {
+	if id, ok := w.seen.parts[h]; ok {
+		return id
+	}
+	return w.parts[h]
+}
+
+// addParts adds the parts that are not there.
+func (w *writer) addParts(ctx context.Context, records []*prepared) error {
+	missing := make(map[hash]*piece)
+	var order []hash
+	for p := range pieces(records) {
+		if _, ok := w.seen.parts[p.hash]; !ok && missing[p.hash] == nil {
+			missing[p.hash] = p
+			order = append(order, p.hash)
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	next, err := w.numbers(ctx, "inventory_part", order, w.parts)
+	if err != nil {
+		return err
+	}
+	var rows, terms [][]any
+	for _, h := range order {
+		if _, ok := w.parts[h]; ok {
+			continue
+		}
+		w.parts[h] = next
+		p := missing[h]
+		rows = append(rows, []any{int64(next), h[:], p.label(), p.data()})
+		for _, term := range p.terms() {
+			terms = append(terms, []any{term, int64(next)})
+		}
+		next++
+	}
+	if err := w.insert(ctx, "inventory_part", []string{"id", "hash", "label", "data"}, slices.Values(rows)); err != nil {
+		return err
+	}
+	return w.insert(ctx, "inventory_term", []string{"term", "part"}, slices.Values(terms))
+}
+
+// addSets adds the sets that are not there, and a segment that says which of them has
+// which parts.
+func (w *writer) addSets(ctx context.Context, records []*prepared) error {
+	var order []*set
+	var hashes []hash
+	missing := make(map[hash]bool)
+	for _, p := range records {
+		for _, s := range []*set{p.contents, p.inputs} {
+			if s != nil && !missing[s.hash] {
+				missing[s.hash] = true
+				order, hashes = append(order, s), append(hashes, s.hash)
+			}
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	next, err := w.numbers(ctx, "inventory_set", hashes, w.sets)
+	if err != nil {
+		return err
+	}
+	postings := make(map[int32][]int32)
+	var rows [][]any
+	for _, s := range order {
+		if _, ok := w.sets[s.hash]; ok {
+			continue
+		}
+		w.sets[s.hash] = next
+		t := w.tree(s)
+		base, data, err := w.shorten(ctx, s.family, next, t)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []any{int64(next), s.hash[:], s.family, int64(base), data})
+		for _, part := range t.parts {
+			postings[part] = append(postings[part], next)
+		}
+		next++
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := w.insert(ctx, "inventory_set", []string{"id", "hash", "family", "base", "tree"}, slices.Values(rows)); err != nil {
+		return err
+	}
+	segment, err := w.number(ctx, "SELECT max(id) FROM inventory_segment")
+	if err != nil {
+		return err
+	}
+	segment++
+	if err := w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", segment, int64(len(rows))); err != nil {
+		return err
+	}
+	if err := w.addPostings(ctx, segment, postings); err != nil {
+		return err
+	}
+	return w.mergeSegments(ctx)
+}
+
+func (w *writer) addPostings(ctx context.Context, segment int64, postings map[int32][]int32) error {
+	return w.insert(ctx, "inventory_posting", []string{"segment", "part", "sets"}, func(yield func([]any) bool) {
+		for _, part := range slices.Sorted(maps.Keys(postings)) {
+			if !yield([]any{segment, int64(part), postings[part]}) {
+				return
+			}
+		}
+	})
+}
+
+// tree returns the tree of s by the numbers of its parts.
+func (w *writer) tree(s *set) *tree {
+	ids := make([]int32, len(s.pieces))
+	order := make([]uint64, len(s.pieces)) // the number, and the position
+	for i := range s.pieces {
+		ids[i] = w.part(s.pieces[i].hash)
+		order[i] = uint64(ids[i])<<32 | uint64(i)
+	}
+	slices.Sort(order)
+	t := &tree{make([]int32, len(ids)), make([]int32, len(ids))}
+	for k, o := range order {
+		t.parts[k] = int32(o >> 32)
+		parent := s.pieces[uint32(o)].parent
+		if parent >= 0 {
+			parent = ids[parent]
+		} else {
+			parent++
+		}
+		t.parents[k] = parent
+	}
+	return t
+}
+
+// shorten returns a tree as it is kept: whole, with base 0, or as what differs from that of
+// another set.
+func (w *writer) shorten(ctx context.Context, key int64, id int32, t *tree) (base int32, data []byte, err error) {
+	f, ok := w.families[key]
+	if !ok {
+		f, ok = w.seen.families[key]
+	}
+	if !ok {
+		err := w.query(ctx, func(rows *sql.Rows) error {
+			var data []byte
+			if err := rows.Scan(&f.set, &data); err != nil {
+				return err
+			}
+			f.tree, err = parseTree(data)
+			ok = true
+			return err
+		}, "SELECT id, tree FROM inventory_set WHERE family = ? AND base = 0 ORDER BY id DESC LIMIT 1", key)
+		if err != nil {
+			return 0, nil, err
+		}
+	}
+	if ok {
+		if p := patchOf(f.tree, t); p.size() <= len(t.parts)/4 {
+			w.families[key] = f
+			return f.set, p.append(nil), nil
+		}
+	}
+	w.families[key] = family{id, t}
+	return 0, t.append(nil), nil
+}
+
+// mergeSegments merges segments that are about as large as many others, so that there
+// are few, whatever the size of batches.
+func (w *writer) mergeSegments(ctx context.Context) error {
+	for {
+		classes := make(map[int][]int64)
+		sizes := make(map[int64]int64)
+		err := w.query(ctx, func(rows *sql.Rows) error {
+			var id, sets int64
+			if err := rows.Scan(&id, &sets); err != nil {
+				return err
+			}
+			class := 0
+			for n := sets; n >= fanout; n /= fanout {
+				class++
+			}
+			classes[class] = append(classes[class], id)
+			sizes[id] = sets
+			return nil
+		}, "SELECT id, sets FROM inventory_segment ORDER BY id")
+		if err != nil {
+			return err
+		}
+		merged := false
+		for _, class := range slices.Sorted(maps.Keys(classes)) {
+			if ids := classes[class]; len(ids) >= fanout {
+				if err := w.mergeThese(ctx, ids, sizes); err != nil {
+					return err
+				}
+				merged = true
+				break
+			}
+		}
+		if !merged {
+			return nil
+		}
+	}
+}
+
+func (w *writer) mergeThese(ctx context.Context, ids []int64, sizes map[int64]int64) error {
+	into, sets := int64(0), int64(0)
+	some := make([]int32, len(ids))
+	for i, id := range ids {
+		into, sets = max(into, id), sets+sizes[id]
+		some[i] = int32(id)
+	}
+	last, err := w.number(ctx, "SELECT max(id) FROM inventory_segment")
+	if err != nil {
+		return err
+	}
+	into = last + 1
+	parts, err := w.number(ctx, "SELECT max(id) FROM inventory_part")
+	if err != nil {
+		return err
+	}
+	old, value := w.in("segment", some)
+	const width = 1000 // parts that are merged at once
+	for from := int64(0); from <= parts; from += width {
+		postings := make(map[int32][]int32)
+		err := w.query(ctx, func(rows *sql.Rows) error {
+			var part int32
+			var list sql.RawBytes
+			err := rows.Scan(&part, &list)
+			if err == nil {
+				postings[part], err = w.ints(postings[part], list)
+			}
+			return err
+		}, "SELECT part, sets FROM inventory_posting WHERE "+old+" AND part >= ? AND part < ? ORDER BY segment, part", value, from, from+width)
+		if err != nil {
+			return err
+		}
+		for _, sets := range postings {
+			if !slices.IsSorted(sets) {
+				slices.Sort(sets)
+			}
+		}
+		if err := w.addPostings(ctx, into, postings); err != nil {
+			return err
+		}
+	}
+	for _, table := range []string{"inventory_posting", "inventory_segment"} {
+		column := "segment"
+		if table == "inventory_segment" {
+			column = "id"
+		}
+		which, value := w.in(column, some)
+		if err := w.exec(ctx, "DELETE FROM "+table+" WHERE "+which, value); err != nil {
+			return err
+		}
+	}
+	return w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", into, sets)
+}
+
+// addRecords adds records, of whose parts and facts all are there.
+func (w *writer) addRecords(ctx context.Context, records []*prepared) error {
+	last, err := w.number(ctx, "SELECT max(id) FROM inventory_record")
+	if err != nil {
+		return err
+	}
+	if last+int64(len(records)) >= 1<<31 {
+		return errors.New("inventory_record is full")
+	}
+	rows := func(yield func([]any) bool) {
+		for i, p := range records {
+			var main, contents, inputs int32
+			if p.main != nil {
+				main, contents = w.part(p.main.hash), w.sets[p.contents.hash]
+			}
+			if p.inputs != nil {
+				inputs = w.sets[p.inputs.hash]
+			}
+			origin := w.fact(&p.origin)
+			if !yield([]any{
+				last + 1 + int64(i), p.hash[:], p.head(origin, w.fact(&p.verdict), w.fact(&p.gaps)),
+				int64(main), int64(contents), int64(inputs), int64(origin), p.code, attestedCode(p.attested), number(p.incomplete),
+				micros(p.build.Finished), p.markBytes(), p.evidence,
+			}) {
+				return
+			}
+		}
+	}
+	columns := []string{"id", "hash", "head", "main", "contents", "inputs", "origin", "verdict", "attested", "incomplete", "built", "mark", "evidence"}
+	if err := w.insert(ctx, "inventory_record", columns, rows); err != nil {
+		return err
+	}
+	about := func(yield func([]any) bool) {
+		for i, p := range records {
+			id := last + 1 + int64(i)
+			for _, term := range p.about() {
+				if !yield([]any{term, id}) {
+					return
+				}
+			}
+		}
+	}
+	return w.insert(ctx, "inventory_about", []string{"term", "record"}, about)
+}
+
+// about returns what a record is looked for by.
+func (p *prepared) about() []string {
+	var terms []string
+	for _, d := range p.artifact.Digests {
+		terms = append(terms, d.String())
+	}
+	if p.artifact.Name != "" {
+		terms = append(terms, "name:"+p.artifact.Name)
+	}
+	if !p.build.Commit.IsZero() {
+		terms = append(terms, "commit:"+p.build.Commit.String())
+	}
+	return terms
+}
+
+func attestedCode(c Contents) int64 {
+	switch c {
+	case Attested:
+		return 2
+	case Unattested:
+		return 1
+	}
+	return 0
+}
+
+// A head is what every answer says of a record, in few bytes.
+type head struct {
+	artifact              hallmark.Artifact
+	commit                hallmark.Digest
+	ref, run              string
+	finished, decided     time.Time
+	origin, verdict, gaps int32 // facts
+	attested              Contents
+	complete              bool
+	parts                 int
+}
+
+func (p *prepared) head(origin, verdict, gaps int32) []byte {
+	b := appendDigests(make([]byte, 0, 256), p.artifact.Digests)
+	b = appendText(b, p.artifact.Name)
+	b = appendText(b, p.build.Commit.String())
+	b = appendText(b, p.build.Ref)
+	b = appendText(b, p.build.Run)
+	b = binary.AppendVarint(b, micros(p.build.Finished))
+	b = binary.AppendVarint(b, micros(p.decided))
+	for _, id := range []int32{origin, verdict, gaps} {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	b = append(b, byte(attestedCode(p.attested)), byte(number(p.complete)))
+	n := 0
+	if p.contents != nil {
+		n = len(p.contents.pieces)
+	}
+	return binary.AppendUvarint(b, uint64(n))
+}
+
+func parseHead(data []byte) (h head, err error) {
+	r := reader{rest: data}
+	h.artifact.Digests = r.digests()
+	h.artifact.Name = r.text()
+	h.commit = r.digest()
+	h.ref, h.run = r.text(), r.text()
+	h.finished, h.decided = fromMicros(r.signed()), fromMicros(r.signed())
+	h.origin, h.verdict, h.gaps = int32(r.number()), int32(r.number()), int32(r.number())
+	switch r.number() {
+	case 2:
+		h.attested = Attested
+	case 1:
+		h.attested = Unattested
+	default:
+		h.attested = NoSBOM
+	}
+	h.complete = r.number() == 1
+	h.parts = int(r.number())
+	return h, r.end("a record")
+}
+
+func (r *reader) signed() int64 {
+	n, size := binary.Varint(r.rest)
+	if size <= 0 {
+		r.failed, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}

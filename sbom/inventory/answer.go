@@ -1,0 +1,616 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// Affected returns the components that q asks for, each with its artifact. If it fails,
+// the last pair has an error and no Hit. The answer is of the moment at which it begins,
+// whatever is added meanwhile, and holds a connection until it ends. Hits that the main
+// component of an artifact is come first; the order is otherwise that in which things were
+// added, and always the same for the same database.
+func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error] {
+	return answer(ctx, v, func(s *session, yield func(Hit) bool) error {
+		found, err := s.candidates(ctx, &q)
+		if err != nil {
+			return err
+		}
+		return s.hits(ctx, found, &q.Of, q.Rule, yield)
+	})
+}
+
+// Artifacts returns the artifacts that f asks for, in the order in which they were added.
+// It is otherwise like [Inventory.Affected].
+func (v *Inventory) Artifacts(ctx context.Context, f Filter) iter.Seq2[Entry, error] {
+	return answer(ctx, v, func(s *session, yield func(Entry) bool) error {
+		return s.entries(ctx, &f, yield)
+	})
+}
+
+// answer returns what ask yields in the transaction of a reader.
+func answer[T any](ctx context.Context, v *Inventory, ask func(s *session, yield func(T) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		enough := false
+		err := v.view(ctx, func(s *session) error {
+			return ask(s, func(t T) bool {
+				enough = enough || !yield(t, nil)
+				return !enough
+			})
+		})
+		if err != nil && !enough {
+			var none T
+			yield(none, err)
+		}
+	}
+}
+
+// A candidate is a part that is asked for.
+type candidate struct {
+	part      int32
+	component *sbom.Component
+	doubt     string
+}
+
+// candidates returns the parts that q asks for, by their numbers.
+func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error) {
+	var terms []string
+	switch {
+	case q.Package != sbom.Query{}:
+		want, err := purl.Parse(q.Package.PURL)
+		if err != nil {
+			return nil, err
+		}
+		terms = []string{packageTerm(want), nameTerm(want.Path())}
+	case !q.Digest.IsZero():
+		terms = []string{componentTerm(q.Digest)}
+	case q.License != "":
+		terms = []string{licenseTerm(q.License)}
+	default:
+		return nil, errors.New("the query names no package, digest or licence")
+	}
+	if q.License != "" {
+		if ids, err := sbom.LicenseIDs(q.License); err != nil || len(ids) != 1 {
+			return nil, fmt.Errorf("malformed licence %.100q: want one identifier", q.License)
+		}
+	}
+	found, err := s.partsOf(ctx, terms)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(c candidate) bool {
+		of := componentTerms(c.component)
+		return !q.Digest.IsZero() && !slices.Contains(of, componentTerm(q.Digest)) ||
+			q.License != "" && !slices.Contains(of, licenseTerm(q.License))
+	})
+	if q.Package == (sbom.Query{}) {
+		return found, nil
+	}
+
+	// Whether one is what is asked for, the components say by themselves.
+	d := &sbom.Document{Components: make([]sbom.Component, len(found))}
+	at := make(map[string]candidate, len(found))
+	for i, c := range found {
+		d.Components[i] = *c.component
+		d.Components[i].Ref = strconv.Itoa(int(c.part))
+		at[d.Components[i].Ref] = c
+	}
+	matches, err := d.Find(q.Package)
+	if err != nil {
+		return nil, err
+	}
+	found = found[:0]
+	for _, m := range matches {
+		c := at[m.Component.Ref]
+		c.doubt = m.Doubt
+		found = append(found, c)
+	}
+	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(a.part, b.part) })
+	return found, nil
+}
+
+// partsOf returns the components with one of the terms, by their numbers.
+func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, error) {
+	found := make(map[int32]candidate)
+	for some := range slices.Chunk(terms, inlineLimit) {
+		values := make([]any, len(some))
+		for i, term := range some {
+			values[i] = term
+		}
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var c candidate
+			var data sql.RawBytes
+			if err := rows.Scan(&c.part, &data); err != nil {
+				return err
+			}
+			var err error
+			c.component, err = parseComponent(data)
+			found[c.part] = c
+			return err
+		}, "SELECT p.id, p.data FROM inventory_term t JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b candidate) int { return cmp.Compare(a.part, b.part) }), nil
+}
+
+// pairs returns the sets that have one of parts, each in the upper half of a number whose
+// lower one is the position of the part, sorted.
+func (s *session) pairs(ctx context.Context, parts []int32) ([]uint64, error) {
+	var segments []int32
+	err := s.query(ctx, func(rows *sql.Rows) error {
+		var id int32
+		err := rows.Scan(&id)
+		segments = append(segments, id)
+		return err
+	}, "SELECT id FROM inventory_segment ORDER BY id")
+	if err != nil {
+		return nil, err
+	}
+	position := make(map[int32]int, len(parts))
+	for i, p := range parts {
+		position[p] = i
+	}
+	inSegment, all := s.in("segment", segments)
+	var pairs []uint64
+	var ids []int32
+	for some := range slices.Chunk(parts, inlineLimit) {
+		inPart, these := s.in("part", some)
+		err := s.query(ctx, func(rows *sql.Rows) (err error) {
+			var part int32
+			var list sql.RawBytes
+			if err := rows.Scan(&part, &list); err != nil {
+				return err
+			}
+			if ids, err = s.ints(ids[:0], list); err != nil {
+				return err
+			}
+			for _, id := range ids {
+				pairs = append(pairs, uint64(id)<<32|uint64(position[part]))
+			}
+			return nil
+		}, "SELECT part, sets FROM inventory_posting WHERE "+inSegment+" AND "+inPart, all, these)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !slices.IsSorted(pairs) {
+		slices.Sort(pairs)
+	}
+	return pairs, nil
+}
+
+// A row is a record as it is asked for.
+type row struct {
+	id             int64
+	main, contents int32
+	head           head
+	base           int32
+	tree           []byte
+	paths          []way // of the candidates that it has
+}
+
+// A way is that from an artifact to a candidate.
+type way struct {
+	candidate int
+	parts     []int32
+}
+
+const columns = "r.id, r.main, r.contents, r.head"
+
+func (r *row) scan(rows *sql.Rows, more ...any) error {
+	var data sql.RawBytes
+	if err := rows.Scan(append([]any{&r.id, &r.main, &r.contents, &data}, more...)...); err != nil {
+		return err
+	}
+	var err error
+	r.head, err = parseHead(data)
+	return err
+}
+
+// hits yields the records that have one of the candidates and that f asks for.
+func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *Rule, yield func(Hit) bool) error {
+	where, values, err := s.where(ctx, f)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	parts := make([]int32, len(found))
+	for i, c := range found {
+		parts[i] = c.part
+	}
+	a := &answering{s: s, rule: rule, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*tree)}
+	for _, c := range found {
+		a.labels[c.part] = label(c.component)
+	}
+
+	emit := func(rows []row) (bool, error) {
+		entries, err := a.entries(ctx, rows)
+		if err != nil {
+			return false, err
+		}
+		for i := range rows {
+			for _, p := range rows[i].paths {
+				c := &found[p.candidate]
+				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt}
+				for _, part := range p.parts {
+					h.Path = append(h.Path, a.labels[part])
+				}
+				if !yield(h) {
+					return false, nil
+				}
+			}
+		}
+		return true, nil
+	}
+
+	// The main components of artifacts.
+	for some := range slices.Chunk(parts, chunk) {
+		var rows []row
+		in, value := s.in("r.main", some)
+		err := s.query(ctx, func(r *sql.Rows) error {
+			var one row
+			err := one.scan(r)
+			i, _ := slices.BinarySearch(parts, one.main)
+			one.paths = []way{{i, []int32{one.main}}}
+			rows = append(rows, one)
+			return err
+		}, "SELECT "+columns+" FROM inventory_record r WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
+		if err != nil {
+			return err
+		}
+		for rows := range slices.Chunk(rows, chunk) {
+			if more, err := emit(rows); err != nil || !more {
+				return err
+			}
+		}
+	}
+
+	pairs, err := s.pairs(ctx, parts)
+	if err != nil {
+		return err
+	}
+	for size := firstChunk; len(pairs) > 0; size = min(4*size, chunk) {
+		var sets []int32
+		n := 0
+		for n < len(pairs) && (len(sets) < size || int32(pairs[n]>>32) == sets[len(sets)-1]) {
+			if id := int32(pairs[n] >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
+				sets = append(sets, id)
+			}
+			n++
+		}
+		these := pairs[:n]
+		pairs = pairs[n:]
+
+		var rows []row
+		in, value := s.in("r.contents", sets)
+		err := s.query(ctx, func(r *sql.Rows) error {
+			var one row
+			var data sql.RawBytes
+			if err := one.scan(r, &one.base, &data); err != nil {
+				return err
+			}
+			one.tree = slices.Clone(data)
+			rows = append(rows, one)
+			return nil
+		}, "SELECT "+columns+", s.base, s.tree FROM inventory_record r JOIN inventory_set s ON s.id = r.contents WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
+		if err != nil {
+			return err
+		}
+		if err := a.ways(ctx, rows, these, parts); err != nil {
+			return err
+		}
+		if more, err := emit(rows); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// An answering is what is remembered while an answer is given.
+type answering struct {
+	s      *session
+	rule   *Rule
+	labels map[int32]string
+	facts  map[int32]any // *origin, *decision or []string
+	trees  map[int32]*tree
+}
+
+// ways finds the ways in rows to the parts that they have by pairs.
+func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts []int32) error {
+	var missing []int32
+	for i := range rows {
+		if b := rows[i].base; b != 0 && a.trees[b] == nil {
+			missing = append(missing, b)
+		}
+	}
+	if len(a.trees) > cacheTrees {
+		clear(a.trees)
+	}
+	missing = unique(missing)
+	if len(missing) > 0 {
+		in, value := a.s.in("id", missing)
+		err := a.s.query(ctx, func(rows *sql.Rows) error {
+			var id int32
+			var data sql.RawBytes
+			if err := rows.Scan(&id, &data); err != nil {
+				return err
+			}
+			t, err := parseTree(data)
+			a.trees[id] = t
+			return err
+		}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
+		if err != nil {
+			return err
+		}
+	}
+
+	var p patch
+	var unknown []int32
+	for i := range rows {
+		r := &rows[i]
+		base, differs := a.trees[r.base], (*patch)(nil)
+		var err error
+		switch {
+		case r.base == 0:
+			base, err = parseTree(r.tree)
+		case base == nil:
+			err = fmt.Errorf("%w: a set is missing", errDamaged)
+		default:
+			differs = &p
+			err = p.parse(r.tree)
+		}
+		if err != nil {
+			return err
+		}
+		r.tree = nil
+		first, _ := slices.BinarySearch(pairs, uint64(r.contents)<<32)
+		for _, pair := range pairs[first:] {
+			if int32(pair>>32) != r.contents {
+				break
+			}
+			w := way{candidate: int(uint32(pair))}
+			up, err := path(base, differs, parts[w.candidate])
+			if err != nil {
+				return err
+			}
+			if up != nil {
+				w.parts = append(append(make([]int32, 0, len(up)+1), r.main), up...)
+			}
+			for _, part := range w.parts {
+				if _, ok := a.labels[part]; !ok {
+					unknown = append(unknown, part)
+				}
+			}
+			r.paths = append(r.paths, w)
+		}
+	}
+	for i := range rows {
+		if _, ok := a.labels[rows[i].main]; !ok && rows[i].main != 0 {
+			unknown = append(unknown, rows[i].main)
+		}
+	}
+	return a.name(ctx, unknown)
+}
+
+func unique(ids []int32) []int32 {
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// name remembers the labels of parts.
+func (a *answering) name(ctx context.Context, parts []int32) error {
+	parts = unique(parts)
+	if len(parts) == 0 {
+		return nil
+	}
+	in, value := a.s.in("id", parts)
+	return a.s.query(ctx, func(rows *sql.Rows) error {
+		var id int32
+		var text string
+		err := rows.Scan(&id, &text)
+		a.labels[id] = text
+		return err
+	}, "SELECT id, label FROM inventory_part WHERE "+in, value)
+}
+
+// entries returns rows as answers have them.
+func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
+	missing := make(map[int32]any)
+	for i := range rows {
+		h := &rows[i].head
+		if a.facts[h.origin] == nil {
+			missing[h.origin] = new(origin)
+		}
+		if a.facts[h.verdict] == nil {
+			missing[h.verdict] = new(decision)
+		}
+		if a.facts[h.gaps] == nil {
+			missing[h.gaps] = new([]string)
+		}
+	}
+	if len(missing) > 0 {
+		in, value := a.s.in("id", slices.Sorted(maps.Keys(missing)))
+		err := a.s.query(ctx, func(rows *sql.Rows) error {
+			var id int32
+			var data sql.RawBytes
+			if err := rows.Scan(&id, &data); err != nil {
+				return err
+			}
+			fact := missing[id]
+			if err := json.Unmarshal(data, fact); err != nil {
+				return fmt.Errorf("%w: %w", errDamaged, err)
+			}
+			a.facts[id] = fact
+			return nil
+		}, "SELECT id, data FROM inventory_fact WHERE "+in, value)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	now := a.s.v.o.Now()
+	entries := make([]Entry, len(rows))
+	for i := range rows {
+		h := &rows[i].head
+		from, ok1 := a.facts[h.origin].(*origin)
+		said, ok2 := a.facts[h.verdict].(*decision)
+		gaps, ok3 := a.facts[h.gaps].(*[]string)
+		if !ok1 || !ok2 || !ok3 {
+			return nil, fmt.Errorf("%w: a fact is missing", errDamaged)
+		}
+		e := &entries[i]
+		e.id = rows[i].id
+		e.Artifact = h.artifact
+		e.Build = Build{from.Source, h.commit, h.ref, from.Workflow, from.Builder, from.Type, h.run, h.finished, nil}
+		e.Signers, e.Gaps, e.Parts, e.Complete = from.Signers, *gaps, h.parts, h.complete
+		v := Verdict{Verdict: said.Verdict, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
+		if said.Policy != "" {
+			var err error
+			if v.Policy, err = hallmark.ParseDigest(said.Policy); err != nil {
+				return nil, fmt.Errorf("%w: %w", errDamaged, err)
+			}
+		}
+		e.Trust = Trust{v, h.attested, v.lapsed(now)}
+	}
+	return entries, nil
+}
+
+// entries yields the artifacts that f asks for.
+func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool) error {
+	where, values, err := s.where(ctx, f)
+	if err != nil {
+		return err
+	}
+	a := &answering{s: s, facts: make(map[int32]any)}
+	size := firstChunk
+	for last := int64(0); ; size = min(4*size, chunk) {
+		var rows []row
+		err := s.query(ctx, func(r *sql.Rows) error {
+			var one row
+			err := one.scan(r)
+			rows = append(rows, one)
+			return err
+		}, "SELECT "+columns+" FROM inventory_record r WHERE r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...)...)
+		if err != nil {
+			return err
+		}
+		entries, err := a.entries(ctx, rows)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if !yield(e) {
+				return nil
+			}
+		}
+		if len(rows) < size {
+			return nil
+		}
+		last = rows[len(rows)-1].id
+	}
+}
+
+// where returns f as conditions of a record r, each with an AND before it.
+func (s *session) where(ctx context.Context, f *Filter) (conditions string, values []any, err error) {
+	var b strings.Builder
+	and := func(condition string, v ...any) {
+		b.WriteString(" AND " + condition)
+		values = append(values, v...)
+	}
+	about := func(term string) { and("r.id IN (SELECT record FROM inventory_about WHERE term = ?)", term) }
+	tagged := func(tag, value string) {
+		if value != "" {
+			and("r.origin IN (SELECT fact FROM inventory_tag WHERE tag = ?)", tag+value)
+		}
+	}
+	if !f.Digest.IsZero() {
+		about(f.Digest.String())
+	}
+	if f.Name != "" {
+		about("name:" + f.Name)
+	}
+	if !f.Commit.IsZero() {
+		about("commit:" + f.Commit.String())
+	}
+	tagged("source:", f.Source)
+	tagged("workflow:", f.Workflow)
+	tagged("builder:", f.Builder)
+	tagged("signer:", f.Signer)
+	tagged("key:", f.Key.String())
+	if !f.Input.IsZero() {
+		sets, err := s.setsWith(ctx, inputTerm(f.Input))
+		if err != nil {
+			return "", nil, err
+		}
+		in, value := s.in("r.inputs", sets)
+		and(in, value)
+	}
+	if !f.After.IsZero() && !f.Before.IsZero() && !f.After.Before(f.Before) {
+		return "", nil, fmt.Errorf("the time from %s until %s has no moment", f.After.UTC(), f.Before.UTC())
+	}
+	if !f.After.IsZero() {
+		and("(r.built = 0 OR r.built >= ?)", micros(f.After))
+	}
+	if !f.Before.IsZero() {
+		and("(r.built = 0 OR r.built < ?)", micros(f.Before))
+	}
+	switch f.Verdict {
+	case "":
+	case "none", verify.Accepted, verify.Rejected, verify.Undecided:
+		and("r.verdict = ?", verdictCode(f.Verdict))
+	default:
+		return "", nil, fmt.Errorf("verdict %q, want %q, %q, %q or none", f.Verdict, verify.Accepted, verify.Rejected, verify.Undecided)
+	}
+	switch f.Contents {
+	case "":
+	case Attested, Unattested, NoSBOM:
+		and("r.attested = ?", attestedCode(f.Contents))
+	default:
+		return "", nil, fmt.Errorf("contents %q, want %q, %q or %q", f.Contents, Attested, Unattested, NoSBOM)
+	}
+	if f.Deployed {
+		and("r.id IN (SELECT a.record FROM inventory_about a JOIN inventory_deployment d ON d.digest = a.term WHERE d.until = 0)")
+	}
+	if f.Incomplete {
+		and("r.incomplete = 1")
+	}
+	return b.String(), values, nil
+}
+
+// setsWith returns the sets that have a part with a term.
+func (s *session) setsWith(ctx context.Context, term string) ([]int32, error) {
+	var parts []int32
+	err := s.query(ctx, func(rows *sql.Rows) error {
+		var part int32
+		err := rows.Scan(&part)
+		parts = append(parts, part)
+		return err
+	}, "SELECT part FROM inventory_term WHERE term = ? ORDER BY part", term)
+	if err != nil {
+		return nil, err
+	}
+	pairs, err := s.pairs(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	sets := make([]int32, 0, len(pairs))
+	for _, p := range pairs {
+		sets = append(sets, int32(p>>32))
+	}
+	return slices.Compact(sets), nil
+}

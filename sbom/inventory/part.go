@@ -1,0 +1,224 @@
+package inventory
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/sbom"
+)
+
+// A part is a component, or an input of a build, as it is kept: once, whatever it is a
+// part of. Its bytes are its fields one after the other, each with its length before it.
+
+type hash = [sha256.Size]byte
+
+const (
+	componentPart = 'c'
+	inputPart     = 'i'
+)
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendDigests(b []byte, ds []hallmark.Digest) []byte {
+	b = binary.AppendUvarint(b, uint64(len(ds)))
+	for _, d := range ds {
+		b = binary.AppendUvarint(b, uint64(len(d.Algorithm())+1+len(d.Hex())))
+		b = append(append(append(b, d.Algorithm()...), ':'), d.Hex()...)
+	}
+	return b
+}
+
+func appendTexts(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = appendText(b, s)
+	}
+	return b
+}
+
+func appendComponent(b []byte, c *sbom.Component) []byte {
+	b = append(b, componentPart)
+	for _, s := range [...]string{string(c.Type), c.Name, c.Group, c.Version, c.PURL, c.Replaces} {
+		b = appendText(b, s)
+	}
+	b = appendDigests(b, c.Digests)
+	if c.Distribution != nil {
+		b = appendDigests(b, c.Distribution.Digests)
+	} else {
+		b = appendDigests(b, nil)
+	}
+	b = appendTexts(b, c.Packages)
+	if c.Licenses != nil {
+		return appendText(appendText(b, c.Licenses.Declared), c.Licenses.Concluded)
+	}
+	return appendText(appendText(b, ""), "")
+}
+
+func appendInput(b []byte, in *Input) []byte {
+	b = append(b, inputPart)
+	return appendDigests(appendText(appendText(b, in.URI), in.Name), in.Digests)
+}
+
+// A reader reads what the functions above have written. After a failure it returns zero
+// values, and failed is set.
+type reader struct {
+	rest   []byte
+	failed bool
+}
+
+func (r *reader) number() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if size <= 0 {
+		r.failed, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+// count returns how many things follow, each of at least one byte.
+func (r *reader) count() int {
+	n := r.number()
+	if n > uint64(len(r.rest)) {
+		r.failed, r.rest = true, nil
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) text() string {
+	n := r.count()
+	s := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return s
+}
+
+func (r *reader) texts() (list []string) {
+	for range r.count() {
+		list = append(list, r.text())
+	}
+	return list
+}
+
+func (r *reader) digest() hallmark.Digest {
+	s := r.text()
+	if s == "" {
+		return hallmark.Digest{}
+	}
+	d, err := hallmark.ParseDigest(s)
+	if err != nil {
+		r.failed = true
+	}
+	return d
+}
+
+func (r *reader) digests() (list []hallmark.Digest) {
+	for range r.count() {
+		list = append(list, r.digest())
+	}
+	return list
+}
+
+func (r *reader) end(what string) error {
+	if r.failed || len(r.rest) > 0 {
+		return fmt.Errorf("%w: %s", errDamaged, what)
+	}
+	return nil
+}
+
+func parseComponent(data []byte) (*sbom.Component, error) {
+	if len(data) == 0 || data[0] != componentPart {
+		return nil, fmt.Errorf("%w: a component", errDamaged)
+	}
+	r := reader{rest: data[1:]}
+	c := &sbom.Component{Type: sbom.Type(r.text()), Name: r.text(), Group: r.text(), Version: r.text(), PURL: r.text(), Replaces: r.text()}
+	c.Digests = r.digests()
+	if ds := r.digests(); ds != nil {
+		c.Distribution = &sbom.Distribution{Digests: ds}
+	}
+	c.Packages = r.texts()
+	if declared, concluded := r.text(), r.text(); declared+concluded != "" {
+		c.Licenses = &sbom.Licenses{Declared: declared, Concluded: concluded}
+	}
+	return c, r.end("a component")
+}
+
+func parseInput(data []byte) (in Input, err error) {
+	if len(data) == 0 || data[0] != inputPart {
+		return in, fmt.Errorf("%w: an input", errDamaged)
+	}
+	r := reader{rest: data[1:]}
+	in = Input{URI: r.text(), Name: r.text(), Digests: r.digests()}
+	return in, r.end("an input")
+}
+
+// Terms are what parts are looked for by. They find all that could be meant, and more.
+
+// packageTerm returns the term of a package, as [sbom.Document.Find] tells one from
+// another but for the case of letters.
+func packageTerm(p purl.PURL) string {
+	path := p.Path()
+	if p.Type == "golang" && path == "std" {
+		path = "stdlib"
+	}
+	return "package:" + p.Type + "/" + strings.ToLower(path)
+}
+
+func nameTerm(name string) string            { return "name:" + strings.ToLower(name) }
+func licenseTerm(id string) string           { return "license:" + strings.ToLower(id) }
+func componentTerm(d hallmark.Digest) string { return "component:" + d.String() }
+func inputTerm(d hallmark.Digest) string     { return "input:" + d.String() }
+
+// componentTerms returns the terms of a component, sorted.
+func componentTerms(c *sbom.Component) []string {
+	var terms []string
+	if p, err := purl.Parse(c.PURL); err == nil {
+		terms = append(terms, packageTerm(p))
+	} else {
+		name := c.Name
+		if c.Group != "" {
+			name = c.Group + "/" + name
+		}
+		terms = append(terms, nameTerm(name))
+	}
+	if p, err := purl.Parse(c.Replaces); err == nil {
+		terms = append(terms, packageTerm(p))
+	}
+	for _, d := range c.Digests {
+		terms = append(terms, componentTerm(d))
+	}
+	if c.Distribution != nil {
+		for _, d := range c.Distribution.Digests {
+			terms = append(terms, componentTerm(d))
+		}
+	}
+	if c.Licenses != nil {
+		for _, expression := range []string{c.Licenses.Declared, c.Licenses.Concluded} {
+			ids, err := sbom.LicenseIDs(expression)
+			if err != nil { // no expression, which Check lets pass
+				continue
+			}
+			for _, id := range ids {
+				terms = append(terms, licenseTerm(id))
+			}
+		}
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
+}
+
+func inputTerms(in *Input) []string {
+	var terms []string
+	for _, d := range in.Digests {
+		terms = append(terms, inputTerm(d))
+	}
+	slices.Sort(terms)
+	return slices.Compact(terms)
+}

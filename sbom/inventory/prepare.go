@@ -1,0 +1,499 @@
+package inventory
+
+import (
+	"bytes"
+	"cmp"
+	"compress/flate"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/purl"
+	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// Check returns everything that is wrong with r, so that [Inventory.Add] would refuse it.
+func (r *Record) Check() error {
+	var errs []error
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	text := func(what string, texts ...string) {
+		for _, s := range texts {
+			if len(s) > maxText || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+				fail("%s %.100q: want UTF-8 of at most %d bytes without a NUL", what, s, maxText)
+			}
+		}
+	}
+	list := func(what string, n, most int) {
+		if n > most {
+			fail("%d %s, want at most %d", n, what, most)
+		}
+	}
+
+	text("artifact", r.Artifact.Name)
+	list("digests", len(r.Artifact.Digests), maxList)
+	if !slices.ContainsFunc(r.Artifact.Digests, hallmark.Digest.Secure) {
+		fail("artifact %.200q has no digest by SHA-256 or better", r.Artifact.Name)
+	}
+	algorithms := make(map[string]bool)
+	for _, d := range r.Artifact.Digests {
+		if d.IsZero() || algorithms[d.Algorithm()] {
+			fail("artifact %.200q: digest %s: want each of another algorithm", r.Artifact.Name, d)
+		}
+		algorithms[d.Algorithm()] = true
+	}
+
+	b := &r.Build
+	text("build", b.Source, b.Ref, b.Workflow, b.Builder, b.Type, b.Run)
+	list("inputs", len(b.Inputs), MaxParts)
+	for i := range b.Inputs {
+		in := &b.Inputs[i]
+		text("input", in.URI, in.Name)
+		list("digests of an input", len(in.Digests), maxList)
+	}
+
+	v := &r.Verdict
+	list("reasons", len(v.Reasons), maxList)
+	list("exceptions", len(v.Exceptions), maxList)
+	list("gaps", len(r.Gaps), maxList)
+	text("reason", v.Reasons...)
+	text("gap", r.Gaps...)
+	switch v.Verdict {
+	case verify.Accepted, verify.Rejected, verify.Undecided:
+		if v.At.IsZero() {
+			fail("verdict %q: when it was made is missing", v.Verdict)
+		}
+	case "":
+	default:
+		fail("verdict %q, want %q, %q, %q or none", v.Verdict, verify.Accepted, verify.Rejected, verify.Undecided)
+	}
+
+	list("pieces of evidence", len(r.Evidence), maxList)
+	attested := r.Attested.IsZero()
+	for i, e := range r.Evidence {
+		if len(e.Payload) > maxPayload {
+			fail("evidence %d: %d bytes, want at most %d: leave out what is not kept", i, len(e.Payload), maxPayload)
+		}
+		if len(e.Keys) == 0 && e.Claims == nil {
+			fail("evidence %d: nobody has signed it", i)
+		}
+		if e.Digest != r.Attested || attested {
+			continue
+		}
+		attested = true
+		if err := about(e.Payload, r.Artifact); err != nil {
+			fail("evidence %d: %w", i, err)
+		}
+	}
+	if !attested {
+		fail("the SBOM is said to be attested by %s, which is not among the evidence", r.Attested)
+	}
+	switch {
+	case r.Document == nil && !r.Attested.IsZero():
+		fail("an SBOM is said to be attested, and there is none")
+	case r.Document != nil:
+		list("components", len(r.Document.Components), MaxParts)
+		if err := r.Document.Check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// about returns an error unless the statement in payload is about a.
+func about(payload []byte, a hallmark.Artifact) error {
+	st, err := provenance.Parse(payload)
+	if err != nil {
+		return err
+	}
+	for _, s := range st.Subjects {
+		same, other := false, false
+		for _, d := range a.Digests {
+			hex, ok := s.Digest[d.Algorithm()]
+			same = same || ok && hex == d.Hex() && d.Secure()
+			other = other || ok && hex != d.Hex()
+		}
+		if same && !other {
+			return nil
+		}
+	}
+	return fmt.Errorf("the statement is about another artifact than %s", a.Digests[0])
+}
+
+// A prepared record is one that only needs numbers for what it is made of.
+type prepared struct {
+	hash       hash
+	artifact   hallmark.Artifact
+	build      *Build
+	main       *piece // nil without a Document
+	contents   *set   // nil without a Document
+	inputs     *set   // nil without inputs
+	origin     fact
+	verdict    fact
+	gaps       fact
+	decided    time.Time
+	code       int64
+	attested   Contents
+	incomplete bool
+	complete   bool
+	mark       hallmark.Digest
+	evidence   []byte
+}
+
+// A piece is a part of a set before it has a number.
+type piece struct {
+	hash   hash
+	parent int32 // the position of another one in the set, or fromMain-1, fromNoone-1
+	c      *sbom.Component
+	in     *Input
+}
+
+func (p *piece) data() []byte {
+	if p.in != nil {
+		return appendInput(nil, p.in)
+	}
+	return appendComponent(nil, p.c)
+}
+
+func (p *piece) label() string {
+	if p.in != nil {
+		return cmp.Or(p.in.URI, p.in.Name)
+	}
+	return label(p.c)
+}
+
+func (p *piece) terms() []string {
+	if p.in != nil {
+		return inputTerms(p.in)
+	}
+	return componentTerms(p.c)
+}
+
+// A set is the parts of an artifact, or of what its build took in.
+type set struct {
+	hash   hash
+	family int64
+	pieces []piece // sorted by hash
+}
+
+// A fact is something that many records have in common.
+type fact struct {
+	hash hash
+	data []byte // JSON
+	tags []string
+}
+
+func newFact(v any, tags ...string) (fact, error) {
+	data, err := json.Marshal(v)
+	return fact{sha256.Sum256(data), data, tags}, err
+}
+
+// An origin is who made what, and of what.
+type origin struct {
+	Source   string   `json:"source,omitempty"`
+	Workflow string   `json:"workflow,omitempty"`
+	Builder  string   `json:"builder,omitempty"`
+	Type     string   `json:"type,omitempty"`
+	Signers  []string `json:"signers,omitempty"`
+}
+
+// A decision is a Verdict without its time.
+type decision struct {
+	Verdict    string             `json:"verdict,omitempty"`
+	Policy     string             `json:"policy,omitempty"`
+	Reasons    []string           `json:"reasons,omitempty"`
+	Exceptions []verify.Exception `json:"exceptions,omitempty"`
+}
+
+// Codes of verdicts in a column.
+func verdictCode(verdict string) int64 {
+	switch verdict {
+	case verify.Accepted:
+		return 1
+	case verify.Rejected:
+		return 2
+	case verify.Undecided:
+		return 3
+	}
+	return 0
+}
+
+// prepare prepares records on all cores.
+func prepare(ctx context.Context, records []Record) ([]prepared, error) {
+	out := make([]prepared, len(records))
+	errs := make([]error, len(records))
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(runtime.GOMAXPROCS(0), len(records)) {
+		wg.Go(func() {
+			var k packer
+			for i := range next {
+				if err := records[i].prepare(&out[i], &k); err != nil {
+					errs[i] = fmt.Errorf("inventory: record %d: %w", i, err)
+				}
+			}
+		})
+	}
+	for i := range records {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("inventory: %w", context.Cause(ctx))
+	}
+	return out, errors.Join(errs...)
+}
+
+func (r *Record) prepare(p *prepared, k *packer) (err error) {
+	if err := r.Check(); err != nil {
+		return err
+	}
+	p.artifact, p.build, p.decided, p.mark = r.Artifact, &r.Build, r.Verdict.At, r.Mark
+	p.attested = NoSBOM
+	gaps := slices.Clone(r.Gaps)
+	if d := r.Document; d != nil {
+		p.attested = Unattested
+		if !r.Attested.IsZero() {
+			p.attested = Attested
+		}
+		p.main = &piece{c: &d.Main}
+		p.main.hash = sha256.Sum256(appendComponent(nil, &d.Main))
+		family := r.Artifact.Name
+		if u, err := purl.Parse(d.Main.PURL); err == nil {
+			family = packageTerm(u)
+		}
+		p.contents = newSet(family, components(d))
+		for _, text := range d.Unknown {
+			gaps = append(gaps, "the SBOM does not tell: "+text)
+		}
+		// A component whose Digests are those of a file has the artifact's, if it is that.
+		for _, h := range d.Main.Digests {
+			if want := r.Artifact.Digest(h.Algorithm()); !want.IsZero() && want != h {
+				gaps = append(gaps, fmt.Sprintf("the SBOM is about %s, and the artifact is %s", h, want))
+			}
+		}
+		p.complete = len(gaps) == 0 && d.Main.Requirements == sbom.Complete
+		for i := range d.Components {
+			p.complete = p.complete && d.Components[i].Requirements == sbom.Complete
+		}
+	} else if len(gaps) == 0 {
+		gaps = append(gaps, "there is no SBOM")
+	}
+	p.incomplete = len(gaps) > 0
+	if n := len(r.Build.Inputs); n > 0 {
+		pieces := make([]piece, n)
+		for i := range r.Build.Inputs {
+			in := &r.Build.Inputs[i]
+			pieces[i] = piece{hash: sha256.Sum256(appendInput(nil, in)), in: in, parent: fromMain - 1}
+		}
+		p.inputs = newSet("inputs "+r.Build.Source+" "+r.Artifact.Name, pieces)
+	}
+
+	signers, tags := r.signers()
+	o := origin{r.Build.Source, r.Build.Workflow, r.Build.Builder, r.Build.Type, signers}
+	for tag, value := range map[string]string{"source:": o.Source, "workflow:": o.Workflow, "builder:": o.Builder} {
+		if value != "" {
+			tags = append(tags, tag+value)
+		}
+	}
+	if i := strings.LastIndexByte(o.Builder, '@'); i > 0 {
+		tags = append(tags, "builder:"+o.Builder[:i])
+	}
+	if p.origin, err = newFact(o, tags...); err != nil {
+		return err
+	}
+	v := &r.Verdict
+	if p.verdict, err = newFact(decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
+		return err
+	}
+	p.code = verdictCode(v.Verdict)
+	if p.gaps, err = newFact(append([]string{}, gaps...)); err != nil {
+		return err
+	}
+	if p.evidence, err = k.pack(r.Evidence); err != nil {
+		return err
+	}
+	if n := len(p.evidence) + len(p.gaps.data) + len(p.verdict.data); n > maxRecord {
+		return fmt.Errorf("%d bytes of evidence and sentences, want at most %d", n, maxRecord)
+	}
+
+	// What makes it this record and no other.
+	id := appendText(nil, r.Artifact.Name)
+	digests := slices.SortedFunc(slices.Values(r.Artifact.Digests), func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) })
+	id = appendDigests(id, digests)
+	id = appendTexts(id, []string{r.Build.Commit.String(), r.Build.Ref, r.Build.Run, r.Attested.String()})
+	id = binary.AppendVarint(id, micros(r.Build.Finished))
+	for _, s := range []*set{p.contents, p.inputs} {
+		if s != nil {
+			id = append(id, s.hash[:]...)
+		}
+		id = append(id, 0)
+	}
+	if p.main != nil {
+		id = append(id, p.main.hash[:]...)
+	}
+	id = append(id, p.origin.hash[:]...)
+	var payloads []string
+	for _, e := range r.Evidence {
+		payloads = append(payloads, e.Digest.String())
+	}
+	slices.Sort(payloads)
+	p.hash = sha256.Sum256(appendTexts(id, payloads))
+	return nil
+}
+
+// signers returns who signed the evidence of r, sorted, and the tags by which they are
+// found.
+func (r *Record) signers() (names, tags []string) {
+	for _, e := range r.Evidence {
+		if c := e.Claims; c != nil {
+			name := cmp.Or(c.Subject, c.Builder)
+			names, tags = append(names, name), append(tags, "signer:"+name)
+			continue
+		}
+		for _, k := range e.Keys {
+			names, tags = append(names, k.String()), append(tags, "key:"+k.String(), "signer:"+k.String())
+		}
+	}
+	slices.Sort(names)
+	slices.Sort(tags)
+	return slices.Compact(names), slices.Compact(tags)
+}
+
+// components returns the components of d but for its main one. Of several that are kept
+// alike there is one, that with the shortest way from the main component.
+func components(d *sbom.Document) []piece {
+	requires := d.Requires()
+	type step struct {
+		ref   string
+		from  int32 // position of the component before it
+		depth int32
+	}
+	position := make(map[string]int32, len(d.Components)) // by Ref
+	for i := range d.Components {
+		position[d.Components[i].Ref] = int32(i)
+	}
+	const unseen = -3
+	parents := make([]int32, len(d.Components))
+	depths := make([]int32, len(d.Components))
+	for i := range parents {
+		parents[i] = unseen
+	}
+	queue := append(make([]step, 0, len(d.Components)+1), step{d.Main.Ref, fromMain - 1, 0})
+	for k := 0; k < len(queue); k++ {
+		at := queue[k]
+		for _, next := range requires[at.ref] {
+			if i, ok := position[next]; ok && parents[i] == unseen {
+				parents[i], depths[i] = at.from, at.depth
+				queue = append(queue, step{next, i, at.depth + 1})
+			}
+		}
+	}
+
+	pieces := make([]piece, len(d.Components))
+	order := make([]int32, len(pieces))
+	var buf []byte
+	for i := range d.Components {
+		c := &d.Components[i]
+		buf = appendComponent(buf[:0], c)
+		if parents[i] == unseen {
+			parents[i], depths[i] = fromNoone-1, 1<<30
+		}
+		pieces[i] = piece{hash: sha256.Sum256(buf), c: c, parent: parents[i]}
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int {
+		return cmp.Or(bytes.Compare(pieces[a].hash[:], pieces[b].hash[:]), cmp.Compare(depths[a], depths[b]), cmp.Compare(a, b))
+	})
+	at := make([]int32, len(pieces)) // where each is in the result
+	all := make([]piece, 0, len(pieces))
+	for _, i := range order {
+		if n := len(all); n == 0 || all[n-1].hash != pieces[i].hash {
+			all = append(all, pieces[i])
+		}
+		at[i] = int32(len(all) - 1)
+	}
+	for i := range all {
+		if all[i].parent >= 0 {
+			all[i].parent = at[all[i].parent]
+		}
+	}
+	return all
+}
+
+// newSet returns the set of pieces, which are sorted by hash if one names the position of
+// another one.
+func newSet(family string, pieces []piece) *set {
+	if !slices.IsSortedFunc(pieces, comparePieces) {
+		slices.SortFunc(pieces, comparePieces)
+	}
+	pieces = slices.CompactFunc(pieces, func(a, b piece) bool { return a.hash == b.hash })
+	b := make([]byte, 0, (sha256.Size+2)*len(pieces))
+	for i := range pieces {
+		b = append(b, pieces[i].hash[:]...)
+		b = binary.AppendVarint(b, int64(pieces[i].parent))
+	}
+	sum := sha256.Sum256([]byte(family))
+	return &set{sha256.Sum256(b), int64(binary.LittleEndian.Uint64(sum[:]) >> 1), pieces}
+}
+
+func comparePieces(a, b piece) int { return bytes.Compare(a.hash[:], b.hash[:]) }
+
+// micros is a time as it is kept: microseconds since 1970, and 0 for none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
+
+// A packer writes evidence as it is kept: JSON, compressed.
+type packer struct {
+	w *flate.Writer
+}
+
+func (k *packer) pack(evidence []Evidence) ([]byte, error) {
+	if len(evidence) == 0 {
+		return []byte{}, nil
+	}
+	data, err := json.Marshal(evidence)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if k.w == nil {
+		if k.w, err = flate.NewWriter(&b, flate.BestSpeed); err != nil {
+			return nil, err
+		}
+	}
+	k.w.Reset(&b)
+	if _, err := k.w.Write(data); err != nil {
+		return nil, err
+	}
+	if err := k.w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
