@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
@@ -22,6 +21,7 @@ type output struct {
 	json  bool
 	lines *bufio.Writer
 	table *tabwriter.Writer
+	head  []string // of the table, until it is written
 }
 
 func (c *common) output(columns ...string) *output {
@@ -66,4 +66,127 @@ func (o *output) end(object any, format string, a ...any) error {
 	}
 	fmt.Fprintf(o.lines, format+"\n", a...)
 	return o.lines.Flush()
+}
+
+// A place is where an artifact runs.
+type place struct {
+	Environment string    `json:"environment"`
+	Service     string    `json:"service"`
+	From        time.Time `json:"from,omitzero"`
+	To          time.Time `json:"to,omitzero"`
+}
+
+func (p place) String() string { return strings.TrimPrefix(p.Environment+"/"+p.Service, "/") }
+
+// running returns where artifacts run, by their digests.
+func (s *store) running(ctx context.Context) (map[hallmark.Digest][]place, error) {
+	all := make(map[hallmark.Digest][]place)
+	for d, err := range s.Deployments(ctx, inventory.Filter{Deployed: true}) {
+		if err != nil {
+			return nil, s.explain(err)
+		}
+		if d.To.IsZero() {
+			all[d.Digest] = append(all[d.Digest], place{Environment: d.Environment, Service: d.Service, From: d.From})
+		}
+	}
+	return all, nil
+}
+
+// An answer is a component of an artifact that was asked for, or the artifact. As JSON it is
+// a line of the output of -json.
+type answer struct {
+	Artifact  string            `json:"artifact,omitempty"`
+	Digests   []hallmark.Digest `json:"digests"`
+	Component *component        `json:"component,omitempty"`
+	Path      []string          `json:"path,omitempty"`
+	Doubt     string            `json:"doubt,omitempty"`
+	Trust     judged            `json:"trust"`
+	Was       *judged           `json:"was,omitempty"` // the trust that was kept
+	Build     build             `json:"build"`
+	Signers   []string          `json:"signers,omitempty"`
+	Gaps      []string          `json:"gaps,omitempty"`
+	Runs      []place           `json:"runs,omitempty"`
+}
+
+type component struct {
+	Name    string            `json:"name"`
+	Version string            `json:"version,omitempty"`
+	PURL    string            `json:"purl,omitempty"`
+	Digests []hallmark.Digest `json:"digests,omitempty"`
+}
+
+type judged struct {
+	Trusted    bool               `json:"trusted"`
+	Verdict    string             `json:"verdict,omitempty"` // "" if nobody has decided
+	Contents   inventory.Contents `json:"contents"`
+	Lapsed     bool               `json:"lapsed,omitempty"`
+	Exceptions int                `json:"exceptions,omitempty"`
+	Reasons    []string           `json:"reasons,omitempty"`
+	Policy     hallmark.Digest    `json:"policy,omitzero"`
+	At         time.Time          `json:"at,omitzero"`
+}
+
+type build struct {
+	Source   string          `json:"source,omitempty"`
+	Commit   hallmark.Digest `json:"commit,omitzero"`
+	Ref      string          `json:"ref,omitempty"`
+	Workflow string          `json:"workflow,omitempty"`
+	Builder  string          `json:"builder,omitempty"`
+	Type     string          `json:"type,omitempty"`
+	Run      string          `json:"run,omitempty"`
+	Finished time.Time       `json:"finished,omitzero"`
+}
+
+func judgedOf(t inventory.Trust) judged {
+	v := t.Verdict
+	return judged{t.Trusted(), v.Verdict, t.Contents, t.Lapsed, len(v.Exceptions), v.Reasons, v.Policy, v.At}
+}
+
+func answerOf(h *inventory.Hit, running map[hallmark.Digest][]place) answer {
+	b := h.Build
+	a := answer{
+		Artifact: h.Artifact.Name, Digests: h.Artifact.Digests, Path: h.Path, Doubt: h.Doubt, Trust: judgedOf(h.Trust), Signers: h.Signers, Gaps: h.Gaps,
+		Build: build{b.Source, b.Commit, b.Ref, b.Workflow, b.Builder, b.Type, b.Run, b.Finished},
+	}
+	if c := h.Component; c != nil {
+		name := c.Name
+		if c.Group != "" {
+			name = c.Group + "/" + name
+		}
+		a.Component = &component{name, c.Version, c.PURL, c.Digests}
+	}
+	for _, d := range h.Artifact.Digests {
+		a.Runs = append(a.Runs, running[d]...)
+	}
+	return a
+}
+
+// where names the first of several places.
+func where(places []place) string {
+	const show = 3
+	var names []string
+	for i, p := range places {
+		if i == show {
+			names = append(names, fmt.Sprintf("%d more", len(places)-show))
+			break
+		}
+		names = append(names, p.String())
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// short is as much of a digest as people compare.
+func short(ds []hallmark.Digest) string {
+	if len(ds) == 0 {
+		return ""
+	}
+	const digits = 12
+	return ds[0].Algorithm() + ":" + ds[0].Hex()[:digits]
+}
+
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04")
 }

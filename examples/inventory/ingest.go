@@ -70,9 +70,9 @@ type counts struct {
 	New       int            `json:"new"`   // records
 	Updated   int            `json:"updated"`
 	Same      int            `json:"same"`
-	Verdicts  map[string]int `json:"verdicts"`         // of what was not passed over
-	NoSBOM    int            `json:"withoutSBOM"`      // of the same
-	Passed    int            `json:"otherFiles"`       // that are no evidence, or an SBOM that is in an envelope too
+	Verdicts  map[string]int `json:"verdicts"`    // of what was not passed over
+	NoSBOM    int            `json:"withoutSBOM"` // of the same
+	Passed    int            `json:"otherFiles"`  // that are no evidence, or an SBOM that is in an envelope too
 	Refused   []string       `json:"refused,omitempty"`
 }
 

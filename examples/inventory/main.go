@@ -58,6 +58,15 @@ func run(ctx context.Context, args []string) error {
 	return command(ctx, args[1:])
 }
 
+// parse is [cli.Parse] for a command without arguments.
+func parse(flags *flag.FlagSet, usage string, args []string) error {
+	err := cli.Parse(flags, usage, args)
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("%s: no argument is wanted (-h lists the flags)", flags.Arg(0))
+	}
+	return err
+}
+
 // newLoader returns a loader of policies that decide as at the time that c has.
 func newLoader(c *common) *gate.Loader {
 	return &gate.Loader{Identities: keyless.Identities, Inspector: gate.Inspector(), Now: c.at.Now}

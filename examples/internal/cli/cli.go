@@ -123,6 +123,9 @@ func (t *Time) Set(s string) (err error) {
 	return nil
 }
 
+// Time returns the time that was set, or the zero time.
+func (t *Time) Time() time.Time { return t.at }
+
 // Now returns the time that was set, or else the one that it is.
 func (t *Time) Now() time.Time {
 	if t.at.IsZero() {
