@@ -71,3 +71,30 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRecall is the same of what was kept, and BenchmarkRecognize what it takes to
+// keep it.
+func BenchmarkRecall(b *testing.B) {
+	c := newTrial(b)
+	evidence, err := c.policy.Recognize(b.Context(), c.envelopes(b)...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if rep := c.policy.Recall(b.Context(), c.artifact, evidence...); rep.Verdict != accepted {
+			b.Fatal(rep)
+		}
+	}
+}
+
+func BenchmarkRecognize(b *testing.B) {
+	c := newTrial(b)
+	e := c.envelopes(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.policy.Recognize(b.Context(), e...); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

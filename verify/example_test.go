@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -132,6 +133,70 @@ func examplePolicy(key sign.Verifier) *verify.Policy {
 		Refs:       verify.Refs{Releases: true},
 		Now:        func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) },
 	}
+}
+
+// What was verified once is kept, and asked when a key turns out to be lost.
+func ExamplePolicy_Recall() {
+	key, app, env := exampleBuild()
+	policy := examplePolicy(key)
+	evidence, err := policy.Recognize(context.Background(), env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	kept, err := json.Marshal(evidence)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// Later, without the envelope:
+	var again []verify.Evidence
+	if err := json.Unmarshal(kept, &again); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(policy.Recall(context.Background(), app, again...).Verdict)
+	policy.Revoked = []verify.Revocation{{Key: again[0].Keys[0], Reason: "a laptop was stolen"}}
+	fmt.Println(policy.Recall(context.Background(), app, again...))
+	// Output:
+	// accepted
+	// app rejected by evidence that was kept, no signature was verified now
+	//   revoked: got key sha256:339e2ff917630507b6a423b5ce084e285d1fa65d93b3e27a6195d3bbebc9ae23 is revoked: a laptop was stolen, want a signer who is trusted (evidence 0)
+	//   next: Build and sign the artifact anew by somebody whom the policy trusts.
+}
+
+// These are facts, whoever is trusted.
+func ExamplePolicy_Recognize() {
+	key, _, env := exampleBuild()
+	evidence, err := examplePolicy(key).Recognize(context.Background(), env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range evidence {
+		fmt.Println(e.PayloadType, e.Keys)
+	}
+	// Output:
+	// application/vnd.in-toto+json [sha256:339e2ff917630507b6a423b5ce084e285d1fa65d93b3e27a6195d3bbebc9ae23]
+}
+
+// Of what was accepted, there is evidence for each statement.
+func ExampleResult_Evidence() {
+	key, app, env := exampleBuild()
+	res, err := examplePolicy(key).Verify(context.Background(), app, env)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	evidence := res.Evidence()
+	for i, st := range res.Statements() {
+		for _, e := range evidence[i] {
+			fmt.Println(st.PredicateType, "by", e.Keys, bytes.Equal(e.Payload, env.Payload))
+		}
+	}
+	// Output:
+	// https://slsa.dev/provenance/v1 by [sha256:339e2ff917630507b6a423b5ce084e285d1fa65d93b3e27a6195d3bbebc9ae23] true
 }
 
 // A report says what is wrong, and what to do.

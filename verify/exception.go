@@ -104,7 +104,7 @@ func (e *Exception) check(now time.Time) error {
 func (h *hearing) settle(checks []Check) []Check {
 	for i := range checks {
 		c := &checks[i]
-		if c.Outcome == Passed || !excusable(c.Rule) {
+		if c.Outcome == Passed || c.Got == notKept || !excusable(c.Rule) {
 			continue
 		}
 		ended := ""

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,25 +32,48 @@ type Identity interface {
 var ErrNotSigned = errors.New("not signed by this identity")
 
 // Evidence is what an [Identity] has verified of an envelope. It has at least
-// one key, or claims.
+// one key, or claims. It can be kept, as JSON for instance, and recalled:
+// [Policy.Recall] says what of a payload may be left out then.
 type Evidence struct {
-	PayloadType string
-	Payload     []byte // exactly the bytes that were verified
+	PayloadType string `json:"payloadType"`
+	Payload     []byte `json:"payload"` // exactly the bytes that were verified
+
+	// Signed is the SHA-256 digest of what was signed. It tells that a Payload which
+	// was kept is another one. Zero stands for that of Payload.
+	Signed hallmark.Digest `json:"signed,omitzero"`
 
 	// Keys are the fingerprints of the distinct keys that signed.
-	Keys []hallmark.Digest
+	Keys []hallmark.Digest `json:"keys,omitempty"`
 
 	// Claims are what the certificate says of the signer, if the key was
 	// certified for the moment. They are nil for plain keys.
-	Claims *Claims
+	Claims *Claims `json:"claims,omitempty"`
 
 	// Times are when the signature was there, as authorities of timestamps or logs
 	// say, all of them verified. There are none for plain keys.
-	Times []time.Time
+	Times []time.Time `json:"times,omitempty"`
+
+	// Vouchers are who vouched for Claims and Times: an identity that relies on
+	// authorities recalls the evidence as far as these are its own. There are none
+	// for plain keys.
+	Vouchers []Voucher `json:"vouchers,omitempty"`
 
 	// Threshold is how many of Keys must have signed. Zero is not known: if a policy
 	// revokes one of several keys, nothing is left of such evidence.
-	Threshold int
+	Threshold int `json:"threshold,omitempty"`
+}
+
+// A Voucher is an authority or a log that vouched for evidence. Its key is the same in
+// whatever file names it.
+type Voucher struct {
+	// Role is what it does: "certificate-authority", the issuer of the certificate;
+	// "certificate-log", which has promised to keep that; "log", which has the
+	// signature, or "log-promise", which has only promised to have it;
+	// "timestamp-authority".
+	Role string `json:"role"`
+
+	Key  hallmark.Digest `json:"key"`           // fingerprint of its public key
+	Time time.Time       `json:"time,omitzero"` // that it signed, if it did
 }
 
 // earliest returns the earliest time at which the signature is known to have been
@@ -79,52 +103,56 @@ func (e *Evidence) earliest() (t time.Time, ok bool) {
 type Claims struct {
 	// Issuer is who issued the identity token that the certificate was issued
 	// for (Issuer, .8).
-	Issuer string
+	Issuer string `json:"issuer,omitempty"`
 
 	// Subject is how the certificate names its holder: by the URI of a workflow
 	// or a service, an e-mail address, or the name of an account, "name!domain".
-	Subject string
+	Subject string `json:"subject,omitempty"`
 
 	// Builder is Subject if that is a URI, and empty for those who build
 	// nothing: the workflow that signed, with its ref.
-	Builder string
+	Builder string `json:"builder,omitempty"`
 
 	// BuildSigner is the URI of the build instructions that are responsible for
 	// signing, and BuildSignerDigest the commit that they are of (Build Signer
 	// URI, .9, Build Signer Digest, .10). On GitHub and GitLab the URI is
 	// Builder.
-	BuildSigner, BuildSignerDigest string
+	BuildSigner       string `json:"buildSigner,omitempty"`
+	BuildSignerDigest string `json:"buildSignerDigest,omitempty"`
 
 	// BuildConfig is the URI of the build instructions that started the run, and
 	// BuildConfigDigest the commit that they are of (Build Config URI, .18, Build
 	// Config Digest, .19). Of a reusable workflow it is the caller.
-	BuildConfig, BuildConfigDigest string
+	BuildConfig       string `json:"buildConfig,omitempty"`
+	BuildConfigDigest string `json:"buildConfigDigest,omitempty"`
 
 	// Repository is the URL of the source repository, and RepositoryID what the
 	// platform tells it by, which one of the same name made later does not have
 	// (Source Repository URI, .12, Source Repository Identifier, .15).
-	Repository, RepositoryID string
+	Repository   string `json:"repository,omitempty"`
+	RepositoryID string `json:"repositoryID,omitempty"`
 
 	// Visibility of the repository at the time of signing, "public" or "private"
 	// (Source Repository Visibility At Signing, .22).
-	Visibility string
+	Visibility string `json:"visibility,omitempty"`
 
 	// Owner is the URL of whom the repository belongs to, and OwnerID what the
 	// platform tells them by (Source Repository Owner URI, .16, Source Repository
 	// Owner Identifier, .17).
-	Owner, OwnerID string
+	Owner   string `json:"owner,omitempty"`
+	OwnerID string `json:"ownerID,omitempty"`
 
-	Ref    string // full ref of the source (Source Repository Ref, .14)
-	Commit string // hexadecimal commit of the source (Source Repository Digest, .13)
+	Ref    string `json:"ref,omitempty"`    // full ref of the source (Source Repository Ref, .14)
+	Commit string `json:"commit,omitempty"` // hexadecimal commit of the source (Source Repository Digest, .13)
 
-	Workflow    string // name that the workflow gives itself (GitHub Workflow Name, .4)
-	Trigger     string // event that started the run (Build Trigger, .20)
-	Runner      string // kind of machine, "github-hosted" (Runner Environment, .11)
-	Environment string // where the job deploys to, and who must have allowed it (Deployment Environment, .23)
-	Invocation  string // URL of the run (Run Invocation URI, .21)
+	Workflow    string `json:"workflow,omitempty"`    // name that the workflow gives itself (GitHub Workflow Name, .4)
+	Trigger     string `json:"trigger,omitempty"`     // event that started the run (Build Trigger, .20)
+	Runner      string `json:"runner,omitempty"`      // kind of machine, "github-hosted" (Runner Environment, .11)
+	Environment string `json:"environment,omitempty"` // where the job deploys to, and who must have allowed it (Deployment Environment, .23)
+	Invocation  string `json:"invocation,omitempty"`  // URL of the run (Run Invocation URI, .21)
 
 	// TokenSubject is the token's claim sub as it was (Token Subject, .24).
-	TokenSubject string
+	TokenSubject string `json:"tokenSubject,omitempty"`
 }
 
 // name is how the certificate names its holder.
@@ -214,6 +242,23 @@ func (k *keys) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, erro
 			return nil, context.Cause(ctx)
 		}
 	}
+	return k.enough(ev)
+}
+
+// Recall recalls its own keys, and nothing else that was known of the signature: who
+// has a plain key relies on nobody who could tell the time.
+func (k *keys) Recall(e *Evidence) (*Evidence, error) {
+	ev := &Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Signed: e.Signed, Threshold: k.threshold}
+	for _, one := range k.keys {
+		if slices.Contains(e.Keys, one.fingerprint) {
+			ev.Keys = append(ev.Keys, one.fingerprint)
+		}
+	}
+	return k.enough(ev)
+}
+
+// enough returns ev if as many of k have signed as must.
+func (k *keys) enough(ev *Evidence) (*Evidence, error) {
 	switch n := len(ev.Keys); {
 	case n >= k.threshold:
 		return ev, nil
@@ -275,7 +320,13 @@ type during struct {
 }
 
 func (d *during) Recognize(ctx context.Context, e *sign.Envelope) (*Evidence, error) {
-	ev, err := d.Identity.Recognize(ctx, e)
+	return d.timely(d.Identity.Recognize(ctx, e))
+}
+
+func (d *during) Recall(e *Evidence) (*Evidence, error) { return d.timely(recall(d.Identity, e)) }
+
+// timely returns ev if it was signed in time.
+func (d *during) timely(ev *Evidence, err error) (*Evidence, error) {
 	if ev == nil || err != nil {
 		return nil, err
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // Probe tries p on evidence that it must not accept, and returns an error that names
-// what it accepted: nothing at all; a signature by a key that nobody has, for each of
-// its identities; and, with identities that stand in for those of p, provenance that is
+// what it accepted: nothing at all; a signature by a key that nobody has, verified now or
+// kept, for each of its identities; and, with identities that stand in for those of p, provenance that is
 // all that p asks for but for another builder, another source or another artifact,
 // and summaries of another verifier or artifact. Identities are asked, so that one
 // that has to ask somebody else takes its time.
@@ -49,9 +49,17 @@ func (p *Policy) Probe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	fp, err := sign.Fingerprint(stranger.Public())
+	if err != nil {
+		return err
+	}
+	kept := Evidence{PayloadType: e.PayloadType, Payload: e.Payload, Keys: []hallmark.Digest{fp}, Threshold: 1}
 	for _, id := range p.identities() {
 		if ev, err := id.Recognize(ctx, e); err == nil && ev != nil {
 			errs = append(errs, fmt.Errorf("verify: policy: %s recognizes a signature by a stranger", id))
+		}
+		if ev, err := recall(id, &kept); err == nil && ev != nil {
+			errs = append(errs, fmt.Errorf("verify: policy: %s recalls a signature by a stranger", id))
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("verify: %w", context.Cause(ctx))

@@ -29,6 +29,10 @@ type Report struct {
 	// Verdict is Accepted, Rejected or Undecided.
 	Verdict string `json:"verdict"`
 
+	// Recalled says that no signature was verified for it: it is what [Policy.Recall]
+	// says of evidence that was kept.
+	Recalled bool `json:"recalled,omitempty"`
+
 	// Artifact is what was verified.
 	Artifact ReportArtifact `json:"artifact"`
 
@@ -149,6 +153,9 @@ func (r *Report) String() string {
 		name = cmp.Or(name, algorithm+":"+r.Artifact.Digests[algorithm])
 	}
 	fmt.Fprintf(&b, "%s %s", line(name), r.Verdict)
+	if r.Recalled {
+		b.WriteString(" by evidence that was kept, no signature was verified now")
+	}
 	if r.Verdict == Accepted {
 		if r.Source != nil {
 			fmt.Fprintf(&b, ": built by %s from %s", line(r.Builder.ID), line(r.Source.Repository))
@@ -203,6 +210,8 @@ func (c Check) Hint() string {
 		return ""
 	case c.Outcome == Excused:
 		return "Repair what is excused before the exception ends."
+	case c.Got == notKept:
+		return "Verify the artifact with its envelopes: what was kept of them does not tell."
 	case c.Outcome == Unproven:
 		switch c.Rule {
 		case RuleMinimum, RuleBuildInfo, RuleDependencyAge, RuleCommitSigned, RuleVersion:

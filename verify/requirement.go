@@ -186,7 +186,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 		var refused []Check
 		var contents []Check // of the statement, which need not be looked at twice
 		var made time.Time
-		signed := false
+		signed, emptied := false, false
 		for k, id := range q.Identities {
 			ev, no, err := h.recognize(i, id, RuleRequired, name)
 			switch {
@@ -204,7 +204,11 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 			signed = true
 			st, checks, err := h.read(i, ev, RuleRequired, name, a, q.Subject, q.PredicateType)
 			if err == nil && st != nil && contents == nil {
-				contents, made, err = h.contents(i, q, a, st)
+				if emptied = h.evidence[i].emptied(st); emptied {
+					contents = h.forgotten(i, q)
+				} else {
+					contents, made, err = h.contents(i, q, a, st)
+				}
 				for k := range contents {
 					contents[k].Item = q.item(contents[k].Item)
 				}
@@ -219,7 +223,7 @@ func (h *hearing) require(q *Requirement, a hallmark.Artifact) (f found, failed 
 			}
 			if st != nil {
 				checks = append(checks, contents...)
-				if q.MaxAge != 0 {
+				if q.MaxAge != 0 && !(emptied && saysWhen(q.PredicateType)) {
 					old := []Check{h.age(i, name, q.MaxAge, made, ev)}
 					checks = append(checks, h.settle(h.about(i, old))...)
 				}
@@ -278,9 +282,12 @@ func newTally(identities int) *tally { return &tally{signers: make([][]string, i
 
 // add counts st, for which ev speaks as the k-th identity.
 func (t *tally) add(k int, st *provenance.Statement, checks []Check, ev *Evidence) {
-	if n := len(t.statements); n == 0 || t.statements[n-1] != st { // several may have signed one
-		t.statements = append(t.statements, st)
+	n := len(t.statements)
+	if n == 0 || t.statements[n-1] != st { // several may have signed one
+		t.statements, t.proofs = append(t.statements, st), append(t.proofs, nil)
+		n++
 	}
+	t.proofs[n-1] = append(t.proofs[n-1], ev)
 	t.checks = append(t.checks, checks...)
 	t.signers[k] = append(t.signers[k], ev.signers()...)
 }
@@ -377,6 +384,11 @@ func (h *hearing) contents(i int, q *Requirement, a hallmark.Artifact, st *prove
 	return checks, made, nil
 }
 
+// saysWhen reports whether contents knows of a predicate when it was made.
+func saysWhen(predicateType string) bool {
+	return isSummary(predicateType) || isScan(predicateType) || isResult(predicateType)
+}
+
 func isSummary(predicateType string) bool {
 	switch predicateType {
 	case provenance.VSAType, provenance.VSATypeV01, provenance.VSATypeV02:
@@ -446,13 +458,7 @@ func (s *Summary) check(i int, p *Policy, v *provenance.VSA, ofSource bool) []Ch
 
 // check holds what was found against s.
 func (s *Scan) check(i int, v *provenance.Vulns) []Check {
-	want := "no vulnerability"
-	if s.Below != "" {
-		want = "below " + s.Below
-		if s.Method != "" {
-			want += " by " + s.Method
-		}
-	}
+	want := s.want()
 	if v.Scanner.Vulnerabilities == nil {
 		return []Check{newCheck(RuleVulnerability, "", Unproven, notSaid, want, i)}
 	}
@@ -485,6 +491,17 @@ func (s *Scan) check(i int, v *provenance.Vulns) []Check {
 		checks = []Check{newCheck(RuleVulnerability, "", Passed, "none", want, i)}
 	}
 	return checks
+}
+
+// want says what s allows.
+func (s *Scan) want() string {
+	switch {
+	case s.Below == "":
+		return "no vulnerability"
+	case s.Method == "":
+		return "below " + s.Below
+	}
+	return "below " + s.Below + " by " + s.Method
 }
 
 // lessSevere reports whether a severity is less than a limit. Scores and words are

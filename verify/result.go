@@ -151,6 +151,7 @@ type Result struct {
 	build      *candidate // nil if the policy has no builders
 	level      int
 	statements []*provenance.Statement
+	proofs     [][]*Evidence // what speaks for each of them
 	checks     []Check
 	exceptions []Exception
 }
@@ -219,6 +220,21 @@ func (r *Result) Statements() []*provenance.Statement {
 			}
 		}
 		all = append(all, &c)
+	}
+	return all
+}
+
+// Evidence returns what speaks for each of the [Result.Statements], to be kept for
+// [Policy.Recall]: evidence for each identity that was asked for it, and of a step for
+// all who attested the same, without signers that the policy revokes.
+func (r *Result) Evidence() [][]Evidence {
+	var all [][]Evidence
+	for _, some := range r.proofs {
+		var one []Evidence
+		for _, ev := range some {
+			one = append(one, ev.clone())
+		}
+		all = append(all, one)
 	}
 	return all
 }

@@ -491,6 +491,7 @@ func TestMoreRules(t *testing.T) {
 			c := newTrial(t)
 			test.change(t, c)
 			r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+			wantRecalled(t, c.policy, c.artifact, c.envelopes(t), r, err)
 			var no *verify.RejectedError
 			switch {
 			case err == nil:

@@ -54,6 +54,7 @@ func (s *Step) check() error {
 type performance struct {
 	products, materials []provenance.ResourceDescriptor
 	statement           *provenance.Statement
+	proofs              []*Evidence // of all that are alike
 	checks              []Check
 	signers             [][]string // by identity
 }
@@ -153,6 +154,7 @@ func (h *hearing) steps(b *provenance.Build) (f found, failed []Check, open []er
 		f.checks = append(f.checks, w.checks...)
 		if w.done != nil {
 			f.statements = append(f.statements, w.done.statement)
+			f.proofs = append(f.proofs, w.done.proofs)
 		}
 	}
 	return f, nil, nil, nil
@@ -266,6 +268,7 @@ func (h *hearing) performed(s *Step) (a attempt, err error) {
 				all = append(all, p)
 			}
 			all[at].signers[k] = append(all[at].signers[k], ev.signers()...)
+			all[at].proofs = append(all[at].proofs, ev)
 			all[at].checks = append(all[at].checks, checks...)
 		}
 	}

@@ -37,7 +37,8 @@
 //
 // [NewReport] writes it for people and, as JSON, for programs. [Result.VSA] sums it up
 // in a statement to sign and hand on, for which a [Requirement] of another policy can
-// ask. [Policy.Review] answers what a release review asks. [Expect] makes a policy for
+// ask. [Policy.Recall] says what another policy would of evidence that was verified
+// once and kept, without the envelopes. [Policy.Review] answers what a release review asks. [Expect] makes a policy for
 // the next release. [Policy.Explain] and [Policy.Probe] look at a policy before it
 // decides.
 //
@@ -50,7 +51,6 @@
 package verify
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -70,10 +70,20 @@ import (
 // ends are described at the top of the package. a must have a digest for which
 // [hallmark.Digest.Secure] holds.
 func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*sign.Envelope) (*Result, error) {
-	h, err := p.open(ctx, a, envelopes)
+	h, err := p.open(ctx, a)
 	if err != nil {
 		return nil, err
 	}
+	h.evidence = make([]exhibit, len(envelopes))
+	for i, e := range envelopes {
+		h.evidence[i].envelope = e
+	}
+	return h.decide()
+}
+
+// decide holds the evidence against the policy.
+func (h *hearing) decide() (*Result, error) {
+	p := h.policy
 
 	// What cannot be decided may be what is missing, so that a part of the
 	// policy for which nothing else is enough is undecided itself. A part that
@@ -88,11 +98,12 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 		}
 	}
 
-	r := &Result{artifact: h.artifact, policy: h.policy, at: h.now}
+	r := &Result{artifact: h.artifact, policy: p, at: h.now}
 	var builds []candidate
 	var later []error // may be a build that would do
 	if len(p.Builders) > 0 {
 		var failed []Check
+		var err error
 		if builds, failed, later, err = h.builds(); err != nil {
 			return nil, err
 		}
@@ -103,8 +114,8 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 	}
 
 	var others []found
-	for i := range h.policy.Require {
-		q := &h.policy.Require[i]
+	for i := range p.Require {
+		q := &p.Require[i]
 		if q.OfSource {
 			continue
 		}
@@ -147,17 +158,19 @@ func (p *Policy) Verify(ctx context.Context, a hallmark.Artifact, envelopes ...*
 			r.level = r.build.builder.level()
 		}
 		r.statements = append(r.statements, r.build.statement)
+		r.proofs = append(r.proofs, []*Evidence{r.build.evidence})
 		r.checks = append(r.checks, r.build.checks...)
 	}
 	for _, f := range others {
 		r.statements = append(r.statements, f.statements...)
+		r.proofs = append(r.proofs, f.proofs...)
 		r.checks = append(r.checks, f.checks...)
 	}
 	r.exceptions = h.used(r.checks)
 	return r, nil
 }
 
-// A hearing is one run of Verify.
+// A hearing is one run of Verify or Recall.
 type hearing struct {
 	ctx        context.Context
 	policy     *Policy
@@ -173,6 +186,7 @@ type hearing struct {
 // read before somebody is known to have signed it.
 type exhibit struct {
 	envelope  *sign.Envelope
+	kept      *Evidence // what is remembered of the envelope, which then has no signatures
 	payload   hallmark.Digest
 	read      bool
 	statement *provenance.Statement
@@ -189,11 +203,12 @@ type answer struct {
 // found are the statements that satisfied a part of the policy, and how.
 type found struct {
 	statements []*provenance.Statement
+	proofs     [][]*Evidence // what speaks for each of them
 	checks     []Check
 }
 
 // open begins a hearing, or says why there can be none.
-func (p *Policy) open(ctx context.Context, a hallmark.Artifact, envelopes []*sign.Envelope) (*hearing, error) {
+func (p *Policy) open(ctx context.Context, a hallmark.Artifact) (*hearing, error) {
 	if p == nil {
 		return nil, errors.New("verify: policy: there is none")
 	}
@@ -223,10 +238,6 @@ func (p *Policy) open(ctx context.Context, a hallmark.Artifact, envelopes []*sig
 			h.exceptions[k] = append(h.exceptions[k], e)
 		}
 	}
-	h.evidence = make([]exhibit, len(envelopes))
-	for i, e := range envelopes {
-		h.evidence[i].envelope = e
-	}
 	return h, nil
 }
 
@@ -235,11 +246,17 @@ func (h *hearing) interrupted() error { return fmt.Errorf("verify: %w", context.
 // recognize returns what speaks for the i-th envelope as id's. Without evidence
 // and error the identity did not sign it; if it is known why not, a check says so.
 func (h *hearing) recognize(i int, id Identity, rule Rule, item string) (*Evidence, *Check, error) {
-	e := h.evidence[i].envelope
+	e, kept := h.evidence[i].envelope, h.evidence[i].kept
 	if e == nil {
 		return nil, nil, errors.New("no envelope")
 	}
-	ev, err := id.Recognize(h.ctx, e)
+	var ev *Evidence
+	var err error
+	if kept != nil {
+		ev, err = recall(id, kept)
+	} else {
+		ev, err = id.Recognize(h.ctx, e)
+	}
 	switch {
 	case h.ctx.Err() != nil:
 		return nil, nil, h.interrupted()
@@ -250,11 +267,9 @@ func (h *hearing) recognize(i int, id Identity, rule Rule, item string) (*Eviden
 		return nil, &c, nil
 	case err != nil:
 		return nil, nil, fmt.Errorf("%s: %w", id, err)
-	case ev == nil || len(ev.Keys) == 0 && ev.Claims == nil:
-		return nil, nil, fmt.Errorf("%s: recognized without evidence", id)
-	case ev.PayloadType != e.PayloadType || !bytes.Equal(ev.Payload, e.Payload):
-		// Another identity's evidence is about these bytes.
-		return nil, nil, fmt.Errorf("%s: recognized other bytes than the envelope has", id)
+	}
+	if err := ev.of(e); err != nil { // another identity's evidence is about these bytes
+		return nil, nil, fmt.Errorf("%s: %w", id, err)
 	}
 	ev, refused := h.trusted(i, ev)
 	if refused != nil {
@@ -269,7 +284,7 @@ func (h *hearing) parse(i int) (*provenance.Statement, error) {
 	x := &h.evidence[i]
 	if !x.read {
 		x.read = true
-		x.payload = digestOf(x.envelope.Payload)
+		x.payload = x.signed()
 		x.statement, x.err = h.statement(x.envelope.Payload)
 	}
 	return x.statement, x.err
@@ -322,7 +337,7 @@ func (h *hearing) read(i int, ev *Evidence, rule Rule, item string, a hallmark.A
 func (h *hearing) about(i int, checks []Check) []Check {
 	x := &h.evidence[i]
 	if x.payload.IsZero() {
-		x.payload = digestOf(x.envelope.Payload)
+		x.payload = x.signed()
 	}
 	for k := range checks {
 		checks[k].Payload = x.payload

@@ -690,7 +690,8 @@ func TestRules(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := newTrial(t)
 			test.change(c)
-			_, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+			r, err := c.policy.Verify(t.Context(), c.artifact, c.envelopes(t)...)
+			wantRecalled(t, c.policy, c.artifact, c.envelopes(t), r, err)
 			got := reasons(err)
 			want := slices.Clone(test.want)
 			for i := range min(len(got), len(want)) {

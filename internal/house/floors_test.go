@@ -82,6 +82,8 @@ func rooms() []room {
 
 		{"sign/oci", 5, []string{securesystems, crypto, oras, imageSpec, goDigest, sync}, "oras-go knows how registries want to be asked for a token, and how they take a blob; it links the types of OCI and x/sync, and who keeps envelopes elsewhere does without all of them"},
 
+		{"sbom/inventory", 5, []string{securesystems, crypto}, "it keeps what verify says in a database of which it knows two dialects and no driver; who opens the database chooses that"},
+
 		{"internal/house", 9, nil, "it has no code; its tests look at the whole house"},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
 )
@@ -457,8 +458,15 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		}
 		w.parts[h] = next
 		p := missing[h]
-		rows = append(rows, []any{int64(next), h[:], p.label(), p.data()})
-		for _, term := range p.terms() {
+		data, label, all := p.data(), p.label(), p.terms()
+		if len(data) > maxRecord || len(label) > maxText || !utf8.ValidString(label) || strings.Contains(label, "\x00") {
+			return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+		}
+		rows = append(rows, []any{int64(next), h[:], label, data})
+		for _, term := range all {
+			if len(term) > maxTerm || !utf8.ValidString(term) || strings.Contains(term, "\x00") {
+				return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
+			}
 			terms = append(terms, []any{term, int64(next)})
 		}
 		next++

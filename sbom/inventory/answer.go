@@ -525,6 +525,151 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 	}
 }
 
+// entriesOf returns the records of ids, which are sorted, as answers have them.
+func (s *session) entriesOf(ctx context.Context, ids []int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		a := &answering{s: s, facts: make(map[int32]any)}
+		for some := range slices.Chunk(ids, chunk) {
+			var rows []row
+			in, value := s.in("r.id", narrow(some))
+			err := s.query(ctx, func(r *sql.Rows) error {
+				var one row
+				err := one.scan(r)
+				rows = append(rows, one)
+				return err
+			}, "SELECT "+columns+" FROM inventory_record r WHERE "+in+" ORDER BY r.id", value)
+			var entries []Entry
+			if err == nil {
+				entries, err = a.entries(ctx, rows)
+			}
+			if err != nil {
+				yield(Entry{}, err)
+				return
+			}
+			for _, e := range entries {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func narrow(ids []int64) []int32 {
+	out := make([]int32, len(ids))
+	for i, id := range ids {
+		out[i] = int32(id) // no record has a larger one
+	}
+	return out
+}
+
+// ids returns the records that f asks for, sorted.
+func (s *session) ids(ctx context.Context, f *Filter) ([]int64, error) {
+	where, values, err := s.where(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	var ids []int64
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, "SELECT r.id FROM inventory_record r WHERE r.id > 0"+where+" ORDER BY r.id", values...)
+	return ids, err
+}
+
+// find returns the records of artifacts by one of their digests.
+func (s *session) find(ctx context.Context, digests []hallmark.Digest) (map[hallmark.Digest][]int64, error) {
+	found := make(map[hallmark.Digest][]int64)
+	for some := range slices.Chunk(digests, inlineLimit) {
+		values := make([]any, len(some))
+		for i, d := range some {
+			values[i] = d.String()
+		}
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var term string
+			var id int64
+			if err := rows.Scan(&term, &id); err != nil {
+				return err
+			}
+			d, err := hallmark.ParseDigest(term)
+			found[d] = append(found[d], id)
+			return err
+		}, "SELECT term, record FROM inventory_about WHERE term IN ("+list(len(some))+") ORDER BY term, record", values...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// usedBy returns the records whose artifacts have something with one of the digests in
+// them, or whose builds took it in, sorted.
+func (s *session) usedBy(ctx context.Context, digests []hallmark.Digest) (map[hallmark.Digest][]int64, error) {
+	used := make(map[hallmark.Digest][]int64)
+	for some := range slices.Chunk(digests, inlineLimit/2) {
+		of := make(map[string]hallmark.Digest)
+		var values []any
+		for _, d := range some {
+			for _, term := range []string{inputTerm(d), componentTerm(d)} {
+				of[term] = d
+				values = append(values, term)
+			}
+		}
+		digestsOf := make(map[int32][]hallmark.Digest)
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var part int32
+			var term string
+			err := rows.Scan(&part, &term)
+			digestsOf[part] = append(digestsOf[part], of[term])
+			return err
+		}, "SELECT part, term FROM inventory_term WHERE term IN ("+list(len(values))+")", values...)
+		if err != nil {
+			return nil, err
+		}
+		parts := slices.Sorted(maps.Keys(digestsOf))
+		pairs, err := s.pairs(ctx, parts)
+		if err != nil {
+			return nil, err
+		}
+		for len(pairs) > 0 {
+			n := min(len(pairs), chunk)
+			for n < len(pairs) && pairs[n]>>32 == pairs[n-1]>>32 {
+				n++
+			}
+			with := make(map[int32][]int32) // parts by set
+			for _, p := range pairs[:n] {
+				with[int32(p>>32)] = append(with[int32(p>>32)], parts[uint32(p)])
+			}
+			pairs = pairs[n:]
+			sets := slices.Sorted(maps.Keys(with))
+			for _, column := range []string{"contents", "inputs"} {
+				in, value := s.in(column, sets)
+				err := s.query(ctx, func(rows *sql.Rows) error {
+					var id int64
+					var set int32
+					err := rows.Scan(&id, &set)
+					for _, part := range with[set] {
+						for _, d := range digestsOf[part] {
+							used[d] = append(used[d], id)
+						}
+					}
+					return err
+				}, "SELECT id, "+column+" FROM inventory_record WHERE "+in, value)
+				if err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for d, ids := range used {
+		slices.Sort(ids)
+		used[d] = slices.Compact(ids)
+	}
+	return used, nil
+}
+
 // where returns f as conditions of a record r, each with an AND before it.
 func (s *session) where(ctx context.Context, f *Filter) (conditions string, values []any, err error) {
 	var b strings.Builder

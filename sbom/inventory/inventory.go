@@ -1,5 +1,3 @@
-// Package inventory answers which artifacts contain a component, and whether they can
-// still be trusted.
 package inventory
 
 import (
@@ -54,17 +52,17 @@ const schema = 1
 // dialect.
 const tables = `
 CREATE TABLE inventory_meta (
-	name  TEXT PRIMARY KEY,
+	name  {text} PRIMARY KEY,
 	value BIGINT NOT NULL
 );
 CREATE TABLE inventory_part (
 	id    INTEGER PRIMARY KEY,
 	hash  {bytes} NOT NULL UNIQUE,
-	label TEXT NOT NULL,
+	label {text} NOT NULL,
 	data  {bytes} NOT NULL
 );
 CREATE TABLE inventory_term (
-	term TEXT NOT NULL,
+	term {text} NOT NULL,
 	part INTEGER NOT NULL,
 	PRIMARY KEY (term, part)
 ) {compact};
@@ -92,7 +90,7 @@ CREATE TABLE inventory_fact (
 	data {bytes} NOT NULL
 );
 CREATE TABLE inventory_tag (
-	tag  TEXT NOT NULL,
+	tag  {text} NOT NULL,
 	fact INTEGER NOT NULL,
 	PRIMARY KEY (tag, fact)
 ) {compact};
@@ -118,19 +116,23 @@ CREATE INDEX inventory_record_origin ON inventory_record (origin);
 CREATE INDEX inventory_record_built ON inventory_record (built);
 CREATE INDEX inventory_record_mark ON inventory_record (mark);
 CREATE TABLE inventory_about (
-	term   TEXT NOT NULL,
+	term   {text} NOT NULL,
 	record INTEGER NOT NULL,
 	PRIMARY KEY (term, record)
 ) {compact};
 CREATE TABLE inventory_deployment (
-	digest      TEXT NOT NULL,
-	environment TEXT NOT NULL,
-	service     TEXT NOT NULL,
+	digest      {text} NOT NULL,
+	environment {text} NOT NULL,
+	service     {text} NOT NULL,
 	since       BIGINT NOT NULL,
 	until       BIGINT NOT NULL,
 	PRIMARY KEY (digest, environment, service, since)
 ) {compact};
-CREATE INDEX inventory_deployment_environment ON inventory_deployment (environment, until)
+CREATE INDEX inventory_deployment_place ON inventory_deployment (environment, service);
+CREATE TABLE inventory_environment (
+	environment {text} PRIMARY KEY,
+	told        BIGINT NOT NULL
+) {compact}
 `
 
 // Open opens the inventory in db, and makes its tables if it has none. It does not write
@@ -164,9 +166,9 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, er
 		if err := look(s); err != nil || there { // somebody else was faster
 			return err
 		}
-		words := strings.NewReplacer("{bytes}", "BLOB", "{ints}", "BLOB", "{compact}", "WITHOUT ROWID")
+		words := strings.NewReplacer("{text}", "TEXT", "{bytes}", "BLOB", "{ints}", "BLOB", "{compact}", "WITHOUT ROWID")
 		if d == PostgreSQL {
-			words = strings.NewReplacer("{bytes}", "BYTEA", "{ints}", "INTEGER[]", "{compact}", "")
+			words = strings.NewReplacer("{text}", `TEXT COLLATE "C"`, "{bytes}", "BYTEA", "{ints}", "INTEGER[]", "{compact}", "")
 		}
 		for _, statement := range strings.Split(words.Replace(tables), ";\n") {
 			if err := s.exec(ctx, statement); err != nil {
