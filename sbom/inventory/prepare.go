@@ -228,7 +228,8 @@ type fact struct {
 
 func newFact(v any, tags ...string) (fact, error) {
 	data, err := json.Marshal(v)
-	return fact{sha256.Sum256(data), data, tags}, err
+	// Two kinds of facts can be the same text, such as {}.
+	return fact{sha256.Sum256(fmt.Appendf(nil, "%T %s", v, data)), data, tags}, err
 }
 
 // An origin is who made what, and of what.
