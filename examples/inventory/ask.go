@@ -49,6 +49,9 @@ func affected(ctx context.Context, args []string) error {
 	if err := q.read(); err != nil {
 		return err
 	}
+	if !q.asked() {
+		return errors.New("nothing is asked for (-h lists the flags)")
+	}
 	rules, err := loadRules(ctx, policies, loader)
 	if err != nil {
 		return err
@@ -77,7 +80,7 @@ func affected(ctx context.Context, args []string) error {
 		if a.Component != nil {
 			name = labelOf(a.Component)
 		}
-		path := strings.Join(h.Path, " → ")
+		path := strings.Join(steps(h.Path), " → ")
 		if h.Doubt != "" {
 			path = strings.TrimSpace(path + " (doubt: " + h.Doubt + ")")
 		}
@@ -116,6 +119,18 @@ func labelOf(c *component) string {
 		return c.PURL
 	}
 	return strings.TrimSpace(c.Name + " " + c.Version)
+}
+
+// steps names the parts of a path for people: package URLs without what all of them have.
+func steps(path []string) []string {
+	short := make([]string, len(path))
+	for i, p := range path {
+		if _, rest, ok := strings.Cut(p, "/"); ok && strings.HasPrefix(p, "pkg:") {
+			p = rest
+		}
+		short[i] = p
+	}
+	return short
 }
 
 // A tally counts the artifacts of answers, each once.
@@ -374,8 +389,7 @@ func rebuildOrder(ctx context.Context, args []string) error {
 		}
 		digests = append(digests, key(a))
 	}
-	asked := q.component() || q.advisory != nil || q.query.Of != inventory.Filter{}
-	if asked == (digests != nil) {
+	if q.asked() == (digests != nil) {
 		return errors.New("want either flags that say what is affected, or its digests (-h lists the flags)")
 	}
 	s, err := c.open(ctx, false)
@@ -383,7 +397,7 @@ func rebuildOrder(ctx context.Context, args []string) error {
 		return err
 	}
 	defer s.close()
-	if asked {
+	if digests == nil {
 		if digests, err = q.digests(ctx, s); err != nil {
 			return s.explain(err)
 		}

@@ -135,7 +135,7 @@ func (s *store) explain(err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return err // says where
 	}
-	return fmt.Errorf("%s: %w", s.name, err)
+	return fmt.Errorf("%s: %s", s.name, strings.TrimPrefix(err.Error(), "inventory: "))
 }
 
 // copyRows loads rows by COPY.

@@ -42,9 +42,9 @@ func drill(ctx context.Context, args []string) error {
 	c.flags(flags)
 	flags.Lookup("db").DefValue = ""
 	c.db = ""
-	flags.IntVar(&o.Services, "services", 400, "how many `SERVICES` there are")
-	flags.IntVar(&o.Builds, "builds", 10, "how many `BUILDS` of each")
-	flags.IntVar(&o.Components, "components", 300, "how many `COMPONENTS` each has")
+	flags.IntVar(&o.Services, "services", 250, "how many `SERVICES` there are")
+	flags.IntVar(&o.Builds, "builds", 8, "how many `BUILDS` of each")
+	flags.IntVar(&o.Components, "components", 250, "how many `COMPONENTS` each has")
 	seed := flags.Uint64("seed", 1, "the `NUMBER` that the fleet is made of: the same makes the same")
 	keep := flags.Bool("keep", false, "leave the inventory in -db")
 	if err := parse(flags, drillUsage, args); err != nil {

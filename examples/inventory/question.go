@@ -71,6 +71,11 @@ func (q *question) component() bool {
 	return q.query.Package.PURL != "" || !q.query.Digest.IsZero() || q.query.License != ""
 }
 
+// asked reports whether anything is asked for.
+func (q *question) asked() bool {
+	return q.component() || q.advisory != nil || q.query.Of != inventory.Filter{}
+}
+
 // read reads what the flags name.
 func (q *question) read() error {
 	of := &q.query.Of
