@@ -197,6 +197,27 @@ func (p *Policy) Recall(ctx context.Context, a hallmark.Artifact, evidence ...Ev
 	return rep
 }
 
+// Recalls reports whether evidence that was kept is that of one of p's identities, and of
+// nobody whom p revokes. An error says that this cannot be told, for one of them at least.
+func (p *Policy) Recalls(e Evidence) (bool, error) {
+	if p == nil {
+		return false, errors.New("verify: policy: there is none")
+	}
+	h := &hearing{ctx: context.Background(), policy: p}
+	h.evidence = []exhibit{{envelope: &sign.Envelope{PayloadType: e.PayloadType, Payload: e.Payload}, kept: &e}}
+	var errs []error
+	for _, id := range p.identities() {
+		ev, _, err := h.recognize(0, id, RuleSignature, "")
+		if ev != nil && err == nil {
+			return true, nil
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("verify: %w", err))
+		}
+	}
+	return false, errors.Join(errs...)
+}
+
 // signed returns the digest of what was signed.
 func (x *exhibit) signed() hallmark.Digest {
 	if x.kept != nil && !x.kept.Signed.IsZero() {

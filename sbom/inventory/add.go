@@ -369,16 +369,32 @@ func (w *writer) fact(f *fact) int32 {
 
 // addFacts adds the facts that are not there.
 func (w *writer) addFacts(ctx context.Context, groups ...[]*prepared) error {
-	missing := make(map[hash]*fact)
-	var order []hash
+	var facts []*fact
 	for _, records := range groups {
 		for _, p := range records {
-			for _, f := range []*fact{&p.origin, &p.verdict, &p.gaps} {
-				if _, ok := w.seen.facts[f.hash]; !ok && missing[f.hash] == nil {
-					missing[f.hash] = f
-					order = append(order, f.hash)
-				}
-			}
+			facts = append(facts, &p.origin, &p.verdict, &p.gaps)
+		}
+	}
+	return w.intern(ctx, facts)
+}
+
+// addVerdicts adds the verdicts that are not there.
+func (w *writer) addVerdicts(ctx context.Context, records []*prepared) error {
+	var facts []*fact
+	for _, p := range records {
+		facts = append(facts, &p.verdict)
+	}
+	return w.intern(ctx, facts)
+}
+
+// intern adds those of facts that are not there.
+func (w *writer) intern(ctx context.Context, facts []*fact) error {
+	missing := make(map[hash]*fact)
+	var order []hash
+	for _, f := range facts {
+		if _, ok := w.seen.facts[f.hash]; !ok && missing[f.hash] == nil {
+			missing[f.hash] = f
+			order = append(order, f.hash)
 		}
 	}
 	if len(order) == 0 {
@@ -714,13 +730,13 @@ func (w *writer) addRecords(ctx context.Context, records []*prepared) error {
 			if !yield([]any{
 				last + 1 + int64(i), p.hash[:], p.head(origin, w.fact(&p.verdict), w.fact(&p.gaps)),
 				int64(main), int64(contents), int64(inputs), int64(origin), p.code, attestedCode(p.attested), number(p.incomplete),
-				micros(p.build.Finished), p.markBytes(), p.evidence,
+				micros(p.build.Finished), p.markBytes(), p.sbom.String(), p.evidence,
 			}) {
 				return
 			}
 		}
 	}
-	columns := []string{"id", "hash", "head", "main", "contents", "inputs", "origin", "verdict", "attested", "incomplete", "built", "mark", "evidence"}
+	columns := []string{"id", "hash", "head", "main", "contents", "inputs", "origin", "verdict", "attested", "incomplete", "built", "mark", "sbom", "evidence"}
 	if err := w.insert(ctx, "inventory_record", columns, rows); err != nil {
 		return err
 	}
@@ -774,23 +790,28 @@ type head struct {
 	parts                 int
 }
 
+// head returns that of p with the numbers of its facts.
 func (p *prepared) head(origin, verdict, gaps int32) []byte {
-	b := appendDigests(make([]byte, 0, 256), p.artifact.Digests)
-	b = appendText(b, p.artifact.Name)
-	b = appendText(b, p.build.Commit.String())
-	b = appendText(b, p.build.Ref)
-	b = appendText(b, p.build.Run)
-	b = binary.AppendVarint(b, micros(p.build.Finished))
-	b = binary.AppendVarint(b, micros(p.decided))
-	for _, id := range []int32{origin, verdict, gaps} {
-		b = binary.AppendUvarint(b, uint64(id))
-	}
-	b = append(b, byte(attestedCode(p.attested)), byte(number(p.complete)))
 	n := 0
 	if p.contents != nil {
 		n = len(p.contents.pieces)
 	}
-	return binary.AppendUvarint(b, uint64(n))
+	h := head{p.artifact, p.build.Commit, p.build.Ref, p.build.Run, p.build.Finished, p.decided, origin, verdict, gaps, p.attested, p.complete, n}
+	return h.append(make([]byte, 0, 256))
+}
+
+func (h *head) append(b []byte) []byte {
+	b = appendDigests(b, h.artifact.Digests)
+	for _, s := range [...]string{h.artifact.Name, h.commit.String(), h.ref, h.run} {
+		b = appendText(b, s)
+	}
+	b = binary.AppendVarint(b, micros(h.finished))
+	b = binary.AppendVarint(b, micros(h.decided))
+	for _, id := range [...]int32{h.origin, h.verdict, h.gaps} {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	b = append(b, byte(attestedCode(h.attested)), byte(number(h.complete)))
+	return binary.AppendUvarint(b, uint64(h.parts))
 }
 
 func parseHead(data []byte) (h head, err error) {

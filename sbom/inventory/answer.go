@@ -233,13 +233,19 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	for i, c := range found {
 		parts[i] = c.part
 	}
-	a := &answering{s: s, rule: rule, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*tree)}
+	if rule != nil && rule.Policy == nil {
+		return errors.New("a rule without a policy")
+	}
+	a := &answering{s: s, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*tree)}
 	for _, c := range found {
 		a.labels[c.part] = label(c.component)
 	}
 
 	emit := func(rows []row) (bool, error) {
 		entries, err := a.entries(ctx, rows)
+		if err == nil && rule != nil {
+			err = s.judgeThese(ctx, rule, entries)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -324,7 +330,6 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 // An answering is what is remembered while an answer is given.
 type answering struct {
 	s      *session
-	rule   *Rule
 	labels map[int32]string
 	facts  map[int32]any // *origin, *decision or []string
 	trees  map[int32]*tree

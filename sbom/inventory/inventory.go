@@ -107,6 +107,7 @@ CREATE TABLE inventory_record (
 	incomplete INTEGER NOT NULL,
 	built      BIGINT NOT NULL,
 	mark       {bytes},
+	sbom       {text} NOT NULL,
 	evidence   {bytes} NOT NULL
 );
 CREATE INDEX inventory_record_main ON inventory_record (main);

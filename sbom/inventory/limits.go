@@ -8,6 +8,7 @@ const (
 	// MaxParts is how many components a Document, and how many inputs a Build, may have.
 	MaxParts = 1_000_000
 
+	maxReasons = 100      // sentences of a verdict
 	maxText    = 16 << 10 // bytes of a package URL or a sentence
 	maxTerm    = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
 	maxList    = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence

@@ -63,7 +63,7 @@ func appendComponent(b []byte, c *sbom.Component) []byte {
 
 func appendInput(b []byte, in *Input) []byte {
 	b = append(b, inputPart)
-	return appendDigests(appendText(appendText(b, in.URI), in.Name), in.Digests)
+	return appendDigests(appendTexts(b, []string{in.URI, in.Name, in.Location}), in.Digests)
 }
 
 // A reader reads what the functions above have written. After a failure it returns zero
@@ -155,7 +155,12 @@ func parseInput(data []byte) (in Input, err error) {
 		return in, fmt.Errorf("%w: an input", errDamaged)
 	}
 	r := reader{rest: data[1:]}
-	in = Input{URI: r.text(), Name: r.text(), Digests: r.digests()}
+	if texts := r.texts(); len(texts) == 3 {
+		in = Input{URI: texts[0], Name: texts[1], Location: texts[2]}
+	} else {
+		r.failed = true
+	}
+	in.Digests = r.digests()
 	return in, r.end("an input")
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func (r *Record) Check() error {
 	list("inputs", len(b.Inputs), MaxParts)
 	for i := range b.Inputs {
 		in := &b.Inputs[i]
-		text("input", in.URI, in.Name)
+		text("input", in.URI, in.Name, in.Location)
 		list("digests of an input", len(in.Digests), maxList)
 	}
 
@@ -88,7 +89,7 @@ func (r *Record) Check() error {
 		if len(e.Keys) == 0 && e.Claims == nil {
 			fail("evidence %d: nobody has signed it", i)
 		}
-		if e.Digest != r.Attested || attested {
+		if attested || signed(&e) != r.Attested {
 			continue
 		}
 		attested = true
@@ -107,6 +108,19 @@ func (r *Record) Check() error {
 		errs = append(errs, checkRefs(r.Document)...)
 	}
 	return errors.Join(errs...)
+}
+
+// signed returns the digest of what was signed.
+func signed(e *verify.Evidence) hallmark.Digest {
+	if !e.Signed.IsZero() {
+		return e.Signed
+	}
+	sum := sha256.Sum256(e.Payload)
+	d, err := hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	if err != nil {
+		panic("inventory: internal error: " + err.Error())
+	}
+	return d
 }
 
 // checkRefs returns what is wrong with the graph of d, as [sbom.Document.Check] has it. What
@@ -180,6 +194,7 @@ type prepared struct {
 	incomplete bool
 	complete   bool
 	mark       hallmark.Digest
+	sbom       hallmark.Digest // what the SBOM's statement was signed as
 	evidence   []byte
 }
 
@@ -200,7 +215,7 @@ func (p *piece) data() []byte {
 
 func (p *piece) label() string {
 	if p.in != nil {
-		return cmp.Or(p.in.URI, p.in.Name)
+		return cmp.Or(p.in.URI, p.in.Name, p.in.Location)
 	}
 	return label(p.c)
 }
@@ -296,7 +311,7 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	if err := r.Check(); err != nil {
 		return err
 	}
-	p.artifact, p.build, p.decided, p.mark = r.Artifact, &r.Build, r.Verdict.At, r.Mark
+	p.artifact, p.build, p.decided, p.mark, p.sbom = r.Artifact, &r.Build, r.Verdict.At, r.Mark, r.Attested
 	p.attested = NoSBOM
 	gaps := slices.Clone(r.Gaps)
 	if d := r.Document; d != nil {
@@ -347,7 +362,8 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	if i := strings.LastIndexByte(o.Builder, '@'); i > 0 {
 		tags = append(tags, "builder:"+o.Builder[:i])
 	}
-	if p.origin, err = newFact(o, tags...); err != nil {
+	slices.Sort(tags)
+	if p.origin, err = newFact(o, slices.Compact(tags)...); err != nil {
 		return err
 	}
 	v := &r.Verdict
@@ -383,7 +399,7 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 	id = append(id, p.origin.hash[:]...)
 	var payloads []string
 	for _, e := range r.Evidence {
-		payloads = append(payloads, e.Digest.String())
+		payloads = append(payloads, signed(&e).String())
 	}
 	slices.Sort(payloads)
 	p.hash = sha256.Sum256(appendTexts(id, payloads))
@@ -397,6 +413,10 @@ func (r *Record) signers() (names, tags []string) {
 		if c := e.Claims; c != nil {
 			name := cmp.Or(c.Subject, c.Builder)
 			names, tags = append(names, name), append(tags, "signer:"+name)
+			if c.BuildConfig != "" {
+				workflow, _, _ := strings.Cut(c.BuildConfig, "@")
+				tags = append(tags, "workflow:"+c.BuildConfig, "workflow:"+workflow)
+			}
 			continue
 		}
 		for _, k := range e.Keys {
@@ -404,8 +424,7 @@ func (r *Record) signers() (names, tags []string) {
 		}
 	}
 	slices.Sort(names)
-	slices.Sort(tags)
-	return slices.Compact(names), slices.Compact(tags)
+	return slices.Compact(names), tags
 }
 
 // components returns the components of d but for its main one. Of several that are kept
@@ -507,7 +526,7 @@ type packer struct {
 	w *flate.Writer
 }
 
-func (k *packer) pack(evidence []Evidence) ([]byte, error) {
+func (k *packer) pack(evidence []verify.Evidence) ([]byte, error) {
 	if len(evidence) == 0 {
 		return []byte{}, nil
 	}

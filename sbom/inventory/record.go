@@ -21,8 +21,8 @@ type Record struct {
 	// Document is what is in the artifact; nil if nothing says.
 	Document *sbom.Document
 
-	// Attested is the SHA-256 digest of the payload, one of Evidence, that the Document
-	// was read from. It is zero for a Document that nobody has signed whom the policy
+	// Attested is what Evidence has as Signed, of the statement that the Document was read
+	// from. It is zero for a Document that nobody has signed whom the policy
 	// names, and every answer says so.
 	Attested hallmark.Digest
 
@@ -30,8 +30,10 @@ type Record struct {
 	Build Build
 
 	// Evidence are what was verified of the envelopes about the artifact. Of it a verdict
-	// under another policy is made later.
-	Evidence []Evidence
+	// under another policy is made later, as [verify.Policy.Recall] does, which says what of
+	// a payload need not be kept. What is missing in the resolvedDependencies of provenance
+	// must be among Build.Inputs.
+	Evidence []verify.Evidence
 
 	// Verdict is what a policy says of the artifact.
 	Verdict Verdict
@@ -43,15 +45,6 @@ type Record struct {
 	// Mark is what the caller knows the input by that the Record was made of: a digest of
 	// its own choice. See [Inventory.Known]. It may be zero.
 	Mark hallmark.Digest
-}
-
-// Evidence is what was verified of one envelope. Its Payload may lack what is not kept: of
-// an SBOM the document, of provenance what the build took in.
-type Evidence struct {
-	verify.Evidence
-
-	// Digest is the SHA-256 digest of the whole payload, as it was signed.
-	Digest hallmark.Digest
 }
 
 // A Build is where an artifact came from. What is not known is empty.
@@ -71,8 +64,8 @@ type Build struct {
 
 // An Input is something that a build took in.
 type Input struct {
-	URI, Name string // one of them may be empty
-	Digests   []hallmark.Digest
+	URI, Name, Location string // not all are empty; Location is its downloadLocation
+	Digests             []hallmark.Digest
 }
 
 // A Verdict is what a policy said of an artifact.
