@@ -295,11 +295,11 @@ func trust(ctx context.Context, args []string) error {
 			if err != nil {
 				return s.explain(err)
 			}
-			if best, ok := rules.For(j.Entry.Artifact.Name); !ok || best.Pattern != rules[i].Pattern {
+			if best, ok := rules.For(j.Artifact.Name); !ok || best.Pattern != rules[i].Pattern {
 				continue
 			}
 			sum.Artifacts++
-			was, is := j.Entry.Trust, j.Trust
+			was, is := j.Trust, j.Now
 			changed := was.String() != is.String()
 			switch {
 			case was.Trusted() && !is.Trusted():
@@ -316,11 +316,11 @@ func trust(ctx context.Context, args []string) error {
 			if !changed && !*all {
 				continue
 			}
-			j.Entry.Trust = is
+			j.Trust = is
 			a := answerOf(&inventory.Hit{Entry: j.Entry}, running)
 			before := judgedOf(was)
 			a.Was = &before
-			if err := out.row(a, j.Entry.Title(), short(a.Digests), was.String(), is.String(), where(a.Runs), first(is.Verdict.Reasons)); err != nil {
+			if err := out.row(a, j.Title(), short(a.Digests), was.String(), is.String(), where(a.Runs), first(is.Verdict.Reasons)); err != nil {
 				return err
 			}
 		}

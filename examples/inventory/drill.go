@@ -286,7 +286,7 @@ func (d *exercise) builder() error {
 	rule := inventory.Rule{Policy: policy, Digest: fleet.PolicyDigest()}
 	lost := 0
 	n, err = count(d, d.store.Judge(d.ctx, rule, inventory.Filter{}), func(j *inventory.Judgement) {
-		if j.Entry.Trust.Trusted() && !j.Trust.Trusted() {
+		if j.Trust.Trusted() && !j.Now.Trusted() {
 			lost++
 		}
 	})

@@ -198,7 +198,7 @@ func (q *question) answers(ctx context.Context, s *store) iter.Seq2[inventory.Hi
 	return func(yield func(inventory.Hit, error) bool) {
 		if q.query.Rule != nil {
 			for j, err := range s.Judge(ctx, *q.query.Rule, q.query.Of) {
-				j.Entry.Trust = j.Trust
+				j.Trust = j.Now
 				if !yield(inventory.Hit{Entry: j.Entry}, err) {
 					return
 				}
