@@ -84,6 +84,9 @@ func rooms() []room {
 
 		{"sbom/inventory", 5, []string{securesystems, crypto}, "it keeps what verify says in a database of which it knows two dialects and no driver; who opens the database chooses that"},
 
+		{"internal/fleet", 6, []string{securesystems, crypto}, "it makes up Records to test and to measure the inventory with, so it links what that links"},
+
+		{"internal/postgrestest", 9, nil, "it starts a server for tests, so no room imports it, and it knows of none"},
 		{"internal/house", 9, nil, "it has no code; its tests look at the whole house"},
 	}
 }

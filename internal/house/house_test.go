@@ -131,6 +131,7 @@ func goPackages(t *testing.T) ([]*goPackage, *token.FileSet) {
 // internal packages among it.
 func (p *goPackage) library() bool {
 	return !within(p.dir, "examples") && !within(p.dir, "internal/conformance") && p.dir != "internal/house" &&
+		p.dir != "internal/postgrestest" && // which only tests import, by its floor
 		p.dir != "sign/sigstore/internal/client" // a program, driven by the official suite
 }
 

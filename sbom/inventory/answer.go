@@ -75,6 +75,9 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 		if err != nil {
 			return nil, err
 		}
+		if want.Type == "golang" && want.Path() == "std" { // as Find has it
+			want.Name = "stdlib"
+		}
 		terms = []string{packageTerm(want), nameTerm(want.Path())}
 	case !q.Digest.IsZero():
 		terms = []string{componentTerm(q.Digest)}

@@ -79,7 +79,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			n := &judgements[i].Now.Verdict
 			p := &prepared{code: verdictCode(n.Verdict)}
 			var err error
-			if p.verdict, err = newFact(decision{n.Verdict, n.Policy.String(), n.Reasons, n.Exceptions}); err != nil {
+			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy.String(), n.Reasons, n.Exceptions}); err != nil {
 				return err
 			}
 			records[i] = p

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/purl"
@@ -173,10 +174,22 @@ func packageTerm(p purl.PURL) string {
 	if p.Type == "golang" && path == "std" {
 		path = "stdlib"
 	}
-	return "package:" + p.Type + "/" + strings.ToLower(path)
+	return "package:" + p.Type + "/" + fold(path)
 }
 
-func nameTerm(name string) string            { return "name:" + strings.ToLower(name) }
+// fold returns the same text for all that [strings.EqualFold] holds to be equal, which
+// strings.ToLower does not.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s)
+}
+
+func nameTerm(name string) string            { return "name:" + fold(name) }
 func licenseTerm(id string) string           { return "license:" + strings.ToLower(id) }
 func componentTerm(d hallmark.Digest) string { return "component:" + d.String() }
 func inputTerm(d hallmark.Digest) string     { return "input:" + d.String() }

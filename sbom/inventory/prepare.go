@@ -241,10 +241,10 @@ type fact struct {
 	tags []string
 }
 
-func newFact(v any, tags ...string) (fact, error) {
+func newFact(kind string, v any, tags ...string) (fact, error) {
 	data, err := json.Marshal(v)
-	// Two kinds of facts can be the same text, such as {}.
-	return fact{sha256.Sum256(fmt.Appendf(nil, "%T %s", v, data)), data, tags}, err
+	// An origin of which nothing is known is not a decision that nobody has made.
+	return fact{sha256.Sum256(append([]byte(kind), data...)), data, tags}, err
 }
 
 // An origin is who made what, and of what.
@@ -329,6 +329,11 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 		for _, text := range d.Unknown {
 			gaps = append(gaps, "the SBOM does not tell: "+text)
 		}
+		for _, target := range d.Targets {
+			for _, text := range target.Unknown {
+				gaps = append(gaps, "the SBOM does not tell for "+target.Name+": "+text)
+			}
+		}
 		// A component whose Digests are those of a file has the artifact's, if it is that.
 		for _, h := range d.Main.Digests {
 			if want := r.Artifact.Digest(h.Algorithm()); !want.IsZero() && want != h {
@@ -363,15 +368,15 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 		tags = append(tags, "builder:"+o.Builder[:i])
 	}
 	slices.Sort(tags)
-	if p.origin, err = newFact(o, slices.Compact(tags)...); err != nil {
+	if p.origin, err = newFact("origin", o, slices.Compact(tags)...); err != nil {
 		return err
 	}
 	v := &r.Verdict
-	if p.verdict, err = newFact(decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
+	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
 		return err
 	}
 	p.code = verdictCode(v.Verdict)
-	if p.gaps, err = newFact(append([]string{}, gaps...)); err != nil {
+	if p.gaps, err = newFact("gaps", append([]string{}, gaps...)); err != nil {
 		return err
 	}
 	if p.evidence, err = k.pack(r.Evidence); err != nil {

@@ -1,0 +1,215 @@
+package inventory_test
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/internal/fleet"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/inventory"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+func TestOddFleets(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		var o oracle
+		var records []inventory.Record
+		r := rand.New(rand.NewPCG(1, 1))
+		for seed := range uint64(25) {
+			some := fleet.Odd(seed, true)
+			add(t, v, some, 1+r.IntN(30))
+			o.add(t, some...)
+			records = append(records, some...)
+		}
+		hits, faults := 0, 0
+		for range 400 {
+			q := randomQuery(r, records)
+			if n := o.compare(t, v, q); n > 0 {
+				hits += n
+			} else {
+				faults++
+			}
+			if t.Failed() {
+				break
+			}
+		}
+		artifacts := 0
+		for range 200 {
+			artifacts += o.compareArtifacts(t, v, randomFilter(r, records, 3))
+			if t.Failed() {
+				break
+			}
+		}
+		t.Logf("%d records, %d hits, %d queries without, %d artifacts", len(o.records), hits, faults, artifacts)
+		if hits < 2000 || artifacts < 2000 {
+			t.Error("too few to tell")
+		}
+	})
+}
+
+func TestFleet(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		f := fleet.New(5, fleet.Options{Services: 30, Builds: 6, Components: 60})
+		var records []inventory.Record
+		for r := range f.Records() {
+			records = append(records, r)
+		}
+		v := d.open(t)
+		var o oracle
+		add(t, v, records, 50)
+		o.add(t, records...)
+		r := rand.New(rand.NewPCG(2, 2))
+		for _, share := range []float64{.99, .17, .01} {
+			p := f.Package(share)
+			n := o.compare(t, v, inventory.Query{Package: sbom.Query{PURL: p}})
+			t.Logf("%s: %d of %d", p, n, len(records))
+			for _, versions := range []string{"< v1.1.0", ">= v1.0.3, < v1.2.0", "vers:golang/>=v1.0.1|<v1.0.5|v1.3.0"} {
+				o.compare(t, v, inventory.Query{Package: sbom.Query{PURL: p, Versions: versions}, Of: randomFilter(r, records, 1)})
+			}
+		}
+		for range 40 {
+			o.compareArtifacts(t, v, randomFilter(r, records, 2))
+		}
+	})
+}
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+func randomQuery(r *rand.Rand, records []inventory.Record) (q inventory.Query) {
+	var c *sbom.Component
+	for c == nil {
+		if d := pick(r, records).Document; d != nil {
+			c = pick(r, d.All())
+		}
+	}
+	kinds := 1 + r.IntN(7)
+	if r.IntN(4) > 0 {
+		kinds = 1
+	}
+	if kinds&1 != 0 {
+		q.Package = randomPackage(r, c)
+	}
+	if kinds&2 != 0 {
+		if len(c.Digests) > 0 {
+			q.Digest = pick(r, c.Digests)
+		} else {
+			q.License = pick(r, fleet.OddLicenses())
+		}
+	}
+	if kinds&4 != 0 {
+		q.License = pick(r, fleet.OddLicenses())
+		if r.IntN(4) == 0 && !strings.HasPrefix(q.License, "LicenseRef-") {
+			q.License = strings.ToLower(q.License)
+		}
+	}
+	if r.IntN(3) == 0 {
+		q.Of = randomFilter(r, records, 1)
+	}
+	return q
+}
+
+func randomPackage(r *rand.Rand, c *sbom.Component) (q sbom.Query) {
+	q.PURL = pick(r, fleet.OddPackages())
+	switch r.IntN(6) {
+	case 0:
+		q.PURL = cmp.Or(c.PURL, q.PURL) // with its version, as a rule
+		return q
+	case 1:
+		q.PURL = cmp.Or(c.Replaces, q.PURL)
+	case 2:
+		if !strings.ContainsAny(q.PURL, "?#") {
+			q.PURL += pick(r, []string{"#client", "#a/b", "#.", "?arch=amd64"})
+		}
+	}
+	if r.IntN(3) == 0 || strings.ContainsAny(q.PURL, "@") && !strings.Contains(q.PURL, "%40") {
+		return q
+	}
+	typ, _, _ := strings.Cut(strings.TrimPrefix(q.PURL, "pkg:"), "/")
+	operators := []string{"=", "!=", "", "<", "<=", ">", ">="}
+	if typ == "pypi" || typ == "deb" || typ == "generic" {
+		operators = operators[:3]
+	}
+	one := func() string {
+		v := pick(r, fleet.OddVersions())
+		if typ == "golang" && r.IntN(3) == 0 {
+			v = strings.TrimPrefix(v, "v")
+		}
+		return pick(r, operators) + v
+	}
+	switch r.IntN(4) {
+	case 0:
+		q.Versions = one()
+	case 1, 2:
+		q.Versions = one() + ", " + one()
+	case 3:
+		q.Versions = "vers:" + typ + "/" + one() + "|" + one()
+	}
+	return q
+}
+
+// randomFilter returns a Filter with up to n fields of n Records.
+func randomFilter(r *rand.Rand, records []inventory.Record, n int) (f inventory.Filter) {
+	digest := func(ds []hallmark.Digest) hallmark.Digest {
+		if len(ds) == 0 {
+			return hallmark.Digest{}
+		}
+		return pick(r, ds)
+	}
+	rec := pick(r, records)
+	for range n {
+		if r.IntN(3) == 0 {
+			rec = pick(r, records)
+		}
+		switch r.IntN(14) {
+		case 0:
+			f.Digest = digest(rec.Artifact.Digests)
+		case 1:
+			f.Name = rec.Artifact.Name
+		case 2:
+			f.Source = rec.Build.Source
+		case 3:
+			f.Commit = rec.Build.Commit
+		case 4:
+			f.Workflow = rec.Build.Workflow
+		case 5:
+			f.Builder = rec.Build.Builder
+			if r.IntN(2) == 0 {
+				f.Builder, _, _ = strings.Cut(f.Builder, "@")
+			}
+		case 6, 7:
+			if len(rec.Evidence) > 0 {
+				e := pick(r, rec.Evidence)
+				switch {
+				case e.Claims != nil:
+					f.Signer = e.Claims.Subject
+				case r.IntN(2) == 0:
+					f.Signer = e.Keys[0].String()
+				default:
+					f.Key = digest(e.Keys)
+				}
+			}
+		case 8:
+			if len(rec.Build.Inputs) > 0 {
+				f.Input = digest(pick(r, rec.Build.Inputs).Digests)
+			}
+		case 9:
+			f.After = rec.Build.Finished
+			f.Before = time.Time{}
+		case 10:
+			f.Before = rec.Build.Finished
+			f.After = time.Time{}
+		case 11:
+			f.Verdict = pick(r, []string{"none", verify.Accepted, verify.Rejected, verify.Undecided})
+		case 12:
+			f.Contents = pick(r, []inventory.Contents{inventory.NoSBOM, inventory.Attested, inventory.Unattested})
+		case 13:
+			f.Incomplete = true
+		}
+	}
+	return f
+}
