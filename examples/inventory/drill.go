@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/examples/internal/gate"
 	"github.com/hallmark-dev/hallmark/internal/fleet"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -102,7 +104,7 @@ func drill(ctx context.Context, args []string) error {
 			}
 		}()
 	}
-	d := exercise{ctx: ctx, store: s, fleet: f, out: c.output("QUESTION", "ANSWER", "FIRST", "ALL")}
+	d := exercise{ctx: ctx, store: s, fleet: f, now: c.at.Now, out: c.output("QUESTION", "ANSWER", "FIRST", "ALL")}
 	if err := d.run(); err != nil {
 		return s.explain(err)
 	}
@@ -115,6 +117,7 @@ type exercise struct {
 	store *store
 	fleet *fleet.Fleet
 	out   *output
+	now   func() time.Time
 	begin time.Time
 	first time.Time
 }
@@ -198,7 +201,7 @@ func (d *exercise) component() error {
 	if err != nil {
 		return err
 	}
-	all := sortedKeys(versions)
+	all := slices.Sorted(maps.Keys(versions))
 	if len(all) == 0 {
 		return fmt.Errorf("no artifact has %s: make the fleet larger", q.Package.PURL)
 	}
@@ -222,12 +225,12 @@ func (d *exercise) component() error {
 		}
 		return digests, d.done(what, "%d artifacts, %d of them trusted", len(artifacts), trusted)
 	}
-	if _, err := ask(what, q); err != nil {
+	digests, err := ask(what, q)
+	if err != nil {
 		return err
 	}
 	q.Of.Deployed = true
-	running, err := ask("which of these run", q)
-	if err != nil {
+	if _, err := ask("which of these run", q); err != nil {
 		return err
 	}
 	n, err := count(d, d.store.Artifacts(d.ctx, inventory.Filter{Incomplete: true, Deployed: true}), nil)
@@ -238,7 +241,7 @@ func (d *exercise) component() error {
 		return err
 	}
 	d.start()
-	steps, err := d.store.Rebuild(d.ctx, inventory.RebuildOptions{Deployed: true}, running...)
+	steps, err := d.store.Rebuild(d.ctx, inventory.RebuildOptions{Deployed: true}, digests...)
 	if err != nil {
 		return err
 	}
@@ -260,47 +263,58 @@ func (d *exercise) builder() error {
 	if err := d.done("what has "+bad.ID+" built", "%d artifacts", n); err != nil {
 		return err
 	}
-	policy := &verify.Policy{Now: func() time.Time { return d.fleet.Finished(0, 0).AddDate(5, 0, 0) }}
-	var keys []verify.Identity
-	for _, b := range builders {
+	// A policy for each service, as there would be, that knows its repository.
+	sources := make(map[string]inventory.Build)
+	for e, err := range d.store.Artifacts(d.ctx, inventory.Filter{}) {
+		if err != nil {
+			return err
+		}
+		sources[e.Artifact.Name] = e.Build
+	}
+	base := verify.Policy{Now: d.now, Inspector: gate.Inspector()}
+	for i, b := range builders {
+		var keys []sign.Verifier
 		for _, k := range b.Keys {
 			signer, err := sign.NewSigner(k)
 			if err != nil {
 				return err
 			}
-			id, err := verify.Keys(1, signer)
-			if err != nil {
-				return err
+			keys = append(keys, signer)
+			if i == 1 {
+				fingerprint, err := sign.Fingerprint(k.Public())
+				if err != nil {
+					return err
+				}
+				base.Revoked = append(base.Revoked, verify.Revocation{Key: fingerprint, Reason: "it was stolen"})
 			}
-			keys = append(keys, id)
 		}
-	}
-	policy.Require = []verify.Requirement{{PredicateType: provenance.CycloneDXType, Identities: keys}}
-	for _, k := range bad.Keys {
-		fingerprint, err := sign.Fingerprint(k.Public())
+		id, err := verify.Keys(1, keys...)
 		if err != nil {
 			return err
 		}
-		policy.Revoked = append(policy.Revoked, verify.Revocation{Key: fingerprint, Reason: "it was stolen"})
+		base.Builders = append(base.Builders, verify.Builder{ID: b.ID, Identity: id, Refs: verify.Refs{Any: true}})
+		base.Require = []verify.Requirement{{PredicateType: provenance.CycloneDXType}}
 	}
-	rule := inventory.Rule{Policy: policy, Digest: fleet.PolicyDigest()}
-	lost := 0
-	n, err = count(d, d.store.Judge(d.ctx, rule, inventory.Filter{}), func(j *inventory.Judgement) {
-		if j.Trust.Trusted() && !j.Now.Trusted() {
-			lost++
+	for _, b := range base.Builders {
+		base.Require[0].Identities = append(base.Require[0].Identities, b.Identity)
+	}
+	d.start()
+	all, lost := 0, 0
+	for _, name := range slices.Sorted(maps.Keys(sources)) {
+		policy, build := base, sources[name]
+		policy.Source, policy.BuildTypes, policy.Refs = build.Source, []string{build.Type}, verify.Refs{Any: true}
+		policy.Parameters = map[string]verify.Parameter{"/workflow/path": {OneOf: []any{build.Workflow}}}
+		for j, err := range d.store.Judge(d.ctx, inventory.Rule{Policy: &policy, Digest: fleet.PolicyDigest()}, inventory.Filter{Name: name}) {
+			if err != nil {
+				return err
+			}
+			if all++; all == 1 {
+				d.first = time.Now()
+			}
+			if j.Trust.Trusted() && !j.Now.Trusted() {
+				lost++
+			}
 		}
-	})
-	if err != nil {
-		return err
 	}
-	return d.done("whom to trust without its keys", "%d verdicts, %d lose trust", n, lost)
-}
-
-func sortedKeys(m map[string]bool) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
+	return d.done("whom to trust without its keys, by a policy for each service", "%d verdicts, %d lose trust", all, lost)
 }
