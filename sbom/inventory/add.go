@@ -514,7 +514,7 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 	if err != nil {
 		return err
 	}
-	postings := make(map[int32][]int32)
+	var pairs []uint64 // a part in the upper half, a set in the lower
 	var rows [][]any
 	for _, s := range order {
 		if _, ok := w.sets[s.hash]; ok {
@@ -528,7 +528,7 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 		}
 		rows = append(rows, []any{int64(next), s.hash[:], s.family, int64(base), data})
 		for _, part := range t.parts {
-			postings[part] = append(postings[part], next)
+			pairs = append(pairs, uint64(part)<<32|uint64(next))
 		}
 		next++
 	}
@@ -546,16 +546,29 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 	if err := w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", segment, int64(len(rows))); err != nil {
 		return err
 	}
-	if err := w.addPostings(ctx, segment, postings); err != nil {
+	slices.Sort(pairs)
+	if err := w.addPostings(ctx, segment, pairs); err != nil {
 		return err
 	}
 	return w.mergeSegments(ctx)
 }
 
-func (w *writer) addPostings(ctx context.Context, segment int64, postings map[int32][]int32) error {
+// addPostings adds the lists of a segment: pairs are parts, in the upper half, with the sets
+// that have them, sorted.
+func (w *writer) addPostings(ctx context.Context, segment int64, pairs []uint64) error {
 	return w.insert(ctx, "inventory_posting", []string{"segment", "part", "sets"}, func(yield func([]any) bool) {
-		for _, part := range slices.Sorted(maps.Keys(postings)) {
-			if !yield([]any{segment, int64(part), postings[part]}) {
+		for len(pairs) > 0 {
+			part := pairs[0] >> 32
+			n := 0
+			for n < len(pairs) && pairs[n]>>32 == part {
+				n++
+			}
+			sets := make([]int32, n)
+			for i, pair := range pairs[:n] {
+				sets[i] = int32(uint32(pair))
+			}
+			pairs = pairs[n:]
+			if !yield([]any{segment, int64(part), sets}) {
 				return
 			}
 		}
@@ -655,43 +668,44 @@ func (w *writer) mergeSegments(ctx context.Context) error {
 }
 
 func (w *writer) mergeThese(ctx context.Context, ids []int64, sizes map[int64]int64) error {
-	into, sets := int64(0), int64(0)
+	size := int64(0)
 	some := make([]int32, len(ids))
 	for i, id := range ids {
-		into, sets = max(into, id), sets+sizes[id]
+		size += sizes[id]
 		some[i] = int32(id)
 	}
 	last, err := w.number(ctx, "SELECT max(id) FROM inventory_segment")
 	if err != nil {
 		return err
 	}
-	into = last + 1
+	into := last + 1
 	parts, err := w.number(ctx, "SELECT max(id) FROM inventory_part")
 	if err != nil {
 		return err
 	}
 	old, value := w.in("segment", some)
 	const width = 1000 // parts that are merged at once
+	var pairs []uint64
+	var sets []int32
 	for from := int64(0); from <= parts; from += width {
-		postings := make(map[int32][]int32)
+		pairs = pairs[:0]
 		err := w.query(ctx, func(rows *sql.Rows) error {
 			var part int32
 			var list sql.RawBytes
 			err := rows.Scan(&part, &list)
 			if err == nil {
-				postings[part], err = w.ints(postings[part], list)
+				sets, err = w.ints(sets[:0], list)
+			}
+			for _, set := range sets {
+				pairs = append(pairs, uint64(part)<<32|uint64(set))
 			}
 			return err
 		}, "SELECT part, sets FROM inventory_posting WHERE "+old+" AND part >= ? AND part < ? ORDER BY segment, part", value, from, from+width)
 		if err != nil {
 			return err
 		}
-		for _, sets := range postings {
-			if !slices.IsSorted(sets) {
-				slices.Sort(sets)
-			}
-		}
-		if err := w.addPostings(ctx, into, postings); err != nil {
+		slices.Sort(pairs)
+		if err := w.addPostings(ctx, into, pairs); err != nil {
 			return err
 		}
 	}
@@ -705,7 +719,7 @@ func (w *writer) mergeThese(ctx context.Context, ids []int64, sizes map[int64]in
 			return err
 		}
 	}
-	return w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", into, sets)
+	return w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", into, size)
 }
 
 // addRecords adds records, of whose parts and facts all are there.

@@ -107,7 +107,7 @@ func Observe(ctx context.Context, rule Rule, a hallmark.Artifact, envelopes []*s
 			err = errors.New("the reader has made nothing of it")
 		}
 		if err == nil {
-			err = errors.Join(checkRefs(r.Document)...)
+			err = errors.Join(new(graph).read(r.Document)...)
 		}
 		if err != nil {
 			r.Document, r.Attested = nil, hallmark.Digest{}
