@@ -129,7 +129,7 @@ CREATE TABLE inventory_deployment (
 	until       BIGINT NOT NULL,
 	PRIMARY KEY (digest, environment, service, since)
 ) {compact};
-CREATE INDEX inventory_deployment_place ON inventory_deployment (environment, service);
+CREATE INDEX inventory_deployment_place ON inventory_deployment (environment, service, digest, since);
 CREATE TABLE inventory_environment (
 	environment {text} PRIMARY KEY,
 	told        BIGINT NOT NULL
