@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -144,8 +145,8 @@ func (d *exercise) done(question, format string, a ...any) error {
 	return d.out.row(t, question, t.Answer, first, fmt.Sprintf("%.1f ms", t.All))
 }
 
-// count returns how many answers there are.
-func count[T any](d *exercise, answers iter.Seq2[T, error], each func(*T)) (n int, err error) {
+// drain returns how many answers there are.
+func drain[T any](d *exercise, answers iter.Seq2[T, error], each func(*T)) (n int, err error) {
 	d.start()
 	for a, err := range answers {
 		if err != nil {
@@ -197,7 +198,7 @@ func (d *exercise) run() error {
 func (d *exercise) component() error {
 	q := inventory.Query{Package: sbom.Query{PURL: d.fleet.Package(0.3)}}
 	versions := make(map[string]bool)
-	_, err := count(d, d.store.Affected(d.ctx, q), func(h *inventory.Hit) { versions[h.Component.Version] = true })
+	_, err := drain(d, d.store.Affected(d.ctx, q), func(h *inventory.Hit) { versions[h.Component.Version] = true })
 	if err != nil {
 		return err
 	}
@@ -211,7 +212,7 @@ func (d *exercise) component() error {
 	ask := func(what string, q inventory.Query) (digests []hallmark.Digest, err error) {
 		artifacts := make(map[hallmark.Digest]bool)
 		trusted := 0
-		_, err = count(d, d.store.Affected(d.ctx, q), func(h *inventory.Hit) {
+		_, err = drain(d, d.store.Affected(d.ctx, q), func(h *inventory.Hit) {
 			if k := key(h.Artifact); !artifacts[k] {
 				artifacts[k] = true
 				digests = append(digests, k)
@@ -233,7 +234,7 @@ func (d *exercise) component() error {
 	if _, err := ask("which of these run", q); err != nil {
 		return err
 	}
-	n, err := count(d, d.store.Artifacts(d.ctx, inventory.Filter{Incomplete: true, Deployed: true}), nil)
+	n, err := drain(d, d.store.Artifacts(d.ctx, inventory.Filter{Incomplete: true, Deployed: true}), nil)
 	if err != nil {
 		return err
 	}
@@ -249,14 +250,27 @@ func (d *exercise) component() error {
 	for _, s := range steps {
 		rounds = max(rounds, s.Round)
 	}
-	return d.done("what to build again, in which order", "%d artifacts in %d rounds", len(steps), rounds)
+	if err := d.done("what to build again, in which order", "%d artifacts in %d rounds", len(steps), rounds); err != nil {
+		return err
+	}
+	d.start()
+	q.Of.Deployed = false
+	r, err := d.store.Report(d.ctx, inventory.Cause{Query: q}, inventory.ReportOptions{})
+	if err != nil {
+		return err
+	}
+	var page bytes.Buffer
+	if err := newPage(r).write(&page); err != nil {
+		return err
+	}
+	return d.done("all of this as a report", "a page of %d KB", page.Len()>>10)
 }
 
 // builder is the part about a builder.
 func (d *exercise) builder() error {
 	builders := d.fleet.Builders()
 	bad := builders[1]
-	n, err := count(d, d.store.Artifacts(d.ctx, inventory.Filter{Builder: bad.ID}), nil)
+	n, err := drain(d, d.store.Artifacts(d.ctx, inventory.Filter{Builder: bad.ID}), nil)
 	if err != nil {
 		return err
 	}
