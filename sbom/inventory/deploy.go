@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -228,16 +230,22 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			last := &some[len(some)-1]
 			at = []any{last.Environment, last.Service, last.Digest.String(), micros(last.From)}
 
-			var rows []row
-			var of []string
-			err = s.query(ctx, func(r *sql.Rows) error {
-				var one row
+			ids := make(map[string]int64) // the first of each digest
+			err = s.query(ctx, func(rows *sql.Rows) error {
 				var digest string
-				err := one.scan(r, &digest)
-				rows, of = append(rows, one), append(of, digest)
+				var id int64
+				err := rows.Scan(&digest, &id)
+				if old, ok := ids[digest]; !ok || id < old {
+					ids[digest] = id
+				}
 				return err
-			}, "SELECT "+columns+", a.term FROM inventory_about a JOIN inventory_record r ON r.id = a.record WHERE a.term IN ("+list(len(digests))+")"+where+
-				" ORDER BY r.id", append(digests, values...)...)
+			}, "SELECT a.term, r.id FROM inventory_about a JOIN inventory_record r ON r.id = a.record WHERE a.term IN ("+list(len(digests))+")"+where, append(digests, values...)...)
+			if err != nil {
+				return err
+			}
+			first := make(map[string]*Entry)
+			wanted := slices.Compact(slices.Sorted(maps.Values(ids)))
+			rows, err := s.rows(ctx, wanted)
 			if err != nil {
 				return err
 			}
@@ -245,11 +253,9 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			if err != nil {
 				return err
 			}
-			first := make(map[string]*Entry)
-			for i := range entries {
-				if first[of[i]] == nil {
-					first[of[i]] = &entries[i]
-				}
+			for digest, id := range ids {
+				i, _ := slices.BinarySearch(wanted, id)
+				first[digest] = &entries[i]
 			}
 			for _, d := range some {
 				d.Entry = first[d.Digest.String()]

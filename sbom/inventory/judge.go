@@ -87,32 +87,53 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		if err := w.addVerdicts(ctx, records); err != nil {
 			return err
 		}
+		ids := make([]int64, 0, len(judgements))
+		for i := range judgements {
+			ids = append(ids, judgements[i].id)
+		}
+		slices.Sort(ids)
+		there, err := s.there(ctx, slices.Compact(ids))
+		if err != nil {
+			return err
+		}
+		rows, err := s.rows(ctx, there)
+		if err != nil {
+			return err
+		}
+		changed := make(map[int64]bool)
 		for i := range judgements {
 			j := &judgements[i]
-			var data []byte
-			err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data) }, "SELECT head FROM inventory_record WHERE id = ?", j.id)
-			if err != nil {
-				return err
-			}
-			if data == nil {
+			k, ok := slices.BinarySearch(there, j.id)
+			if !ok {
 				continue
 			}
-			h, err := parseHead(data)
-			if err != nil {
-				return err
-			}
-			if !slices.Equal(h.artifact.Digests, j.Artifact.Digests) || !j.Now.Verdict.At.After(h.decided) {
+			r := &rows[k]
+			if !slices.Equal(r.artifact.Digests, j.Artifact.Digests) || !j.Now.Verdict.At.After(r.decided) {
 				continue
 			}
-			h.verdict, h.decided, h.attested = w.fact(&records[i].verdict), j.Now.Verdict.At, j.Now.Contents
-			err = s.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, attested = ?, mark = NULL WHERE id = ?",
-				h.append(nil), records[i].code, attestedCode(h.attested), j.id)
+			changed[j.id] = true
+			r.verdict, r.decided, r.attested = w.fact(&records[i].verdict), j.Now.Verdict.At, j.Now.Contents
+			err = s.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, mark = NULL WHERE id = ?", records[i].code, attestedCode(r.attested), j.id)
 			if err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.rewrite(ctx, slices.DeleteFunc(rows, func(r row) bool { return !changed[r.id] }))
 	})
+}
+
+// there returns those of ids that records have.
+func (s *session) there(ctx context.Context, ids []int64) ([]int64, error) {
+	var all []int64
+	for some := range slices.Chunk(ids, chunk) {
+		in, value := s.in("r.id", narrow(some))
+		found, err := s.idsWhere(ctx, nil, "", in, []any{value})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 // decide returns what rule says of entries.

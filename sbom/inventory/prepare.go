@@ -33,20 +33,22 @@ func (r *Record) Check() error { return r.check(new(graph)) }
 func (r *Record) check(g *graph) error {
 	var errs []error
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
-	text := func(what string, texts ...string) {
+	bounded := func(most int, what string, texts []string) {
 		for _, s := range texts {
-			if len(s) > maxText || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
-				fail("%s %.100q: want UTF-8 of at most %d bytes without a NUL", what, s, maxText)
+			if len(s) > most || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+				fail("%s %.100q: want UTF-8 of at most %d bytes without a NUL", what, s, most)
 			}
 		}
 	}
+	text := func(what string, texts ...string) { bounded(maxText, what, texts) }
+	term := func(what string, texts ...string) { bounded(maxTerm, what, texts) }
 	list := func(what string, n, most int) {
 		if n > most {
 			fail("%d %s, want at most %d", n, what, most)
 		}
 	}
 
-	text("artifact", r.Artifact.Name)
+	term("artifact", r.Artifact.Name)
 	list("digests", len(r.Artifact.Digests), maxList)
 	if !slices.ContainsFunc(r.Artifact.Digests, hallmark.Digest.Secure) {
 		fail("artifact %.200q has no digest by SHA-256 or better", r.Artifact.Name)
@@ -60,7 +62,8 @@ func (r *Record) check(g *graph) error {
 	}
 
 	b := &r.Build
-	text("build", b.Source, b.Ref, b.Workflow, b.Builder, b.Type, b.Run)
+	term("build", b.Source, b.Workflow, b.Builder)
+	text("build", b.Ref, b.Type, b.Run)
 	list("inputs", len(b.Inputs), MaxParts)
 	for i := range b.Inputs {
 		in := &b.Inputs[i]
@@ -92,6 +95,9 @@ func (r *Record) check(g *graph) error {
 		}
 		if len(e.Keys) == 0 && e.Claims == nil {
 			fail("evidence %d: nobody has signed it", i)
+		}
+		if e.Claims != nil {
+			term("signer", e.Claims.Subject, e.Claims.Builder)
 		}
 		if attested || signed(&e) != r.Attested {
 			continue

@@ -153,23 +153,31 @@ func (s *session) last(ctx context.Context, names []string) (map[string]lastBuil
 		for _, name := range slices.Concat(some, some) {
 			values = append(values, "name:"+name)
 		}
+		var ids []int64
 		err := s.query(ctx, func(rows *sql.Rows) error {
-			var one row
-			if err := one.scan(rows); err != nil {
-				return err
-			}
-			b := last[one.head.artifact.Name]
-			b.finished = one.head.finished
-			if one.head.run != "" {
-				b.runs = append(b.runs, one.head.run)
-			}
-			last[one.head.artifact.Name] = b
-			return nil
-		}, "SELECT "+columns+" FROM inventory_about a JOIN inventory_record r ON r.id = a.record JOIN "+
+			var id int64
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, "SELECT r.id FROM inventory_about a JOIN inventory_record r ON r.id = a.record JOIN "+
 			"(SELECT b.term AS term, MAX(q.built) AS built FROM inventory_about b JOIN inventory_record q ON q.id = b.record WHERE b.term "+in+" GROUP BY b.term) m "+
 			"ON m.term = a.term AND m.built = r.built WHERE a.term "+in, values...)
 		if err != nil {
 			return nil, err
+		}
+		slices.Sort(ids)
+		rows, err := s.rows(ctx, slices.Compact(ids))
+		if err != nil {
+			return nil, err
+		}
+		for i := range rows {
+			one := &rows[i]
+			b := last[one.artifact.Name]
+			b.finished = one.finished
+			if one.run != "" {
+				b.runs = append(b.runs, one.run)
+			}
+			last[one.artifact.Name] = b
 		}
 	}
 	return last, nil

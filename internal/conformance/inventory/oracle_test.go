@@ -295,35 +295,47 @@ func (o *oracle) affected(t testing.TB, q inventory.Query) (map[string][]hit, er
 	return hits, nil
 }
 
-// compare compares the answers of v with those of o.
-func (o *oracle) compare(t *testing.T, v *inventory.Inventory, q inventory.Query) int {
+// A question is a Query, and its answer.
+type question struct {
+	inventory.Query
+	hits map[string][]hit
+	err  error
+}
+
+func (o *oracle) question(t testing.TB, q inventory.Query) question {
+	hits, err := o.affected(t, q)
+	return question{q, hits, err}
+}
+
+// compare compares the answer of v with the one that q has, and returns how many hits there
+// are.
+func (q question) compare(t *testing.T, v *inventory.Inventory) int {
 	t.Helper()
-	want, wantErr := o.affected(t, q)
-	got := make(map[string]int)
-	for h, err := range v.Affected(t.Context(), q) {
+	got := make(map[string]bool)
+	for h, err := range v.Affected(t.Context(), q.Query) {
 		if err != nil {
-			if wantErr == nil {
-				t.Errorf("%+v: error %v", q, err)
+			if q.err == nil {
+				t.Errorf("%+v: error %v", q.Query, err)
 			}
 			return 0
 		}
 		key := strings.Join([]string{entry(t, h.Entry), kept(t, h.Component), h.Doubt, fmt.Sprint(h.Path != nil)}, "\n")
-		got[key]++
-		hits := want[key]
+		got[key] = true
+		hits := q.hits[key]
 		if hits == nil {
-			t.Errorf("%+v: found\n%s\nwhich is not in the Documents", q, key)
+			t.Errorf("%+v: found\n%s\nwhich is not in the Documents", q.Query, key)
 			continue
 		}
 		if h.Path != nil && !slices.ContainsFunc(hits, func(k hit) bool { return k.leads(h.Path, h.Component) }) {
-			t.Errorf("%+v: found\n%s\nby way of %q, which is no shortest one", q, key, h.Path)
+			t.Errorf("%+v: found\n%s\nby way of %q, which is no shortest one", q.Query, key, h.Path)
 		}
 	}
-	if wantErr != nil {
-		t.Errorf("%+v: no error, want %v", q, wantErr)
+	if q.err != nil {
+		t.Errorf("%+v: no error, want %v", q.Query, q.err)
 	}
-	for key := range want {
-		if got[key] == 0 {
-			t.Errorf("%+v: did not find\n%s", q, key)
+	for key := range q.hits {
+		if !got[key] {
+			t.Errorf("%+v: did not find\n%s", q.Query, key)
 		}
 	}
 	return len(got)

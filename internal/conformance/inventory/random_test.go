@@ -15,65 +15,83 @@ import (
 )
 
 func TestOddFleets(t *testing.T) {
+	var batches [][]inventory.Record
+	var records []inventory.Record
+	var o oracle
+	r := rand.New(rand.NewPCG(1, 1))
+	for seed := range uint64(20) {
+		some := fleet.Odd(seed, true)
+		o.add(t, some...)
+		records = append(records, some...)
+		for n := 0; len(some) > 0; some = some[n:] {
+			n = 1 + r.IntN(len(some))
+			batches = append(batches, some[:n])
+		}
+	}
+	var questions []question
+	for range 250 {
+		questions = append(questions, o.question(t, randomQuery(r, records)))
+	}
+	var filters []inventory.Filter
+	for range 150 {
+		filters = append(filters, randomFilter(r, records, 3))
+	}
 	each(t, func(t *testing.T, d database) {
 		v := d.open(t)
-		var o oracle
-		var records []inventory.Record
-		r := rand.New(rand.NewPCG(1, 1))
-		for seed := range uint64(25) {
-			some := fleet.Odd(seed, true)
-			add(t, v, some, 1+r.IntN(30))
-			o.add(t, some...)
-			records = append(records, some...)
+		for _, b := range batches {
+			add(t, v, b, len(b))
 		}
-		hits, faults := 0, 0
-		for range 400 {
-			q := randomQuery(r, records)
-			if n := o.compare(t, v, q); n > 0 {
-				hits += n
-			} else {
-				faults++
-			}
-			if t.Failed() {
-				break
+		hits, none, artifacts := 0, 0, 0
+		for _, q := range questions {
+			n := q.compare(t, v)
+			hits += n
+			if n == 0 {
+				none++
 			}
 		}
-		artifacts := 0
-		for range 200 {
-			artifacts += o.compareArtifacts(t, v, randomFilter(r, records, 3))
-			if t.Failed() {
-				break
-			}
+		for _, f := range filters {
+			artifacts += o.compareArtifacts(t, v, f)
 		}
-		t.Logf("%d records, %d hits, %d queries without, %d artifacts", len(o.records), hits, faults, artifacts)
-		if hits < 2000 || artifacts < 2000 {
+		t.Logf("%d records, %d hits, %d queries without, %d artifacts", len(o.records), hits, none, artifacts)
+		if hits < 2000 || artifacts < 2000 || none > len(questions)/2 {
 			t.Error("too few to tell")
 		}
 	})
 }
 
 func TestFleet(t *testing.T) {
+	f := fleet.New(5, fleet.Options{Services: 30, Builds: 6, Components: 60})
+	var records []inventory.Record
+	for r := range f.Records() {
+		records = append(records, r)
+	}
+	var o oracle
+	o.add(t, records...)
+	r := rand.New(rand.NewPCG(2, 2))
+	var questions []question
+	for _, share := range []float64{.99, .17, .01} {
+		p := f.Package(share)
+		questions = append(questions, o.question(t, inventory.Query{Package: sbom.Query{PURL: p}}))
+		for _, versions := range []string{"< v1.1.0", ">= v1.0.3, < v1.2.0", "vers:golang/>=v1.0.1|<v1.0.5|v1.3.0"} {
+			questions = append(questions, o.question(t, inventory.Query{Package: sbom.Query{PURL: p, Versions: versions}, Of: randomFilter(r, records, 1)}))
+		}
+	}
+	var filters []inventory.Filter
+	for range 30 {
+		filters = append(filters, randomFilter(r, records, 2))
+	}
 	each(t, func(t *testing.T, d database) {
-		f := fleet.New(5, fleet.Options{Services: 30, Builds: 6, Components: 60})
-		var records []inventory.Record
-		for r := range f.Records() {
-			records = append(records, r)
-		}
 		v := d.open(t)
-		var o oracle
 		add(t, v, records, 50)
-		o.add(t, records...)
-		r := rand.New(rand.NewPCG(2, 2))
-		for _, share := range []float64{.99, .17, .01} {
-			p := f.Package(share)
-			n := o.compare(t, v, inventory.Query{Package: sbom.Query{PURL: p}})
-			t.Logf("%s: %d of %d", p, n, len(records))
-			for _, versions := range []string{"< v1.1.0", ">= v1.0.3, < v1.2.0", "vers:golang/>=v1.0.1|<v1.0.5|v1.3.0"} {
-				o.compare(t, v, inventory.Query{Package: sbom.Query{PURL: p, Versions: versions}, Of: randomFilter(r, records, 1)})
-			}
+		hits := 0
+		for _, q := range questions {
+			hits += q.compare(t, v)
 		}
-		for range 40 {
-			o.compareArtifacts(t, v, randomFilter(r, records, 2))
+		for _, f := range filters {
+			o.compareArtifacts(t, v, f)
+		}
+		if hits < 150 {
+			t.Errorf("%d hits are too few to tell", hits)
 		}
 	})
 }
