@@ -11,7 +11,9 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,12 +28,14 @@ import (
 // common are the flags that all commands have.
 type common struct {
 	db   string
+	wait time.Duration
 	at   cli.Time
 	json bool
 }
 
 func (c *common) flags(flags *flag.FlagSet) {
 	flags.StringVar(&c.db, "db", "inventory.db", "the database: a `FILE` for SQLite, or postgres://USER@HOST/NAME, whose password is better told by PGPASSWORD or a file .pgpass")
+	flags.DurationVar(&c.wait, "wait", 10*time.Second, "how long to wait for others that write to a file")
 	flags.Var(&c.at, "at", "answer as at this `TIME`, such as 2026-12-31T12:00:00Z or 2026-12-31, instead of now")
 	flags.BoolVar(&c.json, "json", false, "print one JSON object for each answer, on a line of its own")
 }
@@ -86,7 +90,7 @@ func (c *common) connect(file string, make bool) (*store, error) {
 	// Readers and one writer at a time, who wait for each other. What was not yet on the
 	// disk when the power went is read again from the evidence.
 	dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: url.Values{
-		"_busy_timeout": {"10000"}, "_journal_mode": {"WAL"}, "_synchronous": {"NORMAL"}, "_foreign_keys": {"on"},
+		"_busy_timeout": {strconv.FormatInt(c.wait.Milliseconds(), 10)}, "_journal_mode": {"WAL"}, "_synchronous": {"NORMAL"}, "_foreign_keys": {"on"},
 		"_pragma": {"cache_size(-65536)", "temp_store(memory)"},
 	}.Encode()}
 	connector, err := sqlite.NewConnector(dsn.String())
@@ -135,7 +139,11 @@ func (s *store) explain(err error) error {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return err // says where
 	}
-	return fmt.Errorf("%s: %s", s.name, strings.TrimPrefix(err.Error(), "inventory: "))
+	text := strings.TrimPrefix(err.Error(), "inventory: ")
+	if strings.Contains(text, "build the inventory anew") {
+		text += ": ingest -rebuild"
+	}
+	return fmt.Errorf("%s: %s", s.name, text)
 }
 
 // copyRows loads rows by COPY.

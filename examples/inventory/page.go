@@ -122,7 +122,7 @@ func newPage(r *inventory.Report) *page {
 	p.facts(r)
 	p.Tiles = []tile{
 		{n.Affected, "affected", pick(n.Affected > 0, "bad", "good")},
-		{n.Running, "of them and of what took them in run", pick(n.Running > 0, "bad", "good")},
+		{n.Running, "run, of these and of what took them in", pick(n.Running > 0, "bad", "good")},
 		{n.Affected - n.Trusted, "affected and not trusted", pick(n.Affected > n.Trusted, "bad", "good")},
 		{n.Doubtful, "affected in doubt", pick(n.Doubtful > 0, "open", "good")},
 		{n.Unknown, "others of which it cannot be told", pick(n.Unknown > 0, "open", "good")},
@@ -174,7 +174,7 @@ func newPage(r *inventory.Report) *page {
 		}
 		for _, c := range a.Components {
 			v.Components = append(v.Components, componentView{
-				Label: sheet.Text(cmp.Or(c.PURL, strings.TrimSpace(c.Name+" "+c.Version))), Doubt: sheet.Text(c.Doubt), Fixed: sheet.Text(c.Fixed), Path: texts(c.Path),
+				Label: sheet.Text(cmp.Or(c.PURL, strings.TrimSpace(c.Name+" "+c.Version))), Doubt: sheet.Text(c.Doubt), Fixed: sheet.Text(c.Fixed), Path: texts(steps(c.Path)),
 			})
 		}
 		p.Affected = append(p.Affected, v)

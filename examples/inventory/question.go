@@ -11,6 +11,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
+	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/inventory"
 	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/sign"
@@ -122,6 +123,11 @@ func (q *question) read() error {
 			return errors.New("-toolchain and another component: ask one after the other")
 		}
 		q.query.Package.PURL, q.query.Package.Versions = "pkg:golang/stdlib", q.toolchain
+	}
+	if q.query.Package != (sbom.Query{}) {
+		if _, err := new(sbom.Document).Find(q.query.Package); err != nil {
+			return err
+		}
 	}
 	return q.readAdvisory()
 }
