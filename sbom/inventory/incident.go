@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
-	"github.com/hallmark-dev/hallmark/internal/purl"
-	"github.com/hallmark-dev/hallmark/internal/versions"
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/verify"
@@ -124,7 +122,7 @@ func (c *Cause) describe() (ReportCause, error) {
 		d.Kind = CauseComponent
 	case a != nil:
 		d.Kind = CauseAdvisory
-		d.Advisory = &ReportAdvisory{a.ID, a.Aliases, a.Summary, a.Modified.UTC()}
+		d.Advisory = &ReportAdvisory{a.ID, a.Aliases, append([]string{}, a.PURLs()...), a.Summary, a.Modified.UTC()}
 	case d.Of == nil:
 		return d, errors.New("the cause is neither a component nor an advisory nor some of the artifacts")
 	default:
@@ -141,6 +139,11 @@ type incident struct {
 	limit int
 
 	suspects map[hallmark.Digest]*suspect // by identity; in the end, what is affected
+}
+
+// say says what cannot be told.
+func (i *incident) say(format string, a ...any) {
+	i.Incomplete = append(i.Incomplete, fmt.Sprintf(format, a...))
 }
 
 // A suspect is an artifact that has a component in question, or is in question itself.
@@ -292,9 +295,11 @@ func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, ma
 		}
 		return found, findings, err
 	}
-	i.Incomplete = append(i.Incomplete, a.Unknown()...)
+	for _, unknown := range a.Unknown() {
+		i.say("Of the advisory, %s.", unknown)
+	}
 	if !a.Withdrawn.IsZero() {
-		i.Incomplete = append(i.Incomplete, "The advisory was withdrawn on "+a.Withdrawn.UTC().Format(time.DateOnly)+", and affects nothing.")
+		i.say("The advisory was withdrawn on %s, and affects nothing.", a.Withdrawn.UTC().Format(time.DateOnly))
 	}
 	byPart := make(map[int32]candidate)
 	for _, p := range a.PURLs() {
@@ -335,24 +340,14 @@ func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, ma
 	return slices.SortedFunc(maps.Values(byPart), func(a, b candidate) int { return cmp.Compare(a.part, b.part) }), findings, nil
 }
 
-// hasFix reports whether c, which p does not affect, is of a version in which p is fixed.
+// hasFix reports whether c, which p does not affect, is certainly p, and of a version in
+// which it is fixed.
 func hasFix(p *osv.Package, c *sbom.Component) bool {
-	of, err := purl.Parse(p.PURL)
-	if err != nil {
-		return false
-	}
-	version := c.Version
-	if have, err := purl.Parse(c.PURL); err == nil {
-		version = cmp.Or(have.Version, version)
-	}
-	have, err := versions.Parse(of.Type, version)
-	if err != nil || !versions.Ordered(of.Type) {
-		return false
-	}
 	for _, r := range p.Ranges {
 		for _, e := range r.Events {
 			if e.Kind == osv.Fixed {
-				if v, err := versions.Parse(of.Type, e.Version); err == nil && v.Compare(have) <= 0 {
+				m, ok, err := sbom.Query{PURL: p.PURL, Versions: ">= " + e.Version}.Match(c)
+				if ok && err == nil && m.Doubt == "" {
 					return true
 				}
 			}
@@ -464,10 +459,10 @@ func (i *incident) clear(ctx context.Context, others bool) error {
 		}
 	}
 	if n := i.Counts.Unknown; n > 0 {
-		i.Incomplete = append(i.Incomplete, fmt.Sprintf("Of %s that were asked about it is not known whether they are affected: they have no SBOM, or one that is not attested or not complete.", artifacts(n)))
+		i.say("Of %s it is not known whether it is affected: there is no SBOM that is attested and complete.", artifacts(n))
 	}
 	if unbuilt > 0 {
-		i.Incomplete = append(i.Incomplete, fmt.Sprintf("Of %s that were asked about it is not known who built them, nor of what: they have no provenance.", artifacts(unbuilt)))
+		i.say("Of %s it is not known who built it, and of what: there is no provenance.", artifacts(unbuilt))
 	}
 	return nil
 }
@@ -580,7 +575,7 @@ func (i *incident) list(ctx context.Context, closed *closure, steps []Step) erro
 		i.Rebuild = append(i.Rebuild, step)
 	}
 	if circles > 0 {
-		i.Incomplete = append(i.Incomplete, fmt.Sprintf("By the evidence, %s took in one another. Which of them is to be built first cannot be told.", artifacts(circles)))
+		i.say("By the evidence, %s took in one another. Which of them is to be built first cannot be told.", artifacts(circles))
 	}
 	return i.describePlaces(ctx)
 }
@@ -637,20 +632,19 @@ func (i *incident) describePlaces(ctx context.Context) error {
 	}
 	i.Counts.Strangers = int(strangers)
 
-	say := func(format string, a ...any) { i.Incomplete = append(i.Incomplete, fmt.Sprintf(format, a...)) }
 	if len(i.Environments) == 0 {
-		say("Where anything runs is not known: nobody has told the inventory.")
+		i.say("Where anything runs is not known: nobody has told the inventory.")
 	}
 	for _, e := range i.Environments {
 		switch {
 		case e.Told.IsZero():
-			say("Of the environment %q it is known what was deployed, and not what else runs there.", e.Name)
+			i.say("Of the environment %q it is known what was deployed, and not what else runs there.", e.Name)
 		case i.At.Sub(e.Told) > stale:
-			say("What runs in the environment %q was last told at %s.", e.Name, e.Told.Format(time.RFC3339))
+			i.say("What runs in the environment %q was last told at %s.", e.Name, e.Told.Format(time.RFC3339))
 		}
 	}
 	if strangers > 0 {
-		say("In %s something runs of which the inventory knows nothing.", count(int(strangers), "place"))
+		i.say("In %s something runs of which the inventory knows nothing.", count(int(strangers), "place"))
 	}
 	return nil
 }

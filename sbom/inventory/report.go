@@ -100,6 +100,7 @@ type ReportCause struct {
 type ReportAdvisory struct {
 	ID       string    `json:"id"`
 	Aliases  []string  `json:"aliases,omitempty"`
+	Packages []string  `json:"packages"` // package URLs of what it is about, as far as it can be looked for
 	Summary  string    `json:"summary,omitempty"`
 	Modified time.Time `json:"modified,omitzero"`
 }
@@ -351,7 +352,7 @@ func (r *Report) check() error {
 	case c.Kind != CauseComponent && c.Kind != CauseAdvisory && c.Kind != CauseArtifacts:
 		return fmt.Errorf("$.cause.kind: %.100q, want %q, %q or %q", c.Kind, CauseComponent, CauseAdvisory, CauseArtifacts)
 	case component != (c.Kind == CauseComponent) || advisory != (c.Kind == CauseAdvisory) || c.Versions != "" && c.Package == "" ||
-		c.Kind == CauseArtifacts && c.Of == nil || advisory && c.Advisory.ID == "":
+		c.Kind == CauseArtifacts && c.Of == nil || advisory && (c.Advisory.ID == "" || c.Advisory.Packages == nil):
 		return fmt.Errorf("$.cause: its members are not those of the kind %q", c.Kind)
 	}
 	for _, list := range []struct {
@@ -383,8 +384,10 @@ func (r *Report) check() error {
 	}
 	n := &r.Counts
 	if n.Accepted+n.Rejected+n.Undecided+n.Undeclared != n.Affected || n.Trusted > n.Accepted || n.Doubtful > n.Affected ||
-		slices.Min([]int{n.Asked, n.Affected, n.Doubtful, n.Unknown, n.Trusted, n.Accepted, n.Rejected, n.Undecided, n.Undeclared, n.Dependents,
-			n.Running, n.Environments, n.Services, n.Ran, n.Strangers, n.Steps, n.Rounds}) < 0 {
+		slices.Min([]int{
+			n.Asked, n.Affected, n.Doubtful, n.Unknown, n.Trusted, n.Accepted, n.Rejected, n.Undecided, n.Undeclared, n.Dependents,
+			n.Running, n.Environments, n.Services, n.Ran, n.Strangers, n.Steps, n.Rounds,
+		}) < 0 {
 		return errors.New("$.counts: they contradict each other")
 	}
 	artifact := func(list string, i int, a *ReportArtifact) error {
@@ -432,7 +435,7 @@ func (r *Report) Statement() (*provenance.Statement, error) {
 	case len(r.Affected) == 0:
 		return nil, errors.New("inventory: report: nothing is affected, so there is nothing for a statement to be about")
 	case more > 0:
-		return nil, fmt.Errorf("inventory: report: %d affected artifacts are not listed: ask for a report with all of them", more)
+		return nil, fmt.Errorf("inventory: report: %s more that are affected are not listed: ask for a report with all of them", artifacts(more))
 	}
 	data, err := r.Marshal()
 	if err != nil {

@@ -564,7 +564,7 @@ func TestReport(t *testing.T) {
 			if short.Counts != r.Counts || len(short.Affected) > 2 || short.Unlisted["affected"] != max(0, len(affected)-2) {
 				t.Errorf("%d: a short one: %+v, %v", n, short.Counts, short.Unlisted)
 			}
-			if _, err := short.Statement(); len(affected) > 2 && (err == nil || !strings.Contains(err.Error(), "affected artifacts are not listed")) {
+			if _, err := short.Statement(); len(affected) > 2 && (err == nil || !strings.Contains(err.Error(), "that are affected are not listed")) {
 				t.Errorf("%d: a statement of a part: %v", n, err)
 			}
 		}
@@ -602,4 +602,167 @@ func reportSchema(t *testing.T) *jsonschema.Schema {
 		t.Fatal(err)
 	}
 	return schema
+}
+
+// What an advisory affects is what it says of the components of the Documents; a VEX
+// document says the same of each artifact, once.
+func TestAdvisories(t *testing.T) {
+	var records []inventory.Record
+	for seed := range uint64(16) {
+		records = append(records, fleet.Odd(seed, true)...)
+	}
+	for i := range records { // of which more are certain than of odd ones
+		r := &records[i]
+		if r.Document == nil || i%4 == 0 {
+			continue
+		}
+		d := *r.Document
+		d.Components, d.Unknown, d.Targets, d.Main.Digests, r.Gaps = slices.Clone(d.Components), nil, nil, nil, nil
+		for k := range d.Components {
+			d.Components[k].Requirements, d.Components[k].Gaps, d.Components[k].Targets = sbom.Complete, nil, nil
+		}
+		d.Edges = slices.Clone(d.Edges)
+		for k := range d.Edges {
+			d.Edges[k].Target = ""
+		}
+		d.Main.Requirements, d.Main.Gaps, d.Main.Targets = sbom.Complete, nil, nil
+		r.Document = &d
+	}
+	var advisories []*osv.Advisory
+	r := rand.New(rand.NewPCG(7, 7))
+	for n, p := range fleet.OddPackages() {
+		rest := strings.TrimPrefix(strings.SplitN(p, "?", 2)[0], "pkg:")
+		ecosystem, name := "", ""
+		for _, e := range [][2]string{{"golang/", "Go"}, {"npm/", "npm"}, {"cargo/", "crates.io"}, {"pypi/", "PyPI"}} {
+			if path, ok := strings.CutPrefix(rest, e[0]); ok {
+				ecosystem, name = e[1], strings.ReplaceAll(path, "%40", "@")
+			}
+		}
+		if ecosystem == "" {
+			continue
+		}
+		imports := ""
+		if ecosystem == "Go" && n%2 == 0 {
+			imports = fmt.Sprintf(`,"ecosystem_specific":{"imports":[{"path":%q}]}`, name+"/client")
+		}
+		introduced, fixed := []string{"0", "1.0.0"}[r.IntN(2)], []string{"1.0.1", "1.5.0", "2.0.0"}[r.IntN(3)]
+		a, err := osv.Parse(fmt.Appendf(nil, `{"schema_version":"1.3.1","id":"TEST-%d","aliases":["CVE-2026-%d"],"modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":%q,"name":%q},
+			"ranges":[{"type":"SEMVER","events":[{"introduced":%q},{"fixed":%q}]}]%s}]}`, n, n, ecosystem, name, introduced, fixed, imports))
+		if err != nil {
+			t.Fatal(err)
+		}
+		advisories = append(advisories, a)
+	}
+
+	each(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		add(t, v, records, 100)
+		seen := make(map[string]int)
+		for _, a := range advisories {
+			// The worst that is said of a component, by artifact.
+			rank := []string{inventory.StatusAbsent, inventory.StatusOutside, inventory.StatusFixed, inventory.StatusNotLinked, "doubtful", "affected"}
+			worst, certain := make(map[hallmark.Digest]int), make(map[hallmark.Digest]bool)
+			for _, rec := range records {
+				id := (&inventory.Entry{Artifact: rec.Artifact}).Digest()
+				worst[id] = max(worst[id], 0)
+				if rec.Document == nil {
+					continue
+				}
+				complete := len((&known{Record: rec}).gaps()) == 0 && !rec.Attested.IsZero()
+				for _, c := range rec.Document.All() {
+					complete = complete && c.Requirements == sbom.Complete
+					n := 0
+					switch f := a.Affects(c); {
+					case f.Answer == osv.Affected:
+						n = 5
+					case f.Answer == osv.Doubt:
+						n = 4
+					case f.Answer == osv.NotLinked:
+						n = 3
+					case f.Package != nil: // it is before the vulnerability, or behind it
+						n = 1
+						bound := f.Package.Ranges[0].Events[1].Version
+						m, after, err := sbom.Query{PURL: f.Package.PURL, Versions: ">= " + bound}.Match(c)
+						if after && err == nil && m.Doubt == "" {
+							n = 2
+						}
+					}
+					worst[id] = max(worst[id], n)
+				}
+				certain[id] = certain[id] || complete
+			}
+
+			r, err := v.Report(t.Context(), inventory.Cause{Advisory: a}, inventory.ReportOptions{Others: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, want := make(map[string]string), make(map[string]string)
+			for id, n := range worst {
+				want[id.String()] = rank[n]
+				if n < 4 && !certain[id] {
+					want[id.String()] = inventory.StatusUnknown
+				}
+				seen[want[id.String()]]++
+			}
+			for _, one := range r.Affected {
+				got[one.Artifact.Digest().String()] = map[bool]string{true: "doubtful", false: "affected"}[one.Doubtful]
+				for _, c := range one.Components {
+					if said := a.Affects(&sbom.Component{PURL: c.PURL, Name: c.Name, Version: c.Version}); c.Doubt == "" && c.Fixed != said.Fixed {
+						t.Errorf("%s: %+v is fixed in %s", a.ID, c, said.Fixed)
+					}
+				}
+			}
+			for _, one := range r.Others {
+				got[one.Artifact.Digest().String()] = one.Status
+			}
+			if !maps.Equal(got, want) {
+				for id, status := range want {
+					if got[id] != status {
+						t.Errorf("%s: %s is %q, want %q", a.ID, id, got[id], status)
+					}
+				}
+			}
+
+			doc, err := r.VEX("security@example.org")
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := make(map[string]string)
+			for _, s := range doc.Statements {
+				for _, p := range s.Products {
+					id := p.Digests[0].String()
+					if said[id] != "" || len(p.Subcomponents) == 0 {
+						t.Errorf("%s: of %s it says %s and %s", a.ID, id, said[id], s.Status)
+					}
+					said[id] = strings.TrimSpace(string(s.Status) + " " + string(s.Justification))
+				}
+			}
+			vex := map[string]string{
+				inventory.StatusAbsent: "not_affected component_not_present", inventory.StatusOutside: "not_affected vulnerable_code_not_present",
+				inventory.StatusNotLinked: "not_affected vulnerable_code_not_present", inventory.StatusFixed: "fixed",
+				inventory.StatusUnknown: "under_investigation", "doubtful": "under_investigation", "affected": "affected",
+			}
+			for id, status := range want {
+				if said[id] != vex[status] {
+					t.Errorf("%s: %s is %s, want %s", a.ID, id, said[id], vex[status])
+				}
+			}
+			if data, err := doc.Marshal(); err != nil || len(said) != len(want) {
+				t.Errorf("%s: %d of %d products in %d bytes, %v", a.ID, len(said), len(want), len(data), err)
+			}
+		}
+		t.Log(seen)
+		for _, status := range []string{inventory.StatusAbsent, inventory.StatusOutside, inventory.StatusFixed, inventory.StatusNotLinked, inventory.StatusUnknown, "doubtful", "affected"} {
+			if seen[status] < 3 {
+				t.Errorf("%q %d times: too few to tell", status, seen[status])
+			}
+		}
+
+		withdrawn := *advisories[0]
+		withdrawn.Withdrawn = now()
+		r, err := v.Report(t.Context(), inventory.Cause{Advisory: &withdrawn}, inventory.ReportOptions{})
+		if err != nil || r.Counts.Affected != 0 || !slices.ContainsFunc(r.Incomplete, func(s string) bool { return strings.Contains(s, "was withdrawn") }) {
+			t.Errorf("withdrawn: %v, %v", r, err)
+		}
+	})
 }
