@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -93,72 +94,51 @@ func (s *store) running(ctx context.Context) (map[hallmark.Digest][]place, error
 }
 
 // An answer is a component of an artifact that was asked for, or the artifact. As JSON it is
-// a line of the output of -json.
+// a line of the output of -json, in the words of a report.
 type answer struct {
-	Artifact  string            `json:"artifact,omitempty"`
-	Digests   []hallmark.Digest `json:"digests"`
-	Component *component        `json:"component,omitempty"`
-	Path      []string          `json:"path,omitempty"`
-	Doubt     string            `json:"doubt,omitempty"`
-	Trust     judged            `json:"trust"`
-	Was       *judged           `json:"was,omitempty"` // the trust that was kept
-	Build     build             `json:"build"`
-	Signers   []string          `json:"signers,omitempty"`
-	Gaps      []string          `json:"gaps,omitempty"`
-	Runs      []place           `json:"runs,omitempty"`
-}
-
-type component struct {
-	Name    string            `json:"name"`
-	Version string            `json:"version,omitempty"`
-	PURL    string            `json:"purl,omitempty"`
-	Digests []hallmark.Digest `json:"digests,omitempty"`
-}
-
-type judged struct {
-	Trusted    bool               `json:"trusted"`
-	Verdict    string             `json:"verdict,omitempty"` // "" if nobody has decided
-	Contents   inventory.Contents `json:"contents"`
-	Lapsed     bool               `json:"lapsed,omitempty"`
-	Exceptions int                `json:"exceptions,omitempty"`
-	Reasons    []string           `json:"reasons,omitempty"`
-	Policy     hallmark.Digest    `json:"policy,omitzero"`
-	At         time.Time          `json:"at,omitzero"`
-}
-
-type build struct {
-	Source   string          `json:"source,omitempty"`
-	Commit   hallmark.Digest `json:"commit,omitzero"`
-	Ref      string          `json:"ref,omitempty"`
-	Workflow string          `json:"workflow,omitempty"`
-	Builder  string          `json:"builder,omitempty"`
-	Type     string          `json:"type,omitempty"`
-	Run      string          `json:"run,omitempty"`
-	Finished time.Time       `json:"finished,omitzero"`
-}
-
-func judgedOf(t inventory.Trust) judged {
-	v := t.Verdict
-	return judged{t.Trusted(), v.Verdict, t.Contents, t.Lapsed, len(v.Exceptions), v.Reasons, v.Policy, v.At}
+	Artifact  inventory.ReportArtifact   `json:"artifact"`
+	Component *inventory.ReportComponent `json:"component,omitempty"`
+	Trust     inventory.ReportTrust      `json:"trust"`
+	Was       *inventory.ReportTrust     `json:"was,omitempty"` // the trust that was kept
+	Build     inventory.ReportBuild      `json:"build,omitzero"`
+	Signers   []string                   `json:"signers,omitempty"`
+	Gaps      []string                   `json:"gaps,omitempty"`
+	Runs      []place                    `json:"runs,omitempty"`
 }
 
 func answerOf(h *inventory.Hit, running map[hallmark.Digest][]place) answer {
-	b := h.Build
 	a := answer{
-		Artifact: h.Artifact.Name, Digests: h.Artifact.Digests, Path: h.Path, Doubt: h.Doubt, Trust: judgedOf(h.Trust), Signers: h.Signers, Gaps: h.Gaps,
-		Build: build{b.Source, b.Commit, b.Ref, b.Workflow, b.Builder, b.Type, b.Run, b.Finished},
+		Artifact: inventory.ReportArtifact{Name: h.Artifact.Name, Digests: h.Artifact.Digests},
+		Trust:    trustOf(h.Trust), Build: buildOf(&h.Build), Signers: h.Signers, Gaps: h.Gaps,
 	}
 	if c := h.Component; c != nil {
 		name := c.Name
 		if c.Group != "" {
 			name = c.Group + "/" + name
 		}
-		a.Component = &component{name, c.Version, c.PURL, c.Digests}
+		a.Component = &inventory.ReportComponent{Name: name, Version: c.Version, PURL: c.PURL, Digests: c.Digests, Path: h.Path, Doubt: h.Doubt}
 	}
 	for _, d := range h.Artifact.Digests {
 		a.Runs = append(a.Runs, running[d]...)
 	}
 	return a
+}
+
+func trustOf(t inventory.Trust) inventory.ReportTrust {
+	v := t.Verdict
+	return inventory.ReportTrust{
+		Trusted: t.Trusted(), Text: t.String(), Verdict: v.Verdict, Contents: t.Contents, Lapsed: t.Lapsed,
+		Policy: v.Policy, At: v.At, Reasons: v.Reasons, Exceptions: len(v.Exceptions),
+	}
+}
+
+func buildOf(b *inventory.Build) inventory.ReportBuild {
+	return inventory.ReportBuild{Source: b.Source, Commit: b.Commit, Ref: b.Ref, Workflow: b.Workflow, Builder: b.Builder, Run: b.Run, Finished: b.Finished}
+}
+
+// labelOf names a component.
+func labelOf(c *inventory.ReportComponent) string {
+	return cmp.Or(c.PURL, strings.TrimSpace(c.Name+" "+c.Version))
 }
 
 // where names the first of several places.

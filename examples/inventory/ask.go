@@ -84,7 +84,7 @@ func affected(ctx context.Context, args []string) error {
 		if h.Doubt != "" {
 			path = strings.TrimSpace(path + " (doubt: " + h.Doubt + ")")
 		}
-		if err := out.row(a, h.Title(), short(a.Digests), name, h.Trust.String(), where(a.Runs), path); err != nil {
+		if err := out.row(a, h.Title(), short(a.Artifact.Digests), name, h.Trust.String(), where(a.Runs), path); err != nil {
 			return err
 		}
 	}
@@ -111,14 +111,6 @@ func one(rules gate.Rules) (*inventory.Rule, error) {
 	}
 	r := ruleOf(rules[0])
 	return &r, nil
-}
-
-// labelOf names a component.
-func labelOf(c *component) string {
-	if c.PURL != "" {
-		return c.PURL
-	}
-	return strings.TrimSpace(c.Name + " " + c.Version)
 }
 
 // steps names the parts of a path for people: package URLs without what all of them have.
@@ -318,9 +310,9 @@ func trust(ctx context.Context, args []string) error {
 			}
 			j.Trust = is
 			a := answerOf(&inventory.Hit{Entry: j.Entry}, running)
-			before := judgedOf(was)
+			before := trustOf(was)
 			a.Was = &before
-			if err := out.row(a, j.Title(), short(a.Digests), was.String(), is.String(), where(a.Runs), first(is.Verdict.Reasons)); err != nil {
+			if err := out.row(a, j.Title(), short(a.Artifact.Digests), was.String(), is.String(), where(a.Runs), first(is.Verdict.Reasons)); err != nil {
 				return err
 			}
 		}
@@ -417,9 +409,11 @@ func rebuildOrder(ctx context.Context, args []string) error {
 			commit = b.Commit.Hex()
 		}
 		line := step{
-			st.Round, st.Entry.Artifact.Name, st.Entry.Artifact.Digests,
-			build{b.Source, b.Commit, b.Ref, b.Workflow, b.Builder, b.Type, b.Run, b.Finished},
-			st.Asked, st.After, st.Circle, st.Outside,
+			ReportStep: inventory.ReportStep{
+				Round: st.Round, Artifact: inventory.ReportArtifact{Name: st.Entry.Artifact.Name, Digests: st.Entry.Artifact.Digests},
+				Build: buildOf(&b), Affected: st.Asked, After: st.After, Circle: st.Circle,
+			},
+			Outside: st.Outside,
 		}
 		if err := out.row(line, fmt.Sprint(st.Round), st.Entry.Title(), short(st.Entry.Artifact.Digests), b.Source, commit, b.Workflow, waits(st)); err != nil {
 			return err
@@ -436,14 +430,8 @@ func rebuildOrder(ctx context.Context, args []string) error {
 
 // A step is a line of the output of rebuild-order -json.
 type step struct {
-	Round    int               `json:"round"`
-	Artifact string            `json:"artifact,omitempty"`
-	Digests  []hallmark.Digest `json:"digests"`
-	Build    build             `json:"build"`
-	Affected bool              `json:"affected"` // else it only took in what is
-	After    []hallmark.Digest `json:"after,omitempty"`
-	Circle   []hallmark.Digest `json:"circle,omitempty"`
-	Outside  []hallmark.Digest `json:"outside,omitempty"`
+	inventory.ReportStep
+	Outside []hallmark.Digest `json:"outside,omitempty"` // that others have to build again
 }
 
 // waits says what a step waits for.

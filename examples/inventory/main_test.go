@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/x509"
 	"database/sql"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +23,7 @@ import (
 	"github.com/hallmark-dev/hallmark/examples/internal/images/imagestest"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sbom/inventory"
+	"github.com/hallmark-dev/hallmark/sbom/openvex"
 	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/sign/oci"
 )
@@ -172,10 +176,10 @@ func TestWay(t *testing.T) {
 	}
 	var got []row
 	for _, a := range answers {
-		if len(a.Path) != 3 || a.Path[1] != "pkg:golang/example.com/lib@v1.0.0" {
-			t.Errorf("path %q", a.Path)
+		if path := a.Component.Path; len(path) != 3 || path[1] != "pkg:golang/example.com/lib@v1.0.0" {
+			t.Errorf("path %q", path)
 		}
-		got = append(got, row{a.Digests[0].String(), a.Component.Version, string(a.Trust.Contents), a.Trust.Trusted})
+		got = append(got, row{a.Artifact.Digests[0].String(), a.Component.Version, string(a.Trust.Contents), a.Trust.Trusted})
 	}
 	want := []row{
 		{gatetest.Digest("good"), "v0.20.0", "attested", true},
@@ -341,6 +345,7 @@ func TestBad(t *testing.T) {
 		{append([]string{"deployments", "-environment", "x", "-pods", b.Path("pods.json")}, db...), "malformed Pods"},
 		{append([]string{"report", "-license", "MIT", "-sign", b.Path("file")}, db...), "-sign and -o go together"},
 		{append([]string{"report", "-license", "MIT", "-vex", b.Path("file")}, db...), "-vex and -author go together"},
+		{append([]string{"report", "-license", "MIT", "-vex", b.Path("file"), "-author", "me"}, db...), "-vex is about an advisory"},
 		{append([]string{"report", "-license", "MIT", "-sign", b.Path("file"), "-o", b.Path("out")}, db...), "file: "},
 		{append([]string{"report", "-license", "MIT", "-html", b.Path("none/out")}, db...), "no such file"},
 		{append([]string{"report", "-license", "MIT", "-limit", "-1"}, db...), "-limit -1"},
@@ -491,6 +496,39 @@ func TestReport(t *testing.T) {
 	if r, err := inventory.ParseReport([]byte(b.run(1, append(args, "-json")...))); err != nil || r.Counts.Affected != 2 || r.Counts.Running != 1 {
 		t.Errorf("JSON: %+v %v", r, err)
 	}
+	der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Write("key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	b.Write("osv.json", `{"id":"X-2026-1","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"Go","name":"golang.org/x/net"},`+
+		`"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"0.23.0"}]}]}]}`)
+	b.run(1, "report", "-db", b.db, "-osv", b.Path("osv.json"), "-vex", b.Path("vex.json"), "-author", "security@example.com", "-sign", b.Path("key.pem"), "-o", b.Path("report.jsonl"))
+	data, err := os.ReadFile(b.Path("vex.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	vex, err := openvex.Parse(data)
+	if err != nil || !strings.Contains(string(data), gatetest.Digest("good")[7:]) {
+		t.Errorf("VEX: %v %s", err, data)
+	} else if err := vex.Check(); err != nil {
+		t.Error(err)
+	}
+	if data, err = os.ReadFile(b.Path("report.jsonl")); err != nil {
+		t.Fatal(err)
+	}
+	env, err := sign.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := provenance.Parse(env.Payload)
+	if err != nil || st.PredicateType != inventory.ReportType || len(st.Subjects) != 2 {
+		t.Fatalf("%+v %v", st, err)
+	}
+	if _, err := inventory.ParseReport(st.Predicate); err != nil {
+		t.Error(err)
+	}
+
 	out := b.run(1, "rebuild-order", "-db", b.db, gatetest.Digest("good"))
 	if !strings.Contains(out, gatetest.Source) || !strings.Contains(out, gatetest.Commit) || !strings.HasSuffix(out, "1 artifacts in 1 rounds\n") {
 		t.Error(out)

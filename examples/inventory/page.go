@@ -164,7 +164,7 @@ func newPage(r *inventory.Report) *page {
 	}
 	for i := range r.Affected {
 		a := &r.Affected[i]
-		v := affectedView{artifactView: note(&a.Artifact), Trust: trustOf(&a.Trust), More: a.More, Build: buildFacts(&a.Build, a.Signers), Gaps: texts(a.Gaps)}
+		v := affectedView{artifactView: note(&a.Artifact), Trust: showTrust(&a.Trust), More: a.More, Build: buildFacts(&a.Build, a.Signers), Gaps: texts(a.Gaps)}
 		for _, d := range a.Artifact.Digests {
 			v.Runs = append(v.Runs, running[d]...)
 		}
@@ -174,7 +174,7 @@ func newPage(r *inventory.Report) *page {
 		}
 		for _, c := range a.Components {
 			v.Components = append(v.Components, componentView{
-				Label: sheet.Text(cmp.Or(c.PURL, strings.TrimSpace(c.Name+" "+c.Version))), Doubt: sheet.Text(c.Doubt), Fixed: sheet.Text(c.Fixed), Path: texts(steps(c.Path)),
+				Label: sheet.Text(labelOf(&c)), Doubt: sheet.Text(c.Doubt), Fixed: sheet.Text(c.Fixed), Path: texts(steps(c.Path)),
 			})
 		}
 		p.Affected = append(p.Affected, v)
@@ -191,7 +191,7 @@ func newPage(r *inventory.Report) *page {
 	}
 	for i := range r.Dependents {
 		d := &r.Dependents[i]
-		p.Dependents = append(p.Dependents, dependentView{note(&d.Artifact), trustOf(&d.Trust), titles(d.Inputs), d.Running})
+		p.Dependents = append(p.Dependents, dependentView{note(&d.Artifact), showTrust(&d.Trust), titles(d.Inputs), d.Running})
 	}
 	for i := range r.Rebuild {
 		note(&r.Rebuild[i].Artifact)
@@ -264,7 +264,7 @@ func buildFacts(b *inventory.ReportBuild, signers []string) (facts []fact) {
 	return facts
 }
 
-func trustOf(t *inventory.ReportTrust) trustView {
+func showTrust(t *inventory.ReportTrust) trustView {
 	v := trustView{"bad", "✗", sheet.Text(t.Text), texts(t.Reasons)}
 	switch {
 	case t.Trusted:

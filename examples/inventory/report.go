@@ -24,9 +24,9 @@ where it runs, what took it in, in which order to build again, and what cannot b
 
 It is printed as text, or with -json as one JSON object, whose schema is the file
 sbom/inventory/report.schema.json of this module. -html writes it as one page that is
-complete in itself, -vex as an OpenVEX document: which artifacts are affected, and which
-are not because an attested SBOM that is complete says so. -sign signs it, as a statement about
-the affected artifacts, and -o says where to.
+complete in itself, and -vex that about an advisory as an OpenVEX document: which artifacts
+are affected, and which are not because an attested SBOM that is complete says so. -sign
+signs the report, as a statement about the affected artifacts, and -o says where to.
 
 -runs leaves out of what to build again what does not run, and -latest all but the last
 build of each name, except for what the others are built of.
@@ -71,6 +71,9 @@ func report(ctx context.Context, args []string) error {
 	}
 	if !q.asked() {
 		return errors.New("nothing is asked for (-h lists the flags)")
+	}
+	if *vex != "" && q.advisory == nil {
+		return errors.New("-vex is about an advisory: name one with -osv, or with -vulndb and -id")
 	}
 	rules, err := loadRules(ctx, policies, loader)
 	if err != nil {
