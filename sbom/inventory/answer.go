@@ -295,7 +295,10 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	for some := range slices.Chunk(parts, chunk) {
 		is := make(map[int64]int32)
 		in, value := s.in("r.main", some)
-		ids, err := s.idsWhere(ctx, is, "r.main", in+where, append([]any{value}, values...))
+		ids, err := s.idsWhere(ctx, func(id int64, main int32) bool {
+			is[id] = main
+			return true
+		}, "r.main", in+where, append([]any{value}, values...))
 		if err != nil {
 			return err
 		}
@@ -332,8 +335,11 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		these := pairs[:n]
 		pairs = pairs[n:]
 
-		in, value := s.in("r.contents", sets)
-		ids, err := s.idsWhere(ctx, nil, "r.contents", in+where, append([]any{value}, values...))
+		in, value := s.around("r.contents", sets)
+		ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
+			_, ok := slices.BinarySearch(sets, set)
+			return ok
+		}, "r.contents", in+where, append(value, values...))
 		if err != nil {
 			return err
 		}
@@ -353,25 +359,24 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	return nil
 }
 
-// idsWhere returns the numbers of records r for which a condition holds, sorted. If of is not
-// nil it gets the value of a column for each.
-func (s *session) idsWhere(ctx context.Context, of map[int64]int32, column, condition string, values []any) (ids []int64, err error) {
-	if of == nil {
-		column = "0"
-	}
+// idsWhere returns the numbers of records r for which a condition holds, sorted, and wanted
+// reports true for it and the value of a column.
+func (s *session) idsWhere(ctx context.Context, wanted func(id int64, value int32) bool, column, condition string, values []any) (ids []int64, err error) {
 	err = s.query(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var value int32
 		err := rows.Scan(&id, &value)
-		if of != nil {
-			of[id] = value
+		if wanted(id, value) {
+			ids = append(ids, id)
 		}
-		ids = append(ids, id)
 		return err
 	}, "SELECT r.id, "+column+" FROM inventory_record r WHERE "+condition, values...)
 	slices.Sort(ids)
 	return ids, err
 }
+
+// every is for [session.idsWhere], with the column contents.
+func every(int64, int32) bool { return true }
 
 // An answering is what is remembered while an answer is given.
 type answering struct {
@@ -526,13 +531,7 @@ func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
 		e.Artifact = h.artifact
 		e.Build = Build{from.Source, h.commit, h.ref, from.Workflow, from.Builder, from.Type, h.run, h.finished, nil}
 		e.Signers, e.Gaps, e.Parts, e.Complete = from.Signers, *gaps, h.parts, h.complete
-		v := Verdict{Verdict: said.Verdict, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
-		if said.Policy != "" {
-			var err error
-			if v.Policy, err = hallmark.ParseDigest(said.Policy); err != nil {
-				return nil, fmt.Errorf("%w: %w", errDamaged, err)
-			}
-		}
+		v := Verdict{Verdict: said.Verdict, Policy: said.Policy, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
 		e.Trust = Trust{v, h.attested, v.lapsed(now)}
 	}
 	return entries, nil
@@ -547,7 +546,7 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 	a := &answering{s: s, facts: make(map[int32]any)}
 	size := firstChunk
 	for last := int64(0); ; size = min(4*size, chunk) {
-		ids, err := s.idsWhere(ctx, nil, "", "r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...))
+		ids, err := s.idsWhere(ctx, every, "r.contents", "r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...))
 		if err != nil {
 			return err
 		}
@@ -608,7 +607,7 @@ func (s *session) ids(ctx context.Context, f *Filter) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.idsWhere(ctx, nil, "", "r.id > 0"+where, values)
+	return s.idsWhere(ctx, every, "r.contents", "r.id > 0"+where, values)
 }
 
 // find returns the records of artifacts by one of their digests.

@@ -114,25 +114,26 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 				blocks = append(blocks, b)
 			}
 		}
-		begin := len(found)
-		in, value := s.in("id", blocks)
+		in, values := s.around("id", blocks)
+		next := 0 // of some, the first that is not found
 		err := s.query(ctx, func(rows *sql.Rows) error {
 			var data sql.RawBytes
 			if err := rows.Scan(&data); err != nil {
 				return err
 			}
 			return each(data, func(id int64, rest reader, _ []byte) error {
-				if _, wanted := slices.BinarySearch(some, id); !wanted {
+				if next == len(some) || some[next] != id {
 					return nil
 				}
+				next++
 				found = append(found, row{id: id})
 				return found[len(found)-1].parse(rest)
 			})
-		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", value)
+		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", values...)
 		if err != nil {
 			return nil, err
 		}
-		if len(found)-begin != len(some) {
+		if next != len(some) {
 			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
 		}
 	}

@@ -79,7 +79,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			n := &judgements[i].Now.Verdict
 			p := &prepared{code: verdictCode(n.Verdict)}
 			var err error
-			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy.String(), n.Reasons, n.Exceptions}); err != nil {
+			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy, n.Reasons, n.Exceptions}); err != nil {
 				return err
 			}
 			records[i] = p
@@ -127,7 +127,7 @@ func (s *session) there(ctx context.Context, ids []int64) ([]int64, error) {
 	var all []int64
 	for some := range slices.Chunk(ids, chunk) {
 		in, value := s.in("r.id", narrow(some))
-		found, err := s.idsWhere(ctx, nil, "", in, []any{value})
+		found, err := s.idsWhere(ctx, every, "r.contents", in, []any{value})
 		if err != nil {
 			return nil, err
 		}

@@ -235,7 +235,7 @@ type origin struct {
 // A decision is a Verdict without its time.
 type decision struct {
 	Verdict    string             `json:"verdict,omitempty"`
-	Policy     string             `json:"policy,omitempty"`
+	Policy     hallmark.Digest    `json:"policy,omitzero"`
 	Reasons    []string           `json:"reasons,omitempty"`
 	Exceptions []verify.Exception `json:"exceptions,omitempty"`
 }
@@ -354,7 +354,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		return err
 	}
 	v := &r.Verdict
-	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
+	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy, v.Reasons, v.Exceptions}); err != nil {
 		return err
 	}
 	p.code = verdictCode(v.Verdict)
