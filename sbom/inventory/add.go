@@ -230,7 +230,7 @@ type writer struct {
 // An abridged tree of a set is what rows have of it.
 type abridged struct {
 	base int32
-	tree []byte // none without a base
+	tree string // none without a base
 }
 
 // abridged returns the tree of a set.
@@ -241,7 +241,10 @@ func (w *writer) abridged(ctx context.Context, set int32) (abridged, error) {
 	}
 	err := w.query(ctx, func(rows *sql.Rows) error {
 		ok = true
-		return rows.Scan(&t.base, &t.tree)
+		var tree []byte
+		err := rows.Scan(&t.base, &tree)
+		t.tree = string(tree)
+		return err
 	}, "SELECT base, CASE base WHEN 0 THEN NULL ELSE tree END FROM inventory_set WHERE id = ?", int64(set))
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: a set is missing", errDamaged)
@@ -613,7 +616,7 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 		if err != nil {
 			return err
 		}
-		if w.trees[next] = (abridged{base, data}); base == 0 {
+		if w.trees[next] = (abridged{base, string(data)}); base == 0 {
 			w.trees[next] = abridged{}
 		}
 		rows = append(rows, []any{int64(next), s.hash[:], s.family, int64(base), data})
@@ -701,7 +704,7 @@ func (w *writer) shorten(ctx context.Context, key int64, id int32, t *tree) (bas
 			if err := rows.Scan(&f.set, &data); err != nil {
 				return err
 			}
-			f.tree, err = parseTree(data)
+			f.tree, err = parseTree(string(data))
 			ok = true
 			return err
 		}, "SELECT id, tree FROM inventory_set WHERE family = ? AND base = 0 ORDER BY id DESC LIMIT 1", key)

@@ -234,7 +234,7 @@ func (s *session) inputs(ctx context.Context, set int32) ([]Input, error) {
 		if err := rows.Scan(&data); err != nil {
 			return err
 		}
-		one, err := parseInput(data)
+		one, err := parseInput(string(data))
 		all = append(all, one)
 		return err
 	}, "SELECT data FROM inventory_part WHERE "+in+" ORDER BY id", value)
@@ -256,16 +256,16 @@ func (s *session) treeOf(ctx context.Context, set int32) (*tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		return parseTree(data)
+		return parseTree(string(data))
 	}
 	var p patch
-	if err := p.parse(data); err != nil {
+	if err := p.parse(string(data)); err != nil {
 		return nil, err
 	}
 	if err := get(base); err != nil {
 		return nil, err
 	}
-	t, err := parseTree(data)
+	t, err := parseTree(string(data))
 	if err != nil {
 		return nil, err
 	}

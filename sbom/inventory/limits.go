@@ -48,6 +48,7 @@ const (
 	cacheTrees  = 4096    // trees that others are told by
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
-	chunk       = 8192    // sets or records that are asked for at once
+	chunk       = 2048    // sets or records that are asked for at once
+	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 )
