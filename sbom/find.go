@@ -60,8 +60,8 @@ type Match struct {
 //   - the component has no version, or one that has no place in the order;
 //   - it is used instead of what is asked for ([Component.Replaces]), and
 //     what it has of that is not known;
-//   - it is a Go module whose path is another one only by the case of letters,
-//     which some documents do not keep;
+//   - its path is another one only by the case of letters, which some documents do
+//     not keep, and some ecosystems do not see;
 //   - it has parts, one of them is asked for, and its parts are not known;
 //   - it has no PURL, and its name is that of the PURL.
 //
@@ -69,24 +69,10 @@ type Match struct {
 // if both PURL and Versions have a version. The components' Refs must be as
 // [Document.Check] wants them.
 func (d *Document) Find(q Query) ([]Match, error) {
-	want, err := parsePackage(q.PURL)
+	want, in, err := q.parse()
 	if err != nil {
 		return nil, fmt.Errorf("sbom: find: %w", err)
 	}
-	var in func(version string) (bool, error) // nil for any
-	switch {
-	case q.Versions != "" && want.Version != "":
-		return nil, fmt.Errorf("sbom: find: %s has a version, and there is a range of versions", q.PURL)
-	case q.Versions != "":
-		r, err := versions.ParseRange(want.Type, q.Versions)
-		if err != nil {
-			return nil, fmt.Errorf("sbom: find: %w", err)
-		}
-		in = r.Contains
-	case want.Version != "":
-		in = versions.Exactly(want.Type, want.Version).Contains
-	}
-
 	var matches []Match
 	for _, c := range d.All() {
 		if doubt, ok := c.matches(want, in); ok {
@@ -103,6 +89,37 @@ func (d *Document) Find(q Query) ([]Match, error) {
 	return matches, nil
 }
 
+// Match returns what [Document.Find] says of c without its Document, and so without a
+// Chain. ok is false if c is not what q asks for. It fails where Find does.
+func (q Query) Match(c *Component) (m Match, ok bool, err error) {
+	want, in, err := q.parse()
+	if err != nil {
+		return Match{}, false, fmt.Errorf("sbom: match: %w", err)
+	}
+	doubt, ok := c.matches(want, in)
+	if !ok {
+		return Match{}, false, nil
+	}
+	return Match{Component: c, Doubt: doubt}, true, nil
+}
+
+// parse returns the package that q asks for, and which of its versions; nil for any.
+func (q Query) parse() (want purl.PURL, in func(version string) (bool, error), err error) {
+	if want, err = parsePackage(q.PURL); err != nil {
+		return want, nil, err
+	}
+	switch {
+	case q.Versions != "" && want.Version != "":
+		return want, nil, fmt.Errorf("%s has a version, and there is a range of versions", q.PURL)
+	case q.Versions != "":
+		r, err := versions.ParseRange(want.Type, q.Versions)
+		return want, r.Contains, err
+	case want.Version != "":
+		in = versions.Exactly(want.Type, want.Version).Contains
+	}
+	return want, in, nil
+}
+
 // matches reports whether c is or may be want, in a version for which in reports
 // true, and what the doubt is.
 func (c *Component) matches(want purl.PURL, in func(version string) (bool, error)) (doubt string, ok bool) {
@@ -112,7 +129,7 @@ func (c *Component) matches(want purl.PURL, in func(version string) (bool, error
 	case err != nil && c.fullName() == want.Path():
 		doubts = append(doubts, "it has no package URL")
 	case err == nil && have.Type == want.Type && have.Path() == want.Path():
-	case err == nil && have.Type == want.Type && want.Type == "golang" && strings.EqualFold(have.Path(), want.Path()):
+	case err == nil && have.Type == want.Type && strings.EqualFold(have.Path(), want.Path()):
 		doubts = append(doubts, "its path differs in the case of letters")
 	default:
 		instead, err := purl.Parse(c.Replaces)

@@ -80,10 +80,22 @@ func TestFind(t *testing.T) {
 		{"pkg:rpm/fedora/curl?arch=i386", "!=7.50.3-1.fc25", ""},
 		{"pkg:rpm/fedora/curl?arch=x86_64", "", ""},
 		{"pkg:rpm/fedora/curl@7.50", "", ""},
+		{"pkg:rpm/fedora/Curl", "", "curl (its path differs in the case of letters)\n"},
 	} {
 		matches, err := d.Find(sbom.Query{PURL: tt.purl, Versions: tt.versions})
 		if got := found(matches); err != nil || got != tt.want {
 			t.Errorf("%s %s: error %v, got\n%swant\n%s", tt.purl, tt.versions, err, got, tt.want)
+		}
+		var alone []sbom.Match
+		for _, c := range d.All() {
+			if m, ok, err := (sbom.Query{PURL: tt.purl, Versions: tt.versions}).Match(c); err != nil {
+				t.Error(err)
+			} else if ok {
+				alone = append(alone, m)
+			}
+		}
+		if got := found(alone); got != tt.want {
+			t.Errorf("%s %s: one by one\n%swant\n%s", tt.purl, tt.versions, got, tt.want)
 		}
 	}
 
@@ -187,6 +199,22 @@ func FuzzFind(f *testing.F) {
 			t.Errorf("got %v, error %v", matches, err)
 		}
 	})
+}
+
+func ExampleQuery_Match() {
+	q := sbom.Query{PURL: "pkg:golang/golang.org/x/net", Versions: "< 0.23.0"}
+	for _, version := range []string{"@v0.22.0", "@v0.23.0", ""} {
+		m, ok, err := q.Match(&sbom.Component{PURL: "pkg:golang/golang.org/x/net" + version})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Printf("%t %q\n", ok, m.Doubt)
+	}
+	// Output:
+	// true ""
+	// false ""
+	// true "it has no version"
 }
 
 // Who is hit by a defect that was mended in v1.1.0, and through what?

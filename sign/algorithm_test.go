@@ -46,6 +46,9 @@ func algorithms(t testing.TB) map[sign.Algorithm]crypto.Signer {
 // What one algorithm signs, no other one takes for its own, with the same key or
 // another one.
 func TestAlgorithms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	ctx, data := t.Context(), []byte("data")
 	all := algorithms(t)
 	for a, key := range all {

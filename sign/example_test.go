@@ -1,3 +1,7 @@
+// Keys are encrypted by what takes long, and for the race detector even longer.
+
+//go:build !race
+
 package sign_test
 
 import (

@@ -74,6 +74,9 @@ func hostile() map[string]func(n int) string {
 
 // Time and memory grow no faster than the input, whoever wrote it.
 func TestHostile(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	for name, make := range hostile() {
 		var before uint64
 		for _, n := range []int{1 << 18, 1 << 20} {

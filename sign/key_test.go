@@ -142,6 +142,9 @@ func (k publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 }
 
 func TestSigner(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	ctx := t.Context()
 	data := []byte("data")
 	for _, test := range []struct {

@@ -435,6 +435,9 @@ func TestParsePrivateKey(t *testing.T) {
 }
 
 func TestDecryptPrivateKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	plain := pkcs8(t, edKey())
 	if len(plain)%16 != 0 {
 		t.Fatalf("%d bytes are not whole blocks", len(plain))
@@ -753,6 +756,9 @@ func TestParsePublicKey(t *testing.T) {
 }
 
 func TestMarshalPrivateKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	ed := edKey()
 	for _, key := range []crypto.Signer{ed, &ed, ecKey(t, elliptic.P256()), ecKey(t, elliptic.P384()), ecKey(t, elliptic.P521()), rsaKey(t)} {
 		text, err := sign.MarshalPrivateKey(key)

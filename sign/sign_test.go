@@ -535,6 +535,9 @@ func TestPAE(t *testing.T) {
 }
 
 func TestMarshal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	sig := func(id, sig string) sign.Signature { return sign.Signature{KeyID: id, Sig: []byte(sig)} }
 	for _, test := range []struct {
 		e    sign.Envelope
@@ -624,6 +627,9 @@ func signatures(n int) string {
 
 // R31, R32, R34 and R35, and what is no envelope.
 func TestParseRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	// envelope is well-formed but for what it is given.
 	envelope := func(payload, sigs string) string {
 		return `{"payload":` + payload + `,"payloadType":"t","signatures":` + sigs + `}`
@@ -829,6 +835,9 @@ func TestParseBundle(t *testing.T) {
 }
 
 func TestMarshalBundle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	plain := sign.Envelope{PayloadType: "t", Payload: []byte("hello"), Signatures: []sign.Signature{{KeyID: "k\"", Sig: []byte("sig")}}}
 	nameless := plain
 	nameless.Signatures = []sign.Signature{{Sig: []byte("sig")}}

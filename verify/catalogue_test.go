@@ -67,6 +67,9 @@ func TestPackageNames(t *testing.T) {
 // negation never agrees. Ranges of versions are held against numbers that are compared
 // here; the pattern of an origin against what it means.
 func TestPatterns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	rng := rand.New(rand.NewPCG(26, 26))
 	number := func() [3]int { return [3]int{rng.IntN(3), rng.IntN(3), rng.IntN(12)} }
 	text := func(v [3]int) string { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }

@@ -215,6 +215,9 @@ func TestManyPerformances(t *testing.T) {
 
 // The products of a step and the materials of the next can be many.
 func TestManyProducts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	const n = 30_000
 	var products []any
 	for i := range n {
@@ -248,6 +251,9 @@ func within(t *testing.T, what string, f func()) {
 
 // Many inputs of a build that are all wrong.
 func TestManyInputs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	c := newChain(t)
 	c.policy.Inputs = verify.Inputs{Origins: []string{"https://deps.test/"}}
 	for i := range 60_000 {
@@ -263,6 +269,9 @@ func TestManyInputs(t *testing.T) {
 
 // Many exceptions for the artifact, and a scan that found as many vulnerabilities.
 func TestManyExceptions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	const n = 30_000
 	c := newTrial(t)
 	c.policy.Now = noon
@@ -293,6 +302,9 @@ func TestManyExceptions(t *testing.T) {
 
 // Many summaries, each of them good, are all named in the next one.
 func TestManySummaries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	const n = 10_000
 	a, p := newArtifact(t), summaryPolicy(t)
 	p.Require[0].Identities = []verify.Identity{oracle(func(_ context.Context, e *sign.Envelope) (*verify.Evidence, error) {
@@ -316,6 +328,9 @@ func TestManySummaries(t *testing.T) {
 
 // Inputs of one name are compared as a set, in time for them.
 func TestCompareInputs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	results := make([]*verify.Result, 2)
 	for k := range results {
 		c := newChain(t)

@@ -73,7 +73,7 @@ type Voucher struct {
 	Role string `json:"role"`
 
 	Key  hallmark.Digest `json:"key"`           // fingerprint of its public key
-	Time time.Time       `json:"time,omitzero"` // that it signed, if it did
+	Time time.Time       `json:"time,omitzero"` // that it has signed, if it has
 }
 
 // earliest returns the earliest time at which the signature is known to have been

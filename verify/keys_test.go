@@ -52,6 +52,9 @@ func otherForm(t testing.TB, sig []byte) []byte {
 // Of any signatures in any order under any key ids, those count that are somebody's,
 // and somebody counts once (R15, R27).
 func TestKeysAnyOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	const n = 4 // keys, and then there is a stranger
 	keys := []sign.SignerVerifier{newKey(t, 1), ecdsaSigner(t, 1), newKey(t, 2), ecdsaSigner(t, 2), newKey(t, 3)}
 	e, err := sign.Sign(t.Context(), "t", []byte("payload"), keys...)

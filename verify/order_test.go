@@ -68,6 +68,9 @@ func reasonSet(err error) string {
 // away. What cannot be read makes no difference but that between rejected and
 // undecided, and no other evidence makes that one.
 func TestMonotone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	a := newArtifact(t)
 	unreadable, readable := evidence(t, a)
 	plain, strict := policy(t), newTrial(t)

@@ -70,6 +70,9 @@ func (h hearing) hear(ctx context.Context) string {
 // Nothing asks a network, and nothing is printed, whatever the verdict is and
 // whichever way it is told.
 func TestHermetic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	refuse := func(context.Context, string, string) (net.Conn, error) {
 		t.Error("something dialled")
 		return nil, errors.New("no network")

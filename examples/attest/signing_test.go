@@ -36,6 +36,9 @@ eI/XFKJ7kRA9hFwuvVI=
 // Encrypted keys of all kinds sign with their passphrase, with or without the end of
 // a line after it, and are refused without it, and with another one.
 func TestPassphrase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	w := newWorkplace(t)
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -209,6 +209,9 @@ func fill(p *page, with string) {
 // Whatever the evidence, the policy and names say is text: a page of hostile texts has the
 // elements of a page of harmless ones, and no character that does not print.
 func TestHostileText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	tag := regexp.MustCompile(`<[!/a-zA-Z][^>]*>`)
 	value := regexp.MustCompile(`="[^"]*"`)
 	skeleton := func(page string) string {

@@ -63,6 +63,8 @@ func rooms() []room {
 		{"sbom/sumdb", 3, []string{mod}, "x/mod has the signed notes and the tree of the checksum database; its client is left out, because it links net/http"},
 		{"sbom/license", 3, []string{licensecheck}, "licensecheck knows the texts of licences; gomod takes a scanner through an interface, and who does not want licences does without"},
 		{"sbom/minimum", 3, nil, "what must be told is a question to a Document of any format, so it knows none of those who read and write them"},
+		{"sbom/osv", 3, nil, "an advisory asks a Document of any format; the order of versions is that of internal/versions, so that all rooms have the same"},
+		{"sbom/openvex", 3, nil, "a statement about vulnerabilities is a predicate about products, and needs nothing of the documents that it was made of"},
 		{"sbom/cyclonedx", 3, []string{cyclonedxGo}, "cyclonedx-go is the type at the edge to that format, and only there"},
 		{"sbom/spdx", 3, []string{toolsGolang, structConverter}, "tools-golang is the type at the edge to that format, and only there; it links go-struct-converter"},
 		{"provenance/github", 3, nil, "a running build is observed through an environment that is passed in"},

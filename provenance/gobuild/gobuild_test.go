@@ -172,6 +172,9 @@ func TestAttachRecipe(t *testing.T) {
 
 // A recipe has content if it is under 1 KiB, and a digest in any case.
 func TestAttachRecipeSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	const rest = len(`{"flags":[""],"go":"go1.26.8","package":"","settings":{}}`)
 	for _, c := range []struct {
 		size    int

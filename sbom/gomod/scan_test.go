@@ -28,6 +28,9 @@ func goroot(t testing.TB) string {
 // The standard library's own files are scanned, for three systems, and go/build
 // says what must come out.
 func TestScanStandardLibrary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	src := filepath.Join(goroot(t), "src")
 	for _, o := range []Target{
 		{GOOS: "linux", GOARCH: "amd64", CGO: "1"},

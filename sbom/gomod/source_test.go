@@ -468,6 +468,9 @@ func TestParseGenerate(t *testing.T) {
 // The go command, which prints the commands that it would run, is the judge of
 // how go:generate lines are read.
 func TestGenerateJudge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	starts := []string{"//go:generate ", "//go:generate\t", "//go:generate a ", "//go:generate", "// go:generate ", " //go:generate ", "//go:generate -command a b ", "//go:generate -command \"b c\" "}
 	pieces := []string{"go run x@latest", " ", " ", "\t", "a", "b ", ` "a b" `, `"\x61\t" `, ` "\u00e9"`, "é", "\xff", "'", "`", " $GOPACKAGE", "${GOFILE}", "$DOLLAR", "$none", `"`, `\`, ` "" `, "\r"}
 	ends := []string{"\n", "\n", "\n", "\n", "\n", "\r\n", "\n\n", ""}

@@ -79,6 +79,9 @@ func TestCache(t *testing.T) {
 }
 
 func TestZipBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	dir := t.TempDir()
 	for _, tt := range []struct {
 		name  string
@@ -252,6 +255,9 @@ func TestZipFiles(t *testing.T) {
 
 // Links to the directory itself make a glob match more names than there is memory for.
 func TestMatchEmbedLinks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	dir := writeFiles(t, "a.txt", "")
 	for i := range 8 {
 		if err := os.Symlink(".", filepath.Join(dir, strconv.Itoa(i))); err != nil {

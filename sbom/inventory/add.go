@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -176,6 +175,30 @@ type writer struct {
 	sets  map[hash]int32
 
 	families map[int64]family
+	trees    map[int32]abridged // of sets of this batch
+}
+
+// An abridged tree of a set is what rows have of it.
+type abridged struct {
+	base int32
+	tree []byte // none without a base
+}
+
+// abridged returns the tree of a set.
+func (w *writer) abridged(ctx context.Context, set int32) (abridged, error) {
+	t, ok := w.trees[set]
+	if ok {
+		return t, nil
+	}
+	err := w.query(ctx, func(rows *sql.Rows) error {
+		ok = true
+		return rows.Scan(&t.base, &t.tree)
+	}, "SELECT base, CASE base WHEN 0 THEN NULL ELSE tree END FROM inventory_set WHERE id = ?", int64(set))
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: a set is missing", errDamaged)
+	}
+	w.trees[set] = t
+	return t, err
 }
 
 func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, err error) {
@@ -191,7 +214,7 @@ func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, e
 			v.seen = newSeen()
 			v.seen.generation = generation
 		}
-		w = &writer{session: s, seen: v.seen, parts: make(map[hash]int32), facts: make(map[hash]int32), sets: make(map[hash]int32), families: make(map[int64]family)}
+		w = &writer{session: s, seen: v.seen, parts: make(map[hash]int32), facts: make(map[hash]int32), sets: make(map[hash]int32), families: make(map[int64]family), trees: make(map[int32]abridged)}
 		added, err = w.add(ctx, records)
 		return err
 	})
@@ -222,15 +245,19 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 	}
 	type kept struct {
 		id   int64
-		head []byte
+		mark string
 	}
 	there := make(map[hash]kept)
-	err = w.byHash(ctx, "inventory_record", "id, hash, head", hashes, func(rows *sql.Rows) error {
+	err = w.byHash(ctx, "inventory_record", "id, hash, mark", hashes, func(rows *sql.Rows) error {
 		var k kept
-		var h []byte
-		if err := rows.Scan(&k.id, &h, &k.head); err != nil {
+		var h, mark sql.RawBytes
+		if err := rows.Scan(&k.id, &h, &mark); err != nil {
 			return err
 		}
+		if len(h) != len(hash{}) {
+			return fmt.Errorf("%w: a hash of %d bytes", errDamaged, len(h))
+		}
+		k.mark = string(mark)
 		there[hash(h)] = k
 		return nil
 	})
@@ -269,37 +296,42 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 	}
 	added.New = len(fresh)
 
+	// Those that are there already change as far as their verdicts are not older.
+	var ids []int64
+	for _, p := range late {
+		ids = append(ids, there[p.hash].id)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	rows, err := w.rows(ctx, ids)
+	if err != nil {
+		return added, err
+	}
+	changed := make(map[int64]bool)
 	for _, p := range late {
 		k := there[p.hash]
-		old, err := parseHead(k.head)
-		if err != nil {
-			return added, err
+		i, _ := slices.BinarySearch(ids, k.id)
+		old := rows[i].head
+		head := p.head(w.fact(&p.origin), w.fact(&p.verdict), w.fact(&p.gaps))
+		if micros(head.decided) == micros(old.decided) {
+			head.attested = old.attested // which may have been judged since
 		}
-		verdict, gaps := w.fact(&p.verdict), w.fact(&p.gaps)
-		if !p.later(old.decided, verdict == old.verdict) {
+		mark := p.mark.String()
+		if !p.later(old.decided, head.verdict == old.verdict) || head.same(&old) && mark == k.mark {
 			added.Same++
 			continue
 		}
-		if micros(p.decided) == micros(old.decided) {
-			p.attested = old.attested // which may have been judged since
-		}
-		head := p.head(w.fact(&p.origin), verdict, gaps)
-		if string(head) == string(k.head) && !w.remarked(ctx, k.id, p, &err) {
-			if err != nil {
-				return added, err
-			}
-			added.Same++
-			continue
-		}
-		err = w.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, attested = ?, incomplete = ?, mark = ?, evidence = ? WHERE id = ?",
-			head, p.code, attestedCode(p.attested), number(p.incomplete), p.markBytes(), p.evidence, k.id)
+		rows[i].head = head
+		err = w.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, incomplete = ?, mark = ?, evidence = ? WHERE id = ?",
+			p.code, attestedCode(head.attested), number(p.incomplete), p.markBytes(), p.evidence, k.id)
 		if err != nil {
 			return added, err
 		}
-		there[p.hash] = kept{k.id, head}
+		there[p.hash] = kept{k.id, mark}
+		changed[k.id] = true
 		added.Updated++
 	}
-	return added, nil
+	return added, w.rewrite(ctx, slices.DeleteFunc(rows, func(r row) bool { return !changed[r.id] }))
 }
 
 // later reports whether what p says is kept instead of what was decided at a time: if it was
@@ -309,11 +341,18 @@ func (p *prepared) later(than time.Time, same bool) bool {
 	return a > b || a == b && same
 }
 
-// remarked reports whether the kept record has another mark than p.
-func (w *writer) remarked(ctx context.Context, id int64, p *prepared, failed *error) bool {
-	var mark []byte
-	*failed = w.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&mark) }, "SELECT mark FROM inventory_record WHERE id = ?", id)
-	return *failed == nil && string(mark) != string(p.mark.String())
+// head returns that of p with the numbers of its facts.
+func (p *prepared) head(origin, verdict, gaps int32) head {
+	n := 0
+	if p.contents != nil {
+		n = len(p.contents.pieces)
+	}
+	return head{p.artifact, p.build.Commit, p.build.Ref, p.build.Run, p.build.Finished, p.decided, origin, verdict, gaps, p.attested, p.complete, n}
+}
+
+// same reports whether other, of the same record, says the same.
+func (h *head) same(other *head) bool {
+	return micros(h.decided) == micros(other.decided) && h.verdict == other.verdict && h.gaps == other.gaps && h.attested == other.attested && h.complete == other.complete
 }
 
 func number(b bool) int64 {
@@ -533,7 +572,7 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 	if err != nil {
 		return err
 	}
-	postings := make(map[int32][]int32)
+	var pairs []uint64 // a part in the upper half, a set in the lower
 	var rows [][]any
 	for _, s := range order {
 		if _, ok := w.sets[s.hash]; ok {
@@ -545,9 +584,12 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 		if err != nil {
 			return err
 		}
+		if w.trees[next] = (abridged{base, data}); base == 0 {
+			w.trees[next] = abridged{}
+		}
 		rows = append(rows, []any{int64(next), s.hash[:], s.family, int64(base), data})
 		for _, part := range t.parts {
-			postings[part] = append(postings[part], next)
+			pairs = append(pairs, uint64(part)<<32|uint64(next))
 		}
 		next++
 	}
@@ -565,16 +607,29 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 	if err := w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", segment, int64(len(rows))); err != nil {
 		return err
 	}
-	if err := w.addPostings(ctx, segment, postings); err != nil {
+	slices.Sort(pairs)
+	if err := w.addPostings(ctx, segment, pairs); err != nil {
 		return err
 	}
 	return w.mergeSegments(ctx)
 }
 
-func (w *writer) addPostings(ctx context.Context, segment int64, postings map[int32][]int32) error {
+// addPostings adds the lists of a segment: pairs are parts, in the upper half, with the sets
+// that have them, sorted.
+func (w *writer) addPostings(ctx context.Context, segment int64, pairs []uint64) error {
 	return w.insert(ctx, "inventory_posting", []string{"segment", "part", "sets"}, func(yield func([]any) bool) {
-		for _, part := range slices.Sorted(maps.Keys(postings)) {
-			if !yield([]any{segment, int64(part), postings[part]}) {
+		for len(pairs) > 0 {
+			part := pairs[0] >> 32
+			n := 0
+			for n < len(pairs) && pairs[n]>>32 == part {
+				n++
+			}
+			sets := make([]int32, n)
+			for i, pair := range pairs[:n] {
+				sets[i] = int32(uint32(pair))
+			}
+			pairs = pairs[n:]
+			if !yield([]any{segment, int64(part), sets}) {
 				return
 			}
 		}
@@ -674,43 +729,44 @@ func (w *writer) mergeSegments(ctx context.Context) error {
 }
 
 func (w *writer) mergeThese(ctx context.Context, ids []int64, sizes map[int64]int64) error {
-	into, sets := int64(0), int64(0)
+	size := int64(0)
 	some := make([]int32, len(ids))
 	for i, id := range ids {
-		into, sets = max(into, id), sets+sizes[id]
+		size += sizes[id]
 		some[i] = int32(id)
 	}
 	last, err := w.number(ctx, "SELECT max(id) FROM inventory_segment")
 	if err != nil {
 		return err
 	}
-	into = last + 1
+	into := last + 1
 	parts, err := w.number(ctx, "SELECT max(id) FROM inventory_part")
 	if err != nil {
 		return err
 	}
 	old, value := w.in("segment", some)
 	const width = 1000 // parts that are merged at once
+	var pairs []uint64
+	var sets []int32
 	for from := int64(0); from <= parts; from += width {
-		postings := make(map[int32][]int32)
+		pairs = pairs[:0]
 		err := w.query(ctx, func(rows *sql.Rows) error {
 			var part int32
 			var list sql.RawBytes
 			err := rows.Scan(&part, &list)
 			if err == nil {
-				postings[part], err = w.ints(postings[part], list)
+				sets, err = w.ints(sets[:0], list)
+			}
+			for _, set := range sets {
+				pairs = append(pairs, uint64(part)<<32|uint64(set))
 			}
 			return err
 		}, "SELECT part, sets FROM inventory_posting WHERE "+old+" AND part >= ? AND part < ? ORDER BY segment, part", value, from, from+width)
 		if err != nil {
 			return err
 		}
-		for _, sets := range postings {
-			if !slices.IsSorted(sets) {
-				slices.Sort(sets)
-			}
-		}
-		if err := w.addPostings(ctx, into, postings); err != nil {
+		slices.Sort(pairs)
+		if err := w.addPostings(ctx, into, pairs); err != nil {
 			return err
 		}
 	}
@@ -724,7 +780,7 @@ func (w *writer) mergeThese(ctx context.Context, ids []int64, sizes map[int64]in
 			return err
 		}
 	}
-	return w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", into, sets)
+	return w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", into, size)
 }
 
 // addRecords adds records, of whose parts and facts all are there.
@@ -747,16 +803,32 @@ func (w *writer) addRecords(ctx context.Context, records []*prepared) error {
 			}
 			origin := w.fact(&p.origin)
 			if !yield([]any{
-				last + 1 + int64(i), p.hash[:], p.head(origin, w.fact(&p.verdict), w.fact(&p.gaps)),
-				int64(main), int64(contents), int64(inputs), int64(origin), p.code, attestedCode(p.attested), number(p.incomplete),
+				last + 1 + int64(i), p.hash[:], int64(main), int64(contents), int64(inputs), int64(origin), p.code, attestedCode(p.attested), number(p.incomplete),
 				micros(p.build.Finished), p.markBytes(), p.sbom.String(), p.evidence,
 			}) {
 				return
 			}
 		}
 	}
-	columns := []string{"id", "hash", "head", "main", "contents", "inputs", "origin", "verdict", "attested", "incomplete", "built", "mark", "sbom", "evidence"}
+	columns := []string{"id", "hash", "main", "contents", "inputs", "origin", "verdict", "attested", "incomplete", "built", "mark", "sbom", "evidence"}
 	if err := w.insert(ctx, "inventory_record", columns, rows); err != nil {
+		return err
+	}
+	answers := make([]row, len(records))
+	for i, p := range records {
+		r := &answers[i]
+		r.id = last + 1 + int64(i)
+		r.head = p.head(w.fact(&p.origin), w.fact(&p.verdict), w.fact(&p.gaps))
+		if p.main != nil {
+			r.main, r.contents = label(p.main.c), w.sets[p.contents.hash]
+			t, err := w.abridged(ctx, r.contents)
+			if err != nil {
+				return err
+			}
+			r.base, r.tree = t.base, t.tree
+		}
+	}
+	if err := w.addRows(ctx, answers); err != nil {
 		return err
 	}
 	about := func(yield func([]any) bool) {
@@ -795,71 +867,4 @@ func attestedCode(c Contents) int64 {
 		return 1
 	}
 	return 0
-}
-
-// A head is what every answer says of a record, in few bytes.
-type head struct {
-	artifact              hallmark.Artifact
-	commit                hallmark.Digest
-	ref, run              string
-	finished, decided     time.Time
-	origin, verdict, gaps int32 // facts
-	attested              Contents
-	complete              bool
-	parts                 int
-}
-
-// head returns that of p with the numbers of its facts.
-func (p *prepared) head(origin, verdict, gaps int32) []byte {
-	n := 0
-	if p.contents != nil {
-		n = len(p.contents.pieces)
-	}
-	h := head{p.artifact, p.build.Commit, p.build.Ref, p.build.Run, p.build.Finished, p.decided, origin, verdict, gaps, p.attested, p.complete, n}
-	return h.append(make([]byte, 0, 256))
-}
-
-func (h *head) append(b []byte) []byte {
-	b = appendDigests(b, h.artifact.Digests)
-	for _, s := range [...]string{h.artifact.Name, h.commit.String(), h.ref, h.run} {
-		b = appendText(b, s)
-	}
-	b = binary.AppendVarint(b, micros(h.finished))
-	b = binary.AppendVarint(b, micros(h.decided))
-	for _, id := range [...]int32{h.origin, h.verdict, h.gaps} {
-		b = binary.AppendUvarint(b, uint64(id))
-	}
-	b = append(b, byte(attestedCode(h.attested)), byte(number(h.complete)))
-	return binary.AppendUvarint(b, uint64(h.parts))
-}
-
-func parseHead(data []byte) (h head, err error) {
-	r := reader{rest: data}
-	h.artifact.Digests = r.digests()
-	h.artifact.Name = r.text()
-	h.commit = r.digest()
-	h.ref, h.run = r.text(), r.text()
-	h.finished, h.decided = fromMicros(r.signed()), fromMicros(r.signed())
-	h.origin, h.verdict, h.gaps = int32(r.number()), int32(r.number()), int32(r.number())
-	switch r.number() {
-	case 2:
-		h.attested = Attested
-	case 1:
-		h.attested = Unattested
-	default:
-		h.attested = NoSBOM
-	}
-	h.complete = r.number() == 1
-	h.parts = int(r.number())
-	return h, r.end("a record")
-}
-
-func (r *reader) signed() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
 }

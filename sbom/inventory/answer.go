@@ -16,6 +16,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/purl"
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -31,6 +32,24 @@ func (v *Inventory) Affected(ctx context.Context, q Query) iter.Seq2[Hit, error]
 			return err
 		}
 		return s.hits(ctx, found, &q.Of, q.Rule, yield)
+	})
+}
+
+// Advisory returns the components that an OSV record is about, each with its artifact, of
+// those artifacts that the Filter asks for. Each Hit has a Finding, which may also say that
+// what is affected in a module is not linked. rule is as [Query] has it. What the record
+// says that cannot be looked for, [osv.Advisory.Unknown] tells. It is otherwise like
+// [Inventory.Affected].
+func (v *Inventory) Advisory(ctx context.Context, a *osv.Advisory, of Filter, rule *Rule) iter.Seq2[Hit, error] {
+	return answer(ctx, v, func(s *session, yield func(Hit) bool) error {
+		if a == nil {
+			return errors.New("no advisory")
+		}
+		found, err := s.concerned(ctx, a)
+		if err != nil {
+			return err
+		}
+		return s.hits(ctx, found, &of, rule, yield)
 	})
 }
 
@@ -64,6 +83,7 @@ type candidate struct {
 	part      int32
 	component *sbom.Component
 	doubt     string
+	finding   *osv.Finding
 }
 
 // candidates returns the parts that q asks for, by their numbers.
@@ -75,10 +95,11 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 		if err != nil {
 			return nil, err
 		}
-		if want.Type == "golang" && want.Path() == "std" { // as Find has it
-			want.Name = "stdlib"
+		// A malformed query is one also if there is nothing to hold against it.
+		if _, _, err := q.Package.Match(new(sbom.Component)); err != nil {
+			return nil, err
 		}
-		terms = []string{packageTerm(want), nameTerm(want.Path())}
+		terms = packageTerms(want)
 	case !q.Digest.IsZero():
 		terms = []string{componentTerm(q.Digest)}
 	case q.License != "":
@@ -104,26 +125,47 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 		return found, nil
 	}
 
-	// Whether one is what is asked for, the components say by themselves.
-	d := &sbom.Document{Components: make([]sbom.Component, len(found))}
-	at := make(map[string]candidate, len(found))
-	for i, c := range found {
-		d.Components[i] = *c.component
-		d.Components[i].Ref = strconv.Itoa(int(c.part))
-		at[d.Components[i].Ref] = c
+	var matches []candidate
+	for _, c := range found {
+		m, ok, err := q.Package.Match(c.component)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			c.doubt = m.Doubt
+			matches = append(matches, c)
+		}
 	}
-	matches, err := d.Find(q.Package)
+	return matches, nil
+}
+
+// concerned returns the parts that an advisory affects or may affect, by their numbers.
+func (s *session) concerned(ctx context.Context, a *osv.Advisory) ([]candidate, error) {
+	var terms []string
+	for _, u := range a.PURLs() {
+		p, err := purl.Parse(u)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, packageTerms(p)...)
+	}
+	found, err := s.partsOf(ctx, terms)
 	if err != nil {
 		return nil, err
 	}
-	found = found[:0]
-	for _, m := range matches {
-		c := at[m.Component.Ref]
-		c.doubt = m.Doubt
-		found = append(found, c)
+	var affected []candidate
+	for _, c := range found {
+		f := a.Affects(c.component)
+		if f.Answer == osv.Unaffected {
+			continue
+		}
+		c.finding = &f
+		if f.Answer == osv.Doubt {
+			c.doubt = f.Reason
+		}
+		affected = append(affected, c)
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Compare(a.part, b.part) })
-	return found, nil
+	return affected, nil
 }
 
 // partsOf returns the components with one of the terms, by their numbers.
@@ -144,7 +186,7 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 			c.component, err = parseComponent(data)
 			found[c.part] = c
 			return err
-		}, "SELECT p.id, p.data FROM inventory_term t JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
+		}, "SELECT t.part, p.data FROM inventory_term t LEFT JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
 		if err != nil {
 			return nil, err
 		}
@@ -198,32 +240,11 @@ func (s *session) pairs(ctx context.Context, parts []int32) ([]uint64, error) {
 	return pairs, nil
 }
 
-// A row is a record as it is asked for.
-type row struct {
-	id             int64
-	main, contents int32
-	head           head
-	base           int32
-	tree           []byte
-	paths          []way // of the candidates that it has
-}
-
 // A way is that from an artifact to a candidate.
 type way struct {
 	candidate int
-	parts     []int32
-}
-
-const columns = "r.id, r.main, r.contents, r.head"
-
-func (r *row) scan(rows *sql.Rows, more ...any) error {
-	var data sql.RawBytes
-	if err := rows.Scan(append([]any{&r.id, &r.main, &r.contents, &data}, more...)...); err != nil {
-		return err
-	}
-	var err error
-	r.head, err = parseHead(data)
-	return err
+	parts     []int32 // without the main component
+	known     bool
 }
 
 // hits yields the records that have one of the candidates and that f asks for.
@@ -255,9 +276,12 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		for i := range rows {
 			for _, p := range rows[i].paths {
 				c := &found[p.candidate]
-				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt}
-				for _, part := range p.parts {
-					h.Path = append(h.Path, a.labels[part])
+				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt, Finding: c.finding}
+				if p.known {
+					h.Path = append(make([]string, 0, len(p.parts)+1), rows[i].main)
+					for _, part := range p.parts {
+						h.Path = append(h.Path, a.labels[part])
+					}
 				}
 				if !yield(h) {
 					return false, nil
@@ -269,20 +293,24 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 
 	// The main components of artifacts.
 	for some := range slices.Chunk(parts, chunk) {
-		var rows []row
+		is := make(map[int64]int32)
 		in, value := s.in("r.main", some)
-		err := s.query(ctx, func(r *sql.Rows) error {
-			var one row
-			err := one.scan(r)
-			i, _ := slices.BinarySearch(parts, one.main)
-			one.paths = []way{{i, []int32{one.main}}}
-			rows = append(rows, one)
-			return err
-		}, "SELECT "+columns+" FROM inventory_record r WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
+		ids, err := s.idsWhere(ctx, func(id int64, main int32) bool {
+			is[id] = main
+			return true
+		}, "r.main", in+where, append([]any{value}, values...))
 		if err != nil {
 			return err
 		}
-		for rows := range slices.Chunk(rows, chunk) {
+		for ids := range slices.Chunk(ids, chunk) {
+			rows, err := s.rows(ctx, ids)
+			if err != nil {
+				return err
+			}
+			for i := range rows {
+				k, _ := slices.BinarySearch(parts, is[rows[i].id])
+				rows[i].paths = []way{{candidate: k, known: true}}
+			}
 			if more, err := emit(rows); err != nil || !more {
 				return err
 			}
@@ -296,39 +324,59 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	for size := firstChunk; len(pairs) > 0; size = min(4*size, chunk) {
 		var sets []int32
 		n := 0
-		for n < len(pairs) && (len(sets) < size || int32(pairs[n]>>32) == sets[len(sets)-1]) {
+		for ; n < len(pairs); n++ {
 			if id := int32(pairs[n] >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
+				if len(sets) == size {
+					break
+				}
 				sets = append(sets, id)
 			}
-			n++
 		}
 		these := pairs[:n]
 		pairs = pairs[n:]
 
-		var rows []row
-		in, value := s.in("r.contents", sets)
-		err := s.query(ctx, func(r *sql.Rows) error {
-			var one row
-			var data sql.RawBytes
-			if err := one.scan(r, &one.base, &data); err != nil {
-				return err
-			}
-			one.tree = slices.Clone(data)
-			rows = append(rows, one)
-			return nil
-		}, "SELECT "+columns+", s.base, s.tree FROM inventory_record r JOIN inventory_set s ON s.id = r.contents WHERE "+in+where+" ORDER BY r.id", append([]any{value}, values...)...)
+		in, value := s.around("r.contents", sets)
+		ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
+			_, ok := slices.BinarySearch(sets, set)
+			return ok
+		}, "r.contents", in+where, append(value, values...))
 		if err != nil {
 			return err
 		}
-		if err := a.ways(ctx, rows, these, parts); err != nil {
-			return err
-		}
-		if more, err := emit(rows); err != nil || !more {
-			return err
+		for ids := range slices.Chunk(ids, chunk) {
+			rows, err := s.rows(ctx, ids)
+			if err != nil {
+				return err
+			}
+			if err := a.ways(ctx, rows, these, parts); err != nil {
+				return err
+			}
+			if more, err := emit(rows); err != nil || !more {
+				return err
+			}
 		}
 	}
 	return nil
 }
+
+// idsWhere returns the numbers of records r for which a condition holds, sorted, and wanted
+// reports true for it and the value of a column.
+func (s *session) idsWhere(ctx context.Context, wanted func(id int64, value int32) bool, column, condition string, values []any) (ids []int64, err error) {
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var id int64
+		var value int32
+		err := rows.Scan(&id, &value)
+		if wanted(id, value) {
+			ids = append(ids, id)
+		}
+		return err
+	}, "SELECT r.id, "+column+" FROM inventory_record r WHERE "+condition, values...)
+	slices.Sort(ids)
+	return ids, err
+}
+
+// every is for [session.idsWhere], with the column contents.
+func every(int64, int32) bool { return true }
 
 // An answering is what is remembered while an answer is given.
 type answering struct {
@@ -340,14 +388,14 @@ type answering struct {
 
 // ways finds the ways in rows to the parts that they have by pairs.
 func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts []int32) error {
-	var missing []int32
-	for i := range rows {
-		if b := rows[i].base; b != 0 && a.trees[b] == nil {
-			missing = append(missing, b)
-		}
-	}
 	if len(a.trees) > cacheTrees {
 		clear(a.trees)
+	}
+	var missing []int32
+	for i := range rows {
+		if whole := cmp.Or(rows[i].base, rows[i].contents); a.trees[whole] == nil {
+			missing = append(missing, whole)
+		}
 	}
 	missing = unique(missing)
 	if len(missing) > 0 {
@@ -371,21 +419,16 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 	var unknown []int32
 	for i := range rows {
 		r := &rows[i]
-		base, differs := a.trees[r.base], (*patch)(nil)
-		var err error
-		switch {
-		case r.base == 0:
-			base, err = parseTree(r.tree)
-		case base == nil:
-			err = fmt.Errorf("%w: a set is missing", errDamaged)
-		default:
+		base, differs := a.trees[cmp.Or(r.base, r.contents)], (*patch)(nil)
+		if base == nil {
+			return fmt.Errorf("%w: a set is missing", errDamaged)
+		}
+		if r.base != 0 {
 			differs = &p
-			err = p.parse(r.tree)
+			if err := p.parse(r.tree); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		r.tree = nil
 		first, _ := slices.BinarySearch(pairs, uint64(r.contents)<<32)
 		for _, pair := range pairs[first:] {
 			if int32(pair>>32) != r.contents {
@@ -396,20 +439,13 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 			if err != nil {
 				return err
 			}
-			if up != nil {
-				w.parts = append(append(make([]int32, 0, len(up)+1), r.main), up...)
-			}
+			w.parts, w.known = up, up != nil
 			for _, part := range w.parts {
 				if _, ok := a.labels[part]; !ok {
 					unknown = append(unknown, part)
 				}
 			}
 			r.paths = append(r.paths, w)
-		}
-	}
-	for i := range rows {
-		if _, ok := a.labels[rows[i].main]; !ok && rows[i].main != 0 {
-			unknown = append(unknown, rows[i].main)
 		}
 	}
 	return a.name(ctx, unknown)
@@ -427,13 +463,22 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 		return nil
 	}
 	in, value := a.s.in("id", parts)
-	return a.s.query(ctx, func(rows *sql.Rows) error {
+	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
 		var text string
 		err := rows.Scan(&id, &text)
 		a.labels[id] = text
 		return err
 	}, "SELECT id, label FROM inventory_part WHERE "+in, value)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if _, ok := a.labels[part]; !ok {
+			return fmt.Errorf("%w: a part is missing", errDamaged)
+		}
+	}
+	return nil
 }
 
 // entries returns rows as answers have them.
@@ -486,13 +531,7 @@ func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
 		e.Artifact = h.artifact
 		e.Build = Build{from.Source, h.commit, h.ref, from.Workflow, from.Builder, from.Type, h.run, h.finished, nil}
 		e.Signers, e.Gaps, e.Parts, e.Complete = from.Signers, *gaps, h.parts, h.complete
-		v := Verdict{Verdict: said.Verdict, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
-		if said.Policy != "" {
-			var err error
-			if v.Policy, err = hallmark.ParseDigest(said.Policy); err != nil {
-				return nil, fmt.Errorf("%w: %w", errDamaged, err)
-			}
-		}
+		v := Verdict{Verdict: said.Verdict, Policy: said.Policy, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
 		e.Trust = Trust{v, h.attested, v.lapsed(now)}
 	}
 	return entries, nil
@@ -507,13 +546,11 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 	a := &answering{s: s, facts: make(map[int32]any)}
 	size := firstChunk
 	for last := int64(0); ; size = min(4*size, chunk) {
-		var rows []row
-		err := s.query(ctx, func(r *sql.Rows) error {
-			var one row
-			err := one.scan(r)
-			rows = append(rows, one)
+		ids, err := s.idsWhere(ctx, every, "r.contents", "r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...))
+		if err != nil {
 			return err
-		}, "SELECT "+columns+" FROM inventory_record r WHERE r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...)...)
+		}
+		rows, err := s.rows(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -526,10 +563,10 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 				return nil
 			}
 		}
-		if len(rows) < size {
+		if len(ids) < size {
 			return nil
 		}
-		last = rows[len(rows)-1].id
+		last = ids[len(ids)-1]
 	}
 }
 
@@ -538,14 +575,7 @@ func (s *session) entriesOf(ctx context.Context, ids []int64) iter.Seq2[Entry, e
 	return func(yield func(Entry, error) bool) {
 		a := &answering{s: s, facts: make(map[int32]any)}
 		for some := range slices.Chunk(ids, chunk) {
-			var rows []row
-			in, value := s.in("r.id", narrow(some))
-			err := s.query(ctx, func(r *sql.Rows) error {
-				var one row
-				err := one.scan(r)
-				rows = append(rows, one)
-				return err
-			}, "SELECT "+columns+" FROM inventory_record r WHERE "+in+" ORDER BY r.id", value)
+			rows, err := s.rows(ctx, some)
 			var entries []Entry
 			if err == nil {
 				entries, err = a.entries(ctx, rows)
@@ -577,14 +607,7 @@ func (s *session) ids(ctx context.Context, f *Filter) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ids []int64
-	err = s.query(ctx, func(rows *sql.Rows) error {
-		var id int64
-		err := rows.Scan(&id)
-		ids = append(ids, id)
-		return err
-	}, "SELECT r.id FROM inventory_record r WHERE r.id > 0"+where+" ORDER BY r.id", values...)
-	return ids, err
+	return s.idsWhere(ctx, every, "r.contents", "r.id > 0"+where, values)
 }
 
 // find returns the records of artifacts by one of their digests.

@@ -97,7 +97,6 @@ CREATE TABLE inventory_tag (
 CREATE TABLE inventory_record (
 	id         INTEGER PRIMARY KEY,
 	hash       {bytes} NOT NULL UNIQUE,
-	head       {bytes} NOT NULL,
 	main       INTEGER NOT NULL,
 	contents   INTEGER NOT NULL,
 	inputs     INTEGER NOT NULL,
@@ -116,6 +115,10 @@ CREATE INDEX inventory_record_inputs ON inventory_record (inputs);
 CREATE INDEX inventory_record_origin ON inventory_record (origin);
 CREATE INDEX inventory_record_built ON inventory_record (built);
 CREATE INDEX inventory_record_mark ON inventory_record (mark);
+CREATE TABLE inventory_block (
+	id   INTEGER PRIMARY KEY,
+	data {bytes} NOT NULL
+);
 CREATE TABLE inventory_about (
 	term   {text} NOT NULL,
 	record INTEGER NOT NULL,
@@ -129,7 +132,7 @@ CREATE TABLE inventory_deployment (
 	until       BIGINT NOT NULL,
 	PRIMARY KEY (digest, environment, service, since)
 ) {compact};
-CREATE INDEX inventory_deployment_place ON inventory_deployment (environment, service);
+CREATE INDEX inventory_deployment_place ON inventory_deployment (environment, service, digest, since);
 CREATE TABLE inventory_environment (
 	environment {text} PRIMARY KEY,
 	told        BIGINT NOT NULL

@@ -97,7 +97,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 				return fmt.Errorf("judgement %d is not one of what is in these tables: judge anew", i)
 			}
 			p := &prepared{code: verdictCode(n.Verdict)}
-			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy.String(), n.Reasons, n.Exceptions}); err != nil {
+			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy, n.Reasons, n.Exceptions}); err != nil {
 				return err
 			}
 			records[i] = p
@@ -105,36 +105,51 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		if err := w.addVerdicts(ctx, records); err != nil {
 			return err
 		}
+		ids := make([]int64, 0, len(judgements))
+		for i := range judgements {
+			ids = append(ids, judgements[i].id)
+		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		rows, err := s.rows(ctx, ids)
+		if err != nil {
+			return err
+		}
+		signedAs := make(map[int64]string) // what the statement of the SBOM was, or empty
+		in, value := s.in("id", narrow(ids))
+		err = s.query(ctx, func(rows *sql.Rows) error {
+			var id int64
+			var sbom string
+			err := rows.Scan(&id, &sbom)
+			signedAs[id] = sbom
+			return err
+		}, "SELECT id, sbom FROM inventory_record WHERE "+in, value)
+		if err != nil {
+			return err
+		}
+		changed := make(map[int64]bool)
 		for i := range judgements {
 			j := &judgements[i]
-			var data []byte
-			var attested string
-			err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data, &attested) }, "SELECT head, sbom FROM inventory_record WHERE id = ?", j.id)
-			if err != nil {
-				return err
-			}
-			h, err := parseHead(data)
-			if err != nil {
-				return err
-			}
-			if micros(j.Now.Verdict.At) <= micros(h.decided) {
+			k, _ := slices.BinarySearch(ids, j.id)
+			r := &rows[k]
+			if micros(j.Now.Verdict.At) <= micros(r.decided) {
 				continue
 			}
 			switch { // Nothing can make an SBOM of none, nor evidence.
-			case h.attested == NoSBOM:
-			case j.Now.Contents == Attested && attested != "":
-				h.attested = Attested
+			case r.attested == NoSBOM:
+			case j.Now.Contents == Attested && signedAs[j.id] != "":
+				r.attested = Attested
 			default:
-				h.attested = Unattested
+				r.attested = Unattested
 			}
-			h.verdict, h.decided = w.fact(&records[i].verdict), j.Now.Verdict.At
-			err = s.exec(ctx, "UPDATE inventory_record SET head = ?, verdict = ?, attested = ? WHERE id = ?",
-				h.append(nil), records[i].code, attestedCode(h.attested), j.id)
+			changed[j.id] = true
+			r.verdict, r.decided = w.fact(&records[i].verdict), j.Now.Verdict.At
+			err = s.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ? WHERE id = ?", records[i].code, attestedCode(r.attested), j.id)
 			if err != nil {
 				return err
 			}
 		}
-		return nil
+		return s.rewrite(ctx, slices.DeleteFunc(rows, func(r row) bool { return !changed[r.id] }))
 	})
 }
 

@@ -1,5 +1,10 @@
 package inventory
 
+import "time"
+
+// stale is the age from which on what an environment was told to run is old.
+const stale = 24 * time.Hour
+
 // Bounds of what is kept and asked. What is over one of them is an error that names it.
 const (
 	// MaxBatch is how many records [Inventory.Add] takes at once.
@@ -8,6 +13,26 @@ const (
 	// MaxParts is how many components a Document, and how many inputs a Build, may have.
 	MaxParts = 1_000_000
 
+	// MaxPods is the size of what [ParsePods] reads, in bytes.
+	MaxPods = 256 << 20
+
+	// MaxDeployments is how many deployments are told of at once.
+	MaxDeployments = 1_000_000
+
+	// MaxSteps is how many artifacts an order of rebuilding, and a Report, may be about.
+	MaxSteps = 200_000
+
+	// MaxReport is the size of what [ParseReport] reads, in bytes.
+	MaxReport = 1 << 30
+
+	// DefaultListed is how many entries each list of a Report has, unless it is to have
+	// another number.
+	DefaultListed = 10_000
+
+	maxCauses   = 20       // components of an artifact that are listed in a Report
+	maxLine     = 1000     // bytes of a text in a report for people
+	shown       = 20       // entries of a list in it
+	maxPlace    = 1024     // bytes of the name of an environment or a service; both are in one index
 	maxReasons  = 100      // sentences of a verdict
 	maxText     = 16 << 10 // bytes of a package URL or a sentence
 	maxTerm     = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700

@@ -225,10 +225,15 @@ func checkDocument(d *sbom.Document) error {
 	if n := len(d.Components); n > MaxParts {
 		return fmt.Errorf("%d components, want at most %d", n, MaxParts)
 	}
-	errs := checkRefs(d)
+	errs := new(graph).read(d)
 	size := 0
 	for _, text := range d.Unknown {
 		size += len(text)
+	}
+	for _, target := range d.Targets {
+		for _, text := range target.Unknown {
+			size += len(target.Name) + len(text)
+		}
 	}
 	if size > maxPayload {
 		errs = append(errs, fmt.Errorf("%d bytes on what it does not tell, want at most %d", size, maxPayload))

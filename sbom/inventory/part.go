@@ -94,11 +94,24 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-func (r *reader) text() string {
+// bytes returns a part of what is read.
+func (r *reader) bytes() []byte {
 	n := r.count()
-	s := string(r.rest[:n])
+	b := r.rest[:n:n]
 	r.rest = r.rest[n:]
-	return s
+	return b
+}
+
+func (r *reader) text() string { return string(r.bytes()) }
+
+func (r *reader) signed() int64 {
+	n, size := binary.Varint(r.rest)
+	if size <= 0 {
+		r.failed, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
 }
 
 func (r *reader) texts() (list []string) {
@@ -175,6 +188,15 @@ func packageTerm(p purl.PURL) string {
 		path = "stdlib"
 	}
 	return "package:" + p.Type + "/" + fold(path)
+}
+
+// packageTerms returns the terms of all components that may be a package.
+func packageTerms(p purl.PURL) []string {
+	path := p.Path()
+	if p.Type == "golang" && path == "std" { // as Find has it
+		path = "stdlib"
+	}
+	return []string{packageTerm(p), nameTerm(path)}
 }
 
 // fold returns the same text for all that [strings.EqualFold] holds to be equal, which

@@ -25,7 +25,11 @@ import (
 )
 
 // Check returns everything that is wrong with r, so that [Inventory.Add] would refuse it.
-func (r *Record) Check() error {
+// Of the Document it looks at Refs and Edges, and not at what is not kept.
+func (r *Record) Check() error { return r.check(new(graph)) }
+
+// check leaves the graph of the Document in g.
+func (r *Record) check(g *graph) error {
 	var errs []error
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	bounded := func(most int, what string, texts []string) {
@@ -110,7 +114,7 @@ func (r *Record) Check() error {
 		fail("an SBOM is said to be attested, and there is none")
 	case r.Document != nil:
 		list("components", len(r.Document.Components), MaxParts)
-		errs = append(errs, checkRefs(r.Document)...)
+		errs = append(errs, g.read(r.Document)...)
 	}
 	return errors.Join(errs...)
 }
@@ -126,40 +130,6 @@ func signed(e *verify.Evidence) hallmark.Digest {
 		panic("inventory: internal error: " + err.Error())
 	}
 	return d
-}
-
-// checkRefs returns what is wrong with the graph of d, as [sbom.Document.Check] has it. What
-// else that looks at, for those who write documents, is not kept.
-func checkRefs(d *sbom.Document) (errs []error) {
-	fail := func(format string, a ...any) {
-		if len(errs) < 10 {
-			errs = append(errs, fmt.Errorf("SBOM: "+format, a...))
-		}
-	}
-	refs := make(map[string]struct{}, len(d.Components)+1)
-	refs[d.Main.Ref] = struct{}{}
-	if d.Main.Ref == "" {
-		fail("the main component has no Ref")
-	}
-	for i := range d.Components {
-		c := &d.Components[i]
-		n := len(refs)
-		if refs[c.Ref] = struct{}{}; c.Ref == "" || len(refs) == n {
-			fail("component %.100q: want a Ref that no other one has", c.Ref)
-		}
-	}
-	last := ""
-	for i := range d.Edges {
-		e := &d.Edges[i]
-		if _, ok := refs[e.From]; !ok && e.From != last {
-			fail("an edge from %.100q, which is no component", e.From)
-		}
-		if _, ok := refs[e.To]; !ok {
-			fail("an edge to %.100q, which is no component", e.To)
-		}
-		last = e.From
-	}
-	return errs
 }
 
 // about returns an error unless the statement in payload is about a.
@@ -264,7 +234,7 @@ type origin struct {
 // A decision is a Verdict without its time.
 type decision struct {
 	Verdict    string             `json:"verdict,omitempty"`
-	Policy     string             `json:"policy,omitempty"`
+	Policy     hallmark.Digest    `json:"policy,omitzero"`
 	Reasons    []string           `json:"reasons,omitempty"`
 	Exceptions []verify.Exception `json:"exceptions,omitempty"`
 }
@@ -290,9 +260,9 @@ func prepare(ctx context.Context, records []Record) ([]prepared, error) {
 	next := make(chan int)
 	for range min(runtime.GOMAXPROCS(0), len(records)) {
 		wg.Go(func() {
-			var k packer
+			var b bench
 			for i := range next {
-				if err := records[i].prepare(&out[i], &k); err != nil {
+				if err := records[i].prepare(&out[i], &b); err != nil {
 					errs[i] = fmt.Errorf("inventory: record %d: %w", i, err)
 				}
 			}
@@ -312,8 +282,14 @@ func prepare(ctx context.Context, records []Record) ([]prepared, error) {
 	return out, errors.Join(errs...)
 }
 
-func (r *Record) prepare(p *prepared, k *packer) (err error) {
-	if err := r.Check(); err != nil {
+// A bench has what is needed to prepare one record after the other.
+type bench struct {
+	graph
+	packer
+}
+
+func (r *Record) prepare(p *prepared, b *bench) (err error) {
+	if err := r.check(&b.graph); err != nil {
 		return err
 	}
 	p.artifact, p.build, p.decided, p.mark, p.sbom = r.Artifact, &r.Build, r.Verdict.At, r.Mark, r.Attested
@@ -330,7 +306,7 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 		if u, err := purl.Parse(d.Main.PURL); err == nil {
 			family = packageTerm(u)
 		}
-		p.contents = newSet(family, components(d))
+		p.contents = newSet(family, b.components(d))
 		for _, text := range d.Unknown {
 			gaps = append(gaps, "the SBOM does not tell: "+text)
 		}
@@ -377,14 +353,14 @@ func (r *Record) prepare(p *prepared, k *packer) (err error) {
 		return err
 	}
 	v := &r.Verdict
-	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions}); err != nil {
+	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy, v.Reasons, v.Exceptions}); err != nil {
 		return err
 	}
 	p.code = verdictCode(v.Verdict)
 	if p.gaps, err = newFact("gaps", append([]string{}, gaps...)); err != nil {
 		return err
 	}
-	if p.evidence, err = k.pack(r.Evidence); err != nil {
+	if p.evidence, err = b.pack(r.Evidence); err != nil {
 		return err
 	}
 	if n := len(p.evidence) + len(p.gaps.data) + len(p.verdict.data); n > maxRecord {
@@ -436,67 +412,6 @@ func (r *Record) signers() (names, tags []string) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), tags
-}
-
-// components returns the components of d but for its main one. Of several that are kept
-// alike there is one, that with the shortest way from the main component.
-func components(d *sbom.Document) []piece {
-	requires := d.Requires()
-	type step struct {
-		ref   string
-		from  int32 // position of the component before it
-		depth int32
-	}
-	position := make(map[string]int32, len(d.Components)) // by Ref
-	for i := range d.Components {
-		position[d.Components[i].Ref] = int32(i)
-	}
-	const unseen = -3
-	parents := make([]int32, len(d.Components))
-	depths := make([]int32, len(d.Components))
-	for i := range parents {
-		parents[i] = unseen
-	}
-	queue := append(make([]step, 0, len(d.Components)+1), step{d.Main.Ref, fromMain - 1, 0})
-	for k := 0; k < len(queue); k++ {
-		at := queue[k]
-		for _, next := range requires[at.ref] {
-			if i, ok := position[next]; ok && parents[i] == unseen {
-				parents[i], depths[i] = at.from, at.depth
-				queue = append(queue, step{next, i, at.depth + 1})
-			}
-		}
-	}
-
-	pieces := make([]piece, len(d.Components))
-	order := make([]int32, len(pieces))
-	var buf []byte
-	for i := range d.Components {
-		c := &d.Components[i]
-		buf = appendComponent(buf[:0], c)
-		if parents[i] == unseen {
-			parents[i], depths[i] = fromNoone-1, 1<<30
-		}
-		pieces[i] = piece{hash: sha256.Sum256(buf), c: c, parent: parents[i]}
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(bytes.Compare(pieces[a].hash[:], pieces[b].hash[:]), cmp.Compare(depths[a], depths[b]), cmp.Compare(a, b))
-	})
-	at := make([]int32, len(pieces)) // where each is in the result
-	all := make([]piece, 0, len(pieces))
-	for _, i := range order {
-		if n := len(all); n == 0 || all[n-1].hash != pieces[i].hash {
-			all = append(all, pieces[i])
-		}
-		at[i] = int32(len(all) - 1)
-	}
-	for i := range all {
-		if all[i].parent >= 0 {
-			all[i].parent = at[all[i].parent]
-		}
-	}
-	return all
 }
 
 // newSet returns the set of pieces, which are sorted by hash if one names the position of

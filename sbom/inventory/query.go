@@ -5,6 +5,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/sbom/osv"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -85,4 +86,7 @@ type Hit struct {
 	// Doubt says why it is not certain that the component is what is asked for, and is
 	// empty if it is.
 	Doubt string
+
+	// Finding is what the advisory says of the component, if there is one.
+	Finding *osv.Finding
 }

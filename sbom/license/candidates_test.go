@@ -17,6 +17,9 @@ import (
 // texts that licensecheck has of each licence, damaged ones too, and in the licence
 // files of the modules that this test is built from.
 func TestEngines(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	all := slices.DeleteFunc(licensecheck.BuiltinLicenses(), func(l licensecheck.License) bool { return l.LRE == "" })
 	judge, err := licensecheck.NewScanner(all)
 	if err != nil {

@@ -40,7 +40,7 @@ func ClaimsOf(c *x509.Certificate) (*verify.Claims, error) { return claimsOf(c) 
 // VerifyTimestamp verifies a timestamp of sig by the authority whose certificate is leaf.
 func VerifyTimestamp(leaf *x509.Certificate, stamp, sig []byte) error {
 	authority := &root.SigstoreTimestampingAuthority{Root: leaf, Leaf: leaf}
-	_, _, err := (&TrustedRoot{tsas: []timestampAuthority{{authority, "it"}}}).timestamp(stamp, sig)
+	_, _, err := (&TrustedRoot{tsas: []timestampAuthority{{TimestampingAuthority: authority}}}).timestamp(stamp, sig)
 	return err
 }
 

@@ -211,6 +211,9 @@ func vouchedBy(t *testing.T, root *sigstore.TrustedRoot, e *sign.Envelope) verif
 // sigstore names under "What is not checked", or the bundle still says the same; and
 // then the same is accepted.
 func TestFlips(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	const few = 120 // flips of one of many
 	t.Run("instance", func(t *testing.T) {
 		in := newInstance(t)

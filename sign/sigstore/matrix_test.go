@@ -404,6 +404,9 @@ func rejectedBy(err error, rules []verify.Rule) bool {
 // signs speaks for it all the same, it must have the verdict of slsa-verifier, for the
 // same reason, as all other evidence must.
 func TestMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	x := newMatrix(t)
 	var rows []matrixRow
 	for line := range bytes.Lines(read(t, corpus(t, "slsa-verifier", "cases-gha-artifact.jsonl"))) {

@@ -24,6 +24,9 @@ import (
 // Every bundle that the corpus has, as people in the world publish them:
 // sigstore-go and we agree on each, by the same trusted root.
 func TestPeers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	production := read(t, corpus(t, "sigstore-roots", "production", "trusted_root.json"))
 	peerRoot, err := root.NewTrustedRootFromJSON(production)
 	if err != nil {

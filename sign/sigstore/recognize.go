@@ -14,7 +14,8 @@ import (
 	"time"
 
 	"github.com/digitorus/pkcs7"
-	"github.com/sigstore/sigstore-go/pkg/root"
+	ct "github.com/google/certificate-transparency-go"
+	"github.com/google/certificate-transparency-go/x509util"
 	sigstoreverify "github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/sigstore/sigstore/pkg/signature/options"
@@ -96,7 +97,7 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 		ev.PayloadType, ev.Payload = b.envelope.PayloadType, s.payload
 	}
 
-	times, err := r.logged(ctx, b, s)
+	logs, err := r.logged(ctx, b, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -104,25 +105,28 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 	if err != nil {
 		return nil, nil, err
 	}
-	times = append(times, stamps...)
+	ev.Vouchers = append(logs, stamps...)
+	times := told(ev.Vouchers)
 	if len(times) == 0 {
 		return nil, nil, errors.New("no verified time: no timestamp, and no time that a log has signed")
 	}
 	for _, t := range times {
-		if s.leaf == nil && (t.Before(key.Start) || !key.End.IsZero() && t.After(key.End)) {
-			return nil, nil, fmt.Errorf("the key was not valid at %s", t.UTC())
+		if s.leaf == nil && !within(t, key.Start, key.End) {
+			return nil, nil, fmt.Errorf("the key was not valid at %s", t)
 		}
 	}
 	if s.leaf != nil {
-		if err := r.certified(ctx, s.leaf, times); err != nil {
+		certified, err := r.certified(ctx, s.leaf, times)
+		if err != nil {
 			return nil, nil, err
 		}
+		ev.Vouchers = append(ev.Vouchers, certified...)
 	}
 	for i, e := range b.entries {
 		l := r.logs[string(e.log)]
 		for _, t := range times {
 			if l != nil && !l.validAt(t) {
-				return nil, nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t.UTC())
+				return nil, nil, fmt.Errorf("log entry %d: the log's key was not valid at %s", i, t)
 			}
 		}
 	}
@@ -130,11 +134,7 @@ func (r *TrustedRoot) verify(ctx context.Context, b *bundle, who Signatory, arti
 	if err := s.verify(ctx, key); err != nil {
 		return nil, nil, fmt.Errorf("signature: %w", err)
 	}
-	for i := range times {
-		times[i] = times[i].UTC()
-	}
-	slices.SortFunc(times, time.Time.Compare)
-	ev.Times = slices.CompactFunc(times, time.Time.Equal)
+	ev.Times, ev.Vouchers = times, sorted(ev.Vouchers)
 	return s.leaf, ev, nil
 }
 
@@ -166,10 +166,10 @@ func (b *bundle) superfluous() error {
 	return nil
 }
 
-// logged verifies the entries of b in r's logs, and returns the times that those
-// have signed. Entries of logs that r does not know say nothing.
-func (r *TrustedRoot) logged(ctx context.Context, b *bundle, s *signed) ([]time.Time, error) {
-	var times []time.Time
+// logged verifies the entries of b in r's logs, and returns these, with the times that
+// they have signed. Entries of logs that r does not know say nothing.
+func (r *TrustedRoot) logged(ctx context.Context, b *bundle, s *signed) ([]verify.Voucher, error) {
+	var logs []verify.Voucher
 	var unknown error
 	operators := make(map[string]bool)
 	for i := range b.entries {
@@ -191,68 +191,87 @@ func (r *TrustedRoot) logged(ctx context.Context, b *bundle, s *signed) ([]time.
 		if err != nil {
 			return nil, fmt.Errorf("log entry %d: %w", i, err)
 		}
-		if !at.IsZero() {
-			times = append(times, at)
+		role := roleLog
+		if e.proof == nil {
+			role = rolePromise
 		}
+		logs = append(logs, verify.Voucher{Role: role, Key: l.public, Time: at.UTC()})
 		operators[l.operator] = true
 	}
+	if err := r.enoughLogs(operators); err != nil {
+		return nil, errors.Join(err, unknown)
+	}
+	return logs, nil
+}
+
+// enoughLogs returns an error if entries in the logs of these operators are not enough.
+func (r *TrustedRoot) enoughLogs(operators map[string]bool) error {
 	want := max(r.requirements.Logs, 1)
 	if r.requirements.NoLogs {
 		want = 0
 	}
 	if len(operators) < want {
-		return nil, errors.Join(fmt.Errorf("log: not enough log entries: of the logs of %d operators, want %d", len(operators), want), unknown)
+		return fmt.Errorf("log: not enough log entries: of the logs of %d operators, want %d", len(operators), want)
 	}
-	return times, nil
+	return nil
 }
 
-// stamped returns the times that r's timestamp authorities have signed for b.
+// stamped returns r's timestamp authorities that have signed a time for b, with that.
 // Those of others say nothing, as long as there is one.
-func (r *TrustedRoot) stamped(ctx context.Context, b *bundle) ([]time.Time, error) {
-	var times []time.Time
+func (r *TrustedRoot) stamped(ctx context.Context, b *bundle) ([]verify.Voucher, error) {
+	var stamps []verify.Voucher
 	var faults []error
 	operators := make(map[string]bool)
 	for i, stamp := range b.timestamps {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		at, operator, err := r.timestamp(stamp, b.signature())
+		at, tsa, err := r.timestamp(stamp, b.signature())
 		if err != nil {
 			faults = append(faults, fmt.Errorf("timestamp %d: %w", i, err))
 			continue
 		}
-		times = append(times, at)
-		operators[operator] = true
+		stamps = append(stamps, verify.Voucher{Role: roleTimestamps, Key: tsa.chain.keys[0], Time: at.UTC()})
+		operators[tsa.operator] = true
 	}
+	if err := r.enoughTimestamps(operators); err != nil {
+		return nil, errors.Join(append([]error{err}, faults...)...)
+	}
+	if len(stamps) == 0 && len(faults) > 0 && len(r.tsas) > 0 {
+		// "If verification or timestamp parsing fails, the Verifier MUST abort"
+		return nil, errors.Join(faults...)
+	}
+	return stamps, nil
+}
+
+// enoughTimestamps returns an error if timestamps by the authorities of these operators
+// are not enough.
+func (r *TrustedRoot) enoughTimestamps(operators map[string]bool) error {
 	want := r.requirements.TimestampAuthorities
 	if r.requirements.NoLogs {
 		want = max(want, 1)
 	}
-	switch {
-	case len(operators) < want:
-		return nil, errors.Join(append([]error{fmt.Errorf("timestamp: of the authorities of %d operators, want %d", len(operators), want)}, faults...)...)
-	case len(times) == 0 && len(faults) > 0 && len(r.tsas) > 0:
-		// "If verification or timestamp parsing fails, the Verifier MUST abort"
-		return nil, errors.Join(faults...)
+	if len(operators) < want {
+		return fmt.Errorf("timestamp: of the authorities of %d operators, want %d", len(operators), want)
 	}
-	return times, nil
+	return nil
 }
 
-// timestamp verifies a timestamp of sig: RFC 3161. It returns its time, and who
-// operates the authority that says it.
-func (r *TrustedRoot) timestamp(stamp, sig []byte) (at time.Time, operator string, err error) {
+// timestamp verifies a timestamp of sig: RFC 3161. It returns its time, and the
+// authority that says it.
+func (r *TrustedRoot) timestamp(stamp, sig []byte) (at time.Time, by *timestampAuthority, err error) {
 	if err := checkTimestamp(stamp); err != nil {
-		return at, "", fmt.Errorf("malformed: %w", err)
+		return at, nil, fmt.Errorf("malformed: %w", err)
 	}
 	faults := []error{errors.New("no authority of the trusted root has signed it")}
-	for _, tsa := range r.tsas {
-		t, err := tsa.Verify(stamp, sig)
+	for i := range r.tsas {
+		t, err := r.tsas[i].Verify(stamp, sig)
 		if err == nil {
-			return t.Time, tsa.operator, nil
+			return t.Time, &r.tsas[i], nil
 		}
 		faults = append(faults, err)
 	}
-	return at, "", errors.Join(faults...)
+	return at, nil, errors.Join(faults...)
 }
 
 // checkTimestamp returns an error if it could take long to verify a timestamp.
@@ -291,10 +310,11 @@ func checkTimestamp(der []byte) error {
 }
 
 // certified verifies that r's authorities have certified leaf, at each of times,
-// and that enough certificate logs know of it.
-func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, times []time.Time) error {
+// and that enough certificate logs know of it. It returns the one that issued it, by the
+// key that did, and the logs.
+func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, times []time.Time) ([]verify.Voucher, error) {
 	if leaf.IsCA {
-		return errors.New("certificate: it is of an authority, not of who signs")
+		return nil, errors.New("certificate: it is of an authority, not of who signs")
 	}
 	// crypto/x509 does not know names of accounts. They were read by claimsOf.
 	leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, func(id asn1.ObjectIdentifier) bool {
@@ -306,13 +326,13 @@ func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, tim
 	var chains [][]*x509.Certificate
 	for _, t := range times {
 		if t.Before(leaf.NotBefore) || t.After(leaf.NotAfter) {
-			return fmt.Errorf("certificate: the verified time %s is outside of its validity, from %s to %s", t.UTC(), leaf.NotBefore, leaf.NotAfter)
+			return nil, fmt.Errorf("certificate: the verified time %s is outside of its validity, from %s to %s", t, leaf.NotBefore, leaf.NotAfter)
 		}
 		chains = nil
 		var faults []error
 		for _, ca := range r.authorities {
 			if err := ctx.Err(); err != nil {
-				return err
+				return nil, err
 			}
 			found, err := ca.Verify(leaf, t)
 			if err == nil {
@@ -322,33 +342,54 @@ func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, tim
 			faults = append(faults, err)
 		}
 		if chains == nil {
-			return fmt.Errorf("certificate: at %s: %w", t.UTC(), errors.Join(faults...))
+			return nil, fmt.Errorf("certificate: at %s: %w", t, errors.Join(faults...))
 		}
 	}
+	issuer, err := fingerprint(chains[0][min(1, len(chains[0])-1)].PublicKey)
+	if err != nil {
+		return nil, fmt.Errorf("certificate: the key of its authority: %w", err)
+	}
+	vouchers := []verify.Voucher{{Role: roleAuthority, Key: issuer}}
 	if r.requirements.NoLogs {
-		return nil
+		return vouchers, nil
 	}
-	want := max(r.requirements.CertificateLogs, 1)
-	if want == 1 {
-		if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, r.root); err != nil {
-			return fmt.Errorf("certificate log: %w", err)
-		}
-		return nil
+	scts, err := x509util.ParseSCTsFromCertificate(leaf.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("certificate log: %w", err)
 	}
 	// sigstore-go counts logs, and does not say which.
 	operators := make(map[string]bool)
+	var fault error
 	for _, l := range r.ctLogs {
-		if operators[l.operator] {
+		if err := sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, l.alone); err != nil {
+			fault = err
 			continue
 		}
-		one, err := root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities,
-			map[string]*root.TransparencyLog{l.id: r.root.CTLogs()[l.id]}, nil, nil)
-		if err != nil {
-			return err
+		vouchers = append(vouchers, verify.Voucher{Role: roleCertificateLog, Key: l.public, Time: l.promised(scts)})
+		operators[l.operator] = true
+	}
+	if err := r.enoughCertificateLogs(operators); err != nil {
+		return nil, errors.Join(err, fault)
+	}
+	return vouchers, nil
+}
+
+// promised returns when l has promised to keep a certificate with these promises.
+func (l *ctLog) promised(scts []*ct.SignedCertificateTimestamp) time.Time {
+	for _, sct := range scts {
+		if at := ct.TimestampToTime(sct.Timestamp).UTC(); string(sct.LogID.KeyID[:]) == l.id && within(at, l.start, l.end) {
+			return at
 		}
-		if sigstoreverify.VerifySignedCertificateTimestamp(chains, 1, one) == nil {
-			operators[l.operator] = true
-		}
+	}
+	return time.Time{}
+}
+
+// enoughCertificateLogs returns an error if the certificate logs of these operators are
+// not enough.
+func (r *TrustedRoot) enoughCertificateLogs(operators map[string]bool) error {
+	want := max(r.requirements.CertificateLogs, 1)
+	if r.requirements.NoLogs {
+		want = 0
 	}
 	if len(operators) < want {
 		return fmt.Errorf("certificate log: certificate logs of %d operators have it, want %d", len(operators), want)

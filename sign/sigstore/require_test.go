@@ -267,6 +267,7 @@ func TestRequirements(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			wantRecalled(t, id, ev)
 			_, isKey := test.who.(sigstore.Key)
 			if string(ev.Payload) != `{"a":1}` || (len(ev.Keys) == 1) != isKey || (ev.Claims == nil) != isKey {
 				t.Errorf("evidence %+v", ev)

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -25,10 +24,9 @@ import (
 // and how much of them a bundle must have. It does not change, and may be used
 // by several goroutines.
 type TrustedRoot struct {
-	root         *root.TrustedRoot           // of certificate authorities and certificate logs only
 	logs         map[string]*transparencyLog // by the bytes of their ids
 	ctLogs       []ctLog
-	authorities  []root.CertificateAuthority
+	authorities  []certificateAuthority
 	tsas         []timestampAuthority
 	requirements Requirements
 }
@@ -38,19 +36,36 @@ type transparencyLog struct {
 	host       string
 	operator   string
 	key        crypto.PublicKey
-	hash       crypto.Hash // of its signatures
-	start, end time.Time   // both inclusive; the end is zero if it is open
+	public     hallmark.Digest // fingerprint of the key
+	hash       crypto.Hash     // of its signatures
+	start, end time.Time       // both inclusive; the end is zero if it is open
 }
 
 // A ctLog keeps certificates.
 type ctLog struct {
-	id       string // hexadecimal, as sigstore-go has it
-	operator string
+	id         string            // its bytes
+	alone      *root.TrustedRoot // with no log but this one
+	operator   string
+	public     hallmark.Digest // fingerprint of its key
+	start, end time.Time       // as of a transparencyLog
+}
+
+type certificateAuthority struct {
+	root.CertificateAuthority
+	chain chain
 }
 
 type timestampAuthority struct {
 	root.TimestampingAuthority
+	chain    chain
 	operator string
+}
+
+// A chain has the certificates of an authority, the one at the root last.
+type chain struct {
+	certificates []*x509.Certificate
+	keys         []hallmark.Digest // fingerprints of theirs
+	start, end   time.Time         // of the authority's validity
 }
 
 // Requirements say how much a bundle must have. The zero value asks for what one
@@ -215,7 +230,7 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 		return name
 	}
 
-	ctLogs := make(map[string]*root.TransparencyLog)
+	var ctLogs []*root.TransparencyLog
 	for _, kind := range []struct {
 		what string
 		logs []*prototrustroot.TransparencyLogInstance
@@ -254,7 +269,7 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 			by := operator(l.GetOperator(), key)
 			if kind.what == "log" {
 				t := &transparencyLog{
-					host: host(p.BaseURL), operator: by, key: p.PublicKey, hash: p.SignatureHashFunc,
+					host: host(p.BaseURL), operator: by, key: p.PublicKey, public: key, hash: p.SignatureHashFunc,
 					start: p.ValidityPeriodStart, end: p.ValidityPeriodEnd,
 				}
 				r.logs[string(id)] = t
@@ -264,8 +279,8 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 					r.logs[string(also)], seen[string(also)] = t, true
 				}
 			} else {
-				r.ctLogs = append(r.ctLogs, ctLog{hex.EncodeToString(id), by})
-				maps.Copy(ctLogs, parsed)
+				r.ctLogs = append(r.ctLogs, ctLog{id: string(id), operator: by, public: key, start: p.ValidityPeriodStart, end: p.ValidityPeriodEnd})
+				ctLogs = append(ctLogs, p)
 			}
 		}
 	}
@@ -279,42 +294,52 @@ func parseTrustedRoot(data []byte) (*TrustedRoot, error) {
 		}
 		clear(operators)
 		for i, a := range kind.all {
-			chain := a.GetCertChain().GetCertificates()
-			if len(chain) == 0 || len(chain) > MaxCertificates {
-				return nil, fmt.Errorf("%s %d has %d certificates, want 1 to %d", kind.what, i, len(chain), MaxCertificates)
+			certificates := a.GetCertChain().GetCertificates()
+			if len(certificates) == 0 || len(certificates) > MaxCertificates {
+				return nil, fmt.Errorf("%s %d has %d certificates, want 1 to %d", kind.what, i, len(certificates), MaxCertificates)
 			}
 			if a.GetValidFor().GetStart() == nil {
 				return nil, fmt.Errorf("%s %d has no start of its validity", kind.what, i)
 			}
-			keys := make([]hallmark.Digest, len(chain))
-			for j, c := range chain {
-				cert, err := x509.ParseCertificate(c.GetRawBytes())
+			c := chain{start: a.GetValidFor().GetStart().AsTime()}
+			if end := a.GetValidFor().GetEnd(); end != nil {
+				c.end = end.AsTime()
+			}
+			for j, raw := range certificates {
+				cert, err := x509.ParseCertificate(raw.GetRawBytes())
 				if err != nil {
 					return nil, fmt.Errorf("%s %d: certificate %d: %w", kind.what, i, j, err)
 				}
-				if keys[j], err = fingerprint(cert.PublicKey); err != nil {
+				key, err := fingerprint(cert.PublicKey)
+				if err != nil {
 					return nil, fmt.Errorf("%s %d: the key of certificate %d: %w", kind.what, i, j, err)
 				}
+				c.certificates, c.keys = append(c.certificates, cert), append(c.keys, key)
 			}
 			if kind.what == "certificate authority" {
 				ca, err := root.ParseCertificateAuthority(a)
 				if err != nil {
 					return nil, fmt.Errorf("%s %d: %w", kind.what, i, err)
 				}
-				r.authorities = append(r.authorities, ca)
+				r.authorities = append(r.authorities, certificateAuthority{ca, c})
 				continue
 			}
 			tsa, err := root.ParseTimestampingAuthority(a)
 			if err != nil {
 				return nil, fmt.Errorf("%s %d: %w", kind.what, i, err)
 			}
-			r.tsas = append(r.tsas, timestampAuthority{tsa, operator(a.GetOperator(), keys[0])})
+			r.tsas = append(r.tsas, timestampAuthority{tsa, c, operator(a.GetOperator(), c.keys[0])})
 		}
 	}
 
 	var err error
-	r.root, err = root.NewTrustedRoot(root.TrustedRootMediaType01, r.authorities, ctLogs, nil, nil)
-	return r, err
+	for i, l := range ctLogs {
+		one := map[string]*root.TransparencyLog{hex.EncodeToString(l.ID): l}
+		if r.ctLogs[i].alone, err = root.NewTrustedRoot(root.TrustedRootMediaType01, nil, one, nil, nil); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 // fingerprint identifies a key that package sign verifies with.
@@ -326,9 +351,7 @@ func fingerprint(key crypto.PublicKey) (hallmark.Digest, error) {
 }
 
 // validAt reports whether l's key is valid at t.
-func (l *transparencyLog) validAt(t time.Time) bool {
-	return !t.Before(l.start) && (l.end.IsZero() || !t.After(l.end))
-}
+func (l *transparencyLog) validAt(t time.Time) bool { return within(t, l.start, l.end) }
 
 // camelCase returns an error if a member of data has an underscore in its name.
 // Protocol buffers read "log_index" as "logIndex"; the specification has the

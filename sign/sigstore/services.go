@@ -84,7 +84,7 @@ func (s *Signer) certificate(ctx context.Context, x *exchange, authority service
 			return nil, fmt.Errorf("want that of %s: %w", want, err)
 		}
 	}
-	if err := s.root.certified(ctx, leaf, []time.Time{leaf.NotBefore}); err != nil {
+	if _, err := s.root.certified(ctx, leaf, []time.Time{leaf.NotBefore}); err != nil {
 		return nil, fmt.Errorf("the trusted root does not vouch for it: %w", err)
 	}
 	return leaf, nil

@@ -1038,6 +1038,9 @@ func TestDefaultClient(t *testing.T) {
 // Nothing is printed, whatever the services do: not even by loggers that others
 // made before any test could be in between.
 func TestQuietSigner(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	cmd := exec.Command(os.Args[0], "-test.run=^(TestSign|TestSignFaults|TestRetry)$")
 	cmd.Env = append(os.Environ(), "DEBUG=1", "SWAGGER_DEBUG=1")
 	var stdout, stderr bytes.Buffer

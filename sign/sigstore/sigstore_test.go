@@ -623,6 +623,7 @@ func TestRealWorld(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			wantRecalled(t, id, ev)
 			// On GitHub, who signs is called the same thrice.
 			test.want.Subject, test.want.BuildSigner = test.want.Builder, test.want.Builder
 			if *ev.Claims != test.want {

@@ -190,6 +190,9 @@ func TestVerify(t *testing.T) {
 
 // Evidence is found beside a file, in files and in directories, and nowhere else.
 func TestEvidence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, one thing after the other")
+	}
 	o, artifact := files(t, "https://example.com/app")
 	line, err := os.ReadFile(artifact + ".intoto.jsonl")
 	if err != nil {

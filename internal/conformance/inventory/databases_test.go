@@ -18,8 +18,6 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom/inventory"
 )
 
-func TestMain(m *testing.M) { postgrestest.Main(m) }
-
 // A database is an empty one of some kind, that can be opened several times.
 type database struct {
 	dialect inventory.Dialect

@@ -1,0 +1,209 @@
+package inventory
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hallmark-dev/hallmark"
+)
+
+// A row is what every answer says of a record. Rows that follow each other are kept in one
+// block, because a database is slower with many rows than with few large ones.
+type row struct {
+	id       int64
+	main     string // how the main component is called in a path
+	contents int32  // a set, or 0
+	base     int32  // of the set; 0 if its tree is whole
+	tree     []byte // of the set, if it has a base
+	head
+
+	paths []way // of the candidates that it has
+}
+
+// perBlock is how many rows a block has.
+const perBlock = 32
+
+// A head is what a row says of the artifact.
+type head struct {
+	artifact              hallmark.Artifact
+	commit                hallmark.Digest
+	ref, run              string
+	finished, decided     time.Time
+	origin, verdict, gaps int32 // facts
+	attested              Contents
+	complete              bool
+	parts                 int
+}
+
+// append appends r to a block, with its length before it.
+func (r *row) append(block []byte) []byte {
+	b := binary.AppendUvarint(make([]byte, 0, 512), uint64(r.id))
+	b = binary.AppendUvarint(b, uint64(r.contents))
+	b = binary.AppendUvarint(b, uint64(r.base))
+	b = appendText(b, r.main)
+	b = append(binary.AppendUvarint(b, uint64(len(r.tree))), r.tree...)
+	b = appendDigests(b, r.artifact.Digests)
+	for _, s := range [...]string{r.artifact.Name, r.commit.String(), r.ref, r.run} {
+		b = appendText(b, s)
+	}
+	b = binary.AppendVarint(b, micros(r.finished))
+	b = binary.AppendVarint(b, micros(r.decided))
+	for _, id := range [...]int32{r.origin, r.verdict, r.gaps} {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	b = append(b, byte(attestedCode(r.attested)), byte(number(r.complete)))
+	b = binary.AppendUvarint(b, uint64(r.parts))
+	return append(binary.AppendUvarint(block, uint64(len(b))), b...)
+}
+
+// parse reads a row behind its number.
+func (r *row) parse(from reader) error {
+	r.contents, r.base = int32(from.number()), int32(from.number())
+	r.main = from.text()
+	r.tree = slices.Clone(from.bytes())
+	r.artifact.Digests = from.digests()
+	r.artifact.Name = from.text()
+	r.commit = from.digest()
+	r.ref, r.run = from.text(), from.text()
+	r.finished, r.decided = fromMicros(from.signed()), fromMicros(from.signed())
+	r.origin, r.verdict, r.gaps = int32(from.number()), int32(from.number()), int32(from.number())
+	switch from.number() {
+	case 2:
+		r.attested = Attested
+	case 1:
+		r.attested = Unattested
+	default:
+		r.attested = NoSBOM
+	}
+	r.complete = from.number() == 1
+	r.parts = int(from.number())
+	return from.end("a record")
+}
+
+// each calls f for each row of a block, with its number and what is behind that.
+func each(block []byte, f func(id int64, rest reader, all []byte) error) error {
+	r := reader{rest: block}
+	for len(r.rest) > 0 {
+		one := reader{rest: r.bytes()}
+		all := one.rest
+		id := int64(one.number())
+		if r.failed || one.failed {
+			return fmt.Errorf("%w: a block", errDamaged)
+		}
+		if err := f(id, one, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func blockOf(id int64) int64 { return id / perBlock }
+
+// rows returns those with the numbers ids, which are sorted.
+func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
+	found := make([]row, 0, len(ids))
+	for some := range slices.Chunk(ids, chunk) {
+		blocks := make([]int32, 0, len(some))
+		for _, id := range some {
+			if b := int32(blockOf(id)); len(blocks) == 0 || blocks[len(blocks)-1] != b {
+				blocks = append(blocks, b)
+			}
+		}
+		in, values := s.around("id", blocks)
+		next := 0 // of some, the first that is not found
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var data sql.RawBytes
+			if err := rows.Scan(&data); err != nil {
+				return err
+			}
+			return each(data, func(id int64, rest reader, _ []byte) error {
+				if next == len(some) || some[next] != id {
+					return nil
+				}
+				next++
+				found = append(found, row{id: id})
+				return found[len(found)-1].parse(rest)
+			})
+		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", values...)
+		if err != nil {
+			return nil, err
+		}
+		if next != len(some) {
+			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
+		}
+	}
+	return found, nil
+}
+
+// rewrite writes rows instead of those with the same numbers.
+func (s *session) rewrite(ctx context.Context, rows []row) error {
+	byBlock := make(map[int64]map[int64]*row)
+	for i := range rows {
+		b := blockOf(rows[i].id)
+		if byBlock[b] == nil {
+			byBlock[b] = make(map[int64]*row)
+		}
+		byBlock[b][rows[i].id] = &rows[i]
+	}
+	for _, b := range slices.Sorted(maps.Keys(byBlock)) {
+		data, err := s.block(ctx, b)
+		if err != nil {
+			return err
+		}
+		var written []byte
+		err = each(data, func(id int64, _ reader, all []byte) error {
+			if r := byBlock[b][id]; r != nil {
+				written = r.append(written)
+			} else {
+				written = append(binary.AppendUvarint(written, uint64(len(all))), all...)
+			}
+			return nil
+		})
+		if err == nil {
+			err = s.exec(ctx, "UPDATE inventory_block SET data = ? WHERE id = ?", written, b)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block returns a block, which is empty if it is not there.
+func (s *session) block(ctx context.Context, id int64) (data []byte, err error) {
+	err = s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data) }, "SELECT data FROM inventory_block WHERE id = ?", id)
+	return data, err
+}
+
+// addRows adds rows, whose numbers follow those that are there.
+func (s *session) addRows(ctx context.Context, rows []row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	first := blockOf(rows[0].id)
+	old, err := s.block(ctx, first)
+	if err != nil {
+		return err
+	}
+	var blocks [][]any
+	data := old
+	for i := range rows {
+		data = rows[i].append(data)
+		if b := blockOf(rows[i].id); i == len(rows)-1 || blockOf(rows[i+1].id) != b {
+			blocks = append(blocks, []any{b, data})
+			data = nil
+		}
+	}
+	if old != nil {
+		if err := s.exec(ctx, "UPDATE inventory_block SET data = ? WHERE id = ?", blocks[0][1], first); err != nil {
+			return err
+		}
+		blocks = blocks[1:]
+	}
+	return s.insert(ctx, "inventory_block", []string{"id", "data"}, slices.Values(blocks))
+}
