@@ -183,7 +183,7 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 				return err
 			}
 			var err error
-			c.component, err = parseComponent(data)
+			c.component, err = parseComponent(string(data))
 			found[c.part] = c
 			return err
 		}, "SELECT t.part, p.data FROM inventory_term t LEFT JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
@@ -321,23 +321,31 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	if err != nil {
 		return err
 	}
-	for size := firstChunk; len(pairs) > 0; size = min(4*size, chunk) {
-		var sets []int32
-		n := 0
-		for ; n < len(pairs); n++ {
-			if id := int32(pairs[n] >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
-				if len(sets) == size {
-					break
-				}
-				sets = append(sets, id)
-			}
+	give := func(rows []row) (bool, error) {
+		if err := a.ways(ctx, rows, pairs, parts); err != nil {
+			return false, err
 		}
-		these := pairs[:n]
-		pairs = pairs[n:]
-
-		in, value := s.around("r.contents", sets)
+		return emit(rows)
+	}
+	var sets []int32
+	for _, p := range pairs {
+		if id := int32(p >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
+			sets = append(sets, id)
+		}
+	}
+	all, err := s.number(ctx, "SELECT max(id) FROM inventory_set")
+	if err != nil {
+		return err
+	}
+	if where == "" && int64(len(sets)) > all/dense {
+		return s.scan(ctx, sets, give)
+	}
+	for size := firstChunk; len(sets) > 0; size = min(4*size, chunk) {
+		these := sets[:min(size, len(sets))]
+		sets = sets[len(these):]
+		in, value := s.around("r.contents", these)
 		ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
-			_, ok := slices.BinarySearch(sets, set)
+			_, ok := slices.BinarySearch(these, set)
 			return ok
 		}, "r.contents", in+where, append(value, values...))
 		if err != nil {
@@ -348,10 +356,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 			if err != nil {
 				return err
 			}
-			if err := a.ways(ctx, rows, these, parts); err != nil {
-				return err
-			}
-			if more, err := emit(rows); err != nil || !more {
+			if more, err := give(rows); err != nil || !more {
 				return err
 			}
 		}
@@ -406,7 +411,7 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 			if err := rows.Scan(&id, &data); err != nil {
 				return err
 			}
-			t, err := parseTree(data)
+			t, err := parseTree(string(data))
 			a.trees[id] = t
 			return err
 		}, "SELECT id, tree FROM inventory_set WHERE "+in, value)

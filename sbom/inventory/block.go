@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -19,7 +20,7 @@ type row struct {
 	main     string // how the main component is called in a path
 	contents int32  // a set, or 0
 	base     int32  // of the set; 0 if its tree is whole
-	tree     []byte // of the set, if it has a base
+	tree     string // of the set, if it has a base
 	head
 
 	paths []way // of the candidates that it has
@@ -46,7 +47,7 @@ func (r *row) append(block []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(r.contents))
 	b = binary.AppendUvarint(b, uint64(r.base))
 	b = appendText(b, r.main)
-	b = append(binary.AppendUvarint(b, uint64(len(r.tree))), r.tree...)
+	b = appendText(b, r.tree)
 	b = appendDigests(b, r.artifact.Digests)
 	for _, s := range [...]string{r.artifact.Name, r.commit.String(), r.ref, r.run} {
 		b = appendText(b, s)
@@ -65,7 +66,7 @@ func (r *row) append(block []byte) []byte {
 func (r *row) parse(from reader) error {
 	r.contents, r.base = int32(from.number()), int32(from.number())
 	r.main = from.text()
-	r.tree = slices.Clone(from.bytes())
+	r.tree = from.text()
 	r.artifact.Digests = from.digests()
 	r.artifact.Name = from.text()
 	r.commit = from.digest()
@@ -86,10 +87,10 @@ func (r *row) parse(from reader) error {
 }
 
 // each calls f for each row of a block, with its number and what is behind that.
-func each(block []byte, f func(id int64, rest reader, all []byte) error) error {
+func each(block string, f func(id int64, rest reader, all string) error) error {
 	r := reader{rest: block}
 	for len(r.rest) > 0 {
-		one := reader{rest: r.bytes()}
+		one := reader{rest: r.text()}
 		all := one.rest
 		id := int64(one.number())
 		if r.failed || one.failed {
@@ -117,11 +118,11 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 		in, values := s.around("id", blocks)
 		next := 0 // of some, the first that is not found
 		err := s.query(ctx, func(rows *sql.Rows) error {
-			var data sql.RawBytes
+			var data string
 			if err := rows.Scan(&data); err != nil {
 				return err
 			}
-			return each(data, func(id int64, rest reader, _ []byte) error {
+			return each(data, func(id int64, rest reader, _ string) error {
 				if next == len(some) || some[next] != id {
 					return nil
 				}
@@ -140,6 +141,43 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 	return found, nil
 }
 
+// scan gives all rows whose contents are one of sets, which are sorted, some at a time. It
+// is for many sets: all blocks are read.
+func (s *session) scan(ctx context.Context, sets []int32, give func([]row) (more bool, err error)) error {
+	wanted := make([]uint64, int(sets[len(sets)-1])/64+1)
+	for _, id := range sets {
+		wanted[id/64] |= 1 << (id % 64)
+	}
+	var rows []row
+	last := int64(-1)
+	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
+		n := 0
+		rows = rows[:0]
+		err := s.query(ctx, func(r *sql.Rows) error {
+			var data string
+			if err := r.Scan(&last, &data); err != nil {
+				return err
+			}
+			n++
+			return each(data, func(id int64, rest reader, _ string) error {
+				ahead := rest
+				set := ahead.number()
+				if set/64 >= uint64(len(wanted)) || wanted[set/64]&(1<<(set%64)) == 0 {
+					return nil
+				}
+				rows = append(rows, row{id: id})
+				return rows[len(rows)-1].parse(rest)
+			})
+		}, "SELECT id, data FROM inventory_block WHERE id > ? ORDER BY id LIMIT "+strconv.Itoa(size), last)
+		if err != nil {
+			return err
+		}
+		if more, err := give(rows); err != nil || !more || n < size {
+			return err
+		}
+	}
+}
+
 // rewrite writes rows instead of those with the same numbers.
 func (s *session) rewrite(ctx context.Context, rows []row) error {
 	byBlock := make(map[int64]map[int64]*row)
@@ -156,11 +194,11 @@ func (s *session) rewrite(ctx context.Context, rows []row) error {
 			return err
 		}
 		var written []byte
-		err = each(data, func(id int64, _ reader, all []byte) error {
+		err = each(string(data), func(id int64, _ reader, all string) error {
 			if r := byBlock[b][id]; r != nil {
 				written = r.append(written)
 			} else {
-				written = append(binary.AppendUvarint(written, uint64(len(all))), all...)
+				written = appendText(written, all)
 			}
 			return nil
 		})

@@ -23,8 +23,8 @@ import (
 // its Of asks for: what a builder, a key, a signer, a workflow, an input or a span of time
 // has made. Trust is decided by its Rule, if there is one.
 type Cause struct {
-	Query    Query
-	Advisory *osv.Advisory
+	Query    Query         // of a component, or of artifacts by its Of
+	Advisory *osv.Advisory // nil if it is about none
 }
 
 // ReportOptions say what a [Report] has. The zero value is ready for use.

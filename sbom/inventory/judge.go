@@ -111,19 +111,11 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		}
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
-		rows, err := s.rows(ctx, ids)
+		statements, err := s.statements(ctx, ids)
 		if err != nil {
 			return err
 		}
-		signedAs := make(map[int64]string) // what the statement of the SBOM was, or empty
-		in, value := s.in("id", narrow(ids))
-		err = s.query(ctx, func(rows *sql.Rows) error {
-			var id int64
-			var sbom string
-			err := rows.Scan(&id, &sbom)
-			signedAs[id] = sbom
-			return err
-		}, "SELECT id, sbom FROM inventory_record WHERE "+in, value)
+		rows, err := s.rows(ctx, ids)
 		if err != nil {
 			return err
 		}
@@ -137,7 +129,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			}
 			switch { // Nothing can make an SBOM of none, nor evidence.
 			case r.attested == NoSBOM:
-			case j.Now.Contents == Attested && signedAs[j.id] != "":
+			case j.Now.Contents == Attested && statements[j.id] != "":
 				r.attested = Attested
 			default:
 				r.attested = Unattested
@@ -151,6 +143,26 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		}
 		return s.rewrite(ctx, slices.DeleteFunc(rows, func(r row) bool { return !changed[r.id] }))
 	})
+}
+
+// statements returns what the SBOMs of records were signed as, which is empty for those that
+// nobody has signed.
+func (s *session) statements(ctx context.Context, ids []int64) (map[int64]string, error) {
+	all := make(map[int64]string)
+	for some := range slices.Chunk(ids, chunk) {
+		in, value := s.in("id", narrow(some))
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var id int64
+			var text string
+			err := rows.Scan(&id, &text)
+			all[id] = text
+			return err
+		}, "SELECT id, sbom FROM inventory_record WHERE "+in, value)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // generation is a number that other tables do not have.
@@ -260,7 +272,7 @@ func (s *session) inputs(ctx context.Context, set int32) ([]Input, error) {
 		if err := rows.Scan(&data); err != nil {
 			return err
 		}
-		one, err := parseInput(data)
+		one, err := parseInput(string(data))
 		all = append(all, one)
 		return err
 	}, "SELECT data FROM inventory_part WHERE "+in+" ORDER BY id", value)
@@ -282,16 +294,16 @@ func (s *session) treeOf(ctx context.Context, set int32) (*tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		return parseTree(data)
+		return parseTree(string(data))
 	}
 	var p patch
-	if err := p.parse(data); err != nil {
+	if err := p.parse(string(data)); err != nil {
 		return nil, err
 	}
 	if err := get(base); err != nil {
 		return nil, err
 	}
-	t, err := parseTree(data)
+	t, err := parseTree(string(data))
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const (
 	MaxSteps = 200_000
 
 	// MaxReport is the size of what [ParseReport] reads, in bytes.
-	MaxReport = 1 << 30
+	MaxReport = 512 << 20
 
 	// DefaultListed is how many entries each list of a Report has, unless it is to have
 	// another number.
@@ -44,11 +44,14 @@ const (
 	maxOthers   = 100      // pieces of evidence about others that are kept with an artifact
 
 	batch       = 1000    // records that AddAll adds at once
+	group       = 50      // records that are prepared at once, of which batch is a multiple
+	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
 	cacheTrees  = 4096    // trees that others are told by
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
-	chunk       = 8192    // sets or records that are asked for at once
+	chunk       = 2048    // sets or records that are asked for at once
+	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 )

@@ -31,9 +31,9 @@ const (
 
 func noon() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
 
-// signer returns the key number n. That of the builder is 1, that of who signs SBOMs is 2,
+// key returns the key number n. That of the builder is 1, that of who signs SBOMs is 2,
 // and nobody knows 9.
-func signer(t testing.TB, n byte) sign.SignerVerifier {
+func newKey(t testing.TB, n byte) sign.SignerVerifier {
 	t.Helper()
 	s, err := sign.NewSigner(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, ed25519.SeedSize)))
 	if err != nil {
@@ -44,7 +44,7 @@ func signer(t testing.TB, n byte) sign.SignerVerifier {
 
 func fingerprint(t testing.TB, n byte) hallmark.Digest {
 	t.Helper()
-	d, err := sign.Fingerprint(signer(t, n).Public())
+	d, err := sign.Fingerprint(newKey(t, n).Public())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func fingerprint(t testing.TB, n byte) hallmark.Digest {
 
 func by(t testing.TB, n byte) verify.Identity {
 	t.Helper()
-	id, err := verify.Key(signer(t, n))
+	id, err := verify.Key(newKey(t, n))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,37 +73,37 @@ func artifact(t testing.TB) hallmark.Artifact {
 	return hallmark.Artifact{Name: "app", Digests: []hallmark.Digest{digest(t, "sha256:"+strings.Repeat("1", 64))}}
 }
 
-type members = map[string]any
+type thing = map[string]any
 
 // statement returns a statement about the artifact, or about the one of another digit.
-func statement(predicateType string, predicate any, digits ...string) members {
+func statement(predicateType string, predicate any, digits ...string) thing {
 	subjects := []any{}
 	for _, digit := range append(digits, "1")[:max(1, len(digits))] {
-		subjects = append(subjects, members{"name": "app", "digest": members{"sha256": strings.Repeat(digit, 64)}})
+		subjects = append(subjects, thing{"name": "app", "digest": thing{"sha256": strings.Repeat(digit, 64)}})
 	}
-	return members{"_type": provenance.StatementType, "subject": subjects, "predicateType": predicateType, "predicate": predicate}
+	return thing{"_type": provenance.StatementType, "subject": subjects, "predicateType": predicateType, "predicate": predicate}
 }
 
 // built returns provenance that is accepted, with inputs.
-func built(inputs ...any) members {
-	return statement(provenance.PredicateType, members{
-		"buildDefinition": members{
+func built(inputs ...any) thing {
+	return statement(provenance.PredicateType, thing{
+		"buildDefinition": thing{
 			"buildType":            testType,
-			"externalParameters":   members{"source": members{"repository": testSource, "ref": "refs/tags/v1.0.0"}},
-			"resolvedDependencies": append([]any{members{"uri": "git+" + testSource + "@refs/tags/v1.0.0", "digest": members{"gitCommit": testCommit}}}, inputs...),
+			"externalParameters":   thing{"source": thing{"repository": testSource, "ref": "refs/tags/v1.0.0"}},
+			"resolvedDependencies": append([]any{thing{"uri": "git+" + testSource + "@refs/tags/v1.0.0", "digest": thing{"gitCommit": testCommit}}}, inputs...),
 		},
-		"runDetails": members{"builder": members{"id": testBuilder}, "metadata": members{"invocationId": "https://ci.example/runs/1", "finishedOn": "2026-03-02T10:00:00Z"}},
+		"runDetails": thing{"builder": thing{"id": testBuilder}, "metadata": thing{"invocationId": "https://ci.example/runs/1", "finishedOn": "2026-03-02T10:00:00Z"}},
 	})
 }
 
-func bom(names ...string) members {
+func bom(names ...string) thing {
 	components := []any{}
 	for _, name := range names {
-		components = append(components, members{"type": "library", "bom-ref": name, "name": name, "version": "1.0.0", "purl": "pkg:npm/" + name + "@1.0.0"})
+		components = append(components, thing{"type": "library", "bom-ref": name, "name": name, "version": "1.0.0", "purl": "pkg:npm/" + name + "@1.0.0"})
 	}
-	return members{
+	return thing{
 		"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components,
-		"metadata": members{"component": members{"type": "application", "bom-ref": "main", "name": "app"}},
+		"metadata": thing{"component": thing{"type": "application", "bom-ref": "main", "name": "app"}},
 	}
 }
 
@@ -118,7 +118,7 @@ func seal(t testing.TB, payloadType string, payload any, keys ...byte) *sign.Env
 	}
 	e := &sign.Envelope{PayloadType: payloadType, Payload: text}
 	for _, n := range keys {
-		one, err := sign.Sign(t.Context(), payloadType, text, signer(t, n))
+		one, err := sign.Sign(t.Context(), payloadType, text, newKey(t, n))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -199,10 +199,10 @@ func TestObserve(t *testing.T) {
 	alien := attest(t, statement(provenance.CycloneDXType, bom("evil")), 9)
 	const trusted = `accepted, trusted: true, 1 components left, built by "https://ci.example/builder", 0 gaps`
 	const evil = `accepted, SBOM not attested, trusted: false, 1 components evil, built by "https://ci.example/builder", 0 gaps`
-	old := statement(provenance.PredicateTypeV02, members{
-		"builder": members{"id": testBuilder}, "buildType": testType,
-		"invocation": members{"configSource": members{"uri": "git+" + testSource, "digest": members{"sha1": testCommit}, "entryPoint": "ci.yml"}},
-		"materials":  []any{members{"uri": "git+" + testSource, "digest": members{"sha1": testCommit}}},
+	old := statement(provenance.PredicateTypeV02, thing{
+		"builder": thing{"id": testBuilder}, "buildType": testType,
+		"invocation": thing{"configSource": thing{"uri": "git+" + testSource, "digest": thing{"sha1": testCommit}, "entryPoint": "ci.yml"}},
+		"materials":  []any{thing{"uri": "git+" + testSource, "digest": thing{"sha1": testCommit}}},
 	})
 	old["_type"] = provenance.StatementTypeV01
 	for _, test := range []struct {
@@ -238,9 +238,9 @@ func TestObserve(t *testing.T) {
 		{"provenance by who may sign SBOMs only", nil, []*sign.Envelope{attest(t, built(), 2), sound}, []string{
 			`rejected, trusted: false, 1 components left, built by "https://ci.example/builder", 0 gaps`,
 		}},
-		{"that and the good one", nil, []*sign.Envelope{attest(t, statement(provenance.PredicateType, members{
-			"buildDefinition": members{"buildType": testType, "externalParameters": members{}},
-			"runDetails":      members{"builder": members{"id": "https://evil.example"}},
+		{"that and the good one", nil, []*sign.Envelope{attest(t, statement(provenance.PredicateType, thing{
+			"buildDefinition": thing{"buildType": testType, "externalParameters": thing{}},
+			"runDetails":      thing{"builder": thing{"id": "https://evil.example"}},
 		}), 2), good, sound}, []string{trusted}},
 		{"a policy that has ended", func(p *verify.Policy) { p.Expires = noon() }, []*sign.Envelope{good, sound}, []string{
 			`undecided, trusted: false, 1 components left, built by "https://ci.example/builder", 0 gaps`,
@@ -269,11 +269,11 @@ func TestObserve(t *testing.T) {
 		}},
 		{"about another artifact", nil, []*sign.Envelope{good, sound, attest(t, statement(provenance.CycloneDXType, bom("else"), "2"), 2)}, []string{trusted}},
 		{"about this and another", nil, []*sign.Envelope{good, attest(t, statement(provenance.CycloneDXType, bom("left"), "2", "1"), 2)}, []string{trusted}},
-		{"no SBOM in it", nil, []*sign.Envelope{good, sound, attest(t, statement(provenance.CycloneDXType, members{}), 2)}, []string{
+		{"no SBOM in it", nil, []*sign.Envelope{good, sound, attest(t, statement(provenance.CycloneDXType, thing{}), 2)}, []string{
 			trusted, `accepted, no SBOM, trusted: false, 0 components , built by "https://ci.example/builder", 1 gaps`,
 		}},
 		{"several that cannot be read", nil, []*sign.Envelope{
-			good, sound, attest(t, statement(provenance.SPDXType, members{"spdxVersion": "SPDX-2.3"}), 2), attest(t, statement(provenance.SPDXType, members{"spdxVersion": "SPDX-2.2"})),
+			good, sound, attest(t, statement(provenance.SPDXType, thing{"spdxVersion": "SPDX-2.3"}), 2), attest(t, statement(provenance.SPDXType, thing{"spdxVersion": "SPDX-2.2"})),
 		}, []string{trusted, `accepted, no SBOM, trusted: false, 0 components , built by "https://ci.example/builder", 2 gaps`}},
 		{"what cannot be kept", nil, []*sign.Envelope{
 			good, sound, attest(t, statement(provenance.CycloneDXType, bom(strings.Repeat("x", 3000)))), attest(t, statement(provenance.CycloneDXType, bom("a", "a"))),
@@ -347,7 +347,7 @@ func TestObserveRefuses(t *testing.T) {
 // What strangers add changes nothing of what is kept of the others, however much it is.
 func TestObserveStrangers(t *testing.T) {
 	p := testPolicy(t)
-	envelopes := []*sign.Envelope{attest(t, built(members{"uri": "https://example.com/tool", "digest": members{"sha256": strings.Repeat("e", 64)}}), 1), attest(t, statement(provenance.CycloneDXType, bom("left")), 2)}
+	envelopes := []*sign.Envelope{attest(t, built(thing{"uri": "https://example.com/tool", "digest": thing{"sha256": strings.Repeat("e", 64)}}), 1), attest(t, statement(provenance.CycloneDXType, bom("left")), 2)}
 	want := observe(t, p, envelopes...)[0]
 	for _, test := range []struct {
 		name string
@@ -363,14 +363,14 @@ func TestObserveStrangers(t *testing.T) {
 		}, 0},
 		{"SBOMs that cannot be read", func() (all []*sign.Envelope) {
 			for i := range 150 {
-				all = append(all, attest(t, statement(provenance.CycloneDXType, members{"a": i}), 9))
+				all = append(all, attest(t, statement(provenance.CycloneDXType, thing{"a": i}), 9))
 			}
 			return all
 		}, 0},
 		{"evidence of other artifacts", func() (all []*sign.Envelope) {
 			for i := range 150 {
-				st := built(members{"uri": fmt.Sprint("https://example.com/", i)})
-				st["subject"] = []any{members{"digest": members{"sha256": strings.Repeat("3", 64)}}}
+				st := built(thing{"uri": fmt.Sprint("https://example.com/", i)})
+				st["subject"] = []any{thing{"digest": thing{"sha256": strings.Repeat("3", 64)}}}
 				all = append(all, attest(t, st, 1))
 			}
 			return all
@@ -414,12 +414,12 @@ func TestObserveBounds(t *testing.T) {
 		subjects = append(subjects, "2")
 	}
 	huge := built()
-	huge["predicate"].(members)["buildDefinition"].(members)["internalParameters"] = members{"x": long}
-	odd := func(at ...string) members {
+	huge["predicate"].(thing)["buildDefinition"].(thing)["internalParameters"] = thing{"x": long}
+	odd := func(at ...string) thing {
 		st := built()
-		o := st["predicate"].(members)
+		o := st["predicate"].(thing)
 		for _, name := range at[:len(at)-1] {
-			o = o[name].(members)
+			o = o[name].(thing)
 		}
 		o[at[len(at)-1]] = "https://ci.example/" + strings.Repeat("x", maxText)
 		return st
@@ -431,13 +431,13 @@ func TestObserveBounds(t *testing.T) {
 		gaps     string
 	}{
 		{"provenance", attest(t, huge, 1), 0, "1 pieces of evidence are too large or too many to be kept"},
-		{"an SBOM", attest(t, statement(provenance.CycloneDXType, members{"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": members{"component": members{"type": "application", "bom-ref": "main", "name": "app", "description": long}}}), 2), 1, ""},
+		{"an SBOM", attest(t, statement(provenance.CycloneDXType, thing{"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": thing{"component": thing{"type": "application", "bom-ref": "main", "name": "app", "description": long}}}), 2), 1, ""},
 		{"an SBOM of many", attest(t, statement(provenance.CycloneDXType, bom("left"), subjects...), 2), 0, "1 pieces of evidence are too large or too many to be kept"},
-		{"a scan", attest(t, statement(provenance.VulnsType, members{"x": long}), 2), 1, "what is in sha256:* is not kept: * bytes, want at most 1048576"},
+		{"a scan", attest(t, statement(provenance.VulnsType, thing{"x": long}), 2), 1, "what is in sha256:* is not kept: * bytes, want at most 1048576"},
 		{"text", seal(t, "text/plain", []byte(long+long), 2), 0, "1 pieces of evidence are too large or too many to be kept"},
 		{"a long name of a builder", attest(t, odd("runDetails", "builder", "id"), 1), 1, "what the provenance says cannot be kept: *"},
 		{"a long name of a run", attest(t, odd("runDetails", "metadata", "invocationId"), 1), 1, "what the provenance says cannot be kept: *"},
-		{"a NUL", attest(t, built(members{"uri": "a\x00b"}), 1), 1, "what the provenance says cannot be kept: *"},
+		{"a NUL", attest(t, built(thing{"uri": "a\x00b"}), 1), 1, "what the provenance says cannot be kept: *"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := observe(t, testPolicy(t), test.envelope)[0]
@@ -463,9 +463,9 @@ func TestObserveBounds(t *testing.T) {
 func TestObserveBuild(t *testing.T) {
 	var inputs []any
 	for i := range 500 {
-		inputs = append(inputs, members{"uri": fmt.Sprint("https://example.com/", i), "digest": members{"sha256": fmt.Sprintf("%064x", i)}, "annotations": members{"n": i}})
+		inputs = append(inputs, thing{"uri": fmt.Sprint("https://example.com/", i), "digest": thing{"sha256": fmt.Sprintf("%064x", i)}, "annotations": thing{"n": i}})
 	}
-	inputs = append(inputs, inputs[7], members{"digest": members{"sha256": fmt.Sprintf("%064x", 3)}})
+	inputs = append(inputs, inputs[7], thing{"digest": thing{"sha256": fmt.Sprintf("%064x", 3)}})
 	r := observe(t, testPolicy(t), attest(t, built(inputs...), 1))[0]
 	b := r.Build
 	want := Build{
@@ -486,7 +486,7 @@ func randomInputs(rng *rand.Rand) []any {
 	var list []any
 	for range rng.IntN(8) {
 		n := rng.IntN(3)
-		d := members{}
+		d := thing{}
 		if rng.IntN(4) > 0 {
 			d["uri"] = fmt.Sprintf("https://example.com/%d", n)
 		}
@@ -494,19 +494,19 @@ func randomInputs(rng *rand.Rand) []any {
 			d["name"] = fmt.Sprint("input ", n)
 		}
 		if rng.IntN(4) > 0 {
-			d["digest"] = members{"sha256": strings.Repeat(fmt.Sprint(n+rng.IntN(2)), 64)}
+			d["digest"] = thing{"sha256": strings.Repeat(fmt.Sprint(n+rng.IntN(2)), 64)}
 		}
 		switch rng.IntN(8) {
 		case 0:
-			d["digest"] = members{"unheard": "abc", "sha256": strings.Repeat("5", 64)}
+			d["digest"] = thing{"unheard": "abc", "sha256": strings.Repeat("5", 64)}
 		case 1:
-			d["digest"] = members{"sha256": "ABC"}
+			d["digest"] = thing{"sha256": "ABC"}
 		case 2:
 			d["content"] = []byte("text")
 		case 3:
 			d["downloadLocation"] = "https://example.com/here"
 		case 4:
-			d["annotations"] = members{"modified": true, "number": json.Number("1.50e2")}
+			d["annotations"] = thing{"modified": true, "number": json.Number("1.50e2")}
 		case 5:
 			d["uri"] = "git+" + testSource + "@refs/tags/v1.0.0" // of the source
 		}
@@ -563,20 +563,20 @@ func TestReduce(t *testing.T) {
 		var envelopes []*sign.Envelope
 		for range 1 + rng.IntN(3) {
 			st := built(randomInputs(rng)...)
-			d := st["predicate"].(members)["buildDefinition"].(members)
-			d["internalParameters"] = members{"number": json.Number("12345678901234567890.10"), "<": "\u2028&"}
+			d := st["predicate"].(thing)["buildDefinition"].(thing)
+			d["internalParameters"] = thing{"number": json.Number("12345678901234567890.10"), "<": "\u2028&"}
 			switch rng.IntN(6) {
 			case 0:
 				delete(d, "resolvedDependencies")
 			case 1:
 				d["resolvedDependencies"] = nil
 			case 2:
-				d["resolvedDependencies"].([]any)[0].(members)["annotations"] = members{"modified": true}
+				d["resolvedDependencies"].([]any)[0].(thing)["annotations"] = thing{"modified": true}
 			}
 			envelopes = append(envelopes, attest(t, st, 1))
 		}
-		link := statement(provenance.LinkType, members{"name": "step", "command": []any{}, "materials": []any{}, "byproducts": members{}, "environment": members{}})
-		link["subject"] = []any{members{"name": "input 1", "digest": members{"sha256": strings.Repeat("1", 64)}}}
+		link := statement(provenance.LinkType, thing{"name": "step", "command": []any{}, "materials": []any{}, "byproducts": thing{}, "environment": thing{}})
+		link["subject"] = []any{thing{"name": "input 1", "digest": thing{"sha256": strings.Repeat("1", 64)}}}
 		envelopes = append(envelopes, attest(t, link, 2), attest(t, statement(provenance.CycloneDXType, bom("left")), 1))
 
 		whole, err := p.Recognize(t.Context(), envelopes...)
@@ -621,7 +621,7 @@ func TestReduce(t *testing.T) {
 // Statements of another form than provenance of version 1 stay as they are.
 func TestReduceOlder(t *testing.T) {
 	for _, predicateType := range []string{provenance.PredicateTypeV02, provenance.PredicateTypeV01, provenance.VSAType, provenance.LinkType, "https://example.com/other"} {
-		st := statement(predicateType, members{"materials": []any{members{"uri": "x"}}, "buildDefinition": members{"resolvedDependencies": []any{members{"uri": "x"}}}})
+		st := statement(predicateType, thing{"materials": []any{thing{"uri": "x"}}, "buildDefinition": thing{"resolvedDependencies": []any{thing{"uri": "x"}}}})
 		e := verify.Evidence{PayloadType: provenance.MediaType, Payload: attest(t, st, 1).Payload, Keys: []hallmark.Digest{fingerprint(t, 1)}}
 		kept, gaps := reduce([]verify.Evidence{e}, Build{Inputs: []Input{{URI: "x"}}}, func(verify.Evidence) bool { return true })
 		if len(gaps) > 0 || len(kept) != 1 || !bytes.Equal(kept[0].Payload, e.Payload) {
@@ -650,7 +650,7 @@ func TestPackKeyless(t *testing.T) {
 // What Check refuses of what says who answers for a record.
 func TestCheckTrust(t *testing.T) {
 	good := observe(t, testPolicy(t), attest(t, built(), 1), attest(t, statement(provenance.CycloneDXType, bom("left")), 2))[0]
-	of := func(st members) verify.Evidence {
+	of := func(st thing) verify.Evidence {
 		e := verify.Evidence{PayloadType: provenance.MediaType, Payload: attest(t, st).Payload, Keys: []hallmark.Digest{fingerprint(t, 2)}}
 		e.Signed = signed(&e)
 		return e
@@ -664,12 +664,12 @@ func TestCheckTrust(t *testing.T) {
 		{"evidence that nobody signed", func(r *Record) { r.Evidence[1].Keys = nil }, "nobody has signed it"},
 		{"evidence of the build", func(r *Record) { r.Attested = r.Evidence[0].Signed }, "the statement is not of an SBOM"},
 		{"evidence of another artifact", func(r *Record) {
-			r.Evidence[1] = of(statement(provenance.CycloneDXType, members{}, "2"))
+			r.Evidence[1] = of(statement(provenance.CycloneDXType, thing{}, "2"))
 			r.Attested = r.Evidence[1].Signed
 		}, "about another artifact"},
 		{"evidence of another type", func(r *Record) { r.Evidence[1].PayloadType = "text/plain" }, "not among the evidence"},
 		{"two of one digest", func(r *Record) {
-			r.Evidence = append(r.Evidence, of(statement(provenance.CycloneDXType, members{}, "2")))
+			r.Evidence = append(r.Evidence, of(statement(provenance.CycloneDXType, thing{}, "2")))
 			r.Evidence[2].Signed = r.Attested
 		}, "about another artifact"},
 		{"no document", func(r *Record) { r.Document = nil }, "and there is none"},

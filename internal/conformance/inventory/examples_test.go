@@ -48,7 +48,8 @@ func TestExamples(t *testing.T) {
 		return names
 	}
 	want := names(`(?m)^func (Example\w*)\(\)`, text)
-	if got := names(`(?m)^--- PASS: (Example\w*) `, string(out)); !slices.Equal(got, want) || len(want) == 0 {
-		t.Errorf("examples %v ran, want %v", got, want)
+	got := names(`(?m)^--- PASS: (Example\w*) `, string(out)) // and those that need no driver
+	if missing := slices.DeleteFunc(slices.Clone(want), func(name string) bool { return slices.Contains(got, name) }); len(missing) > 0 || len(want) == 0 {
+		t.Errorf("examples %v ran, and not %v", got, missing)
 	}
 }

@@ -322,7 +322,7 @@ func TestTwoIngesters(t *testing.T) {
 
 // many are enough Records for several batches of AddAll.
 func many() *fleet.Fleet {
-	return fleet.New(11, fleet.Options{Services: 100, Builds: 35, Components: 4})
+	return fleet.New(11, fleet.Options{Services: 100, Builds: 24, Components: 4})
 }
 
 func TestInterrupted(t *testing.T) {
@@ -346,7 +346,7 @@ func TestInterrupted(t *testing.T) {
 			t.Errorf("%d artifacts are added, and %+v were told", n, done)
 		}
 		r := rand.New(rand.NewPCG(5, 5))
-		for range 6 {
+		for range 5 {
 			before := count()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(200))*time.Millisecond)
 			done, err := v.AddAll(ctx, f.Records(), nil)
@@ -361,7 +361,7 @@ func TestInterrupted(t *testing.T) {
 		done, err = v.AddAll(t.Context(), func(yield func(inventory.Record, error) bool) {
 			n := 0
 			for r := range f.Records() {
-				if n++; n == 2500 {
+				if n++; n == 2100 {
 					yield(inventory.Record{}, bad)
 					return
 				}
@@ -397,13 +397,13 @@ func TestKilledServer(t *testing.T) {
 		done, err := v.AddAll(t.Context(), func(yield func(inventory.Record, error) bool) {
 			n := 0
 			for r := range f.Records() {
-				if n++; n == 2200 { // the second batch is being written
+				if n++; n == 1200 { // the first batch is being written
 					go func() {
 						s.Kill(t)
 						close(killed)
 					}()
 				}
-				if n == 3400 {
+				if n == 2300 {
 					<-killed
 				}
 				if !yield(r, nil) {
