@@ -45,7 +45,7 @@ func (v *Inventory) Advisory(ctx context.Context, a *osv.Advisory, of Filter, ru
 		if a == nil {
 			return errors.New("no advisory")
 		}
-		found, err := s.concerned(ctx, a)
+		found, err := s.concerned(ctx, a, false)
 		if err != nil {
 			return err
 		}
@@ -139,8 +139,10 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 	return matches, nil
 }
 
-// concerned returns the parts that an advisory affects or may affect, by their numbers.
-func (s *session) concerned(ctx context.Context, a *osv.Advisory) ([]candidate, error) {
+// concerned returns the parts that a is about, by their numbers: those that it affects,
+// may affect, or does not because of what is not linked, and with all those in other
+// versions too.
+func (s *session) concerned(ctx context.Context, a *osv.Advisory, all bool) ([]candidate, error) {
 	var terms []string
 	for _, u := range a.PURLs() {
 		p, err := purl.Parse(u)
@@ -153,19 +155,19 @@ func (s *session) concerned(ctx context.Context, a *osv.Advisory) ([]candidate, 
 	if err != nil {
 		return nil, err
 	}
-	var affected []candidate
+	var concerned []candidate
 	for _, c := range found {
 		f := a.Affects(c.component)
-		if f.Answer == osv.Unaffected {
+		if f.Answer == osv.Unaffected && (!all || f.Package == nil) {
 			continue
 		}
 		c.finding = &f
 		if f.Answer == osv.Doubt {
 			c.doubt = f.Reason
 		}
-		affected = append(affected, c)
+		concerned = append(concerned, c)
 	}
-	return affected, nil
+	return concerned, nil
 }
 
 // partsOf returns the components with one of the terms, by their numbers.
