@@ -1,18 +1,15 @@
 package main
 
 import (
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/hallmark-dev/hallmark/examples/internal/sheet"
 )
 
 // A page is what is shown of a release.
@@ -135,10 +132,6 @@ type evidence struct {
 	Says       []text // the predicate types that it was accepted with
 }
 
-// Day is the day of a time, and Minute the time, for people.
-func day(t time.Time) string    { return t.UTC().Format("2006-01-02") }
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 // left says how long it is from now to a time.
 func left(now, until time.Time) string {
 	d := until.Sub(now)
@@ -154,41 +147,8 @@ func left(now, until time.Time) string {
 	}
 }
 
-// A text is what somebody else may have written. It is shown as text, in a template
-// and in JSON: what would not print, steer the direction of a line or pile up over
-// others is spelled out, and what is too long is cut.
-type text string
-
-// maxText is how many characters of a text are shown.
-const maxText = 2000
-
-func (t text) String() string {
-	var b strings.Builder
-	n, marks := 0, 0
-	for i, r := range string(t) {
-		if n++; n > maxText {
-			fmt.Fprintf(&b, "… (%d bytes more)", len(t)-i)
-			break
-		}
-		if unicode.In(r, unicode.Mn, unicode.Me) {
-			marks++
-		} else {
-			marks = 0
-		}
-		if r == unicode.ReplacementChar && !strings.HasPrefix(string(t[i:]), string(r)) {
-			fmt.Fprintf(&b, `\x%02x`, t[i])
-		} else if !strconv.IsPrint(r) || marks > 2 {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// MarshalText makes JSON have what a template has.
-func (t text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+// A text is what somebody else may have written.
+type text = sheet.Text
 
 func texts(all []string) []text {
 	var ts []text
@@ -207,35 +167,9 @@ var styleCSS string
 //go:embed script.js
 var scriptJS string
 
-// allowed is the source of what a page runs or is styled by, for its policy: the
-// bytes between the tags.
-func allowed(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
-
 // write writes p as HTML. The same page is the same bytes.
 func (p *page) write(w io.Writer) error {
-	// Nothing is loaded, sent or framed, no script but this one runs, and it makes no
-	// HTML of text.
-	security := []string{
-		"default-src 'none'", "base-uri 'none'", "form-action 'none'",
-		"style-src " + allowed(styleCSS), "script-src " + allowed(scriptJS),
-		"require-trusted-types-for 'script'", "trusted-types 'none'",
-	}
-	t, err := template.New("page").Funcs(template.FuncMap{
-		"day":    day,
-		"minute": minute,
-		"style":  func() template.CSS { return template.CSS(styleCSS) },
-		"script": func() template.JS { return template.JS(scriptJS) },
-		"security": func() string {
-			return strings.Join(security, "; ")
-		},
-	}).Parse(pageHTML)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, p)
+	return sheet.Write(w, pageHTML, styleCSS, scriptJS, p)
 }
 
 // Count says how many checks there are, and how they ended.

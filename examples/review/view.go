@@ -12,6 +12,7 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
+	"github.com/hallmark-dev/hallmark/examples/internal/sheet"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sbom/cyclonedx"
 	"github.com/hallmark-dev/hallmark/sbom/spdx"
@@ -250,7 +251,7 @@ func (w *witness) lineage(c *gate.Case, r *verify.Result, v verdict) lineage {
 			started = append(started, "run "+text(b.Invocation))
 		}
 		if !b.Finished.IsZero() {
-			kind = append(kind, "finished "+text(minute(b.Finished))+", as it says")
+			kind = append(kind, "finished "+text(sheet.Minute(b.Finished))+", as it says")
 		}
 	}
 	if r != nil && r.Build() == nil {
@@ -266,7 +267,7 @@ func (w *witness) lineage(c *gate.Case, r *verify.Result, v verdict) lineage {
 		when = "no authority tells"
 		if len(ev.Times) > 0 {
 			first := slices.MinFunc(ev.Times, time.Time.Compare)
-			when, seen = text(minute(first)), []text{text("told by a log or an authority")}
+			when, seen = text(sheet.Minute(first)), []text{text("told by a log or an authority")}
 		}
 		var keys []string
 		for _, k := range ev.Keys {

@@ -660,7 +660,7 @@ func (f *Fleet) Deployments() iter.Seq[Deployment] {
 
 // predicate returns the provenance of b, as package provenance writes it.
 func predicate(b *inventory.Build) []byte {
-	p := fmt.Appendf(nil, `{"buildDefinition":{"buildType":%q,"externalParameters":{"workflow":{"path":%q,"ref":%q,"repository":%q}},"resolvedDependencies":[{"uri":%q,"digest":{"gitCommit":%q}}`,
+	p := fmt.Appendf(nil, `{"buildDefinition":{"buildType":%q,"externalParameters":{"workflow":{"path":%q,"ref":%q,"repository":%q}},"internalParameters":{"github":{"event_name":"push","runner_environment":"github-hosted"}},"resolvedDependencies":[{"uri":%q,"digest":{"gitCommit":%q}}`,
 		b.Type, b.Workflow, b.Ref, b.Source, "git+"+b.Source+"@"+b.Ref, b.Commit.Hex())
 	for _, in := range b.Inputs {
 		p = append(p, `,{`...)

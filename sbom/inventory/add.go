@@ -9,7 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -324,7 +324,7 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 		if _, ok := there[p.hash]; ok {
 			late = append(late, p)
 		} else if k, ok := index[p.hash]; ok { // twice in this batch
-			if !p.decided.Before(fresh[k].decided) {
+			if p.later(fresh[k].decided, p.verdict.hash == fresh[k].verdict.hash) {
 				fresh[k] = p
 			}
 			added.Same++
@@ -363,16 +363,23 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 	for _, p := range late {
 		k := there[p.hash]
 		i, _ := slices.BinarySearch(ids, k.id)
-		old := rows[i].head
-		head := p.head(w.fact(&p.origin), w.fact(&p.verdict), w.fact(&p.gaps))
-		mark := p.mark.String()
-		if p.decided.Before(old.decided) || head.same(&old) && mark == k.mark {
+		old := &rows[i].head
+		verdict, mark := w.fact(&p.verdict), p.mark.String()
+		if !p.later(old.decided, verdict == old.verdict) {
 			added.Same++
 			continue
 		}
-		rows[i].head = head
-		err = w.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, incomplete = ?, mark = ? WHERE id = ?",
-			p.code, attestedCode(p.attested), number(p.incomplete), p.markBytes(), k.id)
+		if micros(p.decided) == micros(old.decided) {
+			p.attested = old.attested // which may have been judged since
+		}
+		head := p.head(w.fact(&p.origin), verdict, w.fact(&p.gaps))
+		if head.same(old) && mark == k.mark {
+			added.Same++
+			continue
+		}
+		*old = head
+		err = w.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, incomplete = ?, mark = ?, evidence = ? WHERE id = ?",
+			p.code, attestedCode(p.attested), number(p.incomplete), p.markBytes(), p.evidence, k.id)
 		if err != nil {
 			return added, err
 		}
@@ -395,6 +402,13 @@ func (p *prepared) head(origin, verdict, gaps int32) head {
 // same reports whether other, of the same record, says the same.
 func (h *head) same(other *head) bool {
 	return micros(h.decided) == micros(other.decided) && h.verdict == other.verdict && h.gaps == other.gaps && h.attested == other.attested && h.complete == other.complete
+}
+
+// later reports whether what p says is kept instead of what was decided at a time: if it was
+// decided later, or then and is the same, so that only gaps or the mark are others.
+func (p *prepared) later(than time.Time, same bool) bool {
+	a, b := micros(p.decided), micros(than)
+	return a > b || a == b && same
 }
 
 func number(b bool) int64 {
@@ -565,14 +579,11 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		w.parts[h] = next
 		p := missing[h]
 		data, label, all := p.data(), p.label(), p.terms()
-		if len(data) > maxRecord || len(label) > maxText || !utf8.ValidString(label) || strings.Contains(label, "\x00") {
-			return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+		if err := checkPart(label, data, all); err != nil {
+			return err
 		}
 		rows = append(rows, []any{int64(next), h[:], label, data})
 		for _, term := range all {
-			if len(term) > maxTerm || !utf8.ValidString(term) || strings.Contains(term, "\x00") {
-				return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
-			}
 			terms = append(terms, []any{term, int64(next)})
 		}
 		next++
@@ -581,6 +592,19 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		return err
 	}
 	return w.insert(ctx, "inventory_term", []string{"term", "part"}, slices.Values(terms))
+}
+
+// checkPart returns why a part cannot be kept.
+func checkPart(label string, data []byte, terms []string) error {
+	if len(data) > maxRecord || !plain(label, maxText) {
+		return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+	}
+	for _, term := range terms {
+		if !plain(term, maxTerm) {
+			return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
+		}
+	}
+	return nil
 }
 
 // addSets adds the sets that are not there, and a segment that says which of them has

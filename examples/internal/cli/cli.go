@@ -123,6 +123,9 @@ func (t *Time) Set(s string) (err error) {
 	return nil
 }
 
+// Time returns the time that was set, or the zero time.
+func (t *Time) Time() time.Time { return t.at }
+
 // Now returns the time that was set, or else the one that it is.
 func (t *Time) Now() time.Time {
 	if t.at.IsZero() {
@@ -270,6 +273,13 @@ func (p *Progress) Step(format string, a ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text, p.since = fmt.Sprintf(format, a...), time.Now()
+}
+
+// Note says how far what is being done has come.
+func (p *Progress) Note(format string, a ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = fmt.Sprintf(format, a...)
 }
 
 // Stop removes what is shown.

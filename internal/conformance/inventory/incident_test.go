@@ -21,6 +21,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/inventory"
 	"github.com/hallmark-dev/hallmark/sbom/osv"
+	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -78,6 +79,13 @@ func (a *made) took(b *made) bool {
 	return false
 }
 
+// both runs a test on both kinds of databases. How the rows came into them does not matter
+// here.
+func both(t *testing.T, f func(t *testing.T, d database)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, newSQLite(t)) })
+	t.Run("postgresql", func(t *testing.T) { f(t, newPostgreSQL(t)) })
+}
+
 // The order of rebuilding is what its definition says, over all pairs of artifacts.
 func TestRebuild(t *testing.T) {
 	f := fleet.New(3, fleet.Options{Services: 40, Builds: 5, Components: 8})
@@ -101,7 +109,7 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 70)
 		if err := v.Deploy(t.Context(), deployments...); err != nil {
@@ -227,7 +235,7 @@ func TestDeployments(t *testing.T) {
 		}
 		ids = append(ids, d)
 	}
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 100)
 		type key struct {
@@ -403,7 +411,7 @@ func TestReport(t *testing.T) {
 	}
 	schema := reportSchema(t)
 
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 100)
 		ask := func(c inventory.Cause, o inventory.ReportOptions) *inventory.Report {
@@ -569,7 +577,57 @@ func TestReport(t *testing.T) {
 			}
 		}
 
+		// Under another policy, trust is what it says of each artifact, of dependents too.
+		rule := inventory.Rule{Digest: fleet.PolicyDigest(), Policy: &verify.Policy{
+			Source: records[0].Build.Source, BuildTypes: []string{records[0].Build.Type}, Now: now, Refs: verify.Refs{Branches: []string{"main"}},
+			Parameters: map[string]verify.Parameter{"/workflow/path": {OneOf: []any{records[0].Build.Workflow}}},
+		}}
+		for _, b := range f.Builders() {
+			for _, key := range b.Keys {
+				verifier, err := sign.NewVerifier(key.Public())
+				if err != nil {
+					t.Fatal(err)
+				}
+				id, err := verify.Key(verifier)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, ref := range []string{"", "@refs/tags/v1.0"} {
+					rule.Policy.Builders = append(rule.Policy.Builders, verify.Builder{ID: b.ID + ref, Identity: id})
+				}
+			}
+		}
+		verdicts := make(map[hallmark.Digest]string)
+		for _, j := range all(t, v.Judge(t.Context(), rule, inventory.Filter{})) {
+			verdicts[j.Entry.Digest()] = j.Now.Verdict.Verdict
+		}
+		accepted := 0
+		for _, c := range []inventory.Cause{
+			{Query: inventory.Query{Package: sbom.Query{PURL: f.Package(.99)}, Rule: &rule}},
+			{Query: inventory.Query{Of: inventory.Filter{Name: f.Name(0)}, Rule: &rule}},
+		} {
+			r := ask(c, inventory.ReportOptions{Others: true})
+			if r.Policy != rule.Digest {
+				t.Errorf("by the policy %s", r.Policy)
+			}
+			for _, a := range r.Affected {
+				if want := verdicts[a.Artifact.Digest()]; a.Trust.Verdict != want || a.Trust.Policy != rule.Digest {
+					t.Errorf("%s is %+v, want %s", a.Artifact.Title(), a.Trust, want)
+				}
+			}
+			for _, a := range r.Dependents {
+				if want := verdicts[a.Artifact.Digest()]; a.Trust.Verdict != want {
+					t.Errorf("%s is %+v, want %s", a.Artifact.Title(), a.Trust, want)
+				}
+			}
+			accepted += r.Counts.Accepted
+		}
+		if accepted == 0 {
+			t.Error("the policy accepts nothing: too little to tell")
+		}
+
 		for what, c := range map[string]inventory.Cause{
+			"no policy":    {Query: inventory.Query{License: "MIT", Rule: &inventory.Rule{}}},
 			"nothing":      {},
 			"both":         {Query: inventory.Query{License: "MIT"}, Advisory: &osv.Advisory{ID: "X"}},
 			"a bad query":  {Query: inventory.Query{Package: sbom.Query{PURL: "golang.org/x/net"}}},
@@ -654,7 +712,7 @@ func TestAdvisories(t *testing.T) {
 		advisories = append(advisories, a)
 	}
 
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 100)
 		seen := make(map[string]int)
@@ -695,6 +753,15 @@ func TestAdvisories(t *testing.T) {
 			r, err := v.Report(t.Context(), inventory.Cause{Advisory: a}, inventory.ReportOptions{Others: true})
 			if err != nil {
 				t.Fatal(err)
+			}
+			hits := make(map[hallmark.Digest]bool)
+			for _, h := range all(t, v.Advisory(t.Context(), a, inventory.Filter{}, nil)) {
+				if h.Finding.Answer != osv.NotLinked {
+					hits[h.Entry.Digest()] = true
+				}
+			}
+			if len(hits) != r.Counts.Affected {
+				t.Errorf("%s: %d artifacts have hits, and %d are affected", a.ID, len(hits), r.Counts.Affected)
 			}
 			got, want := make(map[string]string), make(map[string]string)
 			for id, n := range worst {
