@@ -23,9 +23,9 @@ type Added struct {
 }
 
 // Add adds records: all of them or, with an error, none. A record that is there already is
-// not added again; if its verdict is a later one than was kept, that is kept instead.
-// Records are the same if they say the same of contents, build and evidence of the same
-// artifact under the same name.
+// not added again; if its verdict is a later one than was kept, that is kept instead, with
+// its evidence. Records are the same if they say the same of contents and build of the
+// same artifact under the same name, and the same have signed that.
 //
 // Others that write wait as long as it takes, or as long as the database lets them.
 func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) {

@@ -367,7 +367,8 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		return fmt.Errorf("%d bytes of evidence and sentences, want at most %d", n, maxRecord)
 	}
 
-	// What makes it this record and no other.
+	// What makes it this record and no other. Of the evidence it is who signed it: of what
+	// they have said since there is the verdict.
 	id := appendText(nil, r.Artifact.Name)
 	digests := slices.SortedFunc(slices.Values(r.Artifact.Digests), func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) })
 	id = appendDigests(id, digests)
@@ -383,13 +384,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		id = append(id, p.main.hash[:]...)
 	}
 	id = append(id, p.origin.hash[:]...)
-	var payloads []string
-	for _, e := range r.Evidence {
-		payloads = append(payloads, signed(&e).String())
-	}
-	slices.Sort(payloads)
-	payloads = slices.Compact(payloads)
-	p.hash = sha256.Sum256(appendTexts(id, payloads))
+	p.hash = sha256.Sum256(id)
 	return nil
 }
 
