@@ -230,6 +230,11 @@ func checkDocument(d *sbom.Document) error {
 	for _, text := range d.Unknown {
 		size += len(text)
 	}
+	for _, target := range d.Targets {
+		for _, text := range target.Unknown {
+			size += len(target.Name) + len(text)
+		}
+	}
 	if size > maxPayload {
 		errs = append(errs, fmt.Errorf("%d bytes on what it does not tell, want at most %d", size, maxPayload))
 	}
