@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -24,6 +27,8 @@ type row struct {
 	head
 
 	paths []way // of the candidates that it has
+
+	text reader // of all but the number, until it is parsed
 }
 
 // perBlock is how many rows a block has.
@@ -62,8 +67,10 @@ func (r *row) append(block []byte) []byte {
 	return append(binary.AppendUvarint(block, uint64(len(b))), b...)
 }
 
-// parse reads a row behind its number.
-func (r *row) parse(from reader) error {
+// parse reads what is in r.text.
+func (r *row) parse() error {
+	from := r.text
+	r.text = reader{}
 	r.contents, r.base = int32(from.number()), int32(from.number())
 	r.main = from.text()
 	r.tree = from.text()
@@ -127,8 +134,8 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 					return nil
 				}
 				next++
-				found = append(found, row{id: id})
-				return found[len(found)-1].parse(rest)
+				found = append(found, row{id: id, text: rest})
+				return nil
 			})
 		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", values...)
 		if err != nil {
@@ -138,7 +145,33 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
 		}
 	}
-	return found, nil
+	return found, parse(found)
+}
+
+// parse parses rows.
+func parse(rows []row) error {
+	return spread(len(rows), func(from, to int) error {
+		for i := from; i < to; i++ {
+			if err := rows[i].parse(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// spread calls f for parts of n things, on as many cores as that is worth.
+func spread(n int, f func(from, to int) error) error {
+	const least = 64 // things to begin with them on another core
+	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))
+	errs := make([]error, parts)
+	var wg sync.WaitGroup
+	for k := 1; k < parts; k++ {
+		wg.Go(func() { errs[k] = f(k*n/parts, (k+1)*n/parts) })
+	}
+	errs[0] = f(0, n/parts)
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // scan gives all rows whose contents are one of sets, which are sorted, some at a time. It
@@ -165,10 +198,13 @@ func (s *session) scan(ctx context.Context, sets []int32, give func([]row) (more
 				if set/64 >= uint64(len(wanted)) || wanted[set/64]&(1<<(set%64)) == 0 {
 					return nil
 				}
-				rows = append(rows, row{id: id})
-				return rows[len(rows)-1].parse(rest)
+				rows = append(rows, row{id: id, text: rest})
+				return nil
 			})
 		}, "SELECT id, data FROM inventory_block WHERE id > ? ORDER BY id LIMIT "+strconv.Itoa(size), last)
+		if err == nil {
+			err = parse(rows)
+		}
 		if err != nil {
 			return err
 		}
