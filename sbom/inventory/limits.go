@@ -45,6 +45,8 @@ const (
 
 	batch       = 1000    // records that AddAll adds at once
 	group       = 50      // records that are prepared at once, of which batch is a multiple
+	batchWeight = 1 << 28 // bytes, or about as many, from which on AddAll adds fewer at once
+	groupWeight = 1 << 26 // bytes, or about as many, from which on fewer are prepared at once
 	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
