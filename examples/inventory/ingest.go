@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -145,7 +144,7 @@ func ingest(ctx context.Context, args []string) error {
 		if *rebuild {
 			return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
 		}
-		return fmt.Errorf("%w: %d records were added, and stay; the same command goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
+		return fmt.Errorf("%w: %d records were added and stay: the same command goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
 	}
 	if err != nil {
 		return err
@@ -161,13 +160,11 @@ func (g *ingestion) run(ctx context.Context, items []*item, p *cli.Progress) err
 		return err
 	}
 	start := time.Now()
-	var taken atomic.Int64
-	added, err := g.store.AddAll(ctx, g.records(ctx, work, &taken), func(a inventory.Added) {
-		n, took := taken.Load(), time.Since(start)
-		rate := float64(n) / took.Seconds()
-		left := time.Duration(float64(int64(len(work))-n) / rate * float64(time.Second))
+	added, err := g.store.AddAll(ctx, g.records(ctx, work, func(n int) {
+		rate := float64(n) / time.Since(start).Seconds()
+		left := time.Duration(float64(len(work)-n) / rate * float64(time.Second))
 		p.Note("%d of %d artifacts, %.0f/s, %s left", n, len(work), rate, left.Round(time.Second))
-	})
+	}), nil)
 	g.counts.New, g.counts.Updated, g.counts.Same = added.New, added.Updated, added.Same
 	if err != nil {
 		return g.store.explain(err)
@@ -222,7 +219,8 @@ func (g *ingestion) mark(it *item, fetched []*sign.Envelope) hallmark.Digest {
 }
 
 // records yields the records of items, in their order. They are made by several at once.
-func (g *ingestion) records(ctx context.Context, items []*item, taken *atomic.Int64) iter.Seq2[inventory.Record, error] {
+// progress is told how many items are done.
+func (g *ingestion) records(ctx context.Context, items []*item, progress func(done int)) iter.Seq2[inventory.Record, error] {
 	return func(yield func(inventory.Record, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -266,7 +264,7 @@ func (g *ingestion) records(ctx context.Context, items []*item, taken *atomic.In
 					return
 				}
 			}
-			taken.Add(1)
+			progress(i)
 		}
 	}
 }
