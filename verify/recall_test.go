@@ -296,6 +296,15 @@ func TestPolicyRecognize(t *testing.T) {
 		t.Error("the payload is shared")
 	}
 
+	two, err := verify.Keys(2, newKey(t, 3), newKey(t, 9))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.policy.Require[0].Identities = append(c.policy.Require[0].Identities, two)
+	if got, err = c.policy.Recognize(t.Context(), e); err != nil || len(got) != 2 || len(got[0].Keys) != 4 || got[0].Threshold != 0 {
+		t.Errorf("thresholds of one and two: %+v, %v", got, err)
+	}
+
 	down := errors.New("service is down")
 	c.policy.Builders[1].Identity = oracle(func(context.Context, *sign.Envelope) (*verify.Evidence, error) { return nil, down })
 	c.policy.Builders[2].Identity = oracle(func(context.Context, *sign.Envelope) (*verify.Evidence, error) { return new(verify.Evidence), nil })
@@ -641,12 +650,12 @@ func TestRecallEmptied(t *testing.T) {
 				if evidence[1].Payload, err = json.Marshal(st); err != nil {
 					t.Fatal(err)
 				}
-				e := exception(t, test.rule, test.item)
-				c.policy.Exceptions = []verify.Exception{e}
-				rep := c.policy.Recall(t.Context(), a, evidence...)
-				if rep.Verdict != rejected || len(rep.Checks) != 1 || rep.Checks[0].Rule != test.rule || rep.Checks[0].Item != test.item ||
-					rep.Checks[0].Outcome != verify.Unproven || rep.Checks[0].Got != "its content was not kept" || rep.Checks[0].Payload != evidence[1].Signed.String() {
-					t.Errorf("%s: %s", test.name, rep)
+				for _, c.policy.Exceptions = range [][]verify.Exception{nil, {exception(t, test.rule, test.item)}} {
+					rep := c.policy.Recall(t.Context(), a, evidence...)
+					if rep.Verdict != rejected || len(rep.Checks) != 1 || rep.Checks[0].Rule != test.rule || rep.Checks[0].Item != test.item ||
+						rep.Checks[0].Outcome != verify.Unproven || rep.Checks[0].Got != "its content was not kept" || rep.Checks[0].Payload != evidence[1].Signed.String() {
+						t.Errorf("%s: %s", test.name, rep)
+					}
 				}
 				c.policy.Exceptions = nil
 				c.policy.Require[0] = verify.Requirement{PredicateType: test.ask.PredicateType, Identities: test.ask.Identities}
@@ -656,6 +665,43 @@ func TestRecallEmptied(t *testing.T) {
 				c.policy.Require[0] = test.ask
 			}
 		}
+	}
+}
+
+// A predicate that was empty when it was signed has its content.
+func TestRecallEmpty(t *testing.T) {
+	c := newTrial(t)
+	empty := statement(c.artifact)
+	empty["predicateType"], empty["predicate"] = sbomType, object{}
+	c.more = []*sign.Envelope{seal(t, c.typ, empty, 2)}
+	c.policy.Inspector = inspector{verify.RuleMinimum: {Outcome: verify.Passed, Got: "all"}}
+	c.policy.Require = []verify.Requirement{{PredicateType: sbomType, Identities: []verify.Identity{identity(t, 2)}, SBOM: &verify.SBOM{Minimum: []string{"ntia"}}}}
+	evidence, err := c.policy.Recognize(t.Context(), c.envelopes(t)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rep := c.policy.Recall(t.Context(), c.artifact, evidence...); rep.Verdict != accepted {
+		t.Error(rep)
+	}
+	evidence[1].Signed = hallmark.Digest{} // It is not known whether it was.
+	if rep := c.policy.Recall(t.Context(), c.artifact, evidence...); rep.Verdict != rejected {
+		t.Error(rep)
+	}
+}
+
+// forgetful is an Identity that does not know any more who signed.
+type forgetful struct{ verify.Identity }
+
+func (forgetful) Recall(e *verify.Evidence) (*verify.Evidence, error) { return e, nil }
+
+func TestProbeRecall(t *testing.T) {
+	p := policy(t)
+	if err := p.Probe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Builders[0].Identity = forgetful{p.Builders[0].Identity}
+	if err := p.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "recalls a signature by a stranger") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,8 +16,10 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/provenance"
 	"github.com/hallmark-dev/hallmark/sign"
+	"github.com/hallmark-dev/hallmark/verify"
 )
 
 // What the gates print for programs is what the schema of reports says, at each of the
@@ -117,6 +120,15 @@ commit: "%s"
 			t.Errorf("verify %q: %v, exit %d, want %d and %s\n%s", tt.args, err, code, tt.code, tt.want, out)
 		}
 	}
+	// So is what is said of evidence that was kept.
+	recalled, err := json.Marshal(new(verify.Policy).Recall(t.Context(), hallmark.Artifact{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate(schema, recalled); err != nil || !strings.Contains(string(recalled), `"recalled":true`) {
+		t.Errorf("recalled: %v\n%s", err, recalled)
+	}
+
 	write("list", "registry.example/app@"+digest("good")+" registry.example/app@"+digest("bad")+" registry.example/app:v1")
 	out, code := run("audit", "-evidence", "good.intoto.jsonl", "-evidence", "bad.intoto.jsonl", "list")
 	if n := strings.Count(out, "\n"); n != 3 || code != 2 {

@@ -9,9 +9,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/sbom"
 )
 
 // Added is what [Inventory.Add] has done.
@@ -22,9 +23,9 @@ type Added struct {
 }
 
 // Add adds records: all of them or, with an error, none. A record that is there already is
-// not added again; if its verdict is a later one than was kept, that is kept instead.
-// Records are the same if they say the same of contents, build and evidence of the same
-// artifact under the same name.
+// not added again; if its verdict is a later one than was kept, that is kept instead, with
+// its evidence. Records are the same if they say the same of contents and build of the
+// same artifact under the same name, and the same have signed that.
 //
 // Others that write wait as long as it takes, or as long as the database lets them.
 func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) {
@@ -62,31 +63,43 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 				return false
 			}
 		}
+		// Documents are forgotten as soon as a few of them are prepared.
 		var collected []Record
+		var ready []prepared
+		known := make(atlas)
 		done := 0
-		flush := func() bool {
-			ready, err := prepare(ctx, collected)
+		flush := func(least int) bool {
+			some, err := prepare(ctx, collected)
 			if err != nil {
-				err = fmt.Errorf("behind %d records: %w", done, err)
+				return send(result{err: fmt.Errorf("behind %d records: %w", done, err)})
+			}
+			for i := range some {
+				known.take(&some[i])
+				collected[i].Document = nil
 			}
 			done += len(collected)
-			collected = make([]Record, 0, batch) // what is prepared has pointers into the old one
-			return send(result{ready, err})
+			ready, collected = append(ready, some...), nil
+			if len(ready) < least {
+				return true
+			}
+			some, ready = ready, nil
+			return send(result{ready: some})
 		}
 		for r, err := range records {
 			if err != nil {
+				// The batch that it would be in is not added.
 				send(result{err: err})
 				return
 			}
-			if collected = append(collected, r); len(collected) == batch && !flush() {
+			if collected = append(collected, r); len(collected) == group && !flush(batch) {
 				return
 			}
 			if ctx.Err() != nil {
 				return
 			}
 		}
-		if len(collected) > 0 {
-			flush()
+		if len(collected)+len(ready) > 0 {
+			flush(0)
 		}
 	}()
 
@@ -111,6 +124,42 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 		return all, fmt.Errorf("inventory: %w", context.Cause(ctx))
 	}
 	return all, nil
+}
+
+// An atlas has a component for each hash, which the pieces of all Documents share, so that
+// nothing else of a Document has to be remembered.
+type atlas map[hash]*sbom.Component
+
+// take makes p use the components that a has, and a remember those that it has not.
+func (a atlas) take(p *prepared) {
+	if p.main == nil {
+		return
+	}
+	p.main.c = reduced(p.main.c)
+	for i := range p.contents.pieces {
+		piece := &p.contents.pieces[i]
+		c, ok := a[piece.hash]
+		if !ok {
+			if len(a) >= cacheAtlas {
+				clear(a)
+			}
+			c = reduced(piece.c)
+			a[piece.hash] = c
+		}
+		piece.c = c
+	}
+}
+
+// reduced returns what is kept of c.
+func reduced(c *sbom.Component) *sbom.Component {
+	r := &sbom.Component{Type: c.Type, Name: c.Name, Group: c.Group, Version: c.Version, PURL: c.PURL, Replaces: c.Replaces, Digests: c.Digests, Packages: c.Packages}
+	if c.Distribution != nil {
+		r.Distribution = &sbom.Distribution{Digests: c.Distribution.Digests}
+	}
+	if c.Licenses != nil {
+		r.Licenses = &sbom.Licenses{Declared: c.Licenses.Declared, Concluded: c.Licenses.Concluded}
+	}
+	return r
 }
 
 // Known reports for each mark whether there is a Record with it. The zero mark is not
@@ -181,7 +230,7 @@ type writer struct {
 // An abridged tree of a set is what rows have of it.
 type abridged struct {
 	base int32
-	tree []byte // none without a base
+	tree string // none without a base
 }
 
 // abridged returns the tree of a set.
@@ -192,7 +241,10 @@ func (w *writer) abridged(ctx context.Context, set int32) (abridged, error) {
 	}
 	err := w.query(ctx, func(rows *sql.Rows) error {
 		ok = true
-		return rows.Scan(&t.base, &t.tree)
+		var tree []byte
+		err := rows.Scan(&t.base, &tree)
+		t.tree = string(tree)
+		return err
 	}, "SELECT base, CASE base WHEN 0 THEN NULL ELSE tree END FROM inventory_set WHERE id = ?", int64(set))
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: a set is missing", errDamaged)
@@ -272,7 +324,7 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 		if _, ok := there[p.hash]; ok {
 			late = append(late, p)
 		} else if k, ok := index[p.hash]; ok { // twice in this batch
-			if !p.decided.Before(fresh[k].decided) {
+			if p.later(fresh[k].decided, p.verdict.hash == fresh[k].verdict.hash) {
 				fresh[k] = p
 			}
 			added.Same++
@@ -311,16 +363,23 @@ func (w *writer) add(ctx context.Context, records []prepared) (added Added, err 
 	for _, p := range late {
 		k := there[p.hash]
 		i, _ := slices.BinarySearch(ids, k.id)
-		old := rows[i].head
-		head := p.head(w.fact(&p.origin), w.fact(&p.verdict), w.fact(&p.gaps))
-		mark := p.mark.String()
-		if p.decided.Before(old.decided) || head.same(&old) && mark == k.mark {
+		old := &rows[i].head
+		verdict, mark := w.fact(&p.verdict), p.mark.String()
+		if !p.later(old.decided, verdict == old.verdict) {
 			added.Same++
 			continue
 		}
-		rows[i].head = head
-		err = w.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, incomplete = ?, mark = ? WHERE id = ?",
-			p.code, attestedCode(p.attested), number(p.incomplete), p.markBytes(), k.id)
+		if micros(p.decided) == micros(old.decided) {
+			p.attested = old.attested // which may have been judged since
+		}
+		head := p.head(w.fact(&p.origin), verdict, w.fact(&p.gaps))
+		if head.same(old) && mark == k.mark {
+			added.Same++
+			continue
+		}
+		*old = head
+		err = w.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, incomplete = ?, mark = ?, evidence = ? WHERE id = ?",
+			p.code, attestedCode(p.attested), number(p.incomplete), p.markBytes(), p.evidence, k.id)
 		if err != nil {
 			return added, err
 		}
@@ -343,6 +402,13 @@ func (p *prepared) head(origin, verdict, gaps int32) head {
 // same reports whether other, of the same record, says the same.
 func (h *head) same(other *head) bool {
 	return micros(h.decided) == micros(other.decided) && h.verdict == other.verdict && h.gaps == other.gaps && h.attested == other.attested && h.complete == other.complete
+}
+
+// later reports whether what p says is kept instead of what was decided at a time: if it was
+// decided later, or then and is the same, so that only gaps or the mark are others.
+func (p *prepared) later(than time.Time, same bool) bool {
+	a, b := micros(p.decided), micros(than)
+	return a > b || a == b && same
 }
 
 func number(b bool) int64 {
@@ -513,14 +579,11 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		w.parts[h] = next
 		p := missing[h]
 		data, label, all := p.data(), p.label(), p.terms()
-		if len(data) > maxRecord || len(label) > maxText || !utf8.ValidString(label) || strings.Contains(label, "\x00") {
-			return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+		if err := checkPart(label, data, all); err != nil {
+			return err
 		}
 		rows = append(rows, []any{int64(next), h[:], label, data})
 		for _, term := range all {
-			if len(term) > maxTerm || !utf8.ValidString(term) || strings.Contains(term, "\x00") {
-				return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
-			}
 			terms = append(terms, []any{term, int64(next)})
 		}
 		next++
@@ -529,6 +592,19 @@ func (w *writer) addParts(ctx context.Context, records []*prepared) error {
 		return err
 	}
 	return w.insert(ctx, "inventory_term", []string{"term", "part"}, slices.Values(terms))
+}
+
+// checkPart returns why a part cannot be kept.
+func checkPart(label string, data []byte, terms []string) error {
+	if len(data) > maxRecord || !plain(label, maxText) {
+		return fmt.Errorf("component or input %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", label, maxText, maxRecord)
+	}
+	for _, term := range terms {
+		if !plain(term, maxTerm) {
+			return fmt.Errorf("component or input %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", label, term, maxTerm)
+		}
+	}
+	return nil
 }
 
 // addSets adds the sets that are not there, and a segment that says which of them has
@@ -564,7 +640,7 @@ func (w *writer) addSets(ctx context.Context, records []*prepared) error {
 		if err != nil {
 			return err
 		}
-		if w.trees[next] = (abridged{base, data}); base == 0 {
+		if w.trees[next] = (abridged{base, string(data)}); base == 0 {
 			w.trees[next] = abridged{}
 		}
 		rows = append(rows, []any{int64(next), s.hash[:], s.family, int64(base), data})
@@ -652,7 +728,7 @@ func (w *writer) shorten(ctx context.Context, key int64, id int32, t *tree) (bas
 			if err := rows.Scan(&f.set, &data); err != nil {
 				return err
 			}
-			f.tree, err = parseTree(data)
+			f.tree, err = parseTree(string(data))
 			ok = true
 			return err
 		}, "SELECT id, tree FROM inventory_set WHERE family = ? AND base = 0 ORDER BY id DESC LIMIT 1", key)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/purl"
@@ -45,7 +46,7 @@ func (v *Inventory) Advisory(ctx context.Context, a *osv.Advisory, of Filter, ru
 		if a == nil {
 			return errors.New("no advisory")
 		}
-		found, err := s.concerned(ctx, a)
+		found, err := s.concerned(ctx, a, false)
 		if err != nil {
 			return err
 		}
@@ -139,8 +140,10 @@ func (s *session) candidates(ctx context.Context, q *Query) ([]candidate, error)
 	return matches, nil
 }
 
-// concerned returns the parts that an advisory affects or may affect, by their numbers.
-func (s *session) concerned(ctx context.Context, a *osv.Advisory) ([]candidate, error) {
+// concerned returns the parts that a is about, by their numbers: those that it affects,
+// may affect, or does not because of what is not linked, and with all those in other
+// versions too.
+func (s *session) concerned(ctx context.Context, a *osv.Advisory, all bool) ([]candidate, error) {
 	var terms []string
 	for _, u := range a.PURLs() {
 		p, err := purl.Parse(u)
@@ -153,19 +156,19 @@ func (s *session) concerned(ctx context.Context, a *osv.Advisory) ([]candidate, 
 	if err != nil {
 		return nil, err
 	}
-	var affected []candidate
+	var concerned []candidate
 	for _, c := range found {
 		f := a.Affects(c.component)
-		if f.Answer == osv.Unaffected {
+		if f.Answer == osv.Unaffected && (!all || f.Package == nil) {
 			continue
 		}
 		c.finding = &f
 		if f.Answer == osv.Doubt {
 			c.doubt = f.Reason
 		}
-		affected = append(affected, c)
+		concerned = append(concerned, c)
 	}
-	return affected, nil
+	return concerned, nil
 }
 
 // partsOf returns the components with one of the terms, by their numbers.
@@ -183,7 +186,7 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 				return err
 			}
 			var err error
-			c.component, err = parseComponent(data)
+			c.component, err = parseComponent(string(data))
 			found[c.part] = c
 			return err
 		}, "SELECT t.part, p.data FROM inventory_term t LEFT JOIN inventory_part p ON p.id = t.part WHERE t.term IN ("+list(len(some))+")", values...)
@@ -321,23 +324,31 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	if err != nil {
 		return err
 	}
-	for size := firstChunk; len(pairs) > 0; size = min(4*size, chunk) {
-		var sets []int32
-		n := 0
-		for ; n < len(pairs); n++ {
-			if id := int32(pairs[n] >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
-				if len(sets) == size {
-					break
-				}
-				sets = append(sets, id)
-			}
+	give := func(rows []row) (bool, error) {
+		if err := a.ways(ctx, rows, pairs, parts); err != nil {
+			return false, err
 		}
-		these := pairs[:n]
-		pairs = pairs[n:]
-
-		in, value := s.around("r.contents", sets)
+		return emit(rows)
+	}
+	var sets []int32
+	for _, p := range pairs {
+		if id := int32(p >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
+			sets = append(sets, id)
+		}
+	}
+	all, err := s.number(ctx, "SELECT max(id) FROM inventory_set")
+	if err != nil {
+		return err
+	}
+	if where == "" && int64(len(sets)) > all/dense {
+		return s.scan(ctx, sets, give)
+	}
+	for size := firstChunk; len(sets) > 0; size = min(4*size, chunk) {
+		these := sets[:min(size, len(sets))]
+		sets = sets[len(these):]
+		in, value := s.around("r.contents", these)
 		ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
-			_, ok := slices.BinarySearch(sets, set)
+			_, ok := slices.BinarySearch(these, set)
 			return ok
 		}, "r.contents", in+where, append(value, values...))
 		if err != nil {
@@ -348,10 +359,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 			if err != nil {
 				return err
 			}
-			if err := a.ways(ctx, rows, these, parts); err != nil {
-				return err
-			}
-			if more, err := emit(rows); err != nil || !more {
+			if more, err := give(rows); err != nil || !more {
 				return err
 			}
 		}
@@ -391,6 +399,9 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 	if len(a.trees) > cacheTrees {
 		clear(a.trees)
 	}
+	if len(a.labels) > cacheFacts {
+		clear(a.labels)
+	}
 	var missing []int32
 	for i := range rows {
 		if whole := cmp.Or(rows[i].base, rows[i].contents); a.trees[whole] == nil {
@@ -406,7 +417,7 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 			if err := rows.Scan(&id, &data); err != nil {
 				return err
 			}
-			t, err := parseTree(data)
+			t, err := parseTree(string(data))
 			a.trees[id] = t
 			return err
 		}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
@@ -415,38 +426,49 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 		}
 	}
 
-	var p patch
+	var mu sync.Mutex // of unknown
 	var unknown []int32
-	for i := range rows {
-		r := &rows[i]
-		base, differs := a.trees[cmp.Or(r.base, r.contents)], (*patch)(nil)
-		if base == nil {
-			return fmt.Errorf("%w: a set is missing", errDamaged)
-		}
-		if r.base != 0 {
-			differs = &p
-			if err := p.parse(r.tree); err != nil {
-				return err
+	err := spread(len(rows), func(from, to int) error {
+		var p patch
+		var new []int32
+		for i := from; i < to; i++ {
+			r := &rows[i]
+			base, differs := a.trees[cmp.Or(r.base, r.contents)], (*patch)(nil)
+			if base == nil {
+				return fmt.Errorf("%w: a set is missing", errDamaged)
 			}
-		}
-		first, _ := slices.BinarySearch(pairs, uint64(r.contents)<<32)
-		for _, pair := range pairs[first:] {
-			if int32(pair>>32) != r.contents {
-				break
-			}
-			w := way{candidate: int(uint32(pair))}
-			up, err := path(base, differs, parts[w.candidate])
-			if err != nil {
-				return err
-			}
-			w.parts, w.known = up, up != nil
-			for _, part := range w.parts {
-				if _, ok := a.labels[part]; !ok {
-					unknown = append(unknown, part)
+			if r.base != 0 {
+				differs = &p
+				if err := p.parse(r.tree); err != nil {
+					return err
 				}
 			}
-			r.paths = append(r.paths, w)
+			first, _ := slices.BinarySearch(pairs, uint64(r.contents)<<32)
+			for _, pair := range pairs[first:] {
+				if int32(pair>>32) != r.contents {
+					break
+				}
+				w := way{candidate: int(uint32(pair))}
+				up, err := path(base, differs, parts[w.candidate])
+				if err != nil {
+					return err
+				}
+				w.parts, w.known = up, up != nil
+				for _, part := range w.parts {
+					if _, ok := a.labels[part]; !ok {
+						new = append(new, part)
+					}
+				}
+				r.paths = append(r.paths, w)
+			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		unknown = append(unknown, new...)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	return a.name(ctx, unknown)
 }
@@ -483,6 +505,9 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 
 // entries returns rows as answers have them.
 func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
+	if len(a.facts) > cacheFacts {
+		clear(a.facts)
+	}
 	missing := make(map[int32]any)
 	for i := range rows {
 		h := &rows[i].head
@@ -518,23 +543,26 @@ func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
 
 	now := a.s.v.o.Now()
 	entries := make([]Entry, len(rows))
-	for i := range rows {
-		h := &rows[i].head
-		from, ok1 := a.facts[h.origin].(*origin)
-		said, ok2 := a.facts[h.verdict].(*decision)
-		gaps, ok3 := a.facts[h.gaps].(*[]string)
-		if !ok1 || !ok2 || !ok3 {
-			return nil, fmt.Errorf("%w: a fact is missing", errDamaged)
+	return entries, spread(len(rows), func(first, behind int) error {
+		for i := first; i < behind; i++ {
+			h := &rows[i].head
+			from, ok1 := a.facts[h.origin].(*origin)
+			said, ok2 := a.facts[h.verdict].(*decision)
+			gaps, ok3 := a.facts[h.gaps].(*[]string)
+			if !ok1 || !ok2 || !ok3 {
+				return fmt.Errorf("%w: a fact is missing", errDamaged)
+			}
+			entries[i] = Entry{
+				Artifact: h.artifact,
+				Build:    Build{from.Source, h.commit, h.ref, from.Workflow, from.Builder, from.Type, h.run, h.finished, nil},
+				Signers:  from.Signers, Gaps: *gaps, Parts: h.parts, Complete: h.complete,
+				id: rows[i].id,
+			}
+			v := Verdict{Verdict: said.Verdict, Policy: said.Policy, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
+			entries[i].Trust = Trust{v, h.attested, v.lapsed(now)}
 		}
-		e := &entries[i]
-		e.id = rows[i].id
-		e.Artifact = h.artifact
-		e.Build = Build{from.Source, h.commit, h.ref, from.Workflow, from.Builder, from.Type, h.run, h.finished, nil}
-		e.Signers, e.Gaps, e.Parts, e.Complete = from.Signers, *gaps, h.parts, h.complete
-		v := Verdict{Verdict: said.Verdict, Policy: said.Policy, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
-		e.Trust = Trust{v, h.attested, v.lapsed(now)}
-	}
-	return entries, nil
+		return nil
+	})
 }
 
 // entries yields the artifacts that f asks for.

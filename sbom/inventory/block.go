@@ -4,9 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -19,10 +23,12 @@ type row struct {
 	main     string // how the main component is called in a path
 	contents int32  // a set, or 0
 	base     int32  // of the set; 0 if its tree is whole
-	tree     []byte // of the set, if it has a base
+	tree     string // of the set, if it has a base
 	head
 
 	paths []way // of the candidates that it has
+
+	text reader // of all but the number, until it is parsed
 }
 
 // perBlock is how many rows a block has.
@@ -46,7 +52,7 @@ func (r *row) append(block []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(r.contents))
 	b = binary.AppendUvarint(b, uint64(r.base))
 	b = appendText(b, r.main)
-	b = append(binary.AppendUvarint(b, uint64(len(r.tree))), r.tree...)
+	b = appendText(b, r.tree)
 	b = appendDigests(b, r.artifact.Digests)
 	for _, s := range [...]string{r.artifact.Name, r.commit.String(), r.ref, r.run} {
 		b = appendText(b, s)
@@ -61,11 +67,13 @@ func (r *row) append(block []byte) []byte {
 	return append(binary.AppendUvarint(block, uint64(len(b))), b...)
 }
 
-// parse reads a row behind its number.
-func (r *row) parse(from reader) error {
+// parse reads what is in r.text.
+func (r *row) parse() error {
+	from := r.text
+	r.text = reader{}
 	r.contents, r.base = int32(from.number()), int32(from.number())
 	r.main = from.text()
-	r.tree = slices.Clone(from.bytes())
+	r.tree = from.text()
 	r.artifact.Digests = from.digests()
 	r.artifact.Name = from.text()
 	r.commit = from.digest()
@@ -86,10 +94,10 @@ func (r *row) parse(from reader) error {
 }
 
 // each calls f for each row of a block, with its number and what is behind that.
-func each(block []byte, f func(id int64, rest reader, all []byte) error) error {
+func each(block string, f func(id int64, rest reader, all string) error) error {
 	r := reader{rest: block}
 	for len(r.rest) > 0 {
-		one := reader{rest: r.bytes()}
+		one := reader{rest: r.text()}
 		all := one.rest
 		id := int64(one.number())
 		if r.failed || one.failed {
@@ -117,17 +125,17 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 		in, values := s.around("id", blocks)
 		next := 0 // of some, the first that is not found
 		err := s.query(ctx, func(rows *sql.Rows) error {
-			var data sql.RawBytes
+			var data string
 			if err := rows.Scan(&data); err != nil {
 				return err
 			}
-			return each(data, func(id int64, rest reader, _ []byte) error {
+			return each(data, func(id int64, rest reader, _ string) error {
 				if next == len(some) || some[next] != id {
 					return nil
 				}
 				next++
-				found = append(found, row{id: id})
-				return found[len(found)-1].parse(rest)
+				found = append(found, row{id: id, text: rest})
+				return nil
 			})
 		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", values...)
 		if err != nil {
@@ -137,7 +145,73 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
 		}
 	}
-	return found, nil
+	return found, parse(found)
+}
+
+// parse parses rows.
+func parse(rows []row) error {
+	return spread(len(rows), func(from, to int) error {
+		for i := from; i < to; i++ {
+			if err := rows[i].parse(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// spread calls f for parts of n things, on as many cores as that is worth.
+func spread(n int, f func(from, to int) error) error {
+	const least = 64 // things to begin with them on another core
+	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))
+	errs := make([]error, parts)
+	var wg sync.WaitGroup
+	for k := 1; k < parts; k++ {
+		wg.Go(func() { errs[k] = f(k*n/parts, (k+1)*n/parts) })
+	}
+	errs[0] = f(0, n/parts)
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// scan gives all rows whose contents are one of sets, which are sorted, some at a time. It
+// is for many sets: all blocks are read.
+func (s *session) scan(ctx context.Context, sets []int32, give func([]row) (more bool, err error)) error {
+	wanted := make([]uint64, int(sets[len(sets)-1])/64+1)
+	for _, id := range sets {
+		wanted[id/64] |= 1 << (id % 64)
+	}
+	var rows []row
+	last := int64(-1)
+	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
+		n := 0
+		rows = rows[:0]
+		err := s.query(ctx, func(r *sql.Rows) error {
+			var data string
+			if err := r.Scan(&last, &data); err != nil {
+				return err
+			}
+			n++
+			return each(data, func(id int64, rest reader, _ string) error {
+				ahead := rest
+				set := ahead.number()
+				if set/64 >= uint64(len(wanted)) || wanted[set/64]&(1<<(set%64)) == 0 {
+					return nil
+				}
+				rows = append(rows, row{id: id, text: rest})
+				return nil
+			})
+		}, "SELECT id, data FROM inventory_block WHERE id > ? ORDER BY id LIMIT "+strconv.Itoa(size), last)
+		if err == nil {
+			err = parse(rows)
+		}
+		if err != nil {
+			return err
+		}
+		if more, err := give(rows); err != nil || !more || n < size {
+			return err
+		}
+	}
 }
 
 // rewrite writes rows instead of those with the same numbers.
@@ -156,11 +230,11 @@ func (s *session) rewrite(ctx context.Context, rows []row) error {
 			return err
 		}
 		var written []byte
-		err = each(data, func(id int64, _ reader, all []byte) error {
+		err = each(string(data), func(id int64, _ reader, all string) error {
 			if r := byBlock[b][id]; r != nil {
 				written = r.append(written)
 			} else {
-				written = append(binary.AppendUvarint(written, uint64(len(all))), all...)
+				written = appendText(written, all)
 			}
 			return nil
 		})

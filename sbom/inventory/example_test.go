@@ -278,25 +278,6 @@ func ExampleInventory_Snapshot() {
 	// shop/web: web, ended: true
 }
 
-func ExampleParsePods() {
-	pods := `{"kind": "List", "apiVersion": "v1", "items": [{
-		"kind": "Pod",
-		"metadata": {"name": "web-0", "namespace": "shop", "ownerReferences": [{"kind": "StatefulSet", "name": "web", "controller": true}]},
-		"spec": {"containers": [{"name": "web", "image": "registry.example.com/web:v1.3.0"}]},
-		"status": {"phase": "Running", "startTime": "2026-05-04T12:00:00Z", "containerStatuses": [
-			{"name": "web", "image": "registry.example.com/web:v1.3.0", "imageID": "registry.example.com/web@` + digest("web").String() + `", "state": {"running": {"startedAt": "2026-05-04T12:00:00Z"}}}
-		]}
-	}]}`
-	ds, skipped, err := inventory.ParsePods([]byte(pods), "production")
-	for _, d := range ds {
-		fmt.Println(d.Environment, d.Service, d.Digest == digest("web"))
-	}
-	fmt.Println(len(skipped), "skipped,", err)
-	// Output:
-	// production shop/web true
-	// 0 skipped, <nil>
-}
-
 func ExampleInventory_Rebuild() {
 	v := example("rebuild", shop()...)
 	steps, err := v.Rebuild(context.Background(), inventory.RebuildOptions{}, digest("base"))

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,8 +22,8 @@ import (
 // its Of asks for: what a builder, a key, a signer, a workflow, an input or a span of time
 // has made. Trust is decided by its Rule, if there is one.
 type Cause struct {
-	Query    Query
-	Advisory *osv.Advisory
+	Query    Query         // of a component, or of artifacts by its Of
+	Advisory *osv.Advisory // nil if it is about none
 }
 
 // ReportOptions say what a [Report] has. The zero value is ready for use.
@@ -237,25 +236,25 @@ func (i *incident) suspect(ctx context.Context, others bool) error {
 		return nil
 	}
 
-	found, findings, err := i.candidates(ctx, others)
+	found, err := i.candidates(ctx, others)
 	if err != nil {
 		return err
 	}
 	var fault error
 	err = i.s.hits(ctx, found, &q.Of, q.Rule, func(h Hit) bool {
-		f := findings[h.Component]
+		st := statusOf(&h)
 		var one *suspect
-		if one, fault = suspected(&h.Entry, f.status); fault != nil {
+		if one, fault = suspected(&h.Entry, st); fault != nil {
 			return false
 		}
-		c := ReportComponent{
-			Version: h.Component.Version, PURL: h.Component.PURL, Digests: h.Component.Digests,
-			Path: h.Path, Doubt: cmp.Or(f.doubt, h.Doubt), Fixed: f.fixed,
-		}
+		c := ReportComponent{Version: h.Component.Version, PURL: h.Component.PURL, Digests: h.Component.Digests, Path: h.Path, Doubt: h.Doubt}
 		if c.PURL == "" {
 			c.Name = strings.TrimPrefix(h.Component.Group+"/"+h.Component.Name, "/")
 		}
-		one.add(c, f.status)
+		if h.Finding != nil && st >= doubtful {
+			c.Fixed = h.Finding.Fixed
+		}
+		one.add(c, st)
 		return true
 	})
 	if err := cmp.Or(err, fault); err != nil {
@@ -273,27 +272,12 @@ func rank(t Trust) int {
 	return 3*n + slices.Index([]Contents{NoSBOM, Unattested, Attested}, t.Contents)
 }
 
-// A finding is what is said of a component.
-type finding struct {
-	status       status
-	doubt, fixed string
-}
-
-// candidates returns the components that the cause is about, and what is said of each.
-// With others they are all versions of the packages.
-func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, map[*sbom.Component]finding, error) {
-	findings := make(map[*sbom.Component]finding)
+// candidates returns the components that the cause is about; with others, also those that
+// an advisory is about and does not affect.
+func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, error) {
 	a := i.cause.Advisory
 	if a == nil {
-		found, err := i.s.candidates(ctx, &i.cause.Query)
-		for _, c := range found {
-			f := finding{status: affected, doubt: c.doubt}
-			if c.doubt != "" {
-				f.status = doubtful
-			}
-			findings[c.component] = f
-		}
-		return found, findings, err
+		return i.s.candidates(ctx, &i.cause.Query)
 	}
 	for _, unknown := range a.Unknown() {
 		i.say("Of the advisory, %s.", unknown)
@@ -301,43 +285,23 @@ func (i *incident) candidates(ctx context.Context, others bool) ([]candidate, ma
 	if !a.Withdrawn.IsZero() {
 		i.say("The advisory was withdrawn on %s, and affects nothing.", a.Withdrawn.UTC().Format(time.DateOnly))
 	}
-	byPart := make(map[int32]candidate)
-	for _, p := range a.PURLs() {
-		found, err := i.s.candidates(ctx, &Query{Package: sbom.Query{PURL: p}})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, c := range found {
-			if _, ok := byPart[c.part]; ok {
-				continue
-			}
-			said := a.Affects(c.component)
-			f := finding{fixed: said.Fixed}
-			switch said.Answer {
-			case osv.Affected:
-				f.status = affected
-			case osv.Doubt:
-				f.status, f.doubt = doubtful, said.Reason
-			case osv.NotLinked:
-				f.status, f.fixed = notLinked, ""
-			default:
-				if said.Package == nil {
-					continue
-				}
-				f.status = outside
-				if hasFix(said.Package, c.component) {
-					f.status = fixed
-				}
-			}
-			if f.status < doubtful && !others {
-				continue
-			}
-			c.doubt = f.doubt
-			byPart[c.part] = c
-			findings[c.component] = f
-		}
+	found, err := i.s.concerned(ctx, a, others)
+	return slices.DeleteFunc(found, func(c candidate) bool { return c.finding.Answer == osv.NotLinked && !others }), err
+}
+
+// statusOf returns what a hit says of its artifact.
+func statusOf(h *Hit) status {
+	switch f := h.Finding; {
+	case f == nil && h.Doubt == "" || f != nil && f.Answer == osv.Affected:
+		return affected
+	case f == nil || f.Answer == osv.Doubt:
+		return doubtful
+	case f.Answer == osv.NotLinked:
+		return notLinked
+	case hasFix(f.Package, h.Component):
+		return fixed
 	}
-	return slices.SortedFunc(maps.Values(byPart), func(a, b candidate) int { return cmp.Compare(a.part, b.part) }), findings, nil
+	return outside
 }
 
 // hasFix reports whether c, which p does not affect, is certainly p, and of a version in

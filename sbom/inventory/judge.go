@@ -24,6 +24,8 @@ type Judgement struct {
 	// Now is what the policy makes of the facts that were kept. It has no signature
 	// verified: see [verify.Policy.Recall].
 	Now Trust
+
+	generation int64 // of the tables
 }
 
 // Changed reports whether j's artifact is trusted now and was not, or was and is not.
@@ -36,6 +38,10 @@ func (v *Inventory) Judge(ctx context.Context, rule Rule, f Filter) iter.Seq2[Ju
 	return answer(ctx, v, func(s *session, yield func(Judgement) bool) error {
 		if rule.Policy == nil {
 			return errors.New("a rule without a policy")
+		}
+		generation, err := s.generation(ctx)
+		if err != nil {
+			return err
 		}
 		ids, err := s.ids(ctx, &f)
 		if err != nil {
@@ -54,7 +60,7 @@ func (v *Inventory) Judge(ctx context.Context, rule Rule, f Filter) iter.Seq2[Ju
 				return err
 			}
 			for i := range entries {
-				if !yield(Judgement{entries[i], now[i]}) {
+				if !yield(Judgement{entries[i], now[i], generation}) {
 					return nil
 				}
 			}
@@ -64,8 +70,11 @@ func (v *Inventory) Judge(ctx context.Context, rule Rule, f Filter) iter.Seq2[Ju
 }
 
 // Keep keeps new verdicts instead of the old ones, all or, with an error, none. One that is
-// not later than what is kept by now is passed over, and so is one of an artifact that is
-// not there any more.
+// not later than what is kept by now is passed over. They must be what [Inventory.Judge]
+// has made of the same tables: if these have been dropped since, that is an error.
+//
+// Judge holds a connection, and with SQLite and without WAL nobody can write before it has
+// ended: collect what is to be kept first.
 func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 	if len(judgements) > MaxBatch {
 		return fmt.Errorf("inventory: %d judgements at once, want at most %d", len(judgements), MaxBatch)
@@ -75,10 +84,19 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 	return v.update(ctx, func(s *session) error {
 		w := &writer{session: s, seen: newSeen(), facts: make(map[hash]int32)}
 		records := make([]*prepared, len(judgements))
+		generation, err := s.generation(ctx)
+		if err != nil {
+			return err
+		}
 		for i := range judgements {
 			n := &judgements[i].Now.Verdict
+			if err := n.check(); err != nil {
+				return fmt.Errorf("judgement %d: %w", i, err)
+			}
+			if judgements[i].generation != generation {
+				return fmt.Errorf("judgement %d is not one of what is in these tables: judge anew", i)
+			}
 			p := &prepared{code: verdictCode(n.Verdict)}
-			var err error
 			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy, n.Reasons, n.Exceptions}); err != nil {
 				return err
 			}
@@ -92,28 +110,33 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			ids = append(ids, judgements[i].id)
 		}
 		slices.Sort(ids)
-		there, err := s.there(ctx, slices.Compact(ids))
+		ids = slices.Compact(ids)
+		statements, err := s.statements(ctx, ids)
 		if err != nil {
 			return err
 		}
-		rows, err := s.rows(ctx, there)
+		rows, err := s.rows(ctx, ids)
 		if err != nil {
 			return err
 		}
 		changed := make(map[int64]bool)
 		for i := range judgements {
 			j := &judgements[i]
-			k, ok := slices.BinarySearch(there, j.id)
-			if !ok {
+			k, _ := slices.BinarySearch(ids, j.id)
+			r := &rows[k]
+			if micros(j.Now.Verdict.At) <= micros(r.decided) {
 				continue
 			}
-			r := &rows[k]
-			if !slices.Equal(r.artifact.Digests, j.Artifact.Digests) || !j.Now.Verdict.At.After(r.decided) {
-				continue
+			switch { // Nothing can make an SBOM of none, nor evidence.
+			case r.attested == NoSBOM:
+			case j.Now.Contents == Attested && statements[j.id] != "":
+				r.attested = Attested
+			default:
+				r.attested = Unattested
 			}
 			changed[j.id] = true
-			r.verdict, r.decided, r.attested = w.fact(&records[i].verdict), j.Now.Verdict.At, j.Now.Contents
-			err = s.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ?, mark = NULL WHERE id = ?", records[i].code, attestedCode(r.attested), j.id)
+			r.verdict, r.decided = w.fact(&records[i].verdict), j.Now.Verdict.At
+			err = s.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ? WHERE id = ?", records[i].code, attestedCode(r.attested), j.id)
 			if err != nil {
 				return err
 			}
@@ -122,18 +145,29 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 	})
 }
 
-// there returns those of ids that records have.
-func (s *session) there(ctx context.Context, ids []int64) ([]int64, error) {
-	var all []int64
+// statements returns what the SBOMs of records were signed as, which is empty for those that
+// nobody has signed.
+func (s *session) statements(ctx context.Context, ids []int64) (map[int64]string, error) {
+	all := make(map[int64]string)
 	for some := range slices.Chunk(ids, chunk) {
-		in, value := s.in("r.id", narrow(some))
-		found, err := s.idsWhere(ctx, every, "r.contents", in, []any{value})
+		in, value := s.in("id", narrow(some))
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var id int64
+			var text string
+			err := rows.Scan(&id, &text)
+			all[id] = text
+			return err
+		}, "SELECT id, sbom FROM inventory_record WHERE "+in, value)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// generation is a number that other tables do not have.
+func (s *session) generation(ctx context.Context) (int64, error) {
+	return s.number(ctx, "SELECT value FROM inventory_meta WHERE name = 'generation'")
 }
 
 // decide returns what rule says of entries.
@@ -159,7 +193,8 @@ func (s *session) decide(ctx context.Context, rule *Rule, entries []Entry) ([]Tr
 	if err != nil {
 		return nil, err
 	}
-	at := s.v.o.Now()
+	now := s.v.o.Now()
+	at := now
 	if rule.Policy.Now != nil {
 		at = rule.Policy.Now()
 	}
@@ -178,29 +213,38 @@ func (s *session) decide(ctx context.Context, rule *Rule, entries []Entry) ([]Tr
 			}
 			inputs[k.inputs] = list
 		}
-		if err := restore(evidence, list); err != nil {
-			return nil, fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		if out[i], err = judge(ctx, rule, entries[i], evidence, k.attested, at); err != nil {
+		err = restore(evidence, list)
+		if out[i], err = judge(ctx, rule, entries[i], evidence, k.attested, at, err); err != nil {
 			return nil, err
 		}
+		out[i].Lapsed = out[i].Verdict.lapsed(now)
 	}
 	return out, nil
 }
 
 // judgeThese sets the Trust of entries to what rule says of them.
 func (s *session) judgeThese(ctx context.Context, rule *Rule, entries []Entry) error {
-	now, err := s.decide(ctx, rule, entries)
-	for i := range now {
-		entries[i].Trust = now[i]
+	for some := range slices.Chunk(entries, firstChunk) {
+		now, err := s.decide(ctx, rule, some)
+		if err != nil {
+			return err
+		}
+		for i := range some {
+			some[i].Trust = now[i]
+		}
 	}
-	return err
+	return nil
 }
 
 // judge returns what rule says of e on evidence. attested is what the SBOM's statement was
-// signed as, or empty.
-func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence, attested string, at time.Time) (Trust, error) {
-	r := rule.Policy.Recall(ctx, e.Artifact, evidence...)
+// signed as, or empty. If the evidence could not be restored nothing can be said.
+func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence, attested string, at time.Time, failed error) (Trust, error) {
+	r := &verify.Report{Verdict: verify.Undecided}
+	if failed != nil {
+		r.Error = "the evidence that was kept cannot be read: " + failed.Error()
+	} else {
+		r = rule.Policy.Recall(ctx, e.Artifact, evidence...)
+	}
 	if ctx.Err() != nil {
 		return Trust{}, context.Cause(ctx)
 	}
@@ -209,14 +253,8 @@ func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence,
 		return t, nil
 	}
 	t.Contents = Unattested
-	for _, one := range evidence {
-		if attested == "" || one.Signed.String() != attested {
-			continue
-		}
-		// What cannot be told is not attested.
-		if mine, err := rule.Policy.Recalls(one); mine && err == nil {
-			t.Contents = Attested
-		}
+	if d, err := hallmark.ParseDigest(attested); err == nil && recalls(rule.Policy, evidence, d) {
+		t.Contents = Attested
 	}
 	return t, nil
 }
@@ -234,7 +272,7 @@ func (s *session) inputs(ctx context.Context, set int32) ([]Input, error) {
 		if err := rows.Scan(&data); err != nil {
 			return err
 		}
-		one, err := parseInput(data)
+		one, err := parseInput(string(data))
 		all = append(all, one)
 		return err
 	}, "SELECT data FROM inventory_part WHERE "+in+" ORDER BY id", value)
@@ -256,16 +294,16 @@ func (s *session) treeOf(ctx context.Context, set int32) (*tree, error) {
 		if err != nil {
 			return nil, err
 		}
-		return parseTree(data)
+		return parseTree(string(data))
 	}
 	var p patch
-	if err := p.parse(data); err != nil {
+	if err := p.parse(string(data)); err != nil {
 		return nil, err
 	}
 	if err := get(base); err != nil {
 		return nil, err
 	}
-	t, err := parseTree(data)
+	t, err := parseTree(string(data))
 	if err != nil {
 		return nil, err
 	}
@@ -277,8 +315,7 @@ func unpack(data []byte) ([]verify.Evidence, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	const most = maxList * 2 * maxPayload
-	text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), most))
+	text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), maxRecord))
 	if err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}

@@ -23,29 +23,35 @@ const (
 	MaxSteps = 200_000
 
 	// MaxReport is the size of what [ParseReport] reads, in bytes.
-	MaxReport = 1 << 30
+	MaxReport = 512 << 20
 
 	// DefaultListed is how many entries each list of a Report has, unless it is to have
 	// another number.
 	DefaultListed = 10_000
 
-	maxCauses  = 20       // components of an artifact that are listed in a Report
-	maxLine    = 1000     // bytes of a text in a report for people
-	shown      = 20       // entries of a list in it
-	maxPlace   = 1024     // bytes of the name of an environment or a service; both are in one index
-	maxReasons = 100      // sentences of a verdict
-	maxText    = 16 << 10 // bytes of a package URL or a sentence
-	maxTerm    = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
-	maxList    = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence
-	maxPayload = 1 << 20  // bytes of a piece of evidence as it is kept
-	maxRecord  = 16 << 20 // bytes of what is kept of a record beside its contents
+	maxCauses   = 20       // components of an artifact that are listed in a Report
+	maxLine     = 1000     // bytes of a text in a report for people
+	shown       = 20       // entries of a list in it
+	maxPlace    = 1024     // bytes of the name of an environment or a service; both are in one index
+	maxReasons  = 100      // sentences of a verdict
+	maxText     = 16 << 10 // bytes of a package URL or a sentence
+	maxTerm     = 2000     // bytes of a name, package URL or licence that is looked for; PostgreSQL indexes no more than about 2,700
+	maxList     = 1000     // digests, signers, reasons, exceptions, gaps, pieces of evidence
+	maxPayload  = 1 << 20  // bytes of a piece of evidence as it is kept
+	maxEvidence = 8 << 20  // bytes of all of it
+	maxRecord   = 16 << 20 // bytes of what is kept of a record beside its contents
+	maxStrange  = 100      // SBOMs that nobody has signed whom a policy names, of one artifact
+	maxOthers   = 100      // pieces of evidence about others that are kept with an artifact
 
 	batch       = 1000    // records that AddAll adds at once
+	group       = 50      // records that are prepared at once, of which batch is a multiple
+	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
 	cacheTrees  = 4096    // trees that others are told by
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
-	chunk       = 8192    // sets or records that are asked for at once
+	chunk       = 2048    // sets or records that are asked for at once
+	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 )

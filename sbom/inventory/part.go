@@ -67,51 +67,53 @@ func appendInput(b []byte, in *Input) []byte {
 	return appendDigests(appendTexts(b, []string{in.URI, in.Name, in.Location}), in.Digests)
 }
 
-// A reader reads what the functions above have written. After a failure it returns zero
-// values, and failed is set.
+// A reader reads what the functions above have written. It makes no copies: texts are parts
+// of what is read. After a failure it returns zero values, and failed is set.
 type reader struct {
-	rest   []byte
+	rest   string
 	failed bool
 }
 
-func (r *reader) number() uint64 {
-	n, size := binary.Uvarint(r.rest)
-	if size <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
+func (r *reader) fail() { r.failed, r.rest = true, "" }
+
+// number reads a uvarint, as package encoding/binary has it.
+func (r *reader) number() (n uint64) {
+	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		b := r.rest[i]
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			if i == binary.MaxVarintLen64-1 && b > 1 {
+				break
+			}
+			r.rest = r.rest[i+1:]
+			return n
+		}
 	}
-	r.rest = r.rest[size:]
-	return n
+	r.fail()
+	return 0
+}
+
+// signed reads a varint.
+func (r *reader) signed() int64 {
+	n := r.number()
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 // count returns how many things follow, each of at least one byte.
 func (r *reader) count() int {
 	n := r.number()
 	if n > uint64(len(r.rest)) {
-		r.failed, r.rest = true, nil
+		r.fail()
 		return 0
 	}
 	return int(n)
 }
 
-// bytes returns a part of what is read.
-func (r *reader) bytes() []byte {
+func (r *reader) text() string {
 	n := r.count()
-	b := r.rest[:n:n]
+	s := r.rest[:n]
 	r.rest = r.rest[n:]
-	return b
-}
-
-func (r *reader) text() string { return string(r.bytes()) }
-
-func (r *reader) signed() int64 {
-	n, size := binary.Varint(r.rest)
-	if size <= 0 {
-		r.failed, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[size:]
-	return n
+	return s
 }
 
 func (r *reader) texts() (list []string) {
@@ -147,7 +149,7 @@ func (r *reader) end(what string) error {
 	return nil
 }
 
-func parseComponent(data []byte) (*sbom.Component, error) {
+func parseComponent(data string) (*sbom.Component, error) {
 	if len(data) == 0 || data[0] != componentPart {
 		return nil, fmt.Errorf("%w: a component", errDamaged)
 	}
@@ -164,7 +166,7 @@ func parseComponent(data []byte) (*sbom.Component, error) {
 	return c, r.end("a component")
 }
 
-func parseInput(data []byte) (in Input, err error) {
+func parseInput(data string) (in Input, err error) {
 	if len(data) == 0 || data[0] != inputPart {
 		return in, fmt.Errorf("%w: an input", errDamaged)
 	}

@@ -24,7 +24,9 @@ import (
 // an image for several platforms, there is a Deployment for that too. An image that a
 // node has not told of yet, or that is a volume, has the digest that the specification
 // names. A node that tells a digest without a repository may tell that of the image's
-// configuration: it is taken as it is, unless the specification has another one.
+// configuration: it is taken as it is, unless the specification has another one. An image
+// is found in the inventory by the digests that its records have, whichever of these it
+// is that a node tells.
 //
 // The Service is the namespace and the name of what keeps the Pod running, "shop/web":
 // the Deployment, StatefulSet, DaemonSet or Job, or the Pod itself. From is when the

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/internal/purl"
@@ -35,7 +34,7 @@ func (r *Record) check(g *graph) error {
 	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
 	bounded := func(most int, what string, texts []string) {
 		for _, s := range texts {
-			if len(s) > most || !utf8.ValidString(s) || strings.Contains(s, "\x00") {
+			if !plain(s, most) {
 				fail("%s %.100q: want UTF-8 of at most %d bytes without a NUL", what, s, most)
 			}
 		}
@@ -71,25 +70,20 @@ func (r *Record) check(g *graph) error {
 		list("digests of an input", len(in.Digests), maxList)
 	}
 
-	v := &r.Verdict
-	list("reasons", len(v.Reasons), maxList)
-	list("exceptions", len(v.Exceptions), maxList)
-	list("gaps", len(r.Gaps), maxList)
-	text("reason", v.Reasons...)
-	text("gap", r.Gaps...)
-	switch v.Verdict {
-	case verify.Accepted, verify.Rejected, verify.Undecided:
-		if v.At.IsZero() {
-			fail("verdict %q: when it was made is missing", v.Verdict)
-		}
-	case "":
-	default:
-		fail("verdict %q, want %q, %q, %q or none", v.Verdict, verify.Accepted, verify.Rejected, verify.Undecided)
+	if !datable(b.Finished) {
+		fail("time %s: want a year from 1 to 9999", b.Finished)
 	}
 
+	if err := r.Verdict.check(); err != nil {
+		errs = append(errs, err)
+	}
+	list("gaps", len(r.Gaps), maxList)
+	text("gap", r.Gaps...)
+
 	list("pieces of evidence", len(r.Evidence), maxList)
-	attested := r.Attested.IsZero()
+	attested, size := r.Attested.IsZero(), 0
 	for i, e := range r.Evidence {
+		size += len(e.Payload)
 		if len(e.Payload) > maxPayload {
 			fail("evidence %d: %d bytes, want at most %d: leave out what is not kept", i, len(e.Payload), maxPayload)
 		}
@@ -97,15 +91,20 @@ func (r *Record) check(g *graph) error {
 			fail("evidence %d: nobody has signed it", i)
 		}
 		if e.Claims != nil {
-			term("signer", e.Claims.Subject, e.Claims.Builder)
+			term("signer", e.Claims.Subject, e.Claims.Builder, e.Claims.BuildConfig)
 		}
-		if attested || signed(&e) != r.Attested {
+		if r.Attested.IsZero() || e.PayloadType != provenance.MediaType || signed(&e) != r.Attested {
 			continue
 		}
 		attested = true
 		if err := about(e.Payload, r.Artifact); err != nil {
 			fail("evidence %d: %w", i, err)
+		} else if st, err := provenance.Parse(e.Payload); err != nil || !isSBOM(st.PredicateType) {
+			fail("evidence %d: the statement is not of an SBOM", i)
 		}
+	}
+	if size > maxEvidence {
+		fail("%d bytes of evidence, want at most %d: leave out what is not kept", size, maxEvidence)
 	}
 	if !attested {
 		fail("the SBOM is said to be attested by %s, which is not among the evidence", r.Attested)
@@ -298,7 +297,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 	gaps := slices.Clone(r.Gaps)
 	if d := r.Document; d != nil {
 		p.attested = Unattested
-		if !r.Attested.IsZero() {
+		if !r.Attested.IsZero() && !r.Revoked {
 			p.attested = Attested
 		}
 		p.main = &piece{c: &d.Main}
@@ -368,7 +367,8 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		return fmt.Errorf("%d bytes of evidence and sentences, want at most %d", n, maxRecord)
 	}
 
-	// What makes it this record and no other.
+	// What makes it this record and no other. Of the evidence it is who signed it: of what
+	// they have said since there is the verdict.
 	id := appendText(nil, r.Artifact.Name)
 	digests := slices.SortedFunc(slices.Values(r.Artifact.Digests), func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) })
 	id = appendDigests(id, digests)
@@ -384,12 +384,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		id = append(id, p.main.hash[:]...)
 	}
 	id = append(id, p.origin.hash[:]...)
-	var payloads []string
-	for _, e := range r.Evidence {
-		payloads = append(payloads, signed(&e).String())
-	}
-	slices.Sort(payloads)
-	p.hash = sha256.Sum256(appendTexts(id, payloads))
+	p.hash = sha256.Sum256(id)
 	return nil
 }
 
@@ -457,6 +452,9 @@ func (k *packer) pack(evidence []verify.Evidence) ([]byte, error) {
 		return []byte{}, nil
 	}
 	data, err := json.Marshal(evidence)
+	if err == nil && len(data) > maxRecord {
+		err = fmt.Errorf("%d bytes of evidence, want at most %d", len(data), maxRecord)
+	}
 	if err != nil {
 		return nil, err
 	}

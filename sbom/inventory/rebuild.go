@@ -378,15 +378,6 @@ func (c *closure) needed(ctx context.Context, l ledger, o RebuildOptions) ([]boo
 	return needed, nil
 }
 
-// digests returns those of all nodes.
-func (c *closure) digests() []hallmark.Digest {
-	var all []hallmark.Digest
-	for _, n := range c.nodes {
-		all = append(all, n.digests...)
-	}
-	return all
-}
-
 // order returns for each node the round that it is in: 1 if it has no inputs, or else the
 // one after the last of those of its inputs. Nodes that are inputs of one another,
 // directly or not, are in one round, and have the same circle, which no other node has.

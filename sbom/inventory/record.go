@@ -1,10 +1,12 @@
 package inventory
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
@@ -26,13 +28,18 @@ type Record struct {
 	// names, and every answer says so.
 	Attested hallmark.Digest
 
+	// Revoked says that the policy revokes whoever signed that statement, or cannot
+	// tell. The Document is unattested then, until a policy says otherwise.
+	Revoked bool
+
 	// Build is where the artifact came from, as provenance says that is among Evidence.
 	Build Build
 
 	// Evidence are what was verified of the envelopes about the artifact. Of it a verdict
 	// under another policy is made later, as [verify.Policy.Recall] does, which says what of
-	// a payload need not be kept. What is missing in the resolvedDependencies of provenance
-	// must be among Build.Inputs.
+	// a payload need not be kept. To the resolvedDependencies of provenance of version 1
+	// of which the Payload is not what was signed, all of Build.Inputs are added then, each
+	// once.
 	Evidence []verify.Evidence
 
 	// Verdict is what a policy says of the artifact.
@@ -127,6 +134,46 @@ func (t Trust) String() string {
 	}
 	return text
 }
+
+// check returns why v cannot be kept.
+func (v *Verdict) check() error {
+	var errs []error
+	fail := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	switch v.Verdict {
+	case verify.Accepted, verify.Rejected, verify.Undecided:
+		if v.At.IsZero() {
+			fail("verdict %q: when it was made is missing", v.Verdict)
+		}
+	case "":
+	default:
+		fail("verdict %q, want %q, %q, %q or none", v.Verdict, verify.Accepted, verify.Rejected, verify.Undecided)
+	}
+	if len(v.Reasons) > maxList || len(v.Exceptions) > maxList {
+		fail("%d reasons and %d exceptions, want at most %d", len(v.Reasons), len(v.Exceptions), maxList)
+	}
+	for _, s := range v.Reasons {
+		if !plain(s, maxText) {
+			fail("reason %.100q: want UTF-8 of at most %d bytes without a NUL", s, maxText)
+		}
+	}
+	times := []time.Time{v.At}
+	for _, e := range v.Exceptions {
+		times = append(times, e.Expires)
+	}
+	for _, t := range times {
+		if !datable(t) {
+			fail("time %s: want a year from 1 to 9999", t)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// plain reports whether s is text of at most some bytes that any database keeps.
+func plain(s string, most int) bool {
+	return len(s) <= most && utf8.ValidString(s) && !strings.Contains(s, "\x00")
+}
+
+func datable(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9999 }
 
 // lapsed reports whether v needed an exception that has ended at now.
 func (v *Verdict) lapsed(now time.Time) bool {

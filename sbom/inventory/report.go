@@ -48,12 +48,14 @@ type Report struct {
 	// At is when the inventory was asked, in UTC.
 	At time.Time `json:"at"`
 
+	// Cause is what the incident is about.
 	Cause ReportCause `json:"cause"`
 
 	// Policy is the digest of the policy by which trust was decided anew; zero if it is
 	// the verdicts that were kept.
 	Policy hallmark.Digest `json:"policy,omitzero"`
 
+	// Counts are how many there are of what.
 	Counts ReportCounts `json:"counts"`
 
 	// Affected are the artifacts in question: those that run first, then by name and
@@ -107,6 +109,7 @@ type ReportAdvisory struct {
 
 // A ReportFilter is a [Filter].
 type ReportFilter struct {
+	// All that is not empty must hold, as Filter has it.
 	Digest     hallmark.Digest `json:"digest,omitzero"`
 	Name       string          `json:"name,omitempty"`
 	Source     string          `json:"source,omitempty"`
@@ -158,8 +161,8 @@ type ReportCounts struct {
 
 // A ReportArtifact is an artifact.
 type ReportArtifact struct {
-	Name    string            `json:"name,omitempty"`
-	Digests []hallmark.Digest `json:"digests"`
+	Name    string            `json:"name,omitempty"` // may be empty
+	Digests []hallmark.Digest `json:"digests"`        // at least one for which [hallmark.Digest.Secure] holds
 }
 
 // Digest is the digest that the artifact goes by, as [Entry.Digest] has it.
@@ -174,6 +177,7 @@ func (a *ReportArtifact) Title() string {
 
 // A ReportBuild is where an artifact came from. What is not known is empty.
 type ReportBuild struct {
+	// They are those of a [Build].
 	Source   string          `json:"source,omitempty"`
 	Commit   hallmark.Digest `json:"commit,omitzero"`
 	Ref      string          `json:"ref,omitempty"`
@@ -210,8 +214,8 @@ type ReportComponent struct {
 // A ReportAffected is an artifact in question.
 type ReportAffected struct {
 	Artifact ReportArtifact `json:"artifact"`
-	Build    ReportBuild    `json:"build,omitzero"`
-	Signers  []string       `json:"signers,omitempty"`
+	Build    ReportBuild    `json:"build,omitzero"`    // where it came from
+	Signers  []string       `json:"signers,omitempty"` // who signed the evidence, as [Entry] has it
 
 	// Trust is the least that a record of the artifact has.
 	Trust ReportTrust `json:"trust"`
@@ -232,7 +236,7 @@ type ReportAffected struct {
 // known.
 type ReportOther struct {
 	Artifact ReportArtifact `json:"artifact"`
-	Status   string         `json:"status"`
+	Status   string         `json:"status"` // StatusAbsent, or one of those beside it
 
 	// Why says why the Status is StatusUnknown.
 	Why string `json:"why,omitempty"`
@@ -263,7 +267,7 @@ type ReportDeployment struct {
 
 // A ReportEnvironment is an environment of which it is known what runs there.
 type ReportEnvironment struct {
-	Name string `json:"name"`
+	Name string `json:"name"` // as deployments have it
 
 	// Told is when it was last told what runs there, of all together; zero if there are
 	// only single deployments.

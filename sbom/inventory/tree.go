@@ -52,7 +52,7 @@ func (t *tree) append(b []byte) []byte {
 	return b
 }
 
-func parseTree(data []byte) (*tree, error) {
+func parseTree(data string) (*tree, error) {
 	r := reader{rest: data}
 	n := r.count()
 	t := &tree{make([]int32, n), make([]int32, n)}
@@ -118,8 +118,8 @@ func (p *patch) append(b []byte) []byte {
 	return b
 }
 
-// parsePatch reads a patch into p, whose memory it uses again.
-func (p *patch) parse(data []byte) error {
+// parse reads a patch into p, whose memory it uses again.
+func (p *patch) parse(data string) error {
 	r := reader{rest: data}
 	list := func(ids []int32) []int32 {
 		last := uint64(0)

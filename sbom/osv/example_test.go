@@ -82,7 +82,7 @@ func ExampleAdvisory_Affects() {
 	}
 	// Output:
 	// affected: "", fixed in "v0.23.0"
-	// unaffected: "v0.23.0 is not in the versions that are affected", fixed in ""
+	// unaffected: "v0.23.0 is not in the versions that are affected", fixed in "v0.23.0"
 	// doubt: "it has no version", fixed in ""
 }
 

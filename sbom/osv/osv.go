@@ -254,8 +254,10 @@ type Finding struct {
 	Imports []Import
 
 	// Fixed is the lowest version above the component's that some range has as
-	// fixed and that is not affected, as a Go module or another ecosystem writes
-	// versions. Empty if there is none, or none can be told.
+	// fixed and that is not affected. With [Unaffected] it is the highest one that is
+	// not above the component's: if there is one, the component is a version with the
+	// fix, and else it was never affected. It is written as versions of the ecosystem
+	// are, and is empty if there is none, or none can be told.
 	Fixed string
 }
 
@@ -324,8 +326,9 @@ func (a *Advisory) Affects(c *sbom.Component) Finding {
 		}
 		same, version = append(same, p), cmp.Or(v, version)
 	}
-	if worst.Answer != Unaffected {
-		worst.Fixed = lowestFixed(same, version)
+	since, next := fixes(same, version)
+	if worst.Fixed = next; worst.Answer == Unaffected {
+		worst.Fixed = since
 	}
 	return worst
 }

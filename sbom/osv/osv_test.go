@@ -184,6 +184,8 @@ func TestContains(t *testing.T) {
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 fixed=2.0"), "2.0", "out"},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 last_affected=2.0"), "2.0", "in"},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=1.0 fixed=2.0"), "1.0", "in"},
+		{entry("PyPI", "p", "ECOSYSTEM", "introduced=1.0 fixed=1.0"), "1.0", noOrder},
+		{entry("PyPI", "p", "ECOSYSTEM", "introduced=1.0 last_affected=1.0"), "1.0", "in"},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 fixed=2.0 introduced=3.0 fixed=4.0"), "2.0", noOrder},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0 fixed=2.0 limit=1.0"), "2.0", noOrder},
 		{entry("PyPI", "p", "ECOSYSTEM", "introduced=0"), "1.0", "in"},
@@ -310,7 +312,7 @@ func TestAffects(t *testing.T) {
 		{std, module("stdlib", "1.22.1"), "affected: which of its packages are needed is not known [net/http] 1.22.2"},
 		{std, module("std", "go1.22.1", "net/http"), "affected:  [net/http] 1.22.2"},
 		{std, module("stdlib", "1.22.1", "net/url", "os"), "not linked: it is needed without the packages that are affected [] 1.22.2"},
-		{std, module("stdlib", "1.22.2"), "unaffected: 1.22.2 is not in the versions that are affected [] "},
+		{std, module("stdlib", "1.22.2"), "unaffected: 1.22.2 is not in the versions that are affected [] 1.22.2"},
 		{std, module("stdlib", "1.20.1", "net/http"), "affected:  [net/http] 1.21.9"},
 		{std, module("example.com/x", "v0.1.0"), "unaffected: it is none of the packages [] "},
 		{x, module("example.com/x", "v0.1.0"), "affected: which of its packages are needed is not known [example.com/x/a example.com/x] v0.23.0"},
@@ -321,15 +323,20 @@ func TestAffects(t *testing.T) {
 		{x, module("example.com/x", "", "b"), "not linked: it is needed without the packages that are affected [] "},
 		{x, module("example.com/X", "v0.1.0"), "doubt: its path differs in the case of letters [example.com/x/a example.com/x] v0.23.0"},
 		{x, module("example.com/X", "(devel)"), `doubt: its path differs in the case of letters; malformed version "(devel)": want numbers without leading zeros [example.com/x/a example.com/x] `},
-		{x, module("example.com/X", "v0.23.0"), "unaffected: v0.23.0 is not in the versions that are affected [] "},
+		{x, module("example.com/X", "v0.23.0"), "unaffected: v0.23.0 is not in the versions that are affected [] v0.23.0"},
 		{x, fork, "doubt: it is used instead of pkg:golang/example.com/x@v0.1.0 [example.com/x/a example.com/x] "},
 		{x, other, "not linked: it is needed without the packages that are affected [] v0.23.0"},
 		{x, unnamed, "doubt: it has no package URL [example.com/x/a example.com/x] v0.23.0"},
 		{imports(entry("Go", "example.com/x", "SEMVER", "introduced=0"), "example.com/y"), module("example.com/x", "v0.1.0", "b"), "affected:  [example.com/y] "},
 		{entry("Go", "example.com/x", "SEMVER", "introduced=0 fixed=1.0.0-rc.1"), module("example.com/x", "v0.1.0", "b"), "affected:  [] v1.0.0-rc.1"},
 		{entry("Go", "toolchain", "SEMVER", "introduced=0 fixed=1.22.2"), module("golang.org/toolchain", "v0.0.1-go1.22rc1.linux-amd64"), "affected:  [] 1.22.2"},
-		{entry("Go", "toolchain", "SEMVER", "introduced=0 fixed=1.22.2"), module("golang.org/toolchain", "v0.0.1-go1.22.2.linux-amd64"), "unaffected: 1.22.2 is not in the versions that are affected [] "},
+		{entry("Go", "toolchain", "SEMVER", "introduced=0 fixed=1.22.2"), module("golang.org/toolchain", "v0.0.1-go1.22.2.linux-amd64"), "unaffected: 1.22.2 is not in the versions that are affected [] 1.22.2"},
 		{entry("Go", "toolchain", "SEMVER", "introduced=0 fixed=1.22.2"), module("golang.org/toolchain", ""), "doubt: it has no version [] "},
+
+		{std, module("stdlib", "1.21.10"), "unaffected: 1.21.10 is not in the versions that are affected [] 1.21.9"},
+		{std, module("stdlib", "1.23.0"), "unaffected: 1.23.0 is not in the versions that are affected [] 1.22.2"},
+		{entry("Go", "example.com/x", "SEMVER", "introduced=1.0.0 fixed=1.1.0"), module("example.com/x", "v0.9.0"), "unaffected: v0.9.0 is not in the versions that are affected [] "},
+		{entry("Go", "example.com/x", "SEMVER", "introduced=1.0.0 last_affected=1.1.0"), module("example.com/x", "v1.2.0"), "unaffected: v1.2.0 is not in the versions that are affected [] "},
 
 		// Several entries: the worst answer, and a version that all of them have as good.
 		{entry("Go", "example.com/x", "SEMVER", "introduced=0 fixed=0.5.0") + "," + entry("Go", "example.com/x", "SEMVER", "introduced=0.4.0 fixed=0.6.0"), module("example.com/x", "v0.1.0"), "affected:  [] v0.6.0"},
@@ -472,6 +479,34 @@ func TestDBRefuses(t *testing.T) {
 			t.Errorf("error\n     %v\nwant %s", err, want)
 		}
 	}
+}
+
+// Whatever is in a directory, it is read or refused, and so are its records.
+func FuzzReadDB(f *testing.F) {
+	f.Add([]byte(index), []byte(indexed), []byte(record(entry("Go", "m", "SEMVER", "introduced=0"))))
+	f.Add([]byte(`[{"path":"stdlib","vulns":[{"id":"T-1","modified":"2026-01-02T03:04:05Z"}]}]`), []byte(indexed), []byte(`{}`))
+	f.Fuzz(func(t *testing.T, modules, db, record []byte) {
+		fsys := files("index/modules.json", string(modules), "index/db.json", string(db), "ID/T-1.json", string(record))
+		d, err := osv.ReadDB(fsys)
+		if err != nil {
+			return
+		}
+		n := 0
+		for a, err := range d.All() {
+			if err != nil {
+				return
+			}
+			n++
+			for _, u := range a.PURLs() {
+				if about, err := d.About(u); err != nil || len(about) == 0 {
+					t.Errorf("%s is about %s, and is not found: error %v", a.ID, u, err)
+				}
+			}
+		}
+		if n == 0 {
+			t.Error("a database without advisories")
+		}
+	})
 }
 
 // Whatever is parsed can be asked, and a doubt is never a no.

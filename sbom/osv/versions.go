@@ -95,17 +95,14 @@ func (r *Range) contains(version, purlType string) (ok bool, doubt string) {
 		return true, "it has no version"
 	}
 
-	order := purlType
-	if r.Type == SemVer && purlType != "golang" {
-		order = "semver"
-	}
+	order := r.order(purlType)
 	if !versions.Ordered(order) {
-		// A bound can be told even so.
+		// A bound can be told even so, unless the range begins and ends with it.
 		if introduced == 1 && fixed+lastAffected < 2 && unlimited {
-			for _, e := range r.Events {
-				if e.Version == version && e.Kind != Limit {
-					return e.Kind != Fixed, ""
-				}
+			in := slices.ContainsFunc(r.Events, func(e Event) bool { return e.Version == version && (e.Kind == Introduced || e.Kind == LastAffected) })
+			out := slices.Contains(r.Events, Event{Fixed, version})
+			if in != out {
+				return in, ""
 			}
 		}
 		return true, "the versions of its ecosystem have no order here"
@@ -164,45 +161,50 @@ func (r *Range) contains(version, purlType string) (ok bool, doubt string) {
 	return starts, ""
 }
 
-// lowestFixed returns the lowest version above one that a range of the packages has as fixed
-// and that is in none of them, or "".
-func lowestFixed(packages []*Package, version string) string {
-	type candidate struct {
-		version versions.Version
-		text    string
+// order returns the type of package URLs whose versions have the order of r, for a package
+// whose package URL has a type.
+func (r *Range) order(purlType string) string {
+	if r.Type == SemVer && purlType != "golang" {
+		return "semver"
 	}
-	var candidates []candidate
+	return purlType
+}
+
+// fixes returns what the ranges of packages have as fixed, around a version: the highest
+// one that is not above it, and the lowest one above it that is in none of the ranges.
+// Either may be empty.
+func fixes(packages []*Package, version string) (since, next string) {
+	var sinceVersion, nextVersion versions.Version
 	for _, p := range packages {
 		for _, r := range p.Ranges {
-			order := p.purlType()
-			if r.Type == SemVer && order != "golang" {
-				order = "semver"
-			}
+			order := r.order(p.purlType())
 			if r.Type == Git || !versions.Ordered(order) {
 				continue
 			}
 			v, err := versions.Parse(order, version)
 			if err != nil {
-				return ""
+				return "", ""
 			}
 			for _, e := range r.Events {
-				if e.Kind != Fixed {
-					continue
-				}
 				at, err := versions.Parse(order, e.Version)
-				if err != nil || at.Compare(v) <= 0 || slices.ContainsFunc(packages, func(p *Package) bool { in, _ := p.Contains(e.Version); return in }) {
+				if e.Kind != Fixed || err != nil {
 					continue
 				}
 				text := e.Version
 				if order == "golang" && p.Name != "stdlib" && p.Name != "toolchain" {
 					text = "v" + strings.TrimPrefix(text, "v")
 				}
-				candidates = append(candidates, candidate{at, text})
+				switch {
+				case at.Compare(v) <= 0:
+					if since == "" || at.Compare(sinceVersion) > 0 {
+						since, sinceVersion = text, at
+					}
+				case slices.ContainsFunc(packages, func(p *Package) bool { in, _ := p.Contains(e.Version); return in }):
+				case next == "" || at.Compare(nextVersion) < 0:
+					next, nextVersion = text, at
+				}
 			}
 		}
 	}
-	if len(candidates) == 0 {
-		return ""
-	}
-	return slices.MinFunc(candidates, func(a, b candidate) int { return a.version.Compare(b.version) }).text
+	return since, next
 }

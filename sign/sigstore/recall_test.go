@@ -330,6 +330,29 @@ func TestRecallNot(t *testing.T) {
 	}
 }
 
+// Who vouched must have been valid when they did.
+func TestRecallEnded(t *testing.T) {
+	in := newInstance(t)
+	at := began().Add(time.Hour)
+	who := sigstore.Workflow{Issuer: issuer, Builder: builder}
+	ev, err := must(in.root(sigstore.Requirements{}).NewIdentity(who)).Recognize(t.Context(),
+		must(sign.Parse(in.sign(`{}`, signing{at: at, logs: []int{1}, ctLogs: []int{0}, tsas: []int{0}}))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for list, want := range map[string]string{
+		"tlogs": "of a log was not valid", "ctlogs": "certificate logs of 0 operators", "timestampAuthorities": "timestamp: no authority",
+		"certificateAuthorities": "no authority of the trusted root has the key",
+	} {
+		for after, want := range map[time.Duration]string{0: "", -time.Second: want} {
+			id := must(in.root(sigstore.Requirements{}, end(at.Add(after), list)).NewIdentity(who))
+			if _, err := id.(verify.Recaller).Recall(ev); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s ended %s after: %v, want %q", list, after, err, want)
+			}
+		}
+	}
+}
+
 // A policy of workflows recalls what was verified; what was learned since flips the
 // verdict, and a plain key learns nothing of times that logs have told.
 func TestRecallPolicy(t *testing.T) {

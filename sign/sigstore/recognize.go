@@ -345,11 +345,14 @@ func (r *TrustedRoot) certified(ctx context.Context, leaf *x509.Certificate, tim
 			return nil, fmt.Errorf("certificate: at %s: %w", t, errors.Join(faults...))
 		}
 	}
-	issuer, err := fingerprint(chains[0][min(1, len(chains[0])-1)].PublicKey)
-	if err != nil {
-		return nil, fmt.Errorf("certificate: the key of its authority: %w", err)
+	issuer := chains[0][min(1, len(chains[0])-1)]
+	var vouchers []verify.Voucher
+	for _, ca := range r.authorities {
+		if i := slices.IndexFunc(ca.chain.certificates, issuer.Equal); i >= 0 {
+			vouchers = []verify.Voucher{{Role: roleAuthority, Key: ca.chain.keys[i]}}
+			break
+		}
 	}
-	vouchers := []verify.Voucher{{Role: roleAuthority, Key: issuer}}
 	if r.requirements.NoLogs {
 		return vouchers, nil
 	}

@@ -79,6 +79,15 @@
 // It also means that a trusted root that is too old for a bundle looks like a
 // signature of somebody else.
 //
+// # What is kept
+//
+// The Evidence names who vouched for it, by their keys. [verify.Policy.Recall] can ask
+// an Identity later whether it is its own: if authorities and logs of its trusted root
+// are among them, as many as it requires, that were valid at the times they told. What
+// others told is forgotten, so that a trusted root with more logs recalls the same, and
+// one of another instance, or without the authority that issued the certificate,
+// nothing. Of an older bundle it is known whether there was a proof, and not the version.
+//
 // # What is not checked
 //
 // Some of a bundle is signed by nobody, and may change without anything to
@@ -198,8 +207,8 @@ type Key struct {
 	Start, End time.Time
 }
 
-// NewIdentity returns the Identity of who, as far as r vouches for them. It is an
-// error if no bundle could be theirs, or meet what r requires: then who is not
+// NewIdentity returns the Identity of who, as far as r vouches for them. It is a
+// [verify.Recaller]. It is an error if no bundle could be theirs, or meet what r requires: then who is not
 // fully named, or r has too few logs or authorities.
 func (r *TrustedRoot) NewIdentity(who Signatory) (verify.Identity, error) {
 	if err := r.ready(who); err != nil {

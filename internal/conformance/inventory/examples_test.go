@@ -14,22 +14,39 @@ import (
 // The root module has no driver, so that examples of package sbom/inventory which need one
 // have no output there. Here they get both.
 func TestExamples(t *testing.T) {
-	file, err := filepath.Abs("../../../sbom/inventory/example_test.go")
+	room, err := filepath.Abs("../../../sbom/inventory")
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(file)
+	files, err := filepath.Glob(filepath.Join(room, "*example_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.ReplaceAll(string(data), "\t// With a driver, the output is:\n", "\t// Output:\n")
-	text = strings.Replace(text, "\nimport (\n", "\nimport (\n\t_ \"modernc.org/sqlite\"\n", 1)
+	names := func(pattern, text string) (names []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names)
+		return names
+	}
 	dir := t.TempDir()
-	driven := filepath.Join(dir, "example_test.go")
-	if err := os.WriteFile(driven, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+	replace := make(map[string]string)
+	var want []string
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(data), "\t// With a driver, the output is:\n", "\t// Output:\n")
+		text = strings.Replace(text, "\nimport (\n", "\nimport (\n\t_ \"modernc.org/sqlite\"\n", 1)
+		replace[file] = filepath.Join(dir, filepath.Base(file))
+		if err := os.WriteFile(replace[file], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, names(`(?m)^func (Example\w*)\(\)`, text)...)
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: driven}})
+	slices.Sort(want)
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,14 +57,6 @@ func TestExamples(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	names := func(pattern, s string) (names []string) {
-		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(s, -1) {
-			names = append(names, m[1])
-		}
-		slices.Sort(names)
-		return names
-	}
-	want := names(`(?m)^func (Example\w*)\(\)`, text)
 	if got := names(`(?m)^--- PASS: (Example\w*) `, string(out)); !slices.Equal(got, want) || len(want) == 0 {
 		t.Errorf("examples %v ran, want %v", got, want)
 	}

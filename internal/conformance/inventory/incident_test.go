@@ -21,6 +21,7 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/inventory"
 	"github.com/hallmark-dev/hallmark/sbom/osv"
+	"github.com/hallmark-dev/hallmark/sign"
 	"github.com/hallmark-dev/hallmark/verify"
 )
 
@@ -78,6 +79,13 @@ func (a *made) took(b *made) bool {
 	return false
 }
 
+// both runs a test on both kinds of databases. How the rows came into them does not matter
+// here.
+func both(t *testing.T, f func(t *testing.T, d database)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, newSQLite(t)) })
+	t.Run("postgresql", func(t *testing.T) { f(t, newPostgreSQL(t)) })
+}
+
 // The order of rebuilding is what its definition says, over all pairs of artifacts.
 func TestRebuild(t *testing.T) {
 	f := fleet.New(3, fleet.Options{Services: 40, Builds: 5, Components: 8})
@@ -101,7 +109,7 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 70)
 		if err := v.Deploy(t.Context(), deployments...); err != nil {
@@ -227,7 +235,7 @@ func TestDeployments(t *testing.T) {
 		}
 		ids = append(ids, d)
 	}
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 100)
 		type key struct {
@@ -403,7 +411,7 @@ func TestReport(t *testing.T) {
 	}
 	schema := reportSchema(t)
 
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 100)
 		ask := func(c inventory.Cause, o inventory.ReportOptions) *inventory.Report {
@@ -569,7 +577,57 @@ func TestReport(t *testing.T) {
 			}
 		}
 
+		// Under another policy, trust is what it says of each artifact, of dependents too.
+		rule := inventory.Rule{Digest: fleet.PolicyDigest(), Policy: &verify.Policy{
+			Source: records[0].Build.Source, BuildTypes: []string{records[0].Build.Type}, Now: now, Refs: verify.Refs{Branches: []string{"main"}},
+			Parameters: map[string]verify.Parameter{"/workflow/path": {OneOf: []any{records[0].Build.Workflow}}},
+		}}
+		for _, b := range f.Builders() {
+			for _, key := range b.Keys {
+				verifier, err := sign.NewVerifier(key.Public())
+				if err != nil {
+					t.Fatal(err)
+				}
+				id, err := verify.Key(verifier)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, ref := range []string{"", "@refs/tags/v1.0"} {
+					rule.Policy.Builders = append(rule.Policy.Builders, verify.Builder{ID: b.ID + ref, Identity: id})
+				}
+			}
+		}
+		verdicts := make(map[hallmark.Digest]string)
+		for _, j := range all(t, v.Judge(t.Context(), rule, inventory.Filter{})) {
+			verdicts[j.Entry.Digest()] = j.Now.Verdict.Verdict
+		}
+		accepted := 0
+		for _, c := range []inventory.Cause{
+			{Query: inventory.Query{Package: sbom.Query{PURL: f.Package(.99)}, Rule: &rule}},
+			{Query: inventory.Query{Of: inventory.Filter{Name: f.Name(0)}, Rule: &rule}},
+		} {
+			r := ask(c, inventory.ReportOptions{Others: true})
+			if r.Policy != rule.Digest {
+				t.Errorf("by the policy %s", r.Policy)
+			}
+			for _, a := range r.Affected {
+				if want := verdicts[a.Artifact.Digest()]; a.Trust.Verdict != want || a.Trust.Policy != rule.Digest {
+					t.Errorf("%s is %+v, want %s", a.Artifact.Title(), a.Trust, want)
+				}
+			}
+			for _, a := range r.Dependents {
+				if want := verdicts[a.Artifact.Digest()]; a.Trust.Verdict != want {
+					t.Errorf("%s is %+v, want %s", a.Artifact.Title(), a.Trust, want)
+				}
+			}
+			accepted += r.Counts.Accepted
+		}
+		if accepted == 0 {
+			t.Error("the policy accepts nothing: too little to tell")
+		}
+
 		for what, c := range map[string]inventory.Cause{
+			"no policy":    {Query: inventory.Query{License: "MIT", Rule: &inventory.Rule{}}},
 			"nothing":      {},
 			"both":         {Query: inventory.Query{License: "MIT"}, Advisory: &osv.Advisory{ID: "X"}},
 			"a bad query":  {Query: inventory.Query{Package: sbom.Query{PURL: "golang.org/x/net"}}},
@@ -654,7 +712,7 @@ func TestAdvisories(t *testing.T) {
 		advisories = append(advisories, a)
 	}
 
-	each(t, func(t *testing.T, d database) {
+	both(t, func(t *testing.T, d database) {
 		v := d.open(t)
 		add(t, v, records, 100)
 		seen := make(map[string]int)
@@ -695,6 +753,15 @@ func TestAdvisories(t *testing.T) {
 			r, err := v.Report(t.Context(), inventory.Cause{Advisory: a}, inventory.ReportOptions{Others: true})
 			if err != nil {
 				t.Fatal(err)
+			}
+			hits := make(map[hallmark.Digest]bool)
+			for _, h := range all(t, v.Advisory(t.Context(), a, inventory.Filter{}, nil)) {
+				if h.Finding.Answer != osv.NotLinked {
+					hits[h.Entry.Digest()] = true
+				}
+			}
+			if len(hits) != r.Counts.Affected {
+				t.Errorf("%s: %d artifacts have hits, and %d are affected", a.ID, len(hits), r.Counts.Affected)
 			}
 			got, want := make(map[string]string), make(map[string]string)
 			for id, n := range worst {
@@ -763,6 +830,104 @@ func TestAdvisories(t *testing.T) {
 		r, err := v.Report(t.Context(), inventory.Cause{Advisory: &withdrawn}, inventory.ReportOptions{})
 		if err != nil || r.Counts.Affected != 0 || !slices.ContainsFunc(r.Incomplete, func(s string) bool { return strings.Contains(s, "was withdrawn") }) {
 			t.Errorf("withdrawn: %v, %v", r, err)
+		}
+	})
+}
+
+// Can all deployments of a compromised digest be found? What is compromised is a base
+// image; it runs by itself and in what took it in, in two clusters, one of which is looked
+// at again later, by nodes that tell images in several ways.
+func TestCompromisedDigest(t *testing.T) {
+	sha := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
+	artifact := func(name, c string) hallmark.Artifact {
+		a, err := hallmark.ParseArtifact("registry.example.org/" + name + "@" + sha(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	base, library, web, other := artifact("base", "a"), artifact("library", "b"), artifact("web", "c"), artifact("other", "d")
+	took := func(as ...hallmark.Artifact) inventory.Build {
+		b := inventory.Build{Builder: "https://ci.example.org/builder"}
+		for _, a := range as {
+			b.Inputs = append(b.Inputs, inventory.Input{Name: a.Name, Digests: a.Digests})
+		}
+		return b
+	}
+	// The library has the base image in it by its SBOM, and no input tells of it.
+	inLibrary := &sbom.Document{
+		Main: sbom.Component{Ref: "library", Name: "library", Type: sbom.Application, Scope: sbom.Runtime},
+		Components: []sbom.Component{{
+			Ref: "pkg:oci/base", PURL: "pkg:oci/base", Name: "base", Type: sbom.Container, Scope: sbom.Runtime, Digests: base.Digests,
+		}},
+	}
+	records := []inventory.Record{
+		{Artifact: base, Build: took()},
+		{Artifact: library, Document: inLibrary},
+		{Artifact: web, Build: took(library)},
+		{Artifact: other, Build: took()},
+	}
+	pod := func(namespace, name, spec, id, phase string) string {
+		return fmt.Sprintf(`{"kind":"Pod","metadata":{"namespace":%q,"name":%q,"ownerReferences":[{"kind":"StatefulSet","name":%q,"controller":true}]},
+			"spec":{"containers":[{"name":"main","image":%q}]},
+			"status":{"phase":%q,"startTime":"2026-03-01T00:00:00Z","containerStatuses":[{"name":"main","imageID":%q,"state":{"terminated":{"finishedAt":"2026-03-01T06:00:00Z"}}}]}}`,
+			namespace, name, strings.TrimSuffix(name, "-0"), spec, phase, id)
+	}
+	list := func(pods ...string) string { return `{"kind":"List","items":[` + strings.Join(pods, ",") + `]}` }
+	at := now().Add(-30 * time.Hour)
+	looks := []struct {
+		environment string
+		at          time.Time
+		pods        string
+		skipped     int
+	}{
+		{"east", at, list(
+			pod("shop", "web-0", "registry.example.org/web:v1", "registry.example.org/web@"+sha("c"), "Running"),
+			pod("shop", "old-0", "registry.example.org/base:v1", "docker-pullable://registry.example.org/base@"+sha("a"), "Running"),
+			pod("shop", "other-0", "registry.example.org/other:v1", "registry.example.org/other@"+sha("d"), "Running"),
+		), 0},
+		{"west", at, list(
+			pod("jobs", "nightly-0", "registry.example.org/base@"+sha("a"), sha("9"), "Succeeded"), // its node tells the configuration
+			pod("shop", "mirror-0", "mirror.example.org/library@"+sha("b"), "mirror.example.org/library@"+sha("8"), "Running"),
+			pod("shop", "tag-0", "registry.example.org/web:v1", "registry.example.org/web:v1", "Running"),
+		), 1},
+		{"east", now().Add(-time.Hour), list(
+			pod("shop", "web-0", "registry.example.org/web:v1", "registry.example.org/web@"+sha("c"), "Running"),
+		), 0},
+	}
+	both(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		add(t, v, records, 10)
+		for _, look := range looks {
+			ds, skipped, err := inventory.ParsePods([]byte(look.pods), look.environment)
+			if err != nil || len(skipped) != look.skipped {
+				t.Fatal(skipped, err)
+			}
+			if err := v.Snapshot(t.Context(), look.environment, look.at, ds...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := v.Report(t.Context(), inventory.Cause{Query: inventory.Query{Of: inventory.Filter{Digest: base.Digests[0]}}}, inventory.ReportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range r.Deployments {
+			got = append(got, fmt.Sprintf("%s %s %s %v", d.Environment, d.Service, strings.TrimPrefix(d.Name, "registry.example.org/"), d.To.IsZero()))
+		}
+		want := []string{"east shop/web web true", "west shop/mirror library true", "east shop/old base false", "west jobs/nightly base false"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q\n%s", got, want, r)
+		}
+		// What cannot be told is said: how old the look at one cluster is, and that the
+		// digest that a node tells of the mirrored image is of nothing that is known.
+		for _, want := range []string{`What runs in the environment "west" was last told at`, "In 1 place something runs of which the inventory knows nothing."} {
+			if !slices.ContainsFunc(r.Incomplete, func(s string) bool { return strings.HasPrefix(s, want) }) {
+				t.Errorf("%q, want %s", r.Incomplete, want)
+			}
+		}
+		if k := r.Counts; k.Dependents != 2 || k.Running != 2 || k.Ran != 1 || k.Environments != 2 || k.Rounds != 3 {
+			t.Errorf("%+v", k)
 		}
 	})
 }

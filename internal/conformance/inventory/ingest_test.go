@@ -322,7 +322,7 @@ func TestTwoIngesters(t *testing.T) {
 
 // many are enough Records for several batches of AddAll.
 func many() *fleet.Fleet {
-	return fleet.New(11, fleet.Options{Services: 100, Builds: 35, Components: 4})
+	return fleet.New(11, fleet.Options{Services: 100, Builds: 24, Components: 4})
 }
 
 func TestInterrupted(t *testing.T) {
@@ -346,7 +346,7 @@ func TestInterrupted(t *testing.T) {
 			t.Errorf("%d artifacts are added, and %+v were told", n, done)
 		}
 		r := rand.New(rand.NewPCG(5, 5))
-		for range 6 {
+		for range 3 {
 			before := count()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(200))*time.Millisecond)
 			done, err := v.AddAll(ctx, f.Records(), nil)
@@ -361,7 +361,7 @@ func TestInterrupted(t *testing.T) {
 		done, err = v.AddAll(t.Context(), func(yield func(inventory.Record, error) bool) {
 			n := 0
 			for r := range f.Records() {
-				if n++; n == 2500 {
+				if n++; n == 2100 {
 					yield(inventory.Record{}, bad)
 					return
 				}
@@ -397,13 +397,13 @@ func TestKilledServer(t *testing.T) {
 		done, err := v.AddAll(t.Context(), func(yield func(inventory.Record, error) bool) {
 			n := 0
 			for r := range f.Records() {
-				if n++; n == 2200 { // the second batch is being written
+				if n++; n == 1200 { // the first batch is being written
 					go func() {
 						s.Kill(t)
 						close(killed)
 					}()
 				}
-				if n == 3400 {
+				if n == 2300 {
 					<-killed
 				}
 				if !yield(r, nil) {
@@ -441,4 +441,52 @@ func retried[T any](seq iter.Seq2[T, error], v *inventory.Inventory) iter.Seq2[T
 		}
 	}
 	return seq
+}
+
+// Whoever has heard enough leaves no connection behind.
+func TestEnough(t *testing.T) {
+	records, _ := mixed(t)
+	each(t, func(t *testing.T, d database) {
+		db := d.db(t)
+		v, err := inventory.Open(t.Context(), db, d.dialect, d.options())
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(t, v, records, 1000)
+		q := inventory.Query{Package: sbom.Query{PURL: "pkg:golang/stdlib"}}
+		for range v.Affected(t.Context(), q) {
+			break
+		}
+		for range v.Artifacts(t.Context(), inventory.Filter{}) {
+			break
+		}
+		func() {
+			defer func() { recover() }()
+			for range v.Affected(t.Context(), q) {
+				panic("enough")
+			}
+		}()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		n := 0
+		for _, err = range v.Affected(ctx, q) {
+			cancel()
+			n++
+		}
+		if n > 1000 || err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%d hits after the context has ended, error %v", n, err)
+		}
+		// Others may be asked meanwhile.
+		for e, err := range v.Artifacts(t.Context(), inventory.Filter{Name: records[len(records)-1].Artifact.Name}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if es := all(t, v.Artifacts(t.Context(), inventory.Filter{Digest: e.Artifact.Digests[0]})); len(es) == 0 {
+				t.Errorf("%s is not found by its digest", e.Title())
+			}
+		}
+		if n := db.Stats().InUse; n != 0 {
+			t.Errorf("%d connections are in use", n)
+		}
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/sbom"
 	"github.com/hallmark-dev/hallmark/sbom/inventory"
+	"github.com/hallmark-dev/hallmark/sbom/osv"
 )
 
 // An oracle answers what an inventory is asked, out of the Records themselves.
@@ -124,19 +125,18 @@ func (o *oracle) add(t testing.TB, records ...inventory.Record) {
 		k.title = entry(t, e)
 
 		digests := fmt.Sprint(r.Artifact.Digests)
-		var payloads []string
-		for _, x := range r.Evidence {
-			payloads = append(payloads, x.Signed.String())
-		}
-		slices.Sort(payloads)
 		b := r.Build
 		for _, in := range b.Inputs {
 			identity = append(identity, fmt.Sprint(in))
 		}
 		b.Inputs = nil
-		identity = append(identity, r.Artifact.Name, digests, fmt.Sprintf("%+v", b), r.Attested.String(), fmt.Sprint(r.Document == nil), strings.Join(k.signers(), " "), fmt.Sprint(payloads))
+		identity = append(identity, r.Artifact.Name, digests, fmt.Sprintf("%+v", b), r.Attested.String(), fmt.Sprint(r.Document == nil), strings.Join(k.signers(), " "))
 		key := strings.Join(identity, "\n")
-		if old := o.records[key]; old == nil || !r.Verdict.At.Before(old.Verdict.At) {
+		old := o.records[key]
+		decision := func(v inventory.Verdict) string {
+			return text(t, []any{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions})
+		}
+		if old == nil || r.Verdict.At.After(old.Verdict.At) || r.Verdict.At.Equal(old.Verdict.At) && decision(r.Verdict) == decision(old.Verdict) {
 			o.records[key] = k
 		}
 	}
@@ -246,8 +246,8 @@ type hit struct {
 	*part
 }
 
-// affected returns all that Affected has to say.
-func (o *oracle) affected(t testing.TB, q inventory.Query) (map[string][]hit, error) {
+// affected returns all that Affected has to say or, with an advisory, that Advisory has.
+func (o *oracle) affected(t testing.TB, a *osv.Advisory, q inventory.Query) (map[string][]hit, error) {
 	if _, err := (&sbom.Document{}).Find(q.Package); err != nil && q.Package != (sbom.Query{}) {
 		return nil, err
 	}
@@ -257,11 +257,19 @@ func (o *oracle) affected(t testing.TB, q inventory.Query) (map[string][]hit, er
 			continue
 		}
 		doubts := make(map[*sbom.Component]string)
-		if q.Package == (sbom.Query{}) {
+		switch {
+		case a != nil:
+			for _, m := range a.Find(k.Document) {
+				doubts[m.Component] = ""
+				if m.Answer == osv.Doubt {
+					doubts[m.Component] = m.Reason
+				}
+			}
+		case q.Package == (sbom.Query{}):
 			for _, c := range k.Document.All() {
 				doubts[c] = ""
 			}
-		} else {
+		default:
 			matches, err := k.Document.Find(q.Package)
 			if err != nil {
 				return nil, err
@@ -295,16 +303,23 @@ func (o *oracle) affected(t testing.TB, q inventory.Query) (map[string][]hit, er
 	return hits, nil
 }
 
-// A question is a Query, and its answer.
+// A question is a Query, or an advisory with a Filter, and its answer.
 type question struct {
 	inventory.Query
-	hits map[string][]hit
-	err  error
+	advisory *osv.Advisory
+	hits     map[string][]hit
+	err      error
 }
 
 func (o *oracle) question(t testing.TB, q inventory.Query) question {
-	hits, err := o.affected(t, q)
-	return question{q, hits, err}
+	hits, err := o.affected(t, nil, q)
+	return question{q, nil, hits, err}
+}
+
+func (o *oracle) advisory(t testing.TB, a *osv.Advisory, of inventory.Filter) question {
+	q := inventory.Query{Of: of}
+	hits, err := o.affected(t, a, q)
+	return question{q, a, hits, err}
 }
 
 // compare compares the answer of v with the one that q has, and returns how many hits there
@@ -312,7 +327,11 @@ func (o *oracle) question(t testing.TB, q inventory.Query) question {
 func (q question) compare(t *testing.T, v *inventory.Inventory) int {
 	t.Helper()
 	got := make(map[string]bool)
-	for h, err := range v.Affected(t.Context(), q.Query) {
+	answers := v.Affected(t.Context(), q.Query)
+	if q.advisory != nil {
+		answers = v.Advisory(t.Context(), q.advisory, q.Of, nil)
+	}
+	for h, err := range answers {
 		if err != nil {
 			if q.err == nil {
 				t.Errorf("%+v: error %v", q.Query, err)
