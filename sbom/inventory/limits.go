@@ -57,4 +57,6 @@ const (
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
+
+	skew = 24 * time.Hour // by which the clocks of others may be ahead
 )
