@@ -159,11 +159,13 @@ func ExamplePolicy_Recall() {
 	fmt.Println(policy.Recall(context.Background(), app, again...).Verdict)
 	policy.Revoked = []verify.Revocation{{Key: again[0].Keys[0], Reason: "a laptop was stolen"}}
 	fmt.Println(policy.Recall(context.Background(), app, again...))
+	fmt.Println(policy.Recalls(again[0]))
 	// Output:
 	// accepted
 	// app rejected by evidence that was kept, no signature was verified now
 	//   revoked: got key sha256:339e2ff917630507b6a423b5ce084e285d1fa65d93b3e27a6195d3bbebc9ae23 is revoked: a laptop was stolen, want a signer who is trusted (evidence 0)
 	//   next: Build and sign the artifact anew by somebody whom the policy trusts.
+	// false <nil>
 }
 
 // These are facts, whoever is trusted.

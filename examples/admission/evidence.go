@@ -88,7 +88,7 @@ func loadFolder(dir string, log *slog.Logger) (*folder, error) {
 		base, _, _ := strings.Cut(name, ".")
 		named, _ := hallmark.ParseDigest(strings.Replace(base, "-", ":", 1))
 		for _, e := range envelopes {
-			if err := f.found.Add(e, named); err != nil {
+			if _, err := f.found.Add(e, named); err != nil {
 				skipped = append(skipped, err)
 			}
 		}

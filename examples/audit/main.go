@@ -201,7 +201,7 @@ func (o *options) index() (source, error) {
 	}
 	x := new(gate.Index)
 	for _, e := range envelopes {
-		_ = x.Add(e, hallmark.Digest{}) // it is found whether its statement can be read or not
+		_, _ = x.Add(e, hallmark.Digest{}) // it is found whether its statement can be read or not
 	}
 	return func(_ context.Context, r *running) ([]*sign.Envelope, error) {
 		return x.About(r.artifact.Digests[0]), nil

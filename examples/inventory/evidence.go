@@ -72,15 +72,14 @@ type sources struct {
 	index  gate.Index
 	pieces map[*sign.Envelope]*piece // of those that index has, without their payloads
 	items  map[hallmark.Digest]*item
-	has    map[[sha256.Size]byte]bool // SBOMs that are in envelopes, by artifact and content
-	loose  []*piece                   // SBOMs without an envelope
+	loose  []*piece // SBOMs without an envelope
 
 	refused []error
 	passed  int // files that are no evidence
 }
 
 func newSources() sources {
-	return sources{pieces: make(map[*sign.Envelope]*piece), items: make(map[hallmark.Digest]*item), has: make(map[[sha256.Size]byte]bool)}
+	return sources{pieces: make(map[*sign.Envelope]*piece), items: make(map[hallmark.Digest]*item)}
 }
 
 // refuse lists what cannot be taken.
@@ -164,12 +163,17 @@ func (s *sources) readFile(path string, named bool) error {
 			}
 		}
 	}
-	if e, err := sign.Parse(data); err == nil {
-		s.add(e, &piece{path: path, size: int64(len(data))})
-		return nil
-	} else if strings.HasSuffix(path, ".json") {
-		s.refuse(path, err)
-		return nil
+	lines := strings.HasSuffix(path, ".jsonl")
+	if first, rest, _ := bytes.Cut(data, []byte("\n")); !lines || len(bytes.TrimSpace(rest)) == 0 || !json.Valid(first) {
+		e, err := sign.Parse(data)
+		if err == nil {
+			s.add(e, &piece{path: path, size: int64(len(data))})
+			return nil
+		}
+		if !lines && !named {
+			s.refuse(path, err)
+			return nil
+		}
 	}
 	var faults []error
 	found := 0
@@ -214,14 +218,14 @@ func unwrapPath(err error) error {
 func (s *sources) add(e *sign.Envelope, where *piece) {
 	where.sum = sumOf(e)
 	stub := &sign.Envelope{PayloadType: e.PayloadType, Payload: e.Payload}
-	if err := s.index.Add(stub, hallmark.Digest{}); err != nil {
-		// It may be about anything: whoever signed it, all would be undecided.
+	st, err := s.index.Add(stub, hallmark.Digest{})
+	if err != nil {
+		// It may be about anything: if whoever signed it counts, all would be undecided.
 		s.refuse(where.path, err)
 	}
 	stub.Payload = nil
 	s.pieces[stub] = where
-	st, err := provenance.Parse(e.Payload)
-	if err != nil || e.PayloadType != provenance.MediaType {
+	if st == nil {
 		return
 	}
 	for _, subject := range st.Subjects {
@@ -231,11 +235,7 @@ func (s *sources) add(e *sign.Envelope, where *piece) {
 				a.Digests = append(a.Digests, d)
 			}
 		}
-		if it := s.artifactOf(a); it != nil {
-			if b, err := provenance.ParseSBOM(st); err == nil {
-				s.has[content(it.artifact, b)] = true
-			}
-		}
+		s.artifactOf(a)
 	}
 }
 
@@ -422,21 +422,40 @@ func (s *sources) addImage(ctx context.Context, image oci.Image) error {
 	return nil
 }
 
-// settle ends reading: SBOMs that are in an envelope too are not taken twice. It returns
+// settle ends reading: an SBOM that is in an envelope too is not taken twice. It returns
 // the artifacts in the order of their names.
 func (s *sources) settle() []*item {
+	has := make(map[*item]map[[sha256.Size]byte]bool)
 	for _, where := range s.loose {
-		if s.has[where.content] {
+		it := s.artifactOf(*where.about)
+		if has[it] == nil {
+			has[it] = s.contents(it)
+		}
+		if has[it][where.content] {
 			s.passed++
 			continue
 		}
-		s.has[where.content] = true
-		it := s.artifactOf(*where.about)
+		has[it][where.content] = true
 		it.loose = append(it.loose, where)
 	}
 	return slices.SortedFunc(maps.Values(s.items), func(a, b *item) int {
 		return cmp.Or(cmp.Compare(a.artifact.Name, b.artifact.Name), cmp.Compare(key(a.artifact).String(), key(b.artifact).String()))
 	})
+}
+
+// contents returns which SBOMs are in envelopes about an artifact.
+func (s *sources) contents(it *item) map[[sha256.Size]byte]bool {
+	all := make(map[[sha256.Size]byte]bool)
+	for _, where := range s.found(it) {
+		if e, err := where.load(); err == nil {
+			if st, err := provenance.Parse(e.Payload); err == nil {
+				if b, err := provenance.ParseSBOM(st); err == nil {
+					all[content(it.artifact, b)] = true
+				}
+			}
+		}
+	}
+	return all
 }
 
 // found returns the pieces of evidence of an artifact.

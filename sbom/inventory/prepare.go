@@ -149,7 +149,7 @@ func about(payload []byte, a hallmark.Artifact) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the statement is about another artifact than %s", a.Digests[0])
+	return errors.New("the statement is about another artifact")
 }
 
 // A prepared record is one that only needs numbers for what it is made of.
@@ -252,8 +252,8 @@ func verdictCode(verdict string) int64 {
 	return 0
 }
 
-// prepare prepares records on all cores.
-func prepare(ctx context.Context, records []Record) ([]prepared, error) {
+// prepare prepares records, which are behind so many others, on all cores.
+func prepare(ctx context.Context, records []Record, behind int) ([]prepared, error) {
 	out := make([]prepared, len(records))
 	errs := make([]error, len(records))
 	var wg sync.WaitGroup
@@ -263,7 +263,7 @@ func prepare(ctx context.Context, records []Record) ([]prepared, error) {
 			var b bench
 			for i := range next {
 				if err := records[i].prepare(&out[i], &b); err != nil {
-					errs[i] = fmt.Errorf("inventory: record %d: %w", i, err)
+					errs[i] = fmt.Errorf("inventory: record %d: %w", behind+i, err)
 				}
 			}
 		})
@@ -367,7 +367,8 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		return fmt.Errorf("%d bytes of evidence and sentences, want at most %d", n, maxRecord)
 	}
 
-	// What makes it this record and no other.
+	// What makes it this record and no other. Of the evidence it is who signed it: of what
+	// they have said since there is the verdict.
 	id := appendText(nil, r.Artifact.Name)
 	digests := slices.SortedFunc(slices.Values(r.Artifact.Digests), func(a, b hallmark.Digest) int { return cmp.Compare(a.String(), b.String()) })
 	id = appendDigests(id, digests)
@@ -383,13 +384,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		id = append(id, p.main.hash[:]...)
 	}
 	id = append(id, p.origin.hash[:]...)
-	var payloads []string
-	for _, e := range r.Evidence {
-		payloads = append(payloads, signed(&e).String())
-	}
-	slices.Sort(payloads)
-	payloads = slices.Compact(payloads)
-	p.hash = sha256.Sum256(appendTexts(id, payloads))
+	p.hash = sha256.Sum256(id)
 	return nil
 }
 

@@ -24,9 +24,10 @@ type indexed struct {
 }
 
 // Add adds an envelope. It is found by the subjects of its statement, and by named, if it
-// is a digest. An error says that the statement cannot be read; the envelope then is found
-// for every artifact, because its signer may be one whose word counts.
-func (x *Index) Add(e *sign.Envelope, named hallmark.Digest) error {
+// is a digest. It returns that statement, or nil if it has none. An error says that it
+// cannot be read; the envelope then is found for every artifact, because its signer may be
+// one whose word counts.
+func (x *Index) Add(e *sign.Envelope, named hallmark.Digest) (*provenance.Statement, error) {
 	if x.about == nil {
 		x.about = make(map[string][]int)
 	}
@@ -36,16 +37,16 @@ func (x *Index) Add(e *sign.Envelope, named hallmark.Digest) error {
 	if !named.IsZero() {
 		digests[named.String()] = true
 	}
+	var st *provenance.Statement
 	var unread error
 	if e.PayloadType == provenance.MediaType {
-		st, err := provenance.Parse(e.Payload)
-		if err == nil {
+		if st, unread = provenance.Parse(e.Payload); unread == nil {
 			for _, s := range st.Subjects {
 				addDigests(digests, s.Digest)
 			}
 			entry.materials = materials(st)
 		} else {
-			unread = err
+			st = nil
 			x.any = append(x.any, n)
 		}
 	}
@@ -53,7 +54,7 @@ func (x *Index) Add(e *sign.Envelope, named hallmark.Digest) error {
 	for d := range digests {
 		x.about[d] = append(x.about[d], n)
 	}
-	return unread
+	return st, unread
 }
 
 // About returns the envelopes that are about a digest, and those about what these name

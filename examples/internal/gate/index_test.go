@@ -45,7 +45,7 @@ func TestIndex(t *testing.T) {
 			e.PayloadType = "text/plain"
 			named = digest(t, "sha256:"+hex("e"))
 		}
-		if err := x.Add(e, named); (err != nil) != (i == 6) {
+		if _, err := x.Add(e, named); (err != nil) != (i == 6) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}

@@ -833,3 +833,101 @@ func TestAdvisories(t *testing.T) {
 		}
 	})
 }
+
+// Can all deployments of a compromised digest be found? What is compromised is a base
+// image; it runs by itself and in what took it in, in two clusters, one of which is looked
+// at again later, by nodes that tell images in several ways.
+func TestCompromisedDigest(t *testing.T) {
+	sha := func(c string) string { return "sha256:" + strings.Repeat(c, 64) }
+	artifact := func(name, c string) hallmark.Artifact {
+		a, err := hallmark.ParseArtifact("registry.example.org/" + name + "@" + sha(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	base, library, web, other := artifact("base", "a"), artifact("library", "b"), artifact("web", "c"), artifact("other", "d")
+	took := func(as ...hallmark.Artifact) inventory.Build {
+		b := inventory.Build{Builder: "https://ci.example.org/builder"}
+		for _, a := range as {
+			b.Inputs = append(b.Inputs, inventory.Input{Name: a.Name, Digests: a.Digests})
+		}
+		return b
+	}
+	// The library has the base image in it by its SBOM, and no input tells of it.
+	inLibrary := &sbom.Document{
+		Main: sbom.Component{Ref: "library", Name: "library", Type: sbom.Application, Scope: sbom.Runtime},
+		Components: []sbom.Component{{
+			Ref: "pkg:oci/base", PURL: "pkg:oci/base", Name: "base", Type: sbom.Container, Scope: sbom.Runtime, Digests: base.Digests,
+		}},
+	}
+	records := []inventory.Record{
+		{Artifact: base, Build: took()},
+		{Artifact: library, Document: inLibrary},
+		{Artifact: web, Build: took(library)},
+		{Artifact: other, Build: took()},
+	}
+	pod := func(namespace, name, spec, id, phase string) string {
+		return fmt.Sprintf(`{"kind":"Pod","metadata":{"namespace":%q,"name":%q,"ownerReferences":[{"kind":"StatefulSet","name":%q,"controller":true}]},
+			"spec":{"containers":[{"name":"main","image":%q}]},
+			"status":{"phase":%q,"startTime":"2026-03-01T00:00:00Z","containerStatuses":[{"name":"main","imageID":%q,"state":{"terminated":{"finishedAt":"2026-03-01T06:00:00Z"}}}]}}`,
+			namespace, name, strings.TrimSuffix(name, "-0"), spec, phase, id)
+	}
+	list := func(pods ...string) string { return `{"kind":"List","items":[` + strings.Join(pods, ",") + `]}` }
+	at := now().Add(-30 * time.Hour)
+	looks := []struct {
+		environment string
+		at          time.Time
+		pods        string
+		skipped     int
+	}{
+		{"east", at, list(
+			pod("shop", "web-0", "registry.example.org/web:v1", "registry.example.org/web@"+sha("c"), "Running"),
+			pod("shop", "old-0", "registry.example.org/base:v1", "docker-pullable://registry.example.org/base@"+sha("a"), "Running"),
+			pod("shop", "other-0", "registry.example.org/other:v1", "registry.example.org/other@"+sha("d"), "Running"),
+		), 0},
+		{"west", at, list(
+			pod("jobs", "nightly-0", "registry.example.org/base@"+sha("a"), sha("9"), "Succeeded"), // its node tells the configuration
+			pod("shop", "mirror-0", "mirror.example.org/library@"+sha("b"), "mirror.example.org/library@"+sha("8"), "Running"),
+			pod("shop", "tag-0", "registry.example.org/web:v1", "registry.example.org/web:v1", "Running"),
+		), 1},
+		{"east", now().Add(-time.Hour), list(
+			pod("shop", "web-0", "registry.example.org/web:v1", "registry.example.org/web@"+sha("c"), "Running"),
+		), 0},
+	}
+	both(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		add(t, v, records, 10)
+		for _, look := range looks {
+			ds, skipped, err := inventory.ParsePods([]byte(look.pods), look.environment)
+			if err != nil || len(skipped) != look.skipped {
+				t.Fatal(skipped, err)
+			}
+			if err := v.Snapshot(t.Context(), look.environment, look.at, ds...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r, err := v.Report(t.Context(), inventory.Cause{Query: inventory.Query{Of: inventory.Filter{Digest: base.Digests[0]}}}, inventory.ReportOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range r.Deployments {
+			got = append(got, fmt.Sprintf("%s %s %s %v", d.Environment, d.Service, strings.TrimPrefix(d.Name, "registry.example.org/"), d.To.IsZero()))
+		}
+		want := []string{"east shop/web web true", "west shop/mirror library true", "east shop/old base false", "west jobs/nightly base false"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q\n%s", got, want, r)
+		}
+		// What cannot be told is said: how old the look at one cluster is, and that the
+		// digest that a node tells of the mirrored image is of nothing that is known.
+		for _, want := range []string{`What runs in the environment "west" was last told at`, "In 1 place something runs of which the inventory knows nothing."} {
+			if !slices.ContainsFunc(r.Incomplete, func(s string) bool { return strings.HasPrefix(s, want) }) {
+				t.Errorf("%q, want %s", r.Incomplete, want)
+			}
+		}
+		if k := r.Counts; k.Dependents != 2 || k.Running != 2 || k.Ran != 1 || k.Environments != 2 || k.Rounds != 3 {
+			t.Errorf("%+v", k)
+		}
+	})
+}

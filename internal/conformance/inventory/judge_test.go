@@ -406,6 +406,32 @@ func TestKeep(t *testing.T) {
 	})
 }
 
+// What is said of an artifact later makes no other record of it, but is kept with it.
+func TestAddLaterEvidence(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		a := artifactOf(t, "app")
+		envelopes := good(t, a)
+		const more = "https://example.com/any"
+		rule := ruleOf(t, func(p *verify.Policy) {
+			p.Require = append(p.Require, verify.Requirement{PredicateType: more, Identities: []verify.Identity{identityOf(t, 2)}})
+		})
+		for i, want := range []inventory.Added{{New: 1}, {Updated: 1}, {Updated: 1}} {
+			when := now().Add(time.Duration(i) * time.Hour)
+			added, err := v.Add(t.Context(), observe(t, ruleOf(t, nil), a, when, envelopes...)...)
+			if err != nil || added != want {
+				t.Errorf("%d: %+v, %v", i, added, err)
+			}
+			judged := "accepted"
+			if i == 0 {
+				judged = "rejected"
+			}
+			wantTrust(t, fmt.Sprint("by all that is kept ", i), trusts(all(t, v.Judge(t.Context(), rule, inventory.Filter{})), nowTrust), judged)
+			envelopes = append(envelopes, attest(t, a, more, object{"n": i}, 2))
+		}
+	})
+}
+
 // An exception that ends makes an artifact one that is not trusted, and no judgement hides it.
 func TestJudgeLapsed(t *testing.T) {
 	each(t, func(t *testing.T, d database) {

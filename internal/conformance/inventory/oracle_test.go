@@ -125,19 +125,18 @@ func (o *oracle) add(t testing.TB, records ...inventory.Record) {
 		k.title = entry(t, e)
 
 		digests := fmt.Sprint(r.Artifact.Digests)
-		var payloads []string
-		for _, x := range r.Evidence {
-			payloads = append(payloads, x.Signed.String())
-		}
-		slices.Sort(payloads)
 		b := r.Build
 		for _, in := range b.Inputs {
 			identity = append(identity, fmt.Sprint(in))
 		}
 		b.Inputs = nil
-		identity = append(identity, r.Artifact.Name, digests, fmt.Sprintf("%+v", b), r.Attested.String(), fmt.Sprint(r.Document == nil), strings.Join(k.signers(), " "), fmt.Sprint(payloads))
+		identity = append(identity, r.Artifact.Name, digests, fmt.Sprintf("%+v", b), r.Attested.String(), fmt.Sprint(r.Document == nil), strings.Join(k.signers(), " "))
 		key := strings.Join(identity, "\n")
-		if old := o.records[key]; old == nil || !r.Verdict.At.Before(old.Verdict.At) {
+		old := o.records[key]
+		decision := func(v inventory.Verdict) string {
+			return text(t, []any{v.Verdict, v.Policy.String(), v.Reasons, v.Exceptions})
+		}
+		if old == nil || r.Verdict.At.After(old.Verdict.At) || r.Verdict.At.Equal(old.Verdict.At) && decision(r.Verdict) == decision(old.Verdict) {
 			o.records[key] = k
 		}
 	}
