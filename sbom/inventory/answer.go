@@ -174,6 +174,7 @@ func (s *session) concerned(ctx context.Context, a *osv.Advisory, all bool) ([]c
 // partsOf returns the components with one of the terms, by their numbers.
 func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, error) {
 	found := make(map[int32]candidate)
+	terms = slices.DeleteFunc(terms, func(term string) bool { return !plain(term, maxTerm) }) // which no component has
 	for some := range slices.Chunk(terms, inlineLimit) {
 		values := make([]any, len(some))
 		for i, term := range some {
@@ -340,6 +341,9 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 	if err != nil {
 		return err
 	}
+	if n := len(sets); n > 0 && int64(sets[n-1]) > all {
+		return fmt.Errorf("%w: a set is missing", errDamaged)
+	}
 	if where == "" && int64(len(sets)) > all/dense {
 		return s.scan(ctx, sets, give)
 	}
@@ -460,6 +464,9 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 					}
 				}
 				r.paths = append(r.paths, w)
+			}
+			if len(r.paths) == 0 {
+				return fmt.Errorf("%w: a record says of itself that it has other contents", errDamaged)
 			}
 		}
 		mu.Lock()
@@ -736,9 +743,20 @@ func (s *session) where(ctx context.Context, f *Filter) (conditions string, valu
 		b.WriteString(" AND " + condition)
 		values = append(values, v...)
 	}
-	about := func(term string) { and("r.id IN (SELECT record FROM inventory_about WHERE term = ?)", term) }
+	none := func(text string) bool { // nothing that is kept has it, and PostgreSQL does not take it
+		if plain(text, maxText) {
+			return false
+		}
+		and("1 = 0")
+		return true
+	}
+	about := func(term string) {
+		if !none(term) {
+			and("r.id IN (SELECT record FROM inventory_about WHERE term = ?)", term)
+		}
+	}
 	tagged := func(tag, value string) {
-		if value != "" {
+		if value != "" && !none(value) {
 			and("r.origin IN (SELECT fact FROM inventory_tag WHERE tag = ?)", tag+value)
 		}
 	}

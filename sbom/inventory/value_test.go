@@ -39,7 +39,8 @@ func values() (list []string) {
 	r.head = head{artifact: hallmark.Artifact{Name: "a", Digests: []hallmark.Digest{d}}, finished: noon(), origin: 1, verdict: 2, gaps: 3, attested: Attested, complete: true, parts: 4}
 	for _, b := range [][]byte{
 		base.append(nil), patchOf(base, other).append(nil), appendComponent(nil, c), appendInput(nil, &Input{URI: "a", Digests: []hallmark.Digest{d}}),
-		r.append(nil), r.append(r.append(nil)), appendInts(nil, []int32{1, 5, 1 << 30}), []byte("{1,5,1073741824}"), {},
+		r.append(nil), r.append(r.append(nil)), appendInts(nil, []int32{1, 5, 1 << 30}), []byte("{1,5,1073741824}"),
+		{},
 	} {
 		list = append(list, string(b))
 	}
