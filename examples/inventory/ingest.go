@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hallmark-dev/hallmark"
@@ -59,6 +58,8 @@ type ingestion struct {
 	rules gate.Rules
 	at    time.Time
 
+	lost error // why deployments were not taken over
+
 	mu     sync.Mutex
 	counts counts
 }
@@ -74,6 +75,7 @@ type counts struct {
 	NoSBOM    int            `json:"withoutSBOM"` // of the same
 	Passed    int            `json:"otherFiles"`  // that are no evidence, or an SBOM that is in an envelope too
 	Refused   []string       `json:"refused,omitempty"`
+	Lost      string         `json:"lost,omitempty"` // why deployments are not taken over
 }
 
 func ingest(ctx context.Context, args []string) error {
@@ -127,7 +129,7 @@ func ingest(ctx context.Context, args []string) error {
 
 	done := func() error { return nil }
 	if *rebuild {
-		g.store, done, err = c.anew(ctx)
+		g.store, done, g.lost, err = c.anew(ctx)
 	} else {
 		g.store, err = c.open(ctx, true)
 	}
@@ -142,10 +144,10 @@ func ingest(ctx context.Context, args []string) error {
 	p.Stop()
 	p = nil
 	if ctx.Err() != nil {
-		if *rebuild {
+		if *rebuild && g.store.dialect == inventory.SQLite {
 			return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
 		}
-		return fmt.Errorf("%w: %d records were added, and stay; the same command goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
+		return fmt.Errorf("%w: %d records were added and stay: the same command, without -rebuild, goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
 	}
 	if err != nil {
 		return err
@@ -161,13 +163,11 @@ func (g *ingestion) run(ctx context.Context, items []*item, p *cli.Progress) err
 		return err
 	}
 	start := time.Now()
-	var taken atomic.Int64
-	added, err := g.store.AddAll(ctx, g.records(ctx, work, &taken), func(a inventory.Added) {
-		n, took := taken.Load(), time.Since(start)
-		rate := float64(n) / took.Seconds()
-		left := time.Duration(float64(int64(len(work))-n) / rate * float64(time.Second))
+	added, err := g.store.AddAll(ctx, g.records(ctx, work, func(n int) {
+		rate := float64(n) / time.Since(start).Seconds()
+		left := time.Duration(float64(len(work)-n) / rate * float64(time.Second))
 		p.Note("%d of %d artifacts, %.0f/s, %s left", n, len(work), rate, left.Round(time.Second))
-	})
+	}), nil)
 	g.counts.New, g.counts.Updated, g.counts.Same = added.New, added.Updated, added.Same
 	if err != nil {
 		return g.store.explain(err)
@@ -222,7 +222,8 @@ func (g *ingestion) mark(it *item, fetched []*sign.Envelope) hallmark.Digest {
 }
 
 // records yields the records of items, in their order. They are made by several at once.
-func (g *ingestion) records(ctx context.Context, items []*item, taken *atomic.Int64) iter.Seq2[inventory.Record, error] {
+// progress is told how many items are done.
+func (g *ingestion) records(ctx context.Context, items []*item, progress func(done int)) iter.Seq2[inventory.Record, error] {
 	return func(yield func(inventory.Record, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -266,7 +267,7 @@ func (g *ingestion) records(ctx context.Context, items []*item, taken *atomic.In
 					return
 				}
 			}
-			taken.Add(1)
+			progress(i)
 		}
 	}
 }
@@ -331,6 +332,9 @@ func (g *ingestion) observe(ctx context.Context, it *item) ([]inventory.Record, 
 func (g *ingestion) print(asJSON bool) error {
 	k := &g.counts
 	k.Passed = g.passed
+	if g.lost != nil {
+		k.Lost = g.lost.Error()
+	}
 	for _, err := range g.refused {
 		k.Refused = append(k.Refused, err.Error())
 	}
@@ -358,6 +362,9 @@ func (g *ingestion) print(asJSON bool) error {
 			fmt.Fprintf(&b, "; %d without an SBOM", k.NoSBOM)
 		}
 		b.WriteByte('\n')
+		if k.Lost != "" {
+			fmt.Fprintf(&b, "what ran where is not taken over, so tell it again: %s\n", cli.Printable(k.Lost))
+		}
 	}
 	if _, err := os.Stdout.WriteString(b.String()); err != nil {
 		return err
@@ -371,62 +378,72 @@ func (g *ingestion) print(asJSON bool) error {
 	return nil
 }
 
-// anew opens an inventory that is to take the place of the one that there is. done puts it
-// there, with the deployments of that one.
-func (c *common) anew(ctx context.Context) (s *store, done func() error, err error) {
+// anew opens an inventory that is to take the place of the one that there is, with the
+// deployments of that one. done puts it there. lost says why it has no deployments.
+func (c *common) anew(ctx context.Context) (s *store, done func() error, lost, err error) {
 	var deployments []inventory.Deployment
-	switch old, err := c.open(ctx, false); {
-	case err == nil:
+	old, lost := c.open(ctx, false)
+	if ctx.Err() != nil {
+		return nil, nil, nil, lost
+	}
+	if lost == nil {
 		for d, err := range old.Deployments(ctx, inventory.Filter{}) {
-			if err != nil {
-				old.close()
-				return nil, nil, old.explain(err)
+			if lost = err; err != nil {
+				break
 			}
 			deployments = append(deployments, d.Deployment)
 		}
 		old.close()
-	case ctx.Err() != nil:
-		return nil, nil, err
-	default:
-		// There is none, or none that can be read: that is what this is for.
+	} else if _, err := os.Stat(c.db); !isPostgreSQL(c.db) && errors.Is(err, os.ErrNotExist) {
+		lost = nil // there was none
 	}
+
+	file, dir := c.db, ""
 	if isPostgreSQL(c.db) {
-		s, err := c.connect(c.db, true)
-		if err != nil {
-			return nil, nil, err
+		if s, err = c.connect(c.db, true); err != nil {
+			return nil, nil, nil, err
 		}
-		if err := inventory.Drop(ctx, s.db, s.dialect); err != nil {
-			s.close()
-			return nil, nil, s.explain(err)
-		}
+		err = inventory.Drop(ctx, s.db, s.dialect)
 		s.close()
-		if s, err = c.open(ctx, true); err != nil {
-			return nil, nil, err
+		if err != nil {
+			return nil, nil, nil, s.explain(err)
 		}
-		return s, func() error { return s.Deploy(ctx, deployments...) }, nil
+	} else {
+		if dir, err = os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*"); err != nil {
+			return nil, nil, nil, err
+		}
+		file = filepath.Join(dir, "anew.db")
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*")
-	if err != nil {
-		return nil, nil, err
-	}
-	file := filepath.Join(dir, "anew.db")
 	if s, err = c.openFile(ctx, file, true); err != nil {
 		os.RemoveAll(dir)
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s.dir = dir
+	for some := range slices.Chunk(deployments, inventory.MaxDeployments) {
+		if err := s.Deploy(ctx, some...); err != nil {
+			s.close()
+			return nil, nil, nil, s.explain(err)
+		}
+	}
 	return s, func() error {
-		if err := s.Deploy(ctx, deployments...); err != nil {
-			return err
+		if dir == "" {
+			return nil
 		}
 		if err := s.db.Close(); err != nil { // with it all is in one file
 			return err
 		}
-		for _, beside := range []string{"-wal", "-shm"} { // of the old one
-			if err := os.Remove(c.db + beside); err != nil && !errors.Is(err, os.ErrNotExist) {
+		for _, beside := range []string{"-wal", "-shm"} {
+			_, err := os.Stat(c.db + beside)
+			if err == nil && lost == nil {
+				return fmt.Errorf("%s: another process has it open: end that first", c.db)
+			}
+			if err == nil { // of one that nobody can open
+				err = os.Remove(c.db + beside)
+			}
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}
 		return os.Rename(file, c.db)
-	}, nil
+	}, lost, nil
 }

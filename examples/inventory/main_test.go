@@ -427,7 +427,9 @@ func TestLocked(t *testing.T) {
 	}
 	conn.Close()
 	db.Close()
-	b.run(0, b.with("ingest", "-rebuild", b.Path("evidence"))...)
+	if out := b.run(0, b.with("ingest", "-rebuild", b.Path("evidence"))...); !strings.Contains(out, "what ran where is not taken over") {
+		t.Error(out)
+	}
 	b.run(0, "affected", "-db", b.db, "-license", "MIT")
 }
 
@@ -529,6 +531,12 @@ func TestReport(t *testing.T) {
 		t.Error(err)
 	}
 
+	if out := b.run(0, b.with("ingest", "-rebuild", b.Path("evidence"))...); strings.Contains(out, "not taken over") {
+		t.Error(out)
+	}
+	if out := b.run(0, "deployments", "-db", b.db); !strings.HasSuffix(out, "1 deployments, 0 of them of what is not in the inventory\n") {
+		t.Error(out)
+	}
 	out := b.run(1, "rebuild-order", "-db", b.db, gatetest.Digest("good"))
 	if !strings.Contains(out, gatetest.Source) || !strings.Contains(out, gatetest.Commit) || !strings.HasSuffix(out, "1 artifacts in 1 rounds\n") {
 		t.Error(out)

@@ -54,6 +54,7 @@ const (
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
 	chunk       = 2048    // sets or records that are asked for at once
+	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 )
