@@ -224,6 +224,7 @@ type seen struct {
 	parts      map[hash]int32
 	facts      map[hash]int32
 	families   map[int64]family
+	planted    int // parts of the trees of families
 
 	// Of each table, the row with the highest number of these.
 	part, fact, set last
@@ -354,9 +355,15 @@ func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, e
 	for h, id := range w.sets {
 		v.seen.set.note(id, h)
 	}
-	if len(v.seen.families)+len(w.families) > cacheTrees {
-		clear(v.seen.families)
+	planted := 0
+	for _, f := range w.families {
+		planted += len(f.tree.parts)
 	}
+	if len(v.seen.families)+len(w.families) > cacheTrees || v.seen.planted+planted > treeParts {
+		clear(v.seen.families)
+		v.seen.planted = 0
+	}
+	v.seen.planted += planted
 	maps.Copy(v.seen.families, w.families)
 	return added, nil
 }

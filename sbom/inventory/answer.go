@@ -440,6 +440,8 @@ type answering struct {
 	labels map[int32]string
 	facts  map[int32]any // *origin, *decision or []string
 	trees  map[int32]*tree
+
+	planted int // parts of the trees
 }
 
 // ways finds the ways in rows to the parts that they have by pairs.
@@ -503,8 +505,9 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 
 // plant remembers the trees that those of rows are told by.
 func (a *answering) plant(ctx context.Context, rows []row) error {
-	if len(a.trees) > cacheTrees {
+	if len(a.trees) > cacheTrees || a.planted > treeParts {
 		clear(a.trees)
+		a.planted = 0
 	}
 	var missing []int32
 	for i := range rows {
@@ -523,7 +526,10 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 			return err
 		}
 		t, err := parseTree(string(data))
-		a.trees[id] = t
+		if err == nil {
+			a.trees[id] = t
+			a.planted += len(t.parts)
+		}
 		return err
 	}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
 }

@@ -140,7 +140,8 @@ CREATE TABLE inventory_environment (
 `
 
 // Open opens the inventory in db, and makes its tables if it has none. It does not write
-// if they are there.
+// if they are there. Tables of another version are an error: [Drop] them, and add the
+// evidence again.
 func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, error) {
 	switch {
 	case db == nil:

@@ -51,6 +51,7 @@ const (
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
 	cacheTrees  = 4096    // trees that others are told by
+	treeParts   = 1 << 23 // parts of all of them
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
 	chunk       = 2048    // sets or records that are asked for at once
