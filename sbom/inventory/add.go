@@ -224,6 +224,43 @@ type seen struct {
 	parts      map[hash]int32
 	facts      map[hash]int32
 	families   map[int64]family
+	planted    int // parts of the trees of families
+
+	// Of each table, the row with the highest number of these.
+	part, fact, set last
+}
+
+type last struct {
+	id   int32
+	hash hash
+}
+
+// note remembers a row, if none with a higher number is.
+func (l *last) note(id int32, h hash) {
+	if id > l.id {
+		*l = last{id, h}
+	}
+}
+
+// holds reports whether the rows that n remembers are still there: a server may be set back
+// to what it was before, by a standby that takes over or by a backup.
+func (n *seen) holds(ctx context.Context, s *session) (bool, error) {
+	for table, l := range map[string]last{"inventory_part": n.part, "inventory_fact": n.fact, "inventory_set": n.set} {
+		if l.id == 0 {
+			continue
+		}
+		same := false
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var h sql.RawBytes
+			err := rows.Scan(&h)
+			same = string(h) == string(l.hash[:])
+			return err
+		}, "SELECT hash FROM "+table+" WHERE id = ?", int64(l.id))
+		if err != nil || !same {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // A family are sets that are told by what differs from one of them.
@@ -284,11 +321,17 @@ func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, e
 	defer v.mu.Unlock()
 	var w *writer
 	err = v.update(ctx, func(s *session) error {
-		generation, err := s.number(ctx, "SELECT value FROM inventory_meta WHERE name = 'generation'")
+		generation, err := s.generation(ctx)
 		if err != nil {
 			return err
 		}
-		if generation != v.seen.generation {
+		same := generation == v.seen.generation
+		if same {
+			if same, err = v.seen.holds(ctx, s); err != nil {
+				return err
+			}
+		}
+		if !same {
 			v.seen = newSeen()
 			v.seen.generation = generation
 		}
@@ -308,9 +351,24 @@ func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, e
 		}
 		maps.Copy(m.to, m.from)
 	}
-	if len(v.seen.families)+len(w.families) > cacheTrees {
-		clear(v.seen.families)
+	for h, id := range w.parts {
+		v.seen.part.note(id, h)
 	}
+	for h, id := range w.facts {
+		v.seen.fact.note(id, h)
+	}
+	for h, id := range w.sets {
+		v.seen.set.note(id, h)
+	}
+	planted := 0
+	for _, f := range w.families {
+		planted += len(f.tree.parts)
+	}
+	if len(v.seen.families)+len(w.families) > cacheTrees || v.seen.planted+planted > treeParts {
+		clear(v.seen.families)
+		v.seen.planted = 0
+	}
+	v.seen.planted += planted
 	maps.Copy(v.seen.families, w.families)
 	return added, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,6 +175,7 @@ func (s *session) concerned(ctx context.Context, a *osv.Advisory, all bool) ([]c
 // partsOf returns the components with one of the terms, by their numbers.
 func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, error) {
 	found := make(map[int32]candidate)
+	terms = slices.DeleteFunc(terms, func(term string) bool { return !plain(term, maxTerm) }) // which no component has
 	for some := range slices.Chunk(terms, inlineLimit) {
 		values := make([]any, len(some))
 		for i, term := range some {
@@ -197,50 +199,92 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 	return slices.SortedFunc(maps.Values(found), func(a, b candidate) int { return cmp.Compare(a.part, b.part) }), nil
 }
 
-// pairs returns the sets that have one of parts, each in the upper half of a number whose
-// lower one is the position of the part, sorted.
-func (s *session) pairs(ctx context.Context, parts []int32) ([]uint64, error) {
-	var segments []int32
-	err := s.query(ctx, func(rows *sql.Rows) error {
-		var id int32
-		err := rows.Scan(&id)
-		segments = append(segments, id)
-		return err
-	}, "SELECT id FROM inventory_segment ORDER BY id")
-	if err != nil {
-		return nil, err
-	}
-	position := make(map[int32]int, len(parts))
-	for i, p := range parts {
-		position[p] = i
-	}
-	inSegment, all := s.in("segment", segments)
-	var pairs []uint64
-	var ids []int32
-	for some := range slices.Chunk(parts, inlineLimit) {
-		inPart, these := s.in("part", some)
-		err := s.query(ctx, func(rows *sql.Rows) (err error) {
-			var part int32
-			var list sql.RawBytes
-			if err := rows.Scan(&part, &list); err != nil {
-				return err
+// pairs yields the sets that have one of parts, each in the upper half of a number whose
+// lower one is the position of the part: sorted, and those of some sets at a time, because
+// there may be many in all.
+func (s *session) pairs(ctx context.Context, parts []int32) iter.Seq2[[]uint64, error] {
+	return func(yield func([]uint64, error) bool) {
+		var segments []int32
+		err := s.query(ctx, func(rows *sql.Rows) error {
+			var id int32
+			err := rows.Scan(&id)
+			segments = append(segments, id)
+			return err
+		}, "SELECT id FROM inventory_segment ORDER BY id")
+		position := make(map[int32]int, len(parts))
+		for i, p := range parts {
+			position[p] = i
+		}
+		inSegment, all := s.in("segment", segments)
+		var ids []int32
+		for last := int32(0); err == nil && last < math.MaxInt32; {
+			w := window{behind: last, last: math.MaxInt32, most: maxPairs}
+			for some := range slices.Chunk(parts, inlineLimit) {
+				inPart, these := s.in("part", some)
+				err = s.query(ctx, func(rows *sql.Rows) (err error) {
+					var part int32
+					var list sql.RawBytes
+					if err := rows.Scan(&part, &list); err != nil {
+						return err
+					}
+					if ids, err = s.ints(ids[:0], list); err == nil {
+						w.add(ids, position[part])
+					}
+					return err
+				}, "SELECT part, sets FROM inventory_posting WHERE "+inSegment+" AND "+inPart, all, these)
+				if err != nil {
+					break
+				}
 			}
-			if ids, err = s.ints(ids[:0], list); err != nil {
-				return err
+			if !slices.IsSorted(w.pairs) {
+				slices.Sort(w.pairs)
 			}
-			for _, id := range ids {
-				pairs = append(pairs, uint64(id)<<32|uint64(position[part]))
+			if last = w.last; err == nil && !yield(w.pairs, nil) {
+				return
 			}
-			return nil
-		}, "SELECT part, sets FROM inventory_posting WHERE "+inSegment+" AND "+inPart, all, these)
+		}
 		if err != nil {
-			return nil, err
+			yield(nil, err)
 		}
 	}
-	if !slices.IsSorted(pairs) {
-		slices.Sort(pairs)
+}
+
+// A window takes the pairs of sets behind one up to a last one, which becomes less if
+// there are too many.
+type window struct {
+	behind, last int32
+	most         int // pairs; up to twice as many if they are not too many
+	pairs        []uint64
+}
+
+// add adds the pairs of sets with the position of a part.
+func (w *window) add(sets []int32, position int) {
+	for _, id := range sets {
+		if w.behind < id && id <= w.last {
+			w.pairs = append(w.pairs, uint64(id)<<32|uint64(position))
+		}
 	}
-	return pairs, nil
+	if len(w.pairs) <= 2*w.most {
+		return
+	}
+	slices.Sort(w.pairs)
+	n := w.most
+	for n > 0 && w.pairs[n-1]>>32 == w.pairs[n]>>32 { // all of a set, or nothing of it
+		n--
+	}
+	if n > 0 {
+		w.pairs, w.last = w.pairs[:n], int32(w.pairs[n-1]>>32)
+	}
+}
+
+// setsOf returns the sets of pairs, each once.
+func setsOf(pairs []uint64) (sets []int32) {
+	for _, p := range pairs {
+		if id := int32(p >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
+			sets = append(sets, id)
+		}
+	}
+	return sets
 }
 
 // A way is that from an artifact to a candidate.
@@ -320,47 +364,51 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		}
 	}
 
-	pairs, err := a.pairs(ctx, parts, where, values)
-	if err != nil {
-		return err
-	}
-	give := func(rows []row) (bool, error) {
-		if err := a.ways(ctx, rows, pairs, parts); err != nil {
-			return false, err
-		}
-		return emit(rows)
-	}
-	var sets []int32
-	for _, p := range pairs {
-		if id := int32(p >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
-			sets = append(sets, id)
-		}
-	}
 	all, err := s.number(ctx, "SELECT max(id) FROM inventory_set")
 	if err != nil {
 		return err
 	}
-	if where == "" && int64(len(sets)) > all/dense {
-		return s.scan(ctx, sets, give)
-	}
-	for size := firstChunk; len(sets) > 0; size = min(4*size, chunk) {
-		these := sets[:min(size, len(sets))]
-		sets = sets[len(these):]
-		in, value := s.around("r.contents", these)
-		ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
-			_, ok := slices.BinarySearch(these, set)
-			return ok
-		}, "r.contents", in+where, append(value, values...))
+	for pairs, err := range a.pairs(ctx, parts, where, values) {
 		if err != nil {
 			return err
 		}
-		for ids := range slices.Chunk(ids, chunk) {
-			rows, err := s.rows(ctx, ids)
+		enough := false
+		give := func(rows []row) (more bool, err error) {
+			if err = a.ways(ctx, rows, pairs, parts); err == nil {
+				more, err = emit(rows)
+			}
+			enough = !more
+			return more, err
+		}
+		sets := setsOf(pairs)
+		if n := len(sets); n > 0 && int64(sets[n-1]) > all {
+			return fmt.Errorf("%w: a set is missing", errDamaged)
+		}
+		if where == "" && int64(len(sets)) > all/dense {
+			if err := s.scan(ctx, sets, give); err != nil || enough {
+				return err
+			}
+			continue
+		}
+		for size := firstChunk; len(sets) > 0; size = min(4*size, chunk) {
+			these := sets[:min(size, len(sets))]
+			sets = sets[len(these):]
+			in, value := s.around("r.contents", these)
+			ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
+				_, ok := slices.BinarySearch(these, set)
+				return ok
+			}, "r.contents", in+where, append(value, values...))
 			if err != nil {
 				return err
 			}
-			if more, err := give(rows); err != nil || !more {
-				return err
+			for ids := range slices.Chunk(ids, chunk) {
+				rows, err := s.rows(ctx, ids)
+				if err != nil {
+					return err
+				}
+				if more, err := give(rows); err != nil || !more {
+					return err
+				}
 			}
 		}
 	}
@@ -392,6 +440,8 @@ type answering struct {
 	labels map[int32]string
 	facts  map[int32]any // *origin, *decision or []string
 	trees  map[int32]*tree
+
+	planted int // parts of the trees
 }
 
 // ways finds the ways in rows to the parts that they have by pairs.
@@ -438,6 +488,9 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 				}
 				r.paths = append(r.paths, w)
 			}
+			if len(r.paths) == 0 {
+				return fmt.Errorf("%w: a record says of itself that it has other contents", errDamaged)
+			}
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -452,8 +505,9 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 
 // plant remembers the trees that those of rows are told by.
 func (a *answering) plant(ctx context.Context, rows []row) error {
-	if len(a.trees) > cacheTrees {
+	if len(a.trees) > cacheTrees || a.planted > treeParts {
 		clear(a.trees)
+		a.planted = 0
 	}
 	var missing []int32
 	for i := range rows {
@@ -472,21 +526,27 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 			return err
 		}
 		t, err := parseTree(string(data))
-		a.trees[id] = t
+		if err == nil {
+			a.trees[id] = t
+			a.planted += len(t.parts)
+		}
 		return err
 	}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
 }
 
-// pairs returns what [session.pairs] does, as far as it matters for records for which a
+// pairs yields what [session.pairs] does, as far as it matters for records for which a
 // condition holds. If they are few and the parts many, it looks at what is in each instead
 // of asking for all that have one of the parts.
-func (a *answering) pairs(ctx context.Context, parts []int32, where string, values []any) ([]uint64, error) {
+func (a *answering) pairs(ctx context.Context, parts []int32, where string, values []any) iter.Seq2[[]uint64, error] {
 	if where == "" || len(parts) <= narrowed {
 		return a.s.pairs(ctx, parts)
 	}
+	failed := func(err error) iter.Seq2[[]uint64, error] {
+		return func(yield func([]uint64, error) bool) { yield(nil, err) }
+	}
 	ids, err := a.s.idsWhere(ctx, every, "r.contents", "r.contents > 0"+where+" LIMIT "+strconv.Itoa(narrowed+1), values)
 	if err != nil {
-		return nil, err
+		return failed(err)
 	}
 	if len(ids) > narrowed {
 		return a.s.pairs(ctx, parts)
@@ -496,21 +556,21 @@ func (a *answering) pairs(ctx context.Context, parts []int32, where string, valu
 		err = a.plant(ctx, rows)
 	}
 	if err != nil {
-		return nil, err
+		return failed(err)
 	}
 	var pairs []uint64
 	for i := range rows {
 		t := a.trees[cmp.Or(rows[i].base, rows[i].contents)]
 		if t == nil {
-			return nil, fmt.Errorf("%w: a set is missing", errDamaged)
+			return failed(fmt.Errorf("%w: a set is missing", errDamaged))
 		}
 		if rows[i].base != 0 {
 			var p patch
 			if err := p.parse(rows[i].tree); err != nil {
-				return nil, err
+				return failed(err)
 			}
 			if t, err = p.apply(t); err != nil {
-				return nil, err
+				return failed(err)
 			}
 		}
 		for _, part := range t.parts {
@@ -520,7 +580,8 @@ func (a *answering) pairs(ctx context.Context, parts []int32, where string, valu
 		}
 	}
 	slices.Sort(pairs)
-	return slices.Compact(pairs), nil
+	pairs = slices.Compact(pairs)
+	return func(yield func([]uint64, error) bool) { yield(pairs, nil) }
 }
 
 func unique(ids []int32) []int32 {
@@ -738,36 +799,37 @@ func (s *session) usedBy(ctx context.Context, digests []hallmark.Digest) (map[ha
 			return nil, err
 		}
 		parts := slices.Sorted(maps.Keys(digestsOf))
-		pairs, err := s.pairs(ctx, parts)
-		if err != nil {
-			return nil, err
-		}
-		for len(pairs) > 0 {
-			n := min(len(pairs), chunk)
-			for n < len(pairs) && pairs[n]>>32 == pairs[n-1]>>32 {
-				n++
+		for pairs, err := range s.pairs(ctx, parts) {
+			if err != nil {
+				return nil, err
 			}
-			with := make(map[int32][]int32) // parts by set
-			for _, p := range pairs[:n] {
-				with[int32(p>>32)] = append(with[int32(p>>32)], parts[uint32(p)])
-			}
-			pairs = pairs[n:]
-			sets := slices.Sorted(maps.Keys(with))
-			for _, column := range []string{"contents", "inputs"} {
-				in, value := s.in(column, sets)
-				err := s.query(ctx, func(rows *sql.Rows) error {
-					var id int64
-					var set int32
-					err := rows.Scan(&id, &set)
-					for _, part := range with[set] {
-						for _, d := range digestsOf[part] {
-							used[d] = append(used[d], id)
+			for len(pairs) > 0 {
+				n := min(len(pairs), chunk)
+				for n < len(pairs) && pairs[n]>>32 == pairs[n-1]>>32 {
+					n++
+				}
+				with := make(map[int32][]int32) // parts by set
+				for _, p := range pairs[:n] {
+					with[int32(p>>32)] = append(with[int32(p>>32)], parts[uint32(p)])
+				}
+				pairs = pairs[n:]
+				sets := slices.Sorted(maps.Keys(with))
+				for _, column := range []string{"contents", "inputs"} {
+					in, value := s.in(column, sets)
+					err := s.query(ctx, func(rows *sql.Rows) error {
+						var id int64
+						var set int32
+						err := rows.Scan(&id, &set)
+						for _, part := range with[set] {
+							for _, d := range digestsOf[part] {
+								used[d] = append(used[d], id)
+							}
 						}
+						return err
+					}, "SELECT id, "+column+" FROM inventory_record WHERE "+in, value)
+					if err != nil {
+						return nil, err
 					}
-					return err
-				}, "SELECT id, "+column+" FROM inventory_record WHERE "+in, value)
-				if err != nil {
-					return nil, err
 				}
 			}
 		}
@@ -786,9 +848,20 @@ func (s *session) where(ctx context.Context, f *Filter) (conditions string, valu
 		b.WriteString(" AND " + condition)
 		values = append(values, v...)
 	}
-	about := func(term string) { and("r.id IN (SELECT record FROM inventory_about WHERE term = ?)", term) }
+	none := func(text string) bool { // nothing that is kept has it, and PostgreSQL does not take it
+		if plain(text, maxText) {
+			return false
+		}
+		and("1 = 0")
+		return true
+	}
+	about := func(term string) {
+		if !none(term) {
+			and("r.id IN (SELECT record FROM inventory_about WHERE term = ?)", term)
+		}
+	}
 	tagged := func(tag, value string) {
-		if value != "" {
+		if value != "" && !none(value) {
 			and("r.origin IN (SELECT fact FROM inventory_tag WHERE tag = ?)", tag+value)
 		}
 	}
@@ -858,13 +931,12 @@ func (s *session) setsWith(ctx context.Context, term string) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := s.pairs(ctx, parts)
-	if err != nil {
-		return nil, err
+	var sets []int32
+	for pairs, err := range s.pairs(ctx, parts) {
+		if err != nil {
+			return nil, err
+		}
+		sets = append(sets, setsOf(pairs)...)
 	}
-	sets := make([]int32, 0, len(pairs))
-	for _, p := range pairs {
-		sets = append(sets, int32(p>>32))
-	}
-	return slices.Compact(sets), nil
+	return sets, nil
 }

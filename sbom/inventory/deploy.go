@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -214,6 +215,7 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 		}
 		a := &answering{s: s, facts: make(map[int32]any)}
 		at := []any{"", "", "", int64(-1)} // the last one that was told
+		var before *Deployment             // that one
 		for {
 			var some []Deployed
 			var digests []any
@@ -228,6 +230,10 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 				return err
 			}
 			last := &some[len(some)-1]
+			if before != nil && compareDeployments(before, &last.Deployment) >= 0 {
+				return fmt.Errorf("%w: a deployment follows itself", errDamaged)
+			}
+			before = &last.Deployment
 			at = []any{last.Environment, last.Service, last.Digest.String(), micros(last.From)}
 
 			ids := make(map[string]int64) // the first of each digest
@@ -265,6 +271,11 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			}
 		}
 	})
+}
+
+// compareDeployments compares what a database tells deployments by.
+func compareDeployments(a, b *Deployment) int {
+	return cmp.Or(strings.Compare(a.Environment, b.Environment), strings.Compare(a.Service, b.Service), compareDigests(a.Digest, b.Digest), cmp.Compare(micros(a.From), micros(b.From)))
 }
 
 // scanDeployment reads the columns of a deployment.

@@ -34,7 +34,8 @@ func (v *Inventory) begin(ctx context.Context, write bool) (*session, error) {
 	case v.dialect == SQLite && write:
 		statements = []string{"BEGIN IMMEDIATE"}
 	case v.dialect == PostgreSQL && write:
-		statements = []string{"BEGIN", "SELECT pg_advisory_xact_lock(hashtext('hallmark inventory'), hashtext(current_schema()))"}
+		// What was written before the lock was had must be seen, whatever the default is.
+		statements = []string{"BEGIN ISOLATION LEVEL READ COMMITTED", "SELECT pg_advisory_xact_lock(hashtext('hallmark inventory'), hashtext(current_schema()))"}
 	case v.dialect == PostgreSQL:
 		statements = []string{"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 	}

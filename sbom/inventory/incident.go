@@ -571,7 +571,7 @@ func (i *incident) deployments(ctx context.Context, digests []hallmark.Digest) (
 			}
 			return 1
 		}
-		return cmp.Or(strings.Compare(a.Environment, b.Environment), strings.Compare(a.Service, b.Service), compareDigests(a.Digest, b.Digest), a.From.Compare(b.From))
+		return compareDeployments(&a, &b)
 	})
 	return all, nil
 }

@@ -140,7 +140,8 @@ CREATE TABLE inventory_environment (
 `
 
 // Open opens the inventory in db, and makes its tables if it has none. It does not write
-// if they are there.
+// if they are there. Tables of another version are an error: [Drop] them, and add the
+// evidence again.
 func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, error) {
 	switch {
 	case db == nil:
@@ -200,18 +201,25 @@ func (s *session) exists(ctx context.Context) (bool, error) {
 	return n > 0, err
 }
 
-// Drop removes from db all that an Inventory has made. It is no error if there is
-// nothing.
+// Drop removes from db, and in PostgreSQL from its current schema, all that an Inventory
+// has made. It is no error if there is nothing.
 func Drop(ctx context.Context, db *sql.DB, d Dialect) error {
 	if db == nil || d != SQLite && d != PostgreSQL {
 		return fmt.Errorf("inventory: no database, or dialect %q, want %q or %q", d, SQLite, PostgreSQL)
 	}
 	v := &Inventory{db: db, dialect: d}
 	return v.update(ctx, func(s *session) error {
+		place := "main"
+		if d == PostgreSQL { // in which a name alone could be that of a table in another schema
+			err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&place) }, "SELECT quote_ident(current_schema())")
+			if err != nil {
+				return err
+			}
+		}
 		for _, statement := range strings.Split(tables, ";\n") {
 			if name, ok := strings.CutPrefix(strings.TrimSpace(statement), "CREATE TABLE "); ok {
 				name, _, _ = strings.Cut(name, " ")
-				if err := s.exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
+				if err := s.exec(ctx, "DROP TABLE IF EXISTS "+place+"."+name); err != nil {
 					return err
 				}
 			}

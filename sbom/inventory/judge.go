@@ -201,7 +201,10 @@ func (s *session) decide(ctx context.Context, rule *Rule, entries []Entry) ([]Tr
 	out := make([]Trust, len(entries))
 	inputs := make(map[int32][]Input)
 	for i := range entries {
-		k := of[entries[i].id]
+		k, ok := of[entries[i].id]
+		if !ok {
+			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
+		}
 		evidence, err := unpack(k.evidence)
 		if err != nil {
 			return nil, err

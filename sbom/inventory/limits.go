@@ -51,10 +51,12 @@ const (
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
 	cacheTrees  = 4096    // trees that others are told by
+	treeParts   = 1 << 23 // parts of all of them
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
 	chunk       = 2048    // sets or records that are asked for at once
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
+	maxPairs    = 1 << 22 // pairs of a set and a part of it that are looked at together; more than MaxParts
 	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,6 +27,37 @@ func TestCheckOfNothing(t *testing.T) {
 	}
 }
 
+// However small the windows are, all pairs are in one of them, and those of a set in the
+// same.
+func TestWindows(t *testing.T) {
+	var want []uint64
+	lists := make([][]int32, 9)
+	for part := range lists {
+		for set := int32(part%3 + 1); set < 100; set += int32(part + 1) {
+			lists[part] = append(lists[part], set)
+			want = append(want, uint64(set)<<32|uint64(part))
+		}
+	}
+	slices.Sort(want)
+	for most := 1; most < 2*len(want); most++ {
+		var got []uint64
+		for last := int32(0); last < math.MaxInt32; {
+			w := window{behind: last, last: math.MaxInt32, most: most}
+			for part := range lists {
+				w.add(lists[part], part)
+			}
+			slices.Sort(w.pairs)
+			if n := len(got); n > 0 && len(w.pairs) > 0 && got[n-1]>>32 >= w.pairs[0]>>32 || len(w.pairs) > 2*most+len(lists) {
+				t.Fatalf("at most %d pairs: %d behind %d", most, len(w.pairs), n)
+			}
+			got, last = append(got, w.pairs...), w.last
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("at most %d pairs: %d in all, want %d", most, len(got), len(want))
+		}
+	}
+}
+
 // values are some of what is in the tables.
 func values() (list []string) {
 	base := &tree{[]int32{1, 2, 5, 9}, []int32{fromMain, 1, fromNoone, 2}}
@@ -39,7 +71,8 @@ func values() (list []string) {
 	r.head = head{artifact: hallmark.Artifact{Name: "a", Digests: []hallmark.Digest{d}}, finished: noon(), origin: 1, verdict: 2, gaps: 3, attested: Attested, complete: true, parts: 4}
 	for _, b := range [][]byte{
 		base.append(nil), patchOf(base, other).append(nil), appendComponent(nil, c), appendInput(nil, &Input{URI: "a", Digests: []hallmark.Digest{d}}),
-		r.append(nil), r.append(r.append(nil)), appendInts(nil, []int32{1, 5, 1 << 30}), []byte("{1,5,1073741824}"), {},
+		r.append(nil), r.append(r.append(nil)), appendInts(nil, []int32{1, 5, 1 << 30}), []byte("{1,5,1073741824}"),
+		{},
 	} {
 		list = append(list, string(b))
 	}

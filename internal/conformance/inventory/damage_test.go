@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -325,6 +326,69 @@ func TestOtherDatabases(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", filepath.Base(path), err, want)
 		}
 	}
+}
+
+// What no database keeps is not found, by any of them.
+func TestStrangeTexts(t *testing.T) {
+	each(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		add(t, v, fleet.Odd(1, true), 100)
+		for _, text := range []string{"a\x00b", "\xff", strings.Repeat("a", 1<<20)} {
+			for _, f := range []inventory.Filter{{Name: text}, {Source: text}, {Workflow: text}, {Builder: text}, {Signer: text}} {
+				if n := len(all(t, v.Artifacts(t.Context(), f))); n != 0 {
+					t.Errorf("%.100q: %d artifacts", text, n)
+				}
+			}
+		}
+		if n := len(all(t, v.Affected(t.Context(), inventory.Query{License: "LicenseRef-" + strings.Repeat("a", 2500)}))); n != 0 {
+			t.Errorf("%d hits of a long licence", n)
+		}
+	})
+}
+
+// The tables are those of the current schema, and are written one batch after the other,
+// whatever the server has as its defaults.
+func TestPostgreSQLDefaults(t *testing.T) {
+	d := newPostgreSQL(t)
+	v := d.open(t)
+	add(t, v, fleet.Odd(1, true), 100)
+	with := func(settings string) database {
+		other := d
+		other.source += map[bool]string{true: "&", false: "?"}[strings.Contains(d.source, "?")] + settings
+		return other
+	}
+
+	if _, err := d.db(t).Exec("CREATE SCHEMA other"); err != nil {
+		t.Fatal(err)
+	}
+	other := with("search_path=other,public")
+	if err := inventory.Drop(t.Context(), other.db(t), other.dialect); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(all(t, v.Artifacts(t.Context(), inventory.Filter{}))); n == 0 {
+		t.Error("tables in another schema were removed")
+	}
+	add(t, other.open(t), fleet.Odd(2, true), 100)
+	if err := inventory.Drop(t.Context(), other.db(t), other.dialect); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(all(t, v.Artifacts(t.Context(), inventory.Filter{}))); n == 0 {
+		t.Error("tables in another schema were removed")
+	}
+
+	strict := with("default_transaction_isolation=serializable")
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			v := strict.open(t)
+			for n := range uint64(8) {
+				if _, err := v.Add(t.Context(), fleet.Odd(10+n, true)...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // Who may only read can ask.

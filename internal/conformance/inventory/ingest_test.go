@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -384,6 +386,37 @@ func TestInterrupted(t *testing.T) {
 		}
 		o.question(t, inventory.Query{Package: sbom.Query{PURL: f.Package(.5)}}).compare(t, v)
 	})
+}
+
+// What is remembered of a database that is set back to what it was is not believed.
+func TestSetBack(t *testing.T) {
+	records, _ := mixed(t)
+	path := filepath.Join(t.TempDir(), "inventory.db")
+	d := sqliteFile(path)
+	db := d.db(t)
+	db.SetMaxIdleConns(0)
+	v, err := inventory.Open(t.Context(), db, d.dialect, d.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := len(records) / 3
+	add(t, v, records[:n], 20)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, v, records[n:2*n], 20)
+	if err := os.WriteFile(path, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	add(t, v, records[2*n:], 20)
+	add(t, v, records, 20)
+	var o oracle
+	o.add(t, records...)
+	o.compareArtifacts(t, v, inventory.Filter{})
+	for _, p := range append(fleet.OddPackages(), "pkg:golang/stdlib") {
+		o.question(t, inventory.Query{Package: sbom.Query{PURL: p}}).compare(t, v)
+	}
 }
 
 // Whatever ends AddAll, nobody ranges over the records any more when it returns.
