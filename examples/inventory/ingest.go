@@ -16,6 +16,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
@@ -47,7 +50,7 @@ What was taken in before, by the same policies, keys and trusted root, is passed
 So an interrupted run goes on where it ended if it is started again; what it has added
 until then stays. The evidence is what counts: keep it. -rebuild makes the inventory anew
 from all of it, as a new version of this program may ask for: a file takes the place of
-the old one at the end, and what runs where is taken over.
+the old one at the end, and what runs where is taken over as far as it can be read.
 
 Exit code: 0 all was taken in; 2 some of it was refused, which is listed with the reason,
 or nothing could be done.`
@@ -58,6 +61,7 @@ type ingestion struct {
 	store *store
 	rules gate.Rules
 	at    time.Time
+	lost  error // why the deployments of the inventory before are not in this one
 
 	mu     sync.Mutex
 	counts counts
@@ -74,6 +78,7 @@ type counts struct {
 	NoSBOM    int            `json:"withoutSBOM"` // of the same
 	Passed    int            `json:"otherFiles"`  // that are no evidence, or an SBOM that is in an envelope too
 	Refused   []string       `json:"refused,omitempty"`
+	Lost      string         `json:"deploymentsLost,omitempty"` // why, with -rebuild
 }
 
 func ingest(ctx context.Context, args []string) error {
@@ -127,7 +132,7 @@ func ingest(ctx context.Context, args []string) error {
 
 	done := func() error { return nil }
 	if *rebuild {
-		g.store, done, err = c.anew(ctx)
+		g.store, done, g.lost, err = c.anew(ctx)
 	} else {
 		g.store, err = c.open(ctx, true)
 	}
@@ -142,10 +147,14 @@ func ingest(ctx context.Context, args []string) error {
 	p.Stop()
 	p = nil
 	if ctx.Err() != nil {
+		then := "the same command"
 		if *rebuild {
-			return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
+			if g.store.dialect == inventory.SQLite {
+				return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
+			}
+			then = "without -rebuild the same command"
 		}
-		return fmt.Errorf("%w: %d records were added, and stay; the same command goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
+		return fmt.Errorf("%w: %d records were added, and stay; %s goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated, then)
 	}
 	if err != nil {
 		return err
@@ -331,6 +340,9 @@ func (g *ingestion) observe(ctx context.Context, it *item) ([]inventory.Record, 
 func (g *ingestion) print(asJSON bool) error {
 	k := &g.counts
 	k.Passed = g.passed
+	if g.lost != nil {
+		k.Lost = strings.TrimPrefix(g.lost.Error(), "inventory: ")
+	}
 	for _, err := range g.refused {
 		k.Refused = append(k.Refused, err.Error())
 	}
@@ -358,6 +370,9 @@ func (g *ingestion) print(asJSON bool) error {
 			fmt.Fprintf(&b, "; %d without an SBOM", k.NoSBOM)
 		}
 		b.WriteByte('\n')
+		if k.Lost != "" {
+			fmt.Fprintf(&b, "what runs where is not known any more, tell it again with deployments: %s\n", cli.Printable(k.Lost))
+		}
 	}
 	if _, err := os.Stdout.WriteString(b.String()); err != nil {
 		return err
@@ -371,48 +386,42 @@ func (g *ingestion) print(asJSON bool) error {
 	return nil
 }
 
-// anew opens an inventory that is to take the place of the one that there is. done puts it
-// there, with the deployments of that one.
-func (c *common) anew(ctx context.Context) (s *store, done func() error, err error) {
-	var deployments []inventory.Deployment
-	switch old, err := c.open(ctx, false); {
-	case err == nil:
-		for d, err := range old.Deployments(ctx, inventory.Filter{}) {
-			if err != nil {
-				old.close()
-				return nil, nil, old.explain(err)
-			}
-			deployments = append(deployments, d.Deployment)
-		}
-		old.close()
-	case ctx.Err() != nil:
-		return nil, nil, err
-	default:
-		// There is none, or none that can be read: that is what this is for.
+// anew opens an inventory that is to take the place of the one that there is, with the
+// deployments of that one; lost says why there are none, if it has some that cannot be read.
+// done puts it there.
+func (c *common) anew(ctx context.Context) (s *store, done func() error, lost, err error) {
+	deployments, lost, err := c.rescue(ctx)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	if isPostgreSQL(c.db) {
 		s, err := c.connect(c.db, true)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if err := inventory.Drop(ctx, s.db, s.dialect); err != nil {
 			s.close()
-			return nil, nil, s.explain(err)
+			return nil, nil, nil, s.explain(err)
 		}
 		s.close()
 		if s, err = c.open(ctx, true); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		return s, func() error { return s.Deploy(ctx, deployments...) }, nil
+		// At once: nobody knows them any more if this is interrupted.
+		if err := s.Deploy(ctx, deployments...); err != nil {
+			s.close()
+			return nil, nil, nil, s.explain(err)
+		}
+		return s, func() error { return nil }, lost, nil
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	file := filepath.Join(dir, "anew.db")
 	if s, err = c.openFile(ctx, file, true); err != nil {
 		os.RemoveAll(dir)
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s.dir = dir
 	return s, func() error {
@@ -428,5 +437,54 @@ func (c *common) anew(ctx context.Context) (s *store, done func() error, err err
 			}
 		}
 		return os.Rename(file, c.db)
-	}, nil
+	}, lost, nil
 }
+
+// rescue returns the deployments of the inventory that there is, none if there is no
+// inventory. One that is damaged, or of another version, is no reason not to replace it: lost
+// says which. What is something else, and what others have locked, is left alone.
+func (c *common) rescue(ctx context.Context) (all []inventory.Deployment, lost, err error) {
+	if !isPostgreSQL(c.db) {
+		if _, err := os.Stat(c.db); errors.Is(err, os.ErrNotExist) {
+			return nil, nil, nil
+		}
+	}
+	s, err := c.connect(c.db, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.close()
+	read := func() error {
+		there, others, err := s.look(ctx)
+		if err != nil {
+			return err
+		}
+		if s.dialect == inventory.SQLite && others > 0 {
+			return errOthers
+		}
+		if !there {
+			return nil
+		}
+		v, err := inventory.Open(ctx, s.db, s.dialect, inventory.Options{Now: c.at.Now})
+		if err != nil {
+			return err
+		}
+		for d, err := range v.Deployments(ctx, inventory.Filter{}) {
+			if err != nil {
+				return err
+			}
+			all = append(all, d.Deployment)
+		}
+		return nil
+	}
+	err = read()
+	switch e, ok := errors.AsType[*sqlite.Error](err); {
+	case err == nil:
+		return all, nil, nil
+	case errors.Is(err, errOthers), ok && e.Code()&0xff != sqlite3.SQLITE_CORRUPT, s.dialect == inventory.PostgreSQL && !strings.Contains(err.Error(), remedy), ctx.Err() != nil:
+		return nil, nil, s.explain(err)
+	}
+	return nil, err, nil
+}
+
+var errOthers = errors.New("it has tables of something else, which would be lost: take a file of its own")
