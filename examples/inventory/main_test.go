@@ -259,8 +259,8 @@ func TestRefused(t *testing.T) {
 		"no bundle":      {"x.sigstore.json", "{}", "x.sigstore.json: malformed envelope"},
 		"about nothing":  {"x.cdx.json", nobody, "say it with -artifact"},
 		"another file":   {"x.cdx.json", sbomFile(t, document("other", "v0.1.0")), "and x beside it is sha256:"},
-		"no SBOM at all": {"x.spdx.json", `{"spdxVersion":"SPDX-9"}`, "x.spdx.json: "},
-		"half an SBOM":   {"x.cdx.json", nobody[:40], "x.cdx.json: "},
+		"no SBOM at all": {"x.spdx.json", `{"spdxVersion":"SPDX-9"}`, "x.spdx.json: malformed SBOM"},
+		"half an SBOM":   {"x.cdx.json", nobody[:40], "x.cdx.json: malformed SBOM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
