@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
@@ -92,6 +93,15 @@ func affected(ctx context.Context, args []string) error {
 	if err != nil {
 		return s.explain(err)
 	}
+	if sum.Of == 0 {
+		return errNobody
+	}
+	if a := q.advisory; a != nil {
+		sum.Advisory = a.Unknown()
+		if !a.Withdrawn.IsZero() {
+			sum.Advisory = append(sum.Advisory, "it was withdrawn on "+a.Withdrawn.UTC().Format(time.DateOnly))
+		}
+	}
 	if err := out.end(map[string]any{"summary": sum}, "%s", sum); err != nil {
 		return err
 	}
@@ -100,6 +110,10 @@ func affected(ctx context.Context, args []string) error {
 	}
 	return nil
 }
+
+// errNobody is the error of a question that is about no artifact: a name with a typing error
+// is not affected by anything.
+var errNobody = errors.New("no artifact of the inventory is asked about")
 
 // one returns the only rule, or nil if there is none.
 func one(rules gate.Rules) (*inventory.Rule, error) {
@@ -159,6 +173,8 @@ type summary struct {
 	// be said.
 	WithoutSBOM int `json:"withoutSBOM"`
 	WithGaps    int `json:"withGaps"`
+
+	Advisory []string `json:"advisory,omitempty"` // what it does not tell, or that it was withdrawn
 }
 
 func (s summary) String() string {
@@ -168,6 +184,9 @@ func (s summary) String() string {
 	}
 	if s.WithoutSBOM > 0 || s.WithGaps > 0 {
 		text += fmt.Sprintf("; of %d others it cannot be told: %d without an SBOM, %d with gaps in it", s.WithoutSBOM+s.WithGaps, s.WithoutSBOM, s.WithGaps)
+	}
+	for _, note := range s.Advisory {
+		text += "\nof the advisory: " + cli.Printable(note)
 	}
 	return text
 }
@@ -316,6 +335,9 @@ func trust(ctx context.Context, args []string) error {
 				return err
 			}
 		}
+	}
+	if sum.Artifacts == 0 {
+		return errNobody
 	}
 	for some := range slices.Chunk(keep, 1000) {
 		if err := s.Keep(ctx, some...); err != nil {
@@ -495,23 +517,24 @@ func deployments(ctx context.Context, args []string) error {
 	if *pods != "" && *environment == "" {
 		return errors.New("-pods without -environment: say where they are")
 	}
-	s, err := c.open(ctx, *pods != "")
-	if err != nil {
-		return err
-	}
-	defer s.close()
+	var run []inventory.Deployment
 	var skipped []error
 	if *pods != "" {
 		data, err := readPods(*pods)
 		if err != nil {
 			return err
 		}
-		ds, unknown, err := inventory.ParsePods(data, *environment)
-		if err != nil {
+		if run, skipped, err = inventory.ParsePods(data, *environment); err != nil {
 			return about(*pods, err)
 		}
-		skipped = unknown
-		if err := s.Snapshot(ctx, *environment, c.at.Now(), ds...); err != nil {
+	}
+	s, err := c.open(ctx, *pods != "")
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if *pods != "" {
+		if err := s.Snapshot(ctx, *environment, c.at.Now(), run...); err != nil {
 			return s.explain(err)
 		}
 	}

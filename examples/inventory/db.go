@@ -87,12 +87,16 @@ func (c *common) connect(file string, make bool) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Readers and one writer at a time, who wait for each other. What was not yet on the
-	// disk when the power went is read again from the evidence.
-	dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: url.Values{
-		"_busy_timeout": {strconv.FormatInt(c.wait.Milliseconds(), 10)}, "_journal_mode": {"WAL"}, "_synchronous": {"NORMAL"}, "_foreign_keys": {"on"},
+	options := url.Values{
+		"_busy_timeout": {strconv.FormatInt(c.wait.Milliseconds(), 10)}, "_synchronous": {"NORMAL"}, "_foreign_keys": {"on"},
 		"_pragma": {"cache_size(-65536)", "temp_store(memory)"},
-	}.Encode()}
+	}
+	if make {
+		// Readers and one writer at a time, who wait for each other. What was not yet on the
+		// disk when the power went is read again from the evidence. The file keeps that.
+		options.Set("_journal_mode", "WAL")
+	}
+	dsn := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: options.Encode()}
 	connector, err := sqlite.NewConnector(dsn.String())
 	if err != nil {
 		return nil, err
@@ -110,6 +114,17 @@ func (c *common) openFile(ctx context.Context, file string, make bool) (*store, 
 	if err != nil {
 		return nil, err
 	}
+	if !make { // what is asked makes no tables
+		there, _, err := s.look(ctx)
+		if err == nil && !there {
+			err = errors.New("there is no inventory in it: ingest makes one")
+		}
+		if err != nil {
+			err = s.explain(err)
+			s.db.Close()
+			return nil, err
+		}
+	}
 	o := inventory.Options{Now: c.at.Now}
 	if s.dialect == inventory.PostgreSQL {
 		o.Copy = copyRows
@@ -121,6 +136,33 @@ func (c *common) openFile(ctx context.Context, file string, make bool) (*store, 
 	}
 	return s, nil
 }
+
+// look reports whether the database has an inventory, and how many tables of something else.
+func (s *store) look(ctx context.Context) (there bool, others int, err error) {
+	tables := "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+	if s.dialect == inventory.PostgreSQL {
+		tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+	}
+	rows, err := s.db.QueryContext(ctx, tables)
+	if err != nil {
+		return false, 0, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return false, 0, err
+		}
+		there = there || name == "inventory_meta"
+		if !strings.HasPrefix(name, "inventory_") {
+			others++
+		}
+	}
+	return there, others, rows.Err()
+}
+
+// remedy is in an error of package inventory about tables of another version.
+const remedy = "build the inventory anew"
 
 // explain says of an error of the database which one it is, and what to do.
 func (s *store) explain(err error) error {
@@ -140,7 +182,7 @@ func (s *store) explain(err error) error {
 		return err // says where
 	}
 	text := strings.TrimPrefix(err.Error(), "inventory: ")
-	if strings.Contains(text, "build the inventory anew") {
+	if strings.Contains(text, remedy) {
 		text += ": ingest -rebuild"
 	}
 	return fmt.Errorf("%s: %s", s.name, text)

@@ -151,8 +151,9 @@ func (s *sources) readFile(path string, named bool) error {
 		s.refuse(path, unwrapPath(err))
 		return nil
 	}
+	var noSBOM error
 	if !evidence {
-		if _, err := sbom.Detect(data); err == nil {
+		if _, noSBOM = sbom.Detect(data); noSBOM == nil {
 			s.addSBOM(path, data)
 			return nil
 		}

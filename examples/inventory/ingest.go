@@ -15,6 +15,9 @@ import (
 	"sync"
 	"time"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/hallmark-dev/hallmark"
 	"github.com/hallmark-dev/hallmark/examples/internal/cli"
 	"github.com/hallmark-dev/hallmark/examples/internal/gate"
@@ -46,7 +49,7 @@ What was taken in before, by the same policies, keys and trusted root, is passed
 So an interrupted run goes on where it ended if it is started again; what it has added
 until then stays. The evidence is what counts: keep it. -rebuild makes the inventory anew
 from all of it, as a new version of this program may ask for: a file takes the place of
-the old one at the end, and what runs where is taken over.
+the old one at the end, and what runs where is taken over as far as it can be read.
 
 Exit code: 0 all was taken in; 2 some of it was refused, which is listed with the reason,
 or nothing could be done.`
@@ -57,8 +60,7 @@ type ingestion struct {
 	store *store
 	rules gate.Rules
 	at    time.Time
-
-	lost error // why deployments were not taken over
+	lost  error // why the deployments of the inventory before are not in this one
 
 	mu     sync.Mutex
 	counts counts
@@ -75,7 +77,7 @@ type counts struct {
 	NoSBOM    int            `json:"withoutSBOM"` // of the same
 	Passed    int            `json:"otherFiles"`  // that are no evidence, or an SBOM that is in an envelope too
 	Refused   []string       `json:"refused,omitempty"`
-	Lost      string         `json:"lost,omitempty"` // why deployments are not taken over
+	Lost      string         `json:"deploymentsLost,omitempty"` // why, with -rebuild
 }
 
 func ingest(ctx context.Context, args []string) error {
@@ -144,10 +146,14 @@ func ingest(ctx context.Context, args []string) error {
 	p.Stop()
 	p = nil
 	if ctx.Err() != nil {
-		if *rebuild && g.store.dialect == inventory.SQLite {
-			return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
+		then := "the same command"
+		if *rebuild {
+			if g.store.dialect == inventory.SQLite {
+				return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
+			}
+			then = "without -rebuild the same command"
 		}
-		return fmt.Errorf("%w: %d records were added and stay: the same command, without -rebuild, goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
+		return fmt.Errorf("%w: %d records were added, and stay; %s goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated, then)
 	}
 	if err != nil {
 		return err
@@ -333,7 +339,7 @@ func (g *ingestion) print(asJSON bool) error {
 	k := &g.counts
 	k.Passed = g.passed
 	if g.lost != nil {
-		k.Lost = g.lost.Error()
+		k.Lost = strings.TrimPrefix(g.lost.Error(), "inventory: ")
 	}
 	for _, err := range g.refused {
 		k.Refused = append(k.Refused, err.Error())
@@ -363,7 +369,7 @@ func (g *ingestion) print(asJSON bool) error {
 		}
 		b.WriteByte('\n')
 		if k.Lost != "" {
-			fmt.Fprintf(&b, "what ran where is not taken over, so tell it again: %s\n", cli.Printable(k.Lost))
+			fmt.Fprintf(&b, "what runs where is not known any more, tell it again with deployments: %s\n", cli.Printable(k.Lost))
 		}
 	}
 	if _, err := os.Stdout.WriteString(b.String()); err != nil {
@@ -379,41 +385,41 @@ func (g *ingestion) print(asJSON bool) error {
 }
 
 // anew opens an inventory that is to take the place of the one that there is, with the
-// deployments of that one. done puts it there. lost says why it has no deployments.
+// deployments of that one; lost says why there are none, if it has some that cannot be read.
+// done puts it there.
 func (c *common) anew(ctx context.Context) (s *store, done func() error, lost, err error) {
-	var deployments []inventory.Deployment
-	old, lost := c.open(ctx, false)
-	if ctx.Err() != nil {
-		return nil, nil, nil, lost
-	}
-	if lost == nil {
-		for d, err := range old.Deployments(ctx, inventory.Filter{}) {
-			if lost = err; err != nil {
-				break
-			}
-			deployments = append(deployments, d.Deployment)
-		}
-		old.close()
-	} else if _, err := os.Stat(c.db); !isPostgreSQL(c.db) && errors.Is(err, os.ErrNotExist) {
-		lost = nil // there was none
+	deployments, lost, err := c.rescue(ctx)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 
-	file, dir := c.db, ""
 	if isPostgreSQL(c.db) {
-		if s, err = c.connect(c.db, true); err != nil {
-			return nil, nil, nil, err
-		}
-		err = inventory.Drop(ctx, s.db, s.dialect)
-		s.close()
+		old, err := c.connect(c.db, true)
 		if err != nil {
-			return nil, nil, nil, s.explain(err)
-		}
-	} else {
-		if dir, err = os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*"); err != nil {
 			return nil, nil, nil, err
 		}
-		file = filepath.Join(dir, "anew.db")
+		err = inventory.Drop(ctx, old.db, old.dialect)
+		old.close()
+		if err != nil {
+			return nil, nil, nil, old.explain(err)
+		}
+		if s, err = c.open(ctx, true); err != nil {
+			return nil, nil, nil, err
+		}
+		// At once: nobody knows them any more if this is interrupted.
+		for some := range slices.Chunk(deployments, inventory.MaxDeployments) {
+			if err := s.Deploy(ctx, some...); err != nil {
+				s.close()
+				return nil, nil, nil, s.explain(err)
+			}
+		}
+		return s, func() error { return nil }, lost, nil
 	}
+	dir, err := os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*")
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	file := filepath.Join(dir, "anew.db")
 	if s, err = c.openFile(ctx, file, true); err != nil {
 		os.RemoveAll(dir)
 		return nil, nil, nil, err
@@ -426,9 +432,6 @@ func (c *common) anew(ctx context.Context) (s *store, done func() error, lost, e
 		}
 	}
 	return s, func() error {
-		if dir == "" {
-			return nil
-		}
 		if err := s.db.Close(); err != nil { // with it all is in one file
 			return err
 		}
@@ -447,3 +450,52 @@ func (c *common) anew(ctx context.Context) (s *store, done func() error, lost, e
 		return os.Rename(file, c.db)
 	}, lost, nil
 }
+
+// rescue returns the deployments of the inventory that there is, none if there is no
+// inventory. One that is damaged, or of another version, is no reason not to replace it: lost
+// says which. What is something else, and what others have locked, is left alone.
+func (c *common) rescue(ctx context.Context) (all []inventory.Deployment, lost, err error) {
+	if !isPostgreSQL(c.db) {
+		if _, err := os.Stat(c.db); errors.Is(err, os.ErrNotExist) {
+			return nil, nil, nil
+		}
+	}
+	s, err := c.connect(c.db, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.close()
+	read := func() error {
+		there, others, err := s.look(ctx)
+		if err != nil {
+			return err
+		}
+		if s.dialect == inventory.SQLite && others > 0 {
+			return errOthers
+		}
+		if !there {
+			return nil
+		}
+		v, err := inventory.Open(ctx, s.db, s.dialect, inventory.Options{Now: c.at.Now})
+		if err != nil {
+			return err
+		}
+		for d, err := range v.Deployments(ctx, inventory.Filter{}) {
+			if err != nil {
+				return err
+			}
+			all = append(all, d.Deployment)
+		}
+		return nil
+	}
+	err = read()
+	switch e, ok := errors.AsType[*sqlite.Error](err); {
+	case err == nil:
+		return all, nil, nil
+	case errors.Is(err, errOthers), ok && e.Code()&0xff != sqlite3.SQLITE_CORRUPT, s.dialect == inventory.PostgreSQL && !strings.Contains(err.Error(), remedy), ctx.Err() != nil:
+		return nil, nil, s.explain(err)
+	}
+	return nil, err, nil
+}
+
+var errOthers = errors.New("it has tables of something else, which would be lost: take a file of its own")

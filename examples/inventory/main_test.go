@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -192,7 +193,7 @@ func TestWay(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("affected are %v, want %v", got, want)
 	}
-	if want := (summary{Affected: 3, Trusted: 1, Untrusted: 2, Of: 4, WithoutSBOM: 1}); sum != want {
+	if want := (summary{Affected: 3, Trusted: 1, Untrusted: 2, Of: 4, WithoutSBOM: 1}); !reflect.DeepEqual(sum, want) {
 		t.Errorf("summary %+v, want %+v", sum, want)
 	}
 	if out := b.run(0, "affected", "-db", b.db, "-purl", "pkg:golang/golang.org/x/net", "-range", ">= 1"); !strings.HasPrefix(out, "0 of 4 artifacts: ") {
@@ -258,8 +259,8 @@ func TestRefused(t *testing.T) {
 		"no bundle":      {"x.sigstore.json", "{}", "x.sigstore.json: malformed envelope"},
 		"about nothing":  {"x.cdx.json", nobody, "say it with -artifact"},
 		"another file":   {"x.cdx.json", sbomFile(t, document("other", "v0.1.0")), "and x beside it is sha256:"},
-		"no SBOM at all": {"x.spdx.json", `{"spdxVersion":"SPDX-9"}`, "x.spdx.json: "},
-		"half an SBOM":   {"x.cdx.json", nobody[:40], "x.cdx.json: "},
+		"no SBOM at all": {"x.spdx.json", `{"spdxVersion":"SPDX-9"}`, "x.spdx.json: malformed SBOM"},
+		"half an SBOM":   {"x.cdx.json", nobody[:40], "x.cdx.json: malformed SBOM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -431,6 +432,100 @@ func TestLocked(t *testing.T) {
 		t.Error(out)
 	}
 	b.run(0, "affected", "-db", b.db, "-license", "MIT")
+}
+
+// An inventory is made anew in place of one that is damaged or of another version, and of
+// nothing else. What runs where is taken over, or told to be lost.
+func TestRebuild(t *testing.T) {
+	b := newBench(t)
+	b.Good("good")
+	anew := b.with("ingest", "-rebuild", b.Path("evidence"))
+	b.run(0, anew...)
+	pods := `{"kind":"List","items":[{"kind":"Pod","metadata":{"namespace":"shop","name":"web-1"},"spec":{"containers":[{"name":"main","image":"` + gatetest.Repository + `:v1"}]},` +
+		`"status":{"phase":"Running","startTime":"2026-01-02T03:04:05Z","containerStatuses":[{"name":"main","image":"` + gatetest.Repository + `:v1","imageID":"` + gatetest.Image("good") + `","state":{"running":{}}}]}}]}`
+	b.run(0, "deployments", "-db", b.db, "-environment", "p", "-pods", b.Write("pods.json", pods))
+	b.run(0, anew...)
+	if out := b.run(0, "deployments", "-db", b.db); !strings.Contains(out, "1 deployments") {
+		t.Error(out)
+	}
+
+	exec := func(query string) {
+		db, err := sql.Open("sqlite", b.db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("UPDATE inventory_meta SET value = 99 WHERE name = 'schema'")
+	if out := b.run(0, anew...); !strings.Contains(out, "what runs where is not known any more") || !strings.Contains(out, "version 99") {
+		t.Error(out)
+	}
+	data, err := os.ReadFile(b.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(b.db, int64(len(data)/4096/3*4096)); err != nil {
+		t.Fatal(err)
+	}
+	b.run(0, anew...)
+
+	exec("CREATE TABLE theirs (a)")
+	if out := b.run(2, anew...); !strings.Contains(out, "tables of something else") {
+		t.Error(out)
+	}
+	b.db = b.Write("notes.txt", "my notes\n")
+	for _, args := range [][]string{b.with("ingest", "-rebuild", b.Path("evidence")), b.with("ingest", b.Path("evidence")), ask(b)} {
+		if out := b.run(2, args...); !strings.Contains(out, "no SQLite database") {
+			t.Error(out)
+		}
+	}
+	if data, err := os.ReadFile(b.db); err != nil || string(data) != "my notes\n" {
+		t.Errorf("the file is %q now: %v", data, err)
+	}
+}
+
+// A question that no artifact can answer has no answer, and makes no inventory.
+func TestNoAnswer(t *testing.T) {
+	b := newBench(t)
+	b.Write("empty.db", "")
+	for _, command := range []string{"affected", "report", "rebuild-order"} {
+		if out := b.run(2, command, "-db", b.Path("empty.db"), "-license", "MIT"); !strings.Contains(out, "there is no inventory in it") {
+			t.Error(out)
+		}
+	}
+	if data, err := os.ReadFile(b.Path("empty.db")); err != nil || len(data) > 0 {
+		t.Errorf("a question made %d bytes: %v", len(data), err)
+	}
+	b.Write("cut.json", "{")
+	b.run(2, "deployments", "-db", b.Path("new.db"), "-pods", b.Path("cut.json"), "-environment", "p")
+	if _, err := os.Stat(b.Path("new.db")); err == nil {
+		t.Error("what cannot be read makes an inventory")
+	}
+
+	b.fleet()
+	b.run(0, b.with("ingest", b.Path("evidence"))...)
+	policy := b.with("trust")[3:]
+	for _, args := range [][]string{{"affected", "-license", "MIT"}, {"report", "-license", "MIT"}, append([]string{"trust"}, policy...)} {
+		args = append(args, "-db", b.db, "-name", "mistyped")
+		if out := b.run(2, args...); !strings.Contains(out, "no artifact of the inventory is asked about") {
+			t.Error(out)
+		}
+	}
+	advisory := func(ecosystem, more string) string {
+		return b.Write("osv.json", `{"id":"X-2026-1","modified":"2026-01-01T00:00:00Z",`+more+`"affected":[{"package":{"ecosystem":"`+ecosystem+`","name":"golang.org/x/net"},`+
+			`"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"0.23.0"}]}]}]}`)
+	}
+	for _, command := range []string{"affected", "report", "rebuild-order"} {
+		if out := b.run(2, command, "-db", b.db, "-osv", advisory("Klingon", "")); !strings.Contains(out, `X-2026-1: nothing of it can be looked for: affected[0]: there is no package URL for golang.org/x/net of "Klingon"`) {
+			t.Error(out)
+		}
+	}
+	if out := b.run(0, "affected", "-db", b.db, "-osv", advisory("Go", `"withdrawn":"2026-02-03T00:00:00Z",`)); !strings.Contains(out, "it was withdrawn on 2026-02-03") {
+		t.Error(out)
+	}
 }
 
 // Images are read from their registry, by digest or all of a repository.

@@ -151,7 +151,7 @@ func (q *question) readAdvisory() error {
 		if err != nil {
 			return about(q.osvFile, err)
 		}
-		return nil
+		return q.answerable(q.osvFile)
 	}
 	root, err := os.OpenRoot(q.vulndb)
 	if err != nil {
@@ -164,6 +164,15 @@ func (q *question) readAdvisory() error {
 	}
 	if err != nil {
 		return about(q.vulndb, err)
+	}
+	return q.answerable(q.vulndb)
+}
+
+// answerable reports an advisory of which nothing can be looked for: that nothing is found
+// would not mean that nothing is affected.
+func (q *question) answerable(file string) error {
+	if unknown := q.advisory.Unknown(); len(unknown) > 0 && len(q.advisory.PURLs()) == 0 {
+		return about(file, fmt.Errorf("%s: nothing of it can be looked for: %s", q.advisory.ID, strings.Join(unknown, "; ")))
 	}
 	return nil
 }

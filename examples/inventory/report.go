@@ -110,6 +110,10 @@ func report(ctx context.Context, args []string) error {
 		return s.explain(err)
 	}
 
+	if r.Counts.Asked == 0 && (q.component() || q.advisory != nil) {
+		return errNobody
+	}
+
 	// Everything is made before anything is written.
 	type file struct {
 		name string

@@ -88,7 +88,7 @@ type version struct {
 type part struct{ component sbom.Component }
 
 // Start is when the first build of every Fleet was finished, or up to four days before.
-func Start() time.Time { return time.Date(2026, 1, 5, 6, 0, 0, 0, time.UTC) }
+func Start() time.Time { return time.Date(2025, 1, 6, 6, 0, 0, 0, time.UTC) }
 
 const (
 	week      = 7 * 24 * time.Hour

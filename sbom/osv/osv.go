@@ -293,7 +293,7 @@ func (a *Advisory) Unknown() []string {
 	case !a.Withdrawn.IsZero():
 		return nil
 	case len(a.Affected) == 0:
-		return []string{"the advisory names nothing that is affected"}
+		return []string{"it names nothing that is affected"}
 	}
 	var unknown []string
 	for i, p := range a.Affected {

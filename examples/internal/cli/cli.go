@@ -204,6 +204,9 @@ func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) (err 
 		}
 	}()
 	if err := write(f); err != nil {
+		if e, ok := errors.AsType[*fs.PathError](err); ok && e.Path == f.Name() {
+			return about(path, "write", err)
+		}
 		return err
 	}
 	if err := f.Chmod(perm); err != nil {

@@ -59,6 +59,16 @@ func TestWriteFileKeeps(t *testing.T) {
 		t.Errorf("to a directory: %v", err)
 	}
 
+	// What could not be written is named as the user named it.
+	err := WriteFile(file, 0o644, func(w io.Writer) error {
+		w.(*os.File).Close()
+		_, err := w.Write([]byte("half"))
+		return err
+	})
+	if err == nil || err.Error() != "write "+file+": file already closed" {
+		t.Errorf("%v, want it about %s", err, file)
+	}
+
 	// All of it or nothing.
 	failed := errors.New("failed")
 	if err := WriteFile(file, 0o644, func(w io.Writer) error { io.WriteString(w, "half"); return failed }); !errors.Is(err, failed) {
