@@ -41,9 +41,10 @@ if that is rejected. Without one nobody has decided. -policy may be given severa
 as NAME=FILE, for artifacts of that name: "registry.example/team/app" or
 "registry.example/team/*". An artifact that no policy is for is undecided by none.
 
-An SBOM that nobody has signed is kept, and every answer says so. It must be clear which
-artifact it is about: the document has a digest of it, or APP.cdx.json lies beside the
-file APP, or -artifact says it for all of them. Otherwise it is refused.
+An SBOM that nobody has signed is kept if there is none that is attested, and every answer
+says so. It must be clear which artifact it is about: the document has a digest of it, or
+APP.cdx.json lies beside the file APP, or -artifact says it for all of them. Otherwise it
+is refused.
 
 What was taken in before, by the same policies, keys and trusted root, is passed over.
 So an interrupted run goes on where it ended if it is started again; what it has added
@@ -280,13 +281,17 @@ func (g *ingestion) records(ctx context.Context, items []*item, progress func(do
 
 // observe returns the records of an item: none, if it has been taken in before.
 func (g *ingestion) observe(ctx context.Context, it *item) ([]inventory.Record, error) {
-	var envelopes []*sign.Envelope
+	var envelopes, unsigned []*sign.Envelope
 	for _, where := range it.pieces {
 		e, err := where.load()
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case where.about != nil:
+			unsigned = append(unsigned, e)
+		default:
+			envelopes = append(envelopes, e)
 		}
-		envelopes = append(envelopes, e)
 	}
 	if it.image.Repository() != "" {
 		fetched, skipped, err := images.Find(ctx, g.client, it.image)
@@ -316,6 +321,10 @@ func (g *ingestion) observe(ctx context.Context, it *item) ([]inventory.Record, 
 		rule = ruleOf(r)
 	}
 	records, err := inventory.Observe(ctx, rule, it.artifact, envelopes, readSBOM, g.at)
+	attested := slices.ContainsFunc(records, func(r inventory.Record) bool { return !r.Attested.IsZero() })
+	if err == nil && len(unsigned) > 0 && !attested {
+		records, err = inventory.Observe(ctx, rule, it.artifact, append(envelopes, unsigned...), readSBOM, g.at)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -330,6 +339,9 @@ func (g *ingestion) observe(ctx context.Context, it *item) ([]inventory.Record, 
 	g.counts.Verdicts[verdict]++
 	if records[0].Document == nil {
 		g.counts.NoSBOM++
+	}
+	if attested {
+		g.passed += len(unsigned)
 	}
 	return records, nil
 }

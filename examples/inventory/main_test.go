@@ -159,6 +159,7 @@ func TestWay(t *testing.T) {
 	b.fleet()
 	b.Write("unsigned.cdx.json", sbomFile(t, document("unsigned", "v0.22.0")))
 	b.Write("evidence/notes.txt", "nothing")
+	b.Write("evidence/another.cdx.json", sbomFile(t, document("good", "v0.1.0"))) // which is attested
 
 	out := b.run(0, b.with("ingest", b.Path("evidence"), b.Path("unsigned.cdx.json"))...)
 	if want := "4 artifacts: 0 known, 4 new records, 0 updated, 0 there already; 3 accepted; 1 rejected; 1 without an SBOM\n"; out != want {
