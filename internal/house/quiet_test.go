@@ -22,6 +22,7 @@ func TestNames(t *testing.T) {
 		t,
 		exception{"internal/command: os/exec", "it is the room that runs programs, with an explicit environment, for all others"},
 		exception{"provenance/oidc: net/http", "it is the room that asks a build system for the job's identity token and an issuer for its keys, and its documentation says so"},
+		exception{"internal/fleet: math/rand/v2", "what it makes up is the same for the same seed, and guards nothing"},
 		exception{"sign/oci: net/http", "it is the room that asks a registry, and its documentation says so"},
 		exception{"provenance/oidc: time.Now", "a token is valid for some minutes: unless the caller has another clock, these are minutes of the machine's"},
 		exception{"sign/sigstore: net/http", "to sign without a key of one's own is to ask services; the functions that do, and no others, say in their documentation that they use the network"},

@@ -312,6 +312,11 @@ func (w *writer) abridged(ctx context.Context, set int32) (abridged, error) {
 }
 
 func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, err error) {
+	for i := range records {
+		if err := v.early(records[i].decided); err != nil {
+			return added, fmt.Errorf("inventory: record of %.200s: %w", records[i].artifact.Digests[0], err)
+		}
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var w *writer
@@ -366,6 +371,15 @@ func (v *Inventory) add(ctx context.Context, records []prepared) (added Added, e
 	v.seen.planted += planted
 	maps.Copy(v.seen.families, w.families)
 	return added, nil
+}
+
+// early returns an error if a verdict is of a time to come: until then no other one would be
+// kept instead of it.
+func (v *Inventory) early(decided time.Time) error {
+	if now := v.o.Now(); decided.After(now.Add(skew)) {
+		return fmt.Errorf("a verdict of %s, and now is %s", decided.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 func (w *writer) add(ctx context.Context, records []prepared) (added Added, err error) {

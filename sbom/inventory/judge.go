@@ -90,7 +90,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 		}
 		for i := range judgements {
 			n := &judgements[i].Now.Verdict
-			if err := n.check(); err != nil {
+			if err := errors.Join(n.check(), v.early(n.At)); err != nil {
 				return fmt.Errorf("judgement %d: %w", i, err)
 			}
 			if judgements[i].generation != generation {

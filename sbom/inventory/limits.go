@@ -59,4 +59,6 @@ const (
 	maxPairs    = 1 << 22 // pairs of a set and a part of it that are looked at together; more than MaxParts
 	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
+
+	skew = 24 * time.Hour // by which the clocks of others may be ahead
 )

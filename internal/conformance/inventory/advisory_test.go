@@ -120,8 +120,19 @@ func TestOddAdvisories(t *testing.T) {
 	versions := slices.DeleteFunc(fleet.OddVersions(), func(v string) bool { return strings.ContainsAny(v, " ä") })
 	var questions []question
 	for _, p := range []struct{ ecosystem, name string }{
-		{"Go", "example.com/a"}, {"Go", "example.com/A"}, {"Go", "example.com/b/v2"}, {"Go", "github.com/BurntSushi/toml"}, {"Go", "stdlib"}, {"Go", "toolchain"},
-		{"npm", "a"}, {"npm", "@acme/a"}, {"PyPI", "a_B"}, {"crates.io", "a"}, {"Debian:12", "a"}, {"Maven", "org.a:b"}, {"Nowhere", "a"},
+		{"Go", "example.com/a"},
+		{"Go", "example.com/A"},
+		{"Go", "example.com/b/v2"},
+		{"Go", "github.com/BurntSushi/toml"},
+		{"Go", "stdlib"},
+		{"Go", "toolchain"},
+		{"npm", "a"},
+		{"npm", "@acme/a"},
+		{"PyPI", "a_B"},
+		{"crates.io", "a"},
+		{"Debian:12", "a"},
+		{"Maven", "org.a:b"},
+		{"Nowhere", "a"},
 	} {
 		for range 4 {
 			events := `{"introduced": "0"}, {"fixed": "` + strings.TrimPrefix(pick(r, versions), "v") + `"}`

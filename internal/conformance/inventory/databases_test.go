@@ -27,7 +27,7 @@ type database struct {
 }
 
 // now is the time of all tests.
-func now() time.Time { return fleet.OddStart().Add(50 * time.Hour) }
+func now() time.Time { return fleet.OddStart().Add(100 * time.Hour) }
 
 // each runs a test on all kinds of databases.
 func each(t *testing.T, f func(t *testing.T, d database)) {
