@@ -422,7 +422,8 @@ func dependencies(payload []byte) (list []json.RawMessage, err error) {
 			return nil, nil
 		}
 	}
-	return list, json.Unmarshal(payload, &list)
+	err = json.Unmarshal(payload, &list)
+	return list, err
 }
 
 func withDependencies(payload []byte, list []json.RawMessage) ([]byte, error) {
