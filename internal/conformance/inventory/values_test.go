@@ -130,7 +130,9 @@ func TestDamagedValues(t *testing.T) {
 			}
 			read := len(errs) > 0
 			for _, q := range []inventory.Query{
-				{Package: sbom.Query{PURL: "pkg:golang/stdlib"}}, {License: "MIT", Rule: &rule}, {License: "MIT", Of: inventory.Filter{Deployed: true}},
+				{Package: sbom.Query{PURL: "pkg:golang/stdlib"}},
+				{License: "MIT", Rule: &rule},
+				{License: "MIT", Of: inventory.Filter{Deployed: true}},
 				{License: "Apache-2.0", Of: inventory.Filter{Input: digests[len(digests)-1]}},
 			} {
 				for _, err := range v.Affected(ctx, q) {
