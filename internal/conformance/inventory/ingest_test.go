@@ -456,10 +456,12 @@ func TestKilledServer(t *testing.T) {
 		d := database{inventory.PostgreSQL, "pgx", s.Database(t), copies}
 		v := d.open(t)
 		killed := make(chan struct{})
+		begun := false
 		done, err := v.AddAll(t.Context(), func(yield func(inventory.Record, error) bool) {
 			n := 0
 			for r := range f.Records() {
 				if n++; n == 1200 { // the first batch is being written
+					begun = true
 					go func() {
 						s.Kill(t)
 						close(killed)
@@ -475,6 +477,9 @@ func TestKilledServer(t *testing.T) {
 		}, nil)
 		if err == nil || !strings.HasPrefix(err.Error(), "inventory: ") {
 			t.Errorf("copy %t: error %v", copies, err)
+		}
+		if !begun {
+			t.Fatalf("copy %t: it ended before the server did: %v", copies, err)
 		}
 		<-killed
 		s.Restart(t)
