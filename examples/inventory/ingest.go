@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"modernc.org/sqlite"
@@ -61,7 +60,8 @@ type ingestion struct {
 	store *store
 	rules gate.Rules
 	at    time.Time
-	lost  error // why the deployments of the inventory before are not in this one
+
+	lost error // why deployments were not taken over
 
 	mu     sync.Mutex
 	counts counts
@@ -78,7 +78,7 @@ type counts struct {
 	NoSBOM    int            `json:"withoutSBOM"` // of the same
 	Passed    int            `json:"otherFiles"`  // that are no evidence, or an SBOM that is in an envelope too
 	Refused   []string       `json:"refused,omitempty"`
-	Lost      string         `json:"deploymentsLost,omitempty"` // why, with -rebuild
+	Lost      string         `json:"lost,omitempty"` // why deployments are not taken over
 }
 
 func ingest(ctx context.Context, args []string) error {
@@ -147,14 +147,10 @@ func ingest(ctx context.Context, args []string) error {
 	p.Stop()
 	p = nil
 	if ctx.Err() != nil {
-		then := "the same command"
-		if *rebuild {
-			if g.store.dialect == inventory.SQLite {
-				return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
-			}
-			then = "without -rebuild the same command"
+		if *rebuild && g.store.dialect == inventory.SQLite {
+			return fmt.Errorf("%w: the inventory is as it was", context.Cause(ctx))
 		}
-		return fmt.Errorf("%w: %d records were added, and stay; %s goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated, then)
+		return fmt.Errorf("%w: %d records were added and stay: the same command, without -rebuild, goes on from there", context.Cause(ctx), g.counts.New+g.counts.Updated)
 	}
 	if err != nil {
 		return err
@@ -170,13 +166,11 @@ func (g *ingestion) run(ctx context.Context, items []*item, p *cli.Progress) err
 		return err
 	}
 	start := time.Now()
-	var taken atomic.Int64
-	added, err := g.store.AddAll(ctx, g.records(ctx, work, &taken), func(a inventory.Added) {
-		n, took := taken.Load(), time.Since(start)
-		rate := float64(n) / took.Seconds()
-		left := time.Duration(float64(int64(len(work))-n) / rate * float64(time.Second))
+	added, err := g.store.AddAll(ctx, g.records(ctx, work, func(n int) {
+		rate := float64(n) / time.Since(start).Seconds()
+		left := time.Duration(float64(len(work)-n) / rate * float64(time.Second))
 		p.Note("%d of %d artifacts, %.0f/s, %s left", n, len(work), rate, left.Round(time.Second))
-	})
+	}), nil)
 	g.counts.New, g.counts.Updated, g.counts.Same = added.New, added.Updated, added.Same
 	if err != nil {
 		return g.store.explain(err)
@@ -231,7 +225,8 @@ func (g *ingestion) mark(it *item, fetched []*sign.Envelope) hallmark.Digest {
 }
 
 // records yields the records of items, in their order. They are made by several at once.
-func (g *ingestion) records(ctx context.Context, items []*item, taken *atomic.Int64) iter.Seq2[inventory.Record, error] {
+// progress is told how many items are done.
+func (g *ingestion) records(ctx context.Context, items []*item, progress func(done int)) iter.Seq2[inventory.Record, error] {
 	return func(yield func(inventory.Record, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -275,7 +270,7 @@ func (g *ingestion) records(ctx context.Context, items []*item, taken *atomic.In
 					return
 				}
 			}
-			taken.Add(1)
+			progress(i)
 		}
 	}
 }
@@ -371,7 +366,7 @@ func (g *ingestion) print(asJSON bool) error {
 		}
 		b.WriteByte('\n')
 		if k.Lost != "" {
-			fmt.Fprintf(&b, "what runs where is not known any more, tell it again with deployments: %s\n", cli.Printable(k.Lost))
+			fmt.Fprintf(&b, "what ran where is not taken over, so tell it again: %s\n", cli.Printable(k.Lost))
 		}
 	}
 	if _, err := os.Stdout.WriteString(b.String()); err != nil {
@@ -387,52 +382,55 @@ func (g *ingestion) print(asJSON bool) error {
 }
 
 // anew opens an inventory that is to take the place of the one that there is, with the
-// deployments of that one; lost says why there are none, if it has some that cannot be read.
-// done puts it there.
+// deployments of that one. done puts it there. lost says why it has no deployments.
 func (c *common) anew(ctx context.Context) (s *store, done func() error, lost, err error) {
 	deployments, lost, err := c.rescue(ctx)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	file, dir := c.db, ""
 	if isPostgreSQL(c.db) {
-		s, err := c.connect(c.db, true)
-		if err != nil {
+		if s, err = c.connect(c.db, true); err != nil {
 			return nil, nil, nil, err
 		}
-		if err := inventory.Drop(ctx, s.db, s.dialect); err != nil {
-			s.close()
-			return nil, nil, nil, s.explain(err)
-		}
+		err = inventory.Drop(ctx, s.db, s.dialect)
 		s.close()
-		if s, err = c.open(ctx, true); err != nil {
-			return nil, nil, nil, err
-		}
-		// At once: nobody knows them any more if this is interrupted.
-		if err := s.Deploy(ctx, deployments...); err != nil {
-			s.close()
+		if err != nil {
 			return nil, nil, nil, s.explain(err)
 		}
-		return s, func() error { return nil }, lost, nil
+	} else {
+		if dir, err = os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*"); err != nil {
+			return nil, nil, nil, err
+		}
+		file = filepath.Join(dir, "anew.db")
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(c.db), "."+filepath.Base(c.db)+".*")
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	file := filepath.Join(dir, "anew.db")
 	if s, err = c.openFile(ctx, file, true); err != nil {
 		os.RemoveAll(dir)
 		return nil, nil, nil, err
 	}
 	s.dir = dir
+	for some := range slices.Chunk(deployments, inventory.MaxDeployments) {
+		if err := s.Deploy(ctx, some...); err != nil {
+			s.close()
+			return nil, nil, nil, s.explain(err)
+		}
+	}
 	return s, func() error {
-		if err := s.Deploy(ctx, deployments...); err != nil {
-			return err
+		if dir == "" {
+			return nil
 		}
 		if err := s.db.Close(); err != nil { // with it all is in one file
 			return err
 		}
-		for _, beside := range []string{"-wal", "-shm"} { // of the old one
-			if err := os.Remove(c.db + beside); err != nil && !errors.Is(err, os.ErrNotExist) {
+		for _, beside := range []string{"-wal", "-shm"} {
+			_, err := os.Stat(c.db + beside)
+			if err == nil && lost == nil {
+				return fmt.Errorf("%s: another process has it open: end that first", c.db)
+			}
+			if err == nil { // of one that nobody can open
+				err = os.Remove(c.db + beside)
+			}
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}
@@ -481,7 +479,8 @@ func (c *common) rescue(ctx context.Context) (all []inventory.Deployment, lost, 
 	switch e, ok := errors.AsType[*sqlite.Error](err); {
 	case err == nil:
 		return all, nil, nil
-	case errors.Is(err, errOthers), ok && e.Code()&0xff != sqlite3.SQLITE_CORRUPT, s.dialect == inventory.PostgreSQL && !strings.Contains(err.Error(), remedy), ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, errOthers), ok && e.Code()&0xff != sqlite3.SQLITE_CORRUPT,
+		s.dialect == inventory.PostgreSQL && !strings.Contains(err.Error(), remedy) && !strings.Contains(err.Error(), damaged):
 		return nil, nil, s.explain(err)
 	}
 	return nil, err, nil

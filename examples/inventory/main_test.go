@@ -428,7 +428,9 @@ func TestLocked(t *testing.T) {
 	}
 	conn.Close()
 	db.Close()
-	b.run(0, b.with("ingest", "-rebuild", b.Path("evidence"))...)
+	if out := b.run(0, b.with("ingest", "-rebuild", b.Path("evidence"))...); !strings.Contains(out, "what ran where is not taken over") {
+		t.Error(out)
+	}
 	b.run(0, "affected", "-db", b.db, "-license", "MIT")
 }
 
@@ -458,7 +460,7 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 	exec("UPDATE inventory_meta SET value = 99 WHERE name = 'schema'")
-	if out := b.run(0, anew...); !strings.Contains(out, "what runs where is not known any more") || !strings.Contains(out, "version 99") {
+	if out := b.run(0, anew...); !strings.Contains(out, "what ran where is not taken over") || !strings.Contains(out, "version 99") {
 		t.Error(out)
 	}
 	data, err := os.ReadFile(b.db)
@@ -624,6 +626,12 @@ func TestReport(t *testing.T) {
 		t.Error(err)
 	}
 
+	if out := b.run(0, b.with("ingest", "-rebuild", b.Path("evidence"))...); strings.Contains(out, "not taken over") {
+		t.Error(out)
+	}
+	if out := b.run(0, "deployments", "-db", b.db); !strings.HasSuffix(out, "1 deployments, 0 of them of what is not in the inventory\n") {
+		t.Error(out)
+	}
 	out := b.run(1, "rebuild-order", "-db", b.db, gatetest.Digest("good"))
 	if !strings.Contains(out, gatetest.Source) || !strings.Contains(out, gatetest.Commit) || !strings.HasSuffix(out, "1 artifacts in 1 rounds\n") {
 		t.Error(out)

@@ -32,7 +32,7 @@ func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) {
 	if len(records) > MaxBatch {
 		return Added{}, fmt.Errorf("inventory: %d records at once, want at most %d", len(records), MaxBatch)
 	}
-	ready, err := prepare(ctx, records)
+	ready, err := prepare(ctx, records, 0)
 	if err != nil {
 		return Added{}, err
 	}
@@ -42,10 +42,10 @@ func (v *Inventory) Add(ctx context.Context, records ...Record) (Added, error) {
 // AddAll adds records in batches. Each batch is added wholly or not at all, so that what was
 // added before an error stays, and adding the same records again goes on where it ended.
 // progress, if it is not nil, is called after each batch with all that was done until
-// then. An error of records ends it before the batch that it is in.
+// then. An error of records ends it before the batch that it is in. records is ranged over
+// by another goroutine, which has ended when AddAll returns.
 func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error], progress func(Added)) (Added, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 
 	// A batch is prepared while the one before it is written.
 	type result struct {
@@ -53,6 +53,11 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 		err   error
 	}
 	batches := make(chan result)
+	defer func() {
+		cancel(nil)
+		for range batches { // until nobody uses records any more
+		}
+	}()
 	go func() {
 		defer close(batches)
 		send := func(r result) bool {
@@ -63,26 +68,28 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 				return false
 			}
 		}
-		// Documents are forgotten as soon as a few of them are prepared.
+		// Documents and evidence are forgotten as soon as a few of them are prepared.
 		var collected []Record
 		var ready []prepared
+		weight, heavy := 0, 0 // of what is collected, and of what is ready
 		known := make(atlas)
 		done := 0
-		flush := func(least int) bool {
-			some, err := prepare(ctx, collected)
+		flush := func(last bool) bool {
+			some, err := prepare(ctx, collected, done)
 			if err != nil {
-				return send(result{err: fmt.Errorf("behind %d records: %w", done, err)})
+				return send(result{err: err})
 			}
 			for i := range some {
 				known.take(&some[i])
-				collected[i].Document = nil
+				collected[i].Document, collected[i].Evidence = nil, nil
 			}
 			done += len(collected)
 			ready, collected = append(ready, some...), nil
-			if len(ready) < least {
+			weight, heavy = 0, heavy+weight
+			if len(ready) < batch && heavy < batchWeight && !last {
 				return true
 			}
-			some, ready = ready, nil
+			some, ready, heavy = ready, nil, 0
 			return send(result{ready: some})
 		}
 		for r, err := range records {
@@ -91,7 +98,9 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 				send(result{err: err})
 				return
 			}
-			if collected = append(collected, r); len(collected) == group && !flush(batch) {
+			collected = append(collected, r)
+			weight += r.weight()
+			if (len(collected) == group || weight >= groupWeight) && !flush(false) {
 				return
 			}
 			if ctx.Err() != nil {
@@ -99,7 +108,7 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 			}
 		}
 		if len(collected)+len(ready) > 0 {
-			flush(0)
+			flush(true)
 		}
 	}()
 
@@ -110,7 +119,6 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 		}
 		added, err := v.add(ctx, b.ready)
 		if err != nil {
-			cancel(err) // of whoever waits to send
 			return all, err
 		}
 		all.New += added.New
@@ -124,6 +132,19 @@ func (v *Inventory) AddAll(ctx context.Context, records iter.Seq2[Record, error]
 		return all, fmt.Errorf("inventory: %w", context.Cause(ctx))
 	}
 	return all, nil
+}
+
+// weight is about how many bytes r needs until it is added.
+func (r *Record) weight() int {
+	n := len(r.Build.Inputs)
+	if r.Document != nil {
+		n += len(r.Document.Components)
+	}
+	n *= 100
+	for i := range r.Evidence {
+		n += len(r.Evidence[i].Payload)
+	}
+	return n
 }
 
 // An atlas has a component for each hash, which the pieces of all Documents share, so that

@@ -320,7 +320,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		}
 	}
 
-	pairs, err := s.pairs(ctx, parts)
+	pairs, err := a.pairs(ctx, parts, where, values)
 	if err != nil {
 		return err
 	}
@@ -396,34 +396,11 @@ type answering struct {
 
 // ways finds the ways in rows to the parts that they have by pairs.
 func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts []int32) error {
-	if len(a.trees) > cacheTrees {
-		clear(a.trees)
-	}
 	if len(a.labels) > cacheFacts {
 		clear(a.labels)
 	}
-	var missing []int32
-	for i := range rows {
-		if whole := cmp.Or(rows[i].base, rows[i].contents); a.trees[whole] == nil {
-			missing = append(missing, whole)
-		}
-	}
-	missing = unique(missing)
-	if len(missing) > 0 {
-		in, value := a.s.in("id", missing)
-		err := a.s.query(ctx, func(rows *sql.Rows) error {
-			var id int32
-			var data sql.RawBytes
-			if err := rows.Scan(&id, &data); err != nil {
-				return err
-			}
-			t, err := parseTree(string(data))
-			a.trees[id] = t
-			return err
-		}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
-		if err != nil {
-			return err
-		}
+	if err := a.plant(ctx, rows); err != nil {
+		return err
 	}
 
 	var mu sync.Mutex // of unknown
@@ -471,6 +448,79 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 		return err
 	}
 	return a.name(ctx, unknown)
+}
+
+// plant remembers the trees that those of rows are told by.
+func (a *answering) plant(ctx context.Context, rows []row) error {
+	if len(a.trees) > cacheTrees {
+		clear(a.trees)
+	}
+	var missing []int32
+	for i := range rows {
+		if whole := cmp.Or(rows[i].base, rows[i].contents); whole != 0 && a.trees[whole] == nil {
+			missing = append(missing, whole)
+		}
+	}
+	if missing = unique(missing); len(missing) == 0 {
+		return nil
+	}
+	in, value := a.s.in("id", missing)
+	return a.s.query(ctx, func(rows *sql.Rows) error {
+		var id int32
+		var data sql.RawBytes
+		if err := rows.Scan(&id, &data); err != nil {
+			return err
+		}
+		t, err := parseTree(string(data))
+		a.trees[id] = t
+		return err
+	}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
+}
+
+// pairs returns what [session.pairs] does, as far as it matters for records for which a
+// condition holds. If they are few and the parts many, it looks at what is in each instead
+// of asking for all that have one of the parts.
+func (a *answering) pairs(ctx context.Context, parts []int32, where string, values []any) ([]uint64, error) {
+	if where == "" || len(parts) <= narrowed {
+		return a.s.pairs(ctx, parts)
+	}
+	ids, err := a.s.idsWhere(ctx, every, "r.contents", "r.contents > 0"+where+" LIMIT "+strconv.Itoa(narrowed+1), values)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) > narrowed {
+		return a.s.pairs(ctx, parts)
+	}
+	rows, err := a.s.rows(ctx, ids)
+	if err == nil {
+		err = a.plant(ctx, rows)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var pairs []uint64
+	for i := range rows {
+		t := a.trees[cmp.Or(rows[i].base, rows[i].contents)]
+		if t == nil {
+			return nil, fmt.Errorf("%w: a set is missing", errDamaged)
+		}
+		if rows[i].base != 0 {
+			var p patch
+			if err := p.parse(rows[i].tree); err != nil {
+				return nil, err
+			}
+			if t, err = p.apply(t); err != nil {
+				return nil, err
+			}
+		}
+		for _, part := range t.parts {
+			if k, ok := slices.BinarySearch(parts, part); ok {
+				pairs = append(pairs, uint64(rows[i].contents)<<32|uint64(k))
+			}
+		}
+	}
+	slices.Sort(pairs)
+	return slices.Compact(pairs), nil
 }
 
 func unique(ids []int32) []int32 {

@@ -45,6 +45,8 @@ const (
 
 	batch       = 1000    // records that AddAll adds at once
 	group       = 50      // records that are prepared at once, of which batch is a multiple
+	batchWeight = 1 << 28 // bytes, or about as many, from which on AddAll adds fewer at once
+	groupWeight = 1 << 26 // bytes, or about as many, from which on fewer are prepared at once
 	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
@@ -52,6 +54,7 @@ const (
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
 	chunk       = 2048    // sets or records that are asked for at once
+	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one set of so many is asked for if it is faster to look at all
 	inlineLimit = 500     // values of a statement that are not in one list
 )

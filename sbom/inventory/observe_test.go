@@ -254,7 +254,7 @@ func TestObserve(t *testing.T) {
 		{"an SBOM of a stranger alone", func(p *verify.Policy) { p.Require = nil }, []*sign.Envelope{good, alien}, []string{evil}},
 		{"an SBOM that nobody signed, and somebody did", nil, []*sign.Envelope{attest(t, statement(provenance.CycloneDXType, bom("left"))), good, sound}, []string{trusted}},
 		{"an SBOM that is signed as something else", func(p *verify.Policy) { p.Require = nil }, []*sign.Envelope{
-			good, seal(t, "text/plain", statement(provenance.CycloneDXType, bom("evil")), 2), attest(t, statement(provenance.CycloneDXType, bom("evil"))),
+			good, seal(t, "text/plain", statement(provenance.CycloneDXType, bom("evil")), 1), attest(t, statement(provenance.CycloneDXType, bom("evil"))),
 		}, []string{evil}},
 		{"an SBOM of a revoked key", func(p *verify.Policy) {
 			p.Revoked = []verify.Revocation{{Key: fingerprint(t, 2)}}
@@ -696,5 +696,23 @@ func TestCheckTrust(t *testing.T) {
 		if err := r.Check(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
+	}
+}
+
+// Whoever signed the same bytes as something else has not signed the statement.
+func TestRecallsType(t *testing.T) {
+	payload := attest(t, statement(provenance.CycloneDXType, bom("left"))).Payload
+	as := func(payloadType string, n byte) verify.Evidence {
+		return verify.Evidence{PayloadType: payloadType, Payload: payload, Keys: []hallmark.Digest{fingerprint(t, n)}, Threshold: 1}
+	}
+	p := testPolicy(t)
+	evidence := []verify.Evidence{as("text/plain", 1), as(provenance.MediaType, 2)}
+	d := signed(&evidence[0])
+	if !recalls(p, evidence, d) {
+		t.Error("who signed the statement is not recalled")
+	}
+	p.Revoked = []verify.Revocation{{Key: fingerprint(t, 2)}}
+	if recalls(p, evidence, d) {
+		t.Error("who signed text is taken for who signed the statement")
 	}
 }

@@ -149,7 +149,7 @@ func about(payload []byte, a hallmark.Artifact) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the statement is about another artifact than %s", a.Digests[0])
+	return errors.New("the statement is about another artifact")
 }
 
 // A prepared record is one that only needs numbers for what it is made of.
@@ -252,8 +252,8 @@ func verdictCode(verdict string) int64 {
 	return 0
 }
 
-// prepare prepares records on all cores.
-func prepare(ctx context.Context, records []Record) ([]prepared, error) {
+// prepare prepares records, which are behind so many others, on all cores.
+func prepare(ctx context.Context, records []Record, behind int) ([]prepared, error) {
 	out := make([]prepared, len(records))
 	errs := make([]error, len(records))
 	var wg sync.WaitGroup
@@ -263,7 +263,7 @@ func prepare(ctx context.Context, records []Record) ([]prepared, error) {
 			var b bench
 			for i := range next {
 				if err := records[i].prepare(&out[i], &b); err != nil {
-					errs[i] = fmt.Errorf("inventory: record %d: %w", i, err)
+					errs[i] = fmt.Errorf("inventory: record %d: %w", behind+i, err)
 				}
 			}
 		})

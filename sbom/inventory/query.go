@@ -65,8 +65,8 @@ type Filter struct {
 
 // A Rule is a policy, and the digest of its file.
 type Rule struct {
-	Policy *verify.Policy
-	Digest hallmark.Digest
+	Policy *verify.Policy  // nil if nobody has decided
+	Digest hallmark.Digest // of the file, to be kept with verdicts; it may be zero
 }
 
 // A Hit is a component of an artifact that a [Query] asks for.

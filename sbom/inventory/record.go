@@ -99,8 +99,8 @@ const (
 
 // Trust is what an answer may be trusted for.
 type Trust struct {
-	Verdict  Verdict
-	Contents Contents
+	Verdict  Verdict  // what a policy said of the artifact
+	Contents Contents // how far it can be believed what is in it
 
 	// Lapsed says that the verdict needed an exception that has ended since.
 	Lapsed bool

@@ -25,19 +25,21 @@ func TestGoVulnerabilities(t *testing.T) {
 	if dir == "" {
 		t.Skip("HALLMARK_CORPUS is not set: it names the directory of the documents to judge by")
 	}
-	db, err := osv.ReadDB(os.DirFS(filepath.Join(dir, "govulndb")))
+	files, err := filepath.Glob(filepath.Join(dir, "govulndb", "ID", "GO-*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := rand.New(rand.NewPCG(7, 7))
 	var advisories []*osv.Advisory
 	var components []sbom.Component
-	for a, err := range db.All() {
+	for i := 0; i < len(files); i += 60 {
+		data, err := os.ReadFile(files[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.IntN(60) > 0 {
-			continue
+		a, err := osv.Parse(data)
+		if err != nil {
+			t.Fatal(err)
 		}
 		advisories = append(advisories, a)
 		for _, p := range a.Affected {

@@ -386,6 +386,35 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
+// Whatever ends AddAll, nobody ranges over the records any more when it returns.
+func TestNobodyIsLeft(t *testing.T) {
+	f := many()
+	for name, fail := range map[string]func(d database, cancel func()) error{
+		"the caller has enough": func(_ database, cancel func()) error { cancel(); return nil },
+		"nothing can be added":  func(d database, _ func()) error { return inventory.Drop(t.Context(), d.db(t), d.dialect) },
+	} {
+		d := newSQLite(t)
+		v := d.open(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := false
+		_, err := v.AddAll(ctx, func(yield func(inventory.Record, error) bool) {
+			defer func() {
+				time.Sleep(50 * time.Millisecond) // a file is closed
+				ended = true
+			}()
+			f.Records()(yield)
+		}, func(inventory.Added) {
+			if err := fail(d, cancel); err != nil {
+				t.Error(err)
+			}
+		})
+		if err == nil || !ended {
+			t.Errorf("%s: the records are no more used: %t, error %v", name, ended, err)
+		}
+		cancel()
+	}
+}
+
 // A server that is killed loses nothing that was added, and has nothing by half.
 func TestKilledServer(t *testing.T) {
 	s := postgrestest.Start(t)

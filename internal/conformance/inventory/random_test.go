@@ -81,6 +81,11 @@ func TestFleet(t *testing.T) {
 			questions = append(questions, o.question(t, inventory.Query{Package: sbom.Query{PURL: p, Versions: versions}, Of: randomFilter(r, records, 1)}))
 		}
 	}
+	// Many components of few artifacts.
+	for _, license := range []string{"MIT", "Apache-2.0", "BSD-3-Clause"} {
+		questions = append(questions, o.question(t, inventory.Query{License: license, Of: inventory.Filter{Digest: pick(r, records).Artifact.Digests[0]}}))
+		questions = append(questions, o.question(t, inventory.Query{License: license, Of: inventory.Filter{Name: pick(r, records).Artifact.Name}}))
+	}
 	var filters []inventory.Filter
 	for range 30 {
 		filters = append(filters, randomFilter(r, records, 2))

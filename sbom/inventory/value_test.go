@@ -1,0 +1,109 @@
+package inventory
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hallmark-dev/hallmark"
+	"github.com/hallmark-dev/hallmark/provenance"
+	"github.com/hallmark-dev/hallmark/sbom"
+	"github.com/hallmark-dev/hallmark/verify"
+)
+
+// What is wrong with a Record is an error, whatever else is.
+func TestCheckOfNothing(t *testing.T) {
+	payload := []byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"a","digest":{"sha256":"` + strings.Repeat("a", 64) +
+		`"}}],"predicateType":"https://cyclonedx.org/bom","predicate":{}}`)
+	if _, err := provenance.Parse(payload); err != nil {
+		t.Fatal(err)
+	}
+	e := verify.Evidence{PayloadType: provenance.MediaType, Payload: payload, Keys: []hallmark.Digest{fingerprint(t, 1)}}
+	r := Record{Document: new(sbom.Document), Evidence: []verify.Evidence{e}, Attested: signed(&e)}
+	if err := r.Check(); err == nil || !strings.Contains(err.Error(), "another artifact") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// values are some of what is in the tables.
+func values() (list []string) {
+	base := &tree{[]int32{1, 2, 5, 9}, []int32{fromMain, 1, fromNoone, 2}}
+	other := &tree{[]int32{1, 2, 9, 11}, []int32{fromMain, 1, 11, 2}}
+	d, _ := hallmark.ParseDigest("sha256:" + strings.Repeat("a", 64))
+	c := &sbom.Component{
+		Type: sbom.Library, Name: "name", Group: "group", Version: "v1", PURL: "pkg:golang/a@v1", Digests: []hallmark.Digest{d}, Packages: []string{"a/b"},
+		Distribution: &sbom.Distribution{Digests: []hallmark.Digest{d}}, Licenses: &sbom.Licenses{Declared: "MIT"},
+	}
+	r := row{id: 7, main: "main", contents: 3, base: 2, tree: string(patchOf(base, other).append(nil))}
+	r.head = head{artifact: hallmark.Artifact{Name: "a", Digests: []hallmark.Digest{d}}, finished: noon(), origin: 1, verdict: 2, gaps: 3, attested: Attested, complete: true, parts: 4}
+	for _, b := range [][]byte{
+		base.append(nil), patchOf(base, other).append(nil), appendComponent(nil, c), appendInput(nil, &Input{URI: "a", Digests: []hallmark.Digest{d}}),
+		r.append(nil), r.append(r.append(nil)), appendInts(nil, []int32{1, 5, 1 << 30}), []byte("{1,5,1073741824}"), {},
+	} {
+		list = append(list, string(b))
+	}
+	return list
+}
+
+// What a database has is read, or is an error: a value that is read, written and read again
+// is the same.
+func FuzzValues(f *testing.F) {
+	for _, data := range values() {
+		f.Add(data)
+	}
+	base := &tree{[]int32{1, 2, 5, 9}, []int32{fromMain, 1, fromNoone, 2}}
+	f.Fuzz(func(t *testing.T, data string) {
+		if one, err := parseTree(data); err == nil {
+			if again, err := parseTree(string(one.append(nil))); err != nil || !reflect.DeepEqual(again, one) {
+				t.Errorf("%+v, then %+v, error %v", one, again, err)
+			}
+			for _, part := range one.parts {
+				if way, err := path(one, nil, part); len(way) > len(one.parts) {
+					t.Errorf("a way of %d parts, error %v", len(way), err)
+				}
+			}
+		}
+		var p, q patch
+		if p.parse(data) == nil {
+			if err := q.parse(string(p.append(nil))); err != nil || !slices.Equal(p.gone, q.gone) || !slices.Equal(p.parts, q.parts) || !slices.Equal(p.parents, q.parents) {
+				t.Errorf("%+v, then %+v, error %v", p, q, err)
+			}
+			p.apply(base)
+			for _, part := range append(p.parts, base.parts...) {
+				path(base, &p, part)
+			}
+		}
+		if c, err := parseComponent(data); err == nil {
+			if again, err := parseComponent(string(appendComponent(nil, c))); err != nil || !reflect.DeepEqual(again, c) {
+				t.Errorf("%+v, then %+v, error %v", c, again, err)
+			}
+		}
+		if in, err := parseInput(data); err == nil {
+			if again, err := parseInput(string(appendInput(nil, &in))); err != nil || !reflect.DeepEqual(again, in) {
+				t.Errorf("%+v, then %+v, error %v", in, again, err)
+			}
+		}
+		each(data, func(id int64, rest reader, _ string) error {
+			r := row{id: id, text: rest}
+			if r.parse() != nil {
+				return nil
+			}
+			return each(string(r.append(nil)), func(id int64, rest reader, _ string) error {
+				again := row{id: id, text: rest}
+				if err := again.parse(); err != nil || !reflect.DeepEqual(again, r) {
+					t.Errorf("%+v, then %+v, error %v", r, again, err)
+				}
+				return nil
+			})
+		})
+		for _, dialect := range []Dialect{SQLite, PostgreSQL} {
+			s := &session{v: &Inventory{dialect: dialect}}
+			ids, err := s.ints(nil, []byte(data))
+			if err == nil && (!slices.IsSorted(ids) || len(ids) > 0 && ids[0] <= 0) {
+				t.Errorf("%s: %v", dialect, ids)
+			}
+		}
+		unpack([]byte(data))
+	})
+}
