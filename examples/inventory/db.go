@@ -161,8 +161,12 @@ func (s *store) look(ctx context.Context) (there bool, others int, err error) {
 	return there, others, rows.Err()
 }
 
-// remedy is in an error of package inventory about tables of another version.
-const remedy = "build the inventory anew"
+// What is in errors of package inventory about tables of another version, and about rows
+// that do not fit together.
+const (
+	remedy  = "build the inventory anew"
+	damaged = "the database is damaged"
+)
 
 // explain says of an error of the database which one it is, and what to do.
 func (s *store) explain(err error) error {

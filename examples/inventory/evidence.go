@@ -171,7 +171,10 @@ func (s *sources) readFile(path string, named bool) error {
 			s.add(e, &piece{path: path, size: int64(len(data))})
 			return nil
 		}
-		if !lines && !named {
+		if isSBOM(slashed) {
+			err = noSBOM
+		}
+		if !lines && (!named || isSBOM(slashed)) {
 			s.refuse(path, err)
 			return nil
 		}

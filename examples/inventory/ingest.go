@@ -46,6 +46,7 @@ says so. It must be clear which artifact it is about: the document has a digest 
 APP.cdx.json lies beside the file APP, or -artifact says it for all of them. Otherwise it
 is refused.
 
+An artifact is judged by what one run is given of it: give all evidence of it at once.
 What was taken in before, by the same policies, keys and trusted root, is passed over.
 So an interrupted run goes on where it ended if it is started again; what it has added
 until then stays. The evidence is what counts: keep it. -rebuild makes the inventory anew

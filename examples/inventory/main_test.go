@@ -461,7 +461,7 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 	exec("UPDATE inventory_meta SET value = 99 WHERE name = 'schema'")
-	if out := b.run(0, anew...); !strings.Contains(out, "what runs where is not known any more") || !strings.Contains(out, "version 99") {
+	if out := b.run(0, anew...); !strings.Contains(out, "what ran where is not taken over") || !strings.Contains(out, "version 99") {
 		t.Error(out)
 	}
 	data, err := os.ReadFile(b.db)
