@@ -382,7 +382,7 @@ func (g *ingestion) print(asJSON bool) error {
 		}
 		b.WriteByte('\n')
 		if k.Lost != "" {
-			fmt.Fprintf(&b, "what runs where is not known any more, tell it again with deployments: %s\n", cli.Printable(k.Lost))
+			fmt.Fprintf(&b, "what ran where is not taken over, so tell it again with deployments: %s\n", cli.Printable(k.Lost))
 		}
 	}
 	if _, err := os.Stdout.WriteString(b.String()); err != nil {

@@ -48,7 +48,9 @@
 //
 // The package uses database/sql and imports no driver. SQLite ([SQLite]) is a file for one
 // machine. It should have a busy timeout, so that writers wait for each other, and
-// journal_mode WAL, so that nobody waits for those who ask. PostgreSQL ([PostgreSQL]) is a
+// journal_mode WAL, so that nobody waits for those who ask. Its files have no checksums:
+// what does not fit together is an error here, but one text that has become another is none,
+// and PRAGMA integrity_check does not see it either. PostgreSQL ([PostgreSQL]) is a
 // server for many; its tables are in the current schema, and with [Options.Copy] rows come
 // into it by COPY.
 //
@@ -62,5 +64,6 @@
 //
 // Whoever can write to the database is believed: it has no signatures. A verdict that
 // matters at a gate is made of the evidence, by package verify. That an SBOM lists
-// everything, nobody can tell but who made it.
+// everything, nobody can tell but who made it: what it says of itself is believed, and a Go
+// program that was built with cgo says that its C libraries are not known.
 package inventory
