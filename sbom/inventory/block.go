@@ -32,7 +32,7 @@ type row struct {
 }
 
 // perBlock is how many rows a block has.
-const perBlock = 32
+const perBlock = 4
 
 // A head is what a row says of the artifact.
 type head struct {

@@ -180,6 +180,11 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, er
 				return err
 			}
 		}
+		if d == PostgreSQL { // Compressed they take less room and more time.
+			if err := s.exec(ctx, "ALTER TABLE inventory_block ALTER COLUMN data SET STORAGE EXTERNAL"); err != nil {
+				return err
+			}
+		}
 		var generation [8]byte
 		rand.Read(generation[:])
 		return s.exec(ctx, "INSERT INTO inventory_meta (name, value) VALUES ('schema', ?), ('generation', ?)",

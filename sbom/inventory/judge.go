@@ -322,11 +322,17 @@ func unpack(data []byte) ([]verify.Evidence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}
+	r := reader{rest: string(text)}
+	payloads := r.texts()
 	var evidence []verify.Evidence
-	if err := json.Unmarshal(text, &evidence); err != nil {
+	if err := json.Unmarshal([]byte(r.rest), &evidence); err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}
+	if r.failed || len(evidence) != len(payloads) {
+		return nil, fmt.Errorf("%w: evidence", errDamaged)
+	}
 	for i := range evidence {
+		evidence[i].Payload = []byte(payloads[i])
 		if evidence[i].Signed == (hallmark.Digest{}) {
 			evidence[i].Signed = signed(&evidence[i])
 		}
