@@ -31,7 +31,8 @@ type row struct {
 	text reader // of all but the number, until it is parsed
 }
 
-// perBlock is how many rows a block has.
+// perBlock is how many rows a block has: so few that a block is in one page of the database
+// as a rule, and who asks for a few records does not read many.
 const perBlock = 4
 
 // A head is what a row says of the artifact.
