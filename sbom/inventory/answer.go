@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,115 +198,20 @@ func (s *session) partsOf(ctx context.Context, terms []string) ([]candidate, err
 	return slices.SortedFunc(maps.Values(found), func(a, b candidate) int { return cmp.Compare(a.part, b.part) }), nil
 }
 
-// pairs yields the sets that have one of parts, each in the upper half of a number whose
-// lower one is the position of the part: sorted, and those of some sets at a time, because
-// there may be many in all.
-func (s *session) pairs(ctx context.Context, parts []int32) iter.Seq2[[]uint64, error] {
-	return func(yield func([]uint64, error) bool) {
-		var segments []int32
-		err := s.query(ctx, func(rows *sql.Rows) error {
-			var id int32
-			err := rows.Scan(&id)
-			segments = append(segments, id)
-			return err
-		}, "SELECT id FROM inventory_segment ORDER BY id")
-		position := make(map[int32]int, len(parts))
-		for i, p := range parts {
-			position[p] = i
-		}
-		inSegment, all := s.in("segment", segments)
-		var ids []int32
-		for last := int32(0); err == nil && last < math.MaxInt32; {
-			w := window{behind: last, last: math.MaxInt32, most: maxPairs}
-			for some := range slices.Chunk(parts, inlineLimit) {
-				inPart, these := s.in("part", some)
-				err = s.query(ctx, func(rows *sql.Rows) (err error) {
-					var part int32
-					var list sql.RawBytes
-					if err := rows.Scan(&part, &list); err != nil {
-						return err
-					}
-					if ids, err = s.ints(ids[:0], list); err == nil {
-						w.add(ids, position[part])
-					}
-					return err
-				}, "SELECT part, sets FROM inventory_posting WHERE "+inSegment+" AND "+inPart, all, these)
-				if err != nil {
-					break
-				}
-			}
-			if !slices.IsSorted(w.pairs) {
-				slices.Sort(w.pairs)
-			}
-			if last = w.last; err == nil && !yield(w.pairs, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield(nil, err)
-		}
-	}
-}
-
-// A window takes the pairs of sets behind one up to a last one, which becomes less if
-// there are too many.
-type window struct {
-	behind, last int32
-	most         int // pairs; up to twice as many if they are not too many
-	pairs        []uint64
-}
-
-// add adds the pairs of sets with the position of a part.
-func (w *window) add(sets []int32, position int) {
-	for _, id := range sets {
-		if w.behind < id && id <= w.last {
-			w.pairs = append(w.pairs, uint64(id)<<32|uint64(position))
-		}
-	}
-	if len(w.pairs) <= 2*w.most {
-		return
-	}
-	slices.Sort(w.pairs)
-	n := w.most
-	for n > 0 && w.pairs[n-1]>>32 == w.pairs[n]>>32 { // all of a set, or nothing of it
-		n--
-	}
-	if n > 0 {
-		w.pairs, w.last = w.pairs[:n], int32(w.pairs[n-1]>>32)
-	}
-}
-
-// setsOf returns the sets of pairs, each once.
-func setsOf(pairs []uint64) (sets []int32) {
-	for _, p := range pairs {
-		if id := int32(p >> 32); len(sets) == 0 || sets[len(sets)-1] != id {
-			sets = append(sets, id)
-		}
-	}
-	return sets
-}
-
-// A way is that from an artifact to a candidate.
-type way struct {
-	candidate int
-	parts     []int32 // without the main component
-	known     bool
-}
-
 // hits yields the records that have one of the candidates and that f asks for.
 func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *Rule, yield func(Hit) bool) error {
 	where, values, err := s.where(ctx, f)
 	if err != nil || len(found) == 0 {
 		return err
 	}
+	if rule != nil && rule.Policy == nil {
+		return errors.New("a rule without a policy")
+	}
 	parts := make([]int32, len(found))
 	for i, c := range found {
 		parts[i] = c.part
 	}
-	if rule != nil && rule.Policy == nil {
-		return errors.New("a rule without a policy")
-	}
-	a := &answering{s: s, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*tree)}
+	a := newAnswering(s, parts)
 	for _, c := range found {
 		a.labels[c.part] = label(c.component)
 	}
@@ -320,19 +224,42 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		if err != nil {
 			return false, err
 		}
+		steps := 0
 		for i := range rows {
-			for _, p := range rows[i].paths {
-				c := &found[p.candidate]
+			for k := range rows[i].ways {
+				steps += len(rows[i].ways[k].labels) + 1
+			}
+		}
+		paths := make([]string, 0, steps)
+		for i := range rows {
+			for k := range rows[i].ways {
+				w := &rows[i].ways[k]
+				c := &found[w.candidate]
 				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt, Finding: c.finding}
-				if p.known {
-					h.Path = append(make([]string, 0, len(p.parts)+1), rows[i].main)
-					for _, part := range p.parts {
-						h.Path = append(h.Path, a.labels[part])
-					}
+				if w.known {
+					from := len(paths)
+					paths = append(append(paths, rows[i].main), w.labels...)
+					h.Path = paths[from:len(paths):len(paths)]
 				}
 				if !yield(h) {
 					return false, nil
 				}
+			}
+		}
+		return true, nil
+	}
+	// these gives the records of ids.
+	these := func(ids []int64, ways func(rows []row) error) (more bool, err error) {
+		for ids := range slices.Chunk(ids, chunk) {
+			rows, err := s.rows(ctx, ids)
+			if err == nil {
+				err = ways(rows)
+			}
+			if err != nil {
+				return false, err
+			}
+			if more, err := emit(rows); err != nil || !more {
+				return false, err
 			}
 		}
 		return true, nil
@@ -349,66 +276,61 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		if err != nil {
 			return err
 		}
-		for ids := range slices.Chunk(ids, chunk) {
-			rows, err := s.rows(ctx, ids)
-			if err != nil {
-				return err
-			}
+		more, err := these(ids, func(rows []row) error {
 			for i := range rows {
 				k, _ := slices.BinarySearch(parts, is[rows[i].id])
-				rows[i].paths = []way{{candidate: k, known: true}}
+				rows[i].ways = []way{{candidate: k, known: true}}
 			}
-			if more, err := emit(rows); err != nil || !more {
-				return err
-			}
+			return nil
+		})
+		if err != nil || !more {
+			return err
 		}
 	}
 
-	all, err := s.number(ctx, "SELECT max(id) FROM inventory_set")
-	if err != nil {
-		return err
-	}
-	for pairs, err := range a.pairs(ctx, parts, where, values) {
+	// All others. If the records are few and the candidates many, it is faster to look at
+	// what is in each than where each candidate is.
+	if where != "" && len(parts) > narrowed {
+		ids, err := s.idsWhere(ctx, every, "r.contents", "r.contents > 0"+where+" LIMIT "+strconv.Itoa(narrowed+1), values)
 		if err != nil {
 			return err
 		}
-		enough := false
-		give := func(rows []row) (more bool, err error) {
-			if err = a.ways(ctx, rows, pairs, parts); err == nil {
-				more, err = emit(rows)
+		if len(ids) <= narrowed {
+			_, err := these(ids, func(rows []row) error { return a.ways(ctx, rows) })
+			return err
+		}
+	}
+	if err := a.locate(ctx); err != nil {
+		return err
+	}
+	if where == "" && a.dense() {
+		return s.scan(ctx, a.in, a.beside, func(rows []row) (bool, error) {
+			if err := a.ways(ctx, rows); err != nil {
+				return false, err
 			}
-			enough = !more
-			return more, err
-		}
-		sets := setsOf(pairs)
-		if n := len(sets); n > 0 && int64(sets[n-1]) > all {
-			return fmt.Errorf("%w: a set is missing", errDamaged)
-		}
-		if where == "" && int64(len(sets)) > all/dense {
-			if err := s.scan(ctx, sets, give); err != nil || enough {
-				return err
-			}
-			continue
-		}
-		for size := firstChunk; len(sets) > 0; size = min(4*size, chunk) {
-			these := sets[:min(size, len(sets))]
-			sets = sets[len(these):]
-			in, value := s.around("r.contents", these)
-			ids, err := s.idsWhere(ctx, func(id int64, set int32) bool {
-				_, ok := slices.BinarySearch(these, set)
-				return ok
-			}, "r.contents", in+where, append(value, values...))
+			return emit(rows)
+		})
+	}
+	for _, by := range []struct {
+		column string
+		of     bits
+		wanted func(id int64, tree int32) bool
+	}{
+		{"r.tree", a.in, every},
+		{"r.contents", a.beside, func(_ int64, tree int32) bool { return !a.in.has(tree) }}, // which were given
+	} {
+		list := by.of.list()
+		for size := firstChunk; len(list) > 0; size = min(4*size, chunk) {
+			some := list[:min(size, len(list))]
+			list = list[len(some):]
+			in, value := s.in(by.column, some)
+			ids, err := s.idsWhere(ctx, by.wanted, "r.tree", in+where, append([]any{value}, values...))
 			if err != nil {
 				return err
 			}
-			for ids := range slices.Chunk(ids, chunk) {
-				rows, err := s.rows(ctx, ids)
-				if err != nil {
-					return err
-				}
-				if more, err := give(rows); err != nil || !more {
-					return err
-				}
+			more, err := these(ids, func(rows []row) error { return a.ways(ctx, rows) })
+			if err != nil || !more {
+				return err
 			}
 		}
 	}
@@ -437,22 +359,70 @@ func every(int64, int32) bool { return true }
 // An answering is what is remembered while an answer is given.
 type answering struct {
 	s      *session
+	parts  []int32 // that are asked for, sorted: the candidates
 	labels map[int32]string
 	facts  map[int32]any // *origin, *decision or []string
-	trees  map[int32]*tree
+	trees  map[int32]*planted
 
-	planted int // parts of the trees
+	// Where the parts are, once that is asked: in these trees, and in sets that differ from
+	// a tree by having one.
+	located    bool
+	in, beside bits
+
+	size    int // bytes of the trees
+	answers []Entry
 }
 
-// ways finds the ways in rows to the parts that they have by pairs.
-func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts []int32) error {
+func newAnswering(s *session, parts []int32) *answering {
+	return &answering{s: s, parts: parts, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*planted)}
+}
+
+// A way is that from an artifact to a candidate.
+type way struct {
+	candidate int
+	known     bool
+	parts     []int32  // without the main component
+	labels    []string // of the parts
+}
+
+// A planted tree is one that contents are told by.
+type planted struct {
+	data string
+	ways []way // to the candidates that are in it
+
+	once  sync.Once
+	whole *tree
+	err   error
+}
+
+// tree returns all of it.
+func (p *planted) tree() (*tree, error) {
+	p.once.Do(func() { p.whole, p.err = parseTree(p.data) })
+	return p.whole, p.err
+}
+
+// locate finds out where the parts are.
+func (a *answering) locate(ctx context.Context) (err error) {
+	a.in, a.beside, err = a.s.places(ctx, a.parts)
+	a.located = err == nil
+	return err
+}
+
+// dense reports whether the parts are in so many records that it is faster to look at all.
+func (a *answering) dense() bool {
+	return a.in.count() > len(a.in)*64/dense || a.beside.count() > len(a.beside)*64/dense
+}
+
+// ways finds the ways in rows to the candidates that they have.
+func (a *answering) ways(ctx context.Context, rows []row) error {
 	if len(a.labels) > cacheFacts {
 		clear(a.labels)
+		clear(a.trees) // whose labels are known
+		a.size = 0
 	}
 	if err := a.plant(ctx, rows); err != nil {
 		return err
 	}
-
 	var mu sync.Mutex // of unknown
 	var unknown []int32
 	err := spread(len(rows), func(from, to int) error {
@@ -460,36 +430,24 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 		var new []int32
 		for i := from; i < to; i++ {
 			r := &rows[i]
-			base, differs := a.trees[cmp.Or(r.base, r.contents)], (*patch)(nil)
+			base := a.trees[r.tree]
 			if base == nil {
-				return fmt.Errorf("%w: a set is missing", errDamaged)
+				return fmt.Errorf("%w: a tree is missing", errDamaged)
 			}
-			if r.base != 0 {
-				differs = &p
-				if err := p.parse(r.tree); err != nil {
-					return err
-				}
+			if err := p.parse(r.patch); err != nil {
+				return err
 			}
-			first, _ := slices.BinarySearch(pairs, uint64(r.contents)<<32)
-			for _, pair := range pairs[first:] {
-				if int32(pair>>32) != r.contents {
-					break
-				}
-				w := way{candidate: int(uint32(pair))}
-				up, err := path(base, differs, parts[w.candidate])
-				if err != nil {
-					return err
-				}
-				w.parts, w.known = up, up != nil
-				for _, part := range w.parts {
-					if _, ok := a.labels[part]; !ok {
-						new = append(new, part)
-					}
-				}
-				r.paths = append(r.paths, w)
+			var err error
+			if r.ways, err = a.through(base, &p); err != nil {
+				return err
 			}
-			if len(r.paths) == 0 {
+			if a.located && !a.in.has(r.tree) && a.beside.has(r.contents) != (len(r.ways) > 0) {
 				return fmt.Errorf("%w: a record says of itself that it has other contents", errDamaged)
+			}
+			for _, w := range r.ways {
+				if w.labels == nil {
+					new = append(new, w.parts...)
+				}
 			}
 		}
 		mu.Lock()
@@ -500,88 +458,183 @@ func (a *answering) ways(ctx context.Context, rows []row, pairs []uint64, parts 
 	if err != nil {
 		return err
 	}
-	return a.name(ctx, unknown)
+	if err := a.name(ctx, unknown); err != nil {
+		return err
+	}
+	for i := range rows {
+		a.label(rows[i].ways)
+	}
+	return nil
+}
+
+// through returns the ways to the candidates that are in the tree that differs from base
+// by p.
+func (a *answering) through(base *planted, p *patch) ([]way, error) {
+	same := true
+	for i := range base.ways {
+		same = same && !p.touches(&base.ways[i], a.parts)
+	}
+	more := false
+	for _, part := range p.parts {
+		_, ok := slices.BinarySearch(a.parts, part)
+		more = more || ok
+	}
+	if same && !more {
+		return base.ways, nil
+	}
+	var candidates []int
+	for _, w := range base.ways {
+		if _, gone := slices.BinarySearch(p.gone, a.parts[w.candidate]); !gone {
+			candidates = append(candidates, w.candidate)
+		}
+	}
+	for _, part := range p.parts {
+		if k, ok := slices.BinarySearch(a.parts, part); ok {
+			candidates = append(candidates, k)
+		}
+	}
+	slices.Sort(candidates)
+	candidates = slices.Compact(candidates)
+	whole, err := base.tree()
+	if err != nil {
+		return nil, err
+	}
+	ways := make([]way, len(candidates))
+	for i, k := range candidates {
+		up, err := path(whole, p, a.parts[k])
+		if err != nil {
+			return nil, err
+		}
+		ways[i] = way{candidate: k, known: up != nil, parts: up}
+	}
+	return ways, nil
+}
+
+// touches reports whether a way in a tree is another one, or none, in the tree that differs
+// from it by p.
+func (p *patch) touches(w *way, parts []int32) bool {
+	if p.size() == 0 {
+		return false
+	}
+	if !w.known {
+		return true
+	}
+	for _, part := range w.parts {
+		_, gone := slices.BinarySearch(p.gone, part)
+		_, other := slices.BinarySearch(p.parts, part)
+		if gone || other {
+			return true
+		}
+	}
+	return false
 }
 
 // plant remembers the trees that those of rows are told by.
 func (a *answering) plant(ctx context.Context, rows []row) error {
-	if len(a.trees) > cacheTrees || a.planted > treeParts {
+	if a.size > treeBytes {
 		clear(a.trees)
-		a.planted = 0
+		a.size = 0
+	}
+	if a.trees[0] == nil {
+		a.trees[0] = &planted{data: string(bare().append(nil))}
 	}
 	var missing []int32
 	for i := range rows {
-		if whole := cmp.Or(rows[i].base, rows[i].contents); whole != 0 && a.trees[whole] == nil {
-			missing = append(missing, whole)
+		if a.trees[rows[i].tree] == nil {
+			missing = append(missing, rows[i].tree)
 		}
 	}
 	if missing = unique(missing); len(missing) == 0 {
 		return nil
 	}
+	var ids []int32
+	var trees []*planted
 	in, value := a.s.in("id", missing)
-	return a.s.query(ctx, func(rows *sql.Rows) error {
+	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
-		var data sql.RawBytes
-		if err := rows.Scan(&id, &data); err != nil {
-			return err
-		}
-		t, err := parseTree(string(data))
-		if err == nil {
-			a.trees[id] = t
-			a.planted += len(t.parts)
-		}
+		p := new(planted)
+		err := rows.Scan(&id, &p.data)
+		ids, trees = append(ids, id), append(trees, p)
 		return err
-	}, "SELECT id, tree FROM inventory_set WHERE "+in, value)
+	}, "SELECT id, data FROM inventory_tree WHERE "+in, value)
+	if err != nil {
+		return err
+	}
+	err = spread(len(trees), func(from, to int) error {
+		var t tree
+		for i := from; i < to; i++ {
+			if err := t.parse(trees[i].data); err != nil {
+				return err
+			}
+			if err := a.search(&t, trees[i]); err != nil {
+				return err
+			}
+			if a.located && a.in.has(ids[i]) != (len(trees[i].ways) > 0) {
+				return fmt.Errorf("%w: a tree has other parts", errDamaged)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var unknown []int32
+	for i, p := range trees {
+		a.trees[ids[i]] = p
+		a.size += 4 * len(p.data) // and more, as soon as all of it is asked for
+		for _, w := range p.ways {
+			unknown = append(unknown, w.parts...)
+			a.size += 100
+		}
+	}
+	if err := a.name(ctx, unknown); err != nil {
+		return err
+	}
+	for _, p := range trees {
+		a.label(p.ways)
+	}
+	return nil
 }
 
-// pairs yields what [session.pairs] does, as far as it matters for records for which a
-// condition holds. If they are few and the parts many, it looks at what is in each instead
-// of asking for all that have one of the parts.
-func (a *answering) pairs(ctx context.Context, parts []int32, where string, values []any) iter.Seq2[[]uint64, error] {
-	if where == "" || len(parts) <= narrowed {
-		return a.s.pairs(ctx, parts)
+// search finds the ways to the candidates that are in t.
+func (a *answering) search(t *tree, p *planted) error {
+	add := func(k int, part int32) error {
+		up, err := path(t, nil, part)
+		p.ways = append(p.ways, way{candidate: k, known: up != nil, parts: up})
+		return err
 	}
-	failed := func(err error) iter.Seq2[[]uint64, error] {
-		return func(yield func([]uint64, error) bool) { yield(nil, err) }
-	}
-	ids, err := a.s.idsWhere(ctx, every, "r.contents", "r.contents > 0"+where+" LIMIT "+strconv.Itoa(narrowed+1), values)
-	if err != nil {
-		return failed(err)
-	}
-	if len(ids) > narrowed {
-		return a.s.pairs(ctx, parts)
-	}
-	rows, err := a.s.rows(ctx, ids)
-	if err == nil {
-		err = a.plant(ctx, rows)
-	}
-	if err != nil {
-		return failed(err)
-	}
-	var pairs []uint64
-	for i := range rows {
-		t := a.trees[cmp.Or(rows[i].base, rows[i].contents)]
-		if t == nil {
-			return failed(fmt.Errorf("%w: a set is missing", errDamaged))
-		}
-		if rows[i].base != 0 {
-			var p patch
-			if err := p.parse(rows[i].tree); err != nil {
-				return failed(err)
-			}
-			if t, err = p.apply(t); err != nil {
-				return failed(err)
+	if len(a.parts) < len(t.parts) {
+		for k, part := range a.parts {
+			if _, ok := slices.BinarySearch(t.parts, part); ok {
+				if err := add(k, part); err != nil {
+					return err
+				}
 			}
 		}
-		for _, part := range t.parts {
-			if k, ok := slices.BinarySearch(parts, part); ok {
-				pairs = append(pairs, uint64(rows[i].contents)<<32|uint64(k))
+		return nil
+	}
+	for _, part := range t.parts {
+		if k, ok := slices.BinarySearch(a.parts, part); ok {
+			if err := add(k, part); err != nil {
+				return err
 			}
 		}
 	}
-	slices.Sort(pairs)
-	pairs = slices.Compact(pairs)
-	return func(yield func([]uint64, error) bool) { yield(pairs, nil) }
+	return nil
+}
+
+// label gives ways the labels of their parts, all of which are remembered.
+func (a *answering) label(ways []way) {
+	for i := range ways {
+		w := &ways[i]
+		if w.labels != nil || len(w.parts) == 0 {
+			continue
+		}
+		w.labels = make([]string, len(w.parts))
+		for k, part := range w.parts {
+			w.labels[k] = a.labels[part]
+		}
+	}
 }
 
 func unique(ids []int32) []int32 {
@@ -591,7 +644,10 @@ func unique(ids []int32) []int32 {
 
 // name remembers the labels of parts.
 func (a *answering) name(ctx context.Context, parts []int32) error {
-	parts = unique(parts)
+	parts = slices.DeleteFunc(unique(parts), func(part int32) bool {
+		_, ok := a.labels[part]
+		return ok
+	})
 	if len(parts) == 0 {
 		return nil
 	}
@@ -614,7 +670,7 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 	return nil
 }
 
-// entries returns rows as answers have them.
+// entries returns rows as answers have them, until the next call.
 func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
 	if len(a.facts) > cacheFacts {
 		clear(a.facts)
@@ -653,7 +709,8 @@ func (a *answering) entries(ctx context.Context, rows []row) ([]Entry, error) {
 	}
 
 	now := a.s.v.o.Now()
-	entries := make([]Entry, len(rows))
+	a.answers = slices.Grow(a.answers[:0], len(rows))[:len(rows)]
+	entries := a.answers
 	return entries, spread(len(rows), func(first, behind int) error {
 		for i := first; i < behind; i++ {
 			h := &rows[i].head
@@ -682,7 +739,7 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 	if err != nil {
 		return err
 	}
-	a := &answering{s: s, facts: make(map[int32]any)}
+	a := newAnswering(s, nil)
 	size := firstChunk
 	for last := int64(0); ; size = min(4*size, chunk) {
 		ids, err := s.idsWhere(ctx, every, "r.contents", "r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...))
@@ -712,7 +769,7 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 // entriesOf returns the records of ids, which are sorted, as answers have them.
 func (s *session) entriesOf(ctx context.Context, ids []int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		a := &answering{s: s, facts: make(map[int32]any)}
+		a := newAnswering(s, nil)
 		for some := range slices.Chunk(ids, chunk) {
 			rows, err := s.rows(ctx, some)
 			var entries []Entry
@@ -799,39 +856,35 @@ func (s *session) usedBy(ctx context.Context, digests []hallmark.Digest) (map[ha
 			return nil, err
 		}
 		parts := slices.Sorted(maps.Keys(digestsOf))
-		for pairs, err := range s.pairs(ctx, parts) {
-			if err != nil {
-				return nil, err
+		err = s.setsWith(ctx, parts, func(sets []row) error {
+			with := make(map[int32][]int32) // parts by set
+			for _, r := range sets {
+				for _, w := range r.ways {
+					with[r.contents] = append(with[r.contents], parts[w.candidate])
+				}
 			}
-			for len(pairs) > 0 {
-				n := min(len(pairs), chunk)
-				for n < len(pairs) && pairs[n]>>32 == pairs[n-1]>>32 {
-					n++
-				}
-				with := make(map[int32][]int32) // parts by set
-				for _, p := range pairs[:n] {
-					with[int32(p>>32)] = append(with[int32(p>>32)], parts[uint32(p)])
-				}
-				pairs = pairs[n:]
-				sets := slices.Sorted(maps.Keys(with))
-				for _, column := range []string{"contents", "inputs"} {
-					in, value := s.in(column, sets)
-					err := s.query(ctx, func(rows *sql.Rows) error {
-						var id int64
-						var set int32
-						err := rows.Scan(&id, &set)
-						for _, part := range with[set] {
-							for _, d := range digestsOf[part] {
-								used[d] = append(used[d], id)
-							}
+			all := slices.Sorted(maps.Keys(with))
+			for _, column := range []string{"contents", "inputs"} {
+				in, value := s.in(column, all)
+				err := s.query(ctx, func(rows *sql.Rows) error {
+					var id int64
+					var set int32
+					err := rows.Scan(&id, &set)
+					for _, part := range with[set] {
+						for _, d := range digestsOf[part] {
+							used[d] = append(used[d], id)
 						}
-						return err
-					}, "SELECT id, "+column+" FROM inventory_record WHERE "+in, value)
-					if err != nil {
-						return nil, err
 					}
+					return err
+				}, "SELECT id, "+column+" FROM inventory_record WHERE "+in, value)
+				if err != nil {
+					return err
 				}
 			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
 	for d, ids := range used {
@@ -880,7 +933,7 @@ func (s *session) where(ctx context.Context, f *Filter) (conditions string, valu
 	tagged("signer:", f.Signer)
 	tagged("key:", f.Key.String())
 	if !f.Input.IsZero() {
-		sets, err := s.setsWith(ctx, inputTerm(f.Input))
+		sets, err := s.tookIn(ctx, f.Input)
 		if err != nil {
 			return "", nil, err
 		}
@@ -919,24 +972,62 @@ func (s *session) where(ctx context.Context, f *Filter) (conditions string, valu
 	return b.String(), values, nil
 }
 
-// setsWith returns the sets that have a part with a term.
-func (s *session) setsWith(ctx context.Context, term string) ([]int32, error) {
+// tookIn returns the sets that have an input with a digest.
+func (s *session) tookIn(ctx context.Context, d hallmark.Digest) ([]int32, error) {
 	var parts []int32
 	err := s.query(ctx, func(rows *sql.Rows) error {
 		var part int32
 		err := rows.Scan(&part)
 		parts = append(parts, part)
 		return err
-	}, "SELECT part FROM inventory_term WHERE term = ? ORDER BY part", term)
+	}, "SELECT part FROM inventory_term WHERE term = ? ORDER BY part", inputTerm(d))
 	if err != nil {
 		return nil, err
 	}
 	var sets []int32
-	for pairs, err := range s.pairs(ctx, parts) {
-		if err != nil {
-			return nil, err
+	err = s.setsWith(ctx, parts, func(rows []row) error {
+		for i := range rows {
+			if len(rows[i].ways) > 0 {
+				sets = append(sets, rows[i].contents)
+			}
 		}
-		sets = append(sets, setsOf(pairs)...)
+		return nil
+	})
+	return sets, err
+}
+
+// setsWith gives the sets that have one of parts, which are sorted, as rows that only have
+// contents: some at a time, with others.
+func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) error) error {
+	a := newAnswering(s, parts)
+	if err := a.locate(ctx); err != nil {
+		return err
 	}
-	return sets, nil
+	for _, by := range []struct {
+		column string
+		of     bits
+	}{{"tree", a.in}, {"id", a.beside}} {
+		for some := range slices.Chunk(by.of.list(), firstChunk) {
+			var sets []row
+			in, value := s.in(by.column, some)
+			err := s.query(ctx, func(rows *sql.Rows) error {
+				var r row
+				err := rows.Scan(&r.contents, &r.tree, &r.patch)
+				if by.column == "tree" || !a.in.has(r.tree) { // not given yet
+					sets = append(sets, r)
+				}
+				return err
+			}, "SELECT id, tree, patch FROM inventory_set WHERE "+in, value)
+			if err == nil {
+				err = a.ways(ctx, sets)
+			}
+			if err == nil {
+				err = give(sets)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -22,11 +22,11 @@ type row struct {
 	id       int64
 	main     string // how the main component is called in a path
 	contents int32  // a set, or 0
-	base     int32  // of the set; 0 if its tree is whole
-	tree     string // of the set, if it has a base
+	tree     int32  // that the set is told by, or 0
+	patch    string // of the set
 	head
 
-	paths []way // of the candidates that it has
+	ways []way // to the candidates that it has
 
 	text reader // of all but the number, until it is parsed
 }
@@ -51,9 +51,9 @@ type head struct {
 func (r *row) append(block []byte) []byte {
 	b := binary.AppendUvarint(make([]byte, 0, 512), uint64(r.id))
 	b = binary.AppendUvarint(b, uint64(r.contents))
-	b = binary.AppendUvarint(b, uint64(r.base))
+	b = binary.AppendUvarint(b, uint64(r.tree))
 	b = appendText(b, r.main)
-	b = appendText(b, r.tree)
+	b = appendText(b, r.patch)
 	b = appendDigests(b, r.artifact.Digests)
 	for _, s := range [...]string{r.artifact.Name, r.commit.String(), r.ref, r.run} {
 		b = appendText(b, s)
@@ -72,9 +72,9 @@ func (r *row) append(block []byte) []byte {
 func (r *row) parse() error {
 	from := r.text
 	r.text = reader{}
-	r.contents, r.base = int32(from.number()), int32(from.number())
+	r.contents, r.tree = int32(from.number()), int32(from.number())
 	r.main = from.text()
-	r.tree = from.text()
+	r.patch = from.text()
 	r.artifact.Digests = from.digests()
 	r.artifact.Name = from.text()
 	r.commit = from.digest()
@@ -175,13 +175,9 @@ func spread(n int, f func(from, to int) error) error {
 	return errors.Join(errs...)
 }
 
-// scan gives all rows whose contents are one of sets, which are sorted, some at a time. It
-// is for many sets: all blocks are read.
-func (s *session) scan(ctx context.Context, sets []int32, give func([]row) (more bool, err error)) error {
-	wanted := make([]uint64, int(sets[len(sets)-1])/64+1)
-	for _, id := range sets {
-		wanted[id/64] |= 1 << (id % 64)
-	}
+// scan gives all rows that contain one of trees or of sets, some at a time. It is for many
+// of them: all blocks are read.
+func (s *session) scan(ctx context.Context, trees, sets bits, give func([]row) (more bool, err error)) error {
 	var rows []row
 	last := int64(-1)
 	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
@@ -195,11 +191,9 @@ func (s *session) scan(ctx context.Context, sets []int32, give func([]row) (more
 			n++
 			return each(data, func(id int64, rest reader, _ string) error {
 				ahead := rest
-				set := ahead.number()
-				if set/64 >= uint64(len(wanted)) || wanted[set/64]&(1<<(set%64)) == 0 {
-					return nil
+				if set, tree := ahead.number(), ahead.number(); trees.has(int32(tree)) || sets.has(int32(set)) {
+					rows = append(rows, row{id: id, text: rest})
 				}
-				rows = append(rows, row{id: id, text: rest})
 				return nil
 			})
 		}, "SELECT id, data FROM inventory_block WHERE id > ? ORDER BY id LIMIT "+strconv.Itoa(size), last)

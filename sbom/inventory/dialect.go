@@ -201,7 +201,7 @@ func (s *session) insert(ctx context.Context, table string, columns []string, ro
 		for row := range rows {
 			for i, value := range row {
 				if ids, ok := value.([]int32); ok {
-					row[i] = appendInts(nil, ids)
+					row[i] = appendInts([]byte{}, ids)
 				}
 			}
 			if _, err := insert.ExecContext(ctx, row...); err != nil {

@@ -1,10 +1,6 @@
 package inventory
 
 import (
-	"bytes"
-	"cmp"
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
 
@@ -18,17 +14,8 @@ type graph struct {
 	to         []int32          // edges, those from one component together
 	first, end []int32          // of the edges from each, in to
 
-	parents, depths, queue, at []int32
-	keys                       []key
-	buf                        []byte
-}
-
-// A key is what components are sorted by: their hash, of which the begin is compared
-// first.
-type key struct {
-	begin uint64
-	hash  hash
-	at    int32
+	queue []int32
+	seen  []bool
 }
 
 // sized returns list with n zeros.
@@ -100,57 +87,28 @@ func (g *graph) read(d *sbom.Document) (errs []error) {
 	return nil
 }
 
-// components returns the components of d, which g has read, but for its main one. Of
-// several that are kept alike there is one, that with the shortest way from the main
-// component.
-func (g *graph) components(d *sbom.Document) []piece {
-	const unseen = fromNoone - 1
-	n := len(d.Components)
-	g.parents, g.depths, g.at = sized(g.parents, n), sized(g.depths, n), sized(g.at, n)
-	for i := range n {
-		g.parents[i], g.depths[i] = unseen, 1<<30
-	}
+// pieces returns the parts of the components of the Document that g has read, those with the
+// shortest way from the main component first. parts are those of the components, in the
+// order of the Document.
+func (g *graph) pieces(parts []*part) []piece {
+	pieces := make([]piece, 0, len(parts))
+	g.seen = append(g.seen[:0], make([]bool, len(parts)+1)...)
+	g.seen[0] = true
 	g.queue = append(g.queue[:0], 0)
 	for k := 0; k < len(g.queue); k++ {
 		at := g.queue[k]
-		parent, depth := at-1, int32(0)
-		if at == 0 {
-			parent = fromMain - 1
-		} else {
-			depth = g.depths[parent] + 1
-		}
 		for _, next := range g.to[g.first[at]:g.end[at]] {
-			if next > 0 && g.parents[next-1] == unseen {
-				g.parents[next-1], g.depths[next-1] = parent, depth
+			if !g.seen[next] {
+				g.seen[next] = true
+				pieces = append(pieces, piece{parts[next-1], int32(k) - 1})
 				g.queue = append(g.queue, next)
 			}
 		}
 	}
-
-	g.keys = slices.Grow(g.keys[:0], n)[:n]
-	for i := range d.Components {
-		g.buf = appendComponent(g.buf[:0], &d.Components[i])
-		h := sha256.Sum256(g.buf)
-		g.keys[i] = key{binary.BigEndian.Uint64(h[:8]), h, int32(i)}
-	}
-	slices.SortFunc(g.keys, func(a, b key) int {
-		if a.begin != b.begin {
-			return cmp.Compare(a.begin, b.begin)
-		}
-		return cmp.Or(bytes.Compare(a.hash[:], b.hash[:]), cmp.Compare(g.depths[a.at], g.depths[b.at]), cmp.Compare(a.at, b.at))
-	})
-	all := make([]piece, 0, n)
-	for i := range g.keys {
-		k := &g.keys[i]
-		if n := len(all); n == 0 || all[n-1].hash != k.hash {
-			all = append(all, piece{hash: k.hash, c: &d.Components[k.at], parent: g.parents[k.at]})
-		}
-		g.at[k.at] = int32(len(all) - 1)
-	}
-	for i := range all {
-		if all[i].parent >= 0 {
-			all[i].parent = g.at[all[i].parent]
+	for i, p := range parts {
+		if !g.seen[i+1] {
+			pieces = append(pieces, piece{p, fromNoone - 1})
 		}
 	}
-	return all
+	return pieces
 }

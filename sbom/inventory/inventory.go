@@ -46,7 +46,7 @@ type Inventory struct {
 }
 
 // schema is the version of the tables.
-const schema = 1
+const schema = 2
 
 // tables are the statements that make them. The words in braces are those of a
 // dialect.
@@ -66,14 +66,19 @@ CREATE TABLE inventory_term (
 	part INTEGER NOT NULL,
 	PRIMARY KEY (term, part)
 ) {compact};
-CREATE TABLE inventory_set (
+CREATE TABLE inventory_tree (
 	id     INTEGER PRIMARY KEY,
-	hash   {bytes} NOT NULL UNIQUE,
 	family BIGINT NOT NULL,
-	base   INTEGER NOT NULL,
-	tree   {bytes} NOT NULL
+	data   {bytes} NOT NULL
 );
-CREATE INDEX inventory_family ON inventory_set (family, id) WHERE base = 0;
+CREATE INDEX inventory_tree_family ON inventory_tree (family, id);
+CREATE TABLE inventory_set (
+	id    INTEGER PRIMARY KEY,
+	hash  {bytes} NOT NULL UNIQUE,
+	tree  INTEGER NOT NULL,
+	patch {bytes} NOT NULL
+);
+CREATE INDEX inventory_set_tree ON inventory_set (tree);
 CREATE TABLE inventory_segment (
 	id   INTEGER PRIMARY KEY,
 	sets INTEGER NOT NULL
@@ -81,6 +86,7 @@ CREATE TABLE inventory_segment (
 CREATE TABLE inventory_posting (
 	segment INTEGER NOT NULL,
 	part    INTEGER NOT NULL,
+	trees   {ints} NOT NULL,
 	sets    {ints} NOT NULL,
 	PRIMARY KEY (segment, part)
 ) {compact};
@@ -99,6 +105,7 @@ CREATE TABLE inventory_record (
 	hash       {bytes} NOT NULL UNIQUE,
 	main       INTEGER NOT NULL,
 	contents   INTEGER NOT NULL,
+	tree       INTEGER NOT NULL,
 	inputs     INTEGER NOT NULL,
 	origin     INTEGER NOT NULL,
 	verdict    INTEGER NOT NULL,
@@ -111,6 +118,7 @@ CREATE TABLE inventory_record (
 );
 CREATE INDEX inventory_record_main ON inventory_record (main);
 CREATE INDEX inventory_record_contents ON inventory_record (contents);
+CREATE INDEX inventory_record_tree ON inventory_record (tree);
 CREATE INDEX inventory_record_inputs ON inventory_record (inputs);
 CREATE INDEX inventory_record_origin ON inventory_record (origin);
 CREATE INDEX inventory_record_built ON inventory_record (built);

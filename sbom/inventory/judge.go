@@ -83,7 +83,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 	defer v.mu.Unlock()
 	return v.update(ctx, func(s *session) error {
 		w := &writer{session: s, seen: newSeen(), facts: make(map[hash]int32)}
-		records := make([]*prepared, len(judgements))
+		verdicts := make([]*fact, len(judgements))
 		generation, err := s.generation(ctx)
 		if err != nil {
 			return err
@@ -96,13 +96,13 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			if judgements[i].generation != generation {
 				return fmt.Errorf("judgement %d is not one of what is in these tables: judge anew", i)
 			}
-			p := &prepared{code: verdictCode(n.Verdict)}
-			if p.verdict, err = newFact("decision", decision{n.Verdict, n.Policy, n.Reasons, n.Exceptions}); err != nil {
+			f, err := newFact("decision", decision{n.Verdict, n.Policy, n.Reasons, n.Exceptions})
+			if err != nil {
 				return err
 			}
-			records[i] = p
+			verdicts[i] = &f
 		}
-		if err := w.addVerdicts(ctx, records); err != nil {
+		if err := w.intern(ctx, verdicts); err != nil {
 			return err
 		}
 		ids := make([]int64, 0, len(judgements))
@@ -135,8 +135,8 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 				r.attested = Unattested
 			}
 			changed[j.id] = true
-			r.verdict, r.decided = w.fact(&records[i].verdict), j.Now.Verdict.At
-			err = s.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ? WHERE id = ?", records[i].code, attestedCode(r.attested), j.id)
+			r.verdict, r.decided = w.factOf(verdicts[i]), j.Now.Verdict.At
+			err = s.exec(ctx, "UPDATE inventory_record SET verdict = ?, attested = ? WHERE id = ?", verdictCode(j.Now.Verdict.Verdict), attestedCode(r.attested), j.id)
 			if err != nil {
 				return err
 			}
@@ -284,26 +284,29 @@ func (s *session) inputs(ctx context.Context, set int32) ([]Input, error) {
 
 // treeOf returns the tree of a set.
 func (s *session) treeOf(ctx context.Context, set int32) (*tree, error) {
-	base, data, err := int32(0), []byte(nil), error(nil)
-	get := func(id int32) error {
-		data = nil
-		err := s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&base, &data) }, "SELECT base, tree FROM inventory_set WHERE id = ?", int64(id))
-		if err == nil && data == nil {
-			err = fmt.Errorf("%w: a set is missing", errDamaged)
-		}
-		return err
+	var id int32
+	var patched, data []byte
+	err := s.query(ctx, func(rows *sql.Rows) error {
+		return rows.Scan(&id, &patched)
+	}, "SELECT tree, patch FROM inventory_set WHERE id = ?", int64(set))
+	if err == nil && patched == nil {
+		err = fmt.Errorf("%w: a set is missing", errDamaged)
 	}
-	if err = get(set); err != nil || base == 0 {
-		if err != nil {
-			return nil, err
-		}
-		return parseTree(string(data))
-	}
-	var p patch
-	if err := p.parse(string(data)); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if err := get(base); err != nil {
+	var p patch
+	if err := p.parse(string(patched)); err != nil {
+		return nil, err
+	}
+	if id == 0 {
+		return p.apply(bare())
+	}
+	err = s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data) }, "SELECT data FROM inventory_tree WHERE id = ?", int64(id))
+	if err == nil && data == nil {
+		err = fmt.Errorf("%w: a tree is missing", errDamaged)
+	}
+	if err != nil {
 		return nil, err
 	}
 	t, err := parseTree(string(data))

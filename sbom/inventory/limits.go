@@ -50,14 +50,16 @@ const (
 	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
 	cacheParts  = 1 << 20 // parts whose numbers are remembered
-	cacheTrees  = 4096    // trees that others are told by
+	cacheTrees  = 4096    // families whose trees are remembered while adding
 	treeParts   = 1 << 23 // parts of all of them
+	treeBytes   = 1 << 26 // bytes of trees that are remembered while answering
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
 	chunk       = 2048    // sets or records that are asked for at once
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
-	maxPairs    = 1 << 22 // pairs of a set and a part of it that are looked at together; more than MaxParts
-	dense       = 8       // one set of so many is asked for if it is faster to look at all
+	dense       = 8       // one tree of so many has what is asked for if it is faster to look at all records
+	leastTree   = 24      // parts of a set for which another one may be told by what differs from it
+	variants    = 2       // trees of a family that a set is compared with
 	inlineLimit = 500     // values of a statement that are not in one list
 
 	skew = 24 * time.Hour // by which the clocks of others may be ahead

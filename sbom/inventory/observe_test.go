@@ -164,12 +164,12 @@ func observe(t testing.TB, p *verify.Policy, envelopes ...*sign.Envelope) []Reco
 
 // of prepares a record as Add does.
 func (p *prepared) of(r *Record) error {
-	err := r.prepare(p, new(bench))
-	if err != nil {
+	if err := r.prepare(p, newBenches()[0]); err != nil {
 		return err
 	}
-	for part := range pieces([]*prepared{p}) {
-		if err := checkPart(part.label(), part.data(), part.terms()); err != nil {
+	w := &writer{seen: newSeen()}
+	for part := range w.unnumbered([]prepared{*p}) {
+		if _, _, err := part.describe(); err != nil {
 			return err
 		}
 	}

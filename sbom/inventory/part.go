@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -13,10 +14,48 @@ import (
 	"github.com/hallmark-dev/hallmark/sbom"
 )
 
-// A part is a component, or an input of a build, as it is kept: once, whatever it is a
-// part of. Its bytes are its fields one after the other, each with its length before it.
-
 type hash = [sha256.Size]byte
+
+// A part is a component, or an input of a build, as it is kept: once, whatever it is a
+// part of.
+type part struct {
+	hash hash
+	data string // its fields one after the other, each with its length before it
+
+	// For the writer alone: the number of the part in the tables that seen is about.
+	id int32
+	of *seen
+}
+
+func newPart(data []byte) *part { return &part{hash: sha256.Sum256(data), data: string(data)} }
+
+// describe returns how the part is called in a path, and what it is looked for by, or why it
+// cannot be kept.
+func (p *part) describe() (name string, terms []string, err error) {
+	what := "component"
+	if p.data[0] == inputPart {
+		what = "input"
+		var in Input
+		in, err = parseInput(p.data)
+		name, terms = cmp.Or(in.URI, in.Name, in.Location), inputTerms(&in)
+	} else {
+		var c *sbom.Component
+		c, err = parseComponent(p.data)
+		name, terms = label(c), componentTerms(c)
+	}
+	switch {
+	case err != nil: // only a Digest may be one that is not read again
+		return "", nil, fmt.Errorf("%s %.100q: a zero digest", what, name)
+	case len(p.data) > maxRecord || !plain(name, maxText):
+		return "", nil, fmt.Errorf("%s %.100q: want UTF-8 of at most %d bytes without a NUL, and of all together %d bytes", what, name, maxText, maxRecord)
+	}
+	for _, term := range terms {
+		if !plain(term, maxTerm) {
+			return "", nil, fmt.Errorf("%s %.100q: %.100q: want UTF-8 of at most %d bytes without a NUL", what, name, term, maxTerm)
+		}
+	}
+	return name, terms, nil
+}
 
 const (
 	componentPart = 'c'
@@ -24,14 +63,18 @@ const (
 )
 
 func appendText(b []byte, s string) []byte {
+	if len(s) < 0x80 { // as most are
+		return append(append(b, byte(len(s))), s...)
+	}
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 func appendDigests(b []byte, ds []hallmark.Digest) []byte {
 	b = binary.AppendUvarint(b, uint64(len(ds)))
 	for _, d := range ds {
-		b = binary.AppendUvarint(b, uint64(len(d.Algorithm())+1+len(d.Hex())))
-		b = append(append(append(b, d.Algorithm()...), ':'), d.Hex()...)
+		algorithm, hex := d.Algorithm(), d.Hex()
+		b = binary.AppendUvarint(b, uint64(len(algorithm)+1+len(hex)))
+		b = append(append(append(b, algorithm...), ':'), hex...)
 	}
 	return b
 }
@@ -77,7 +120,16 @@ type reader struct {
 func (r *reader) fail() { r.failed, r.rest = true, "" }
 
 // number reads a uvarint, as package encoding/binary has it.
-func (r *reader) number() (n uint64) {
+func (r *reader) number() uint64 {
+	if len(r.rest) > 0 && r.rest[0] < 0x80 { // as most are
+		n := r.rest[0]
+		r.rest = r.rest[1:]
+		return uint64(n)
+	}
+	return r.large()
+}
+
+func (r *reader) large() (n uint64) {
 	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
 		b := r.rest[i]
 		n |= uint64(b&0x7f) << (7 * i)

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"runtime"
 	"slices"
 	"strings"
@@ -154,10 +155,11 @@ func about(payload []byte, a hallmark.Artifact) error {
 
 // A prepared record is one that only needs numbers for what it is made of.
 type prepared struct {
-	hash       hash
+	hash       hash // of all that makes it this record and no other but contents and inputs
 	artifact   hallmark.Artifact
 	build      *Build
-	main       *piece // nil without a Document
+	main       *part  // nil without a Document
+	label      string // of it
 	contents   *set   // nil without a Document
 	inputs     *set   // nil without inputs
 	origin     fact
@@ -175,39 +177,36 @@ type prepared struct {
 
 // A piece is a part of a set before it has a number.
 type piece struct {
-	hash   hash
+	*part
 	parent int32 // the position of another one in the set, or fromMain-1, fromNoone-1
-	c      *sbom.Component
-	in     *Input
 }
 
-func (p *piece) data() []byte {
-	if p.in != nil {
-		return appendInput(nil, p.in)
-	}
-	return appendComponent(nil, p.c)
-}
-
-func (p *piece) label() string {
-	if p.in != nil {
-		return cmp.Or(p.in.URI, p.in.Name, p.in.Location)
-	}
-	return label(p.c)
-}
-
-func (p *piece) terms() []string {
-	if p.in != nil {
-		return inputTerms(p.in)
-	}
-	return componentTerms(p.c)
-}
-
-// A set is the parts of an artifact, or of what its build took in.
+// A set is the parts of an artifact, or of what its build took in. A part may be in it more
+// than once: then the first piece counts.
 type set struct {
-	hash   hash
 	family int64
-	pieces []piece // sorted by hash
+	pieces []piece
+
+	// Known once it is in the tables.
+	hash hash
+	size int // parts, each once
+	kept *kept
 }
+
+func newSet(family string, pieces []piece) *set {
+	sum := sha256.Sum256([]byte(family))
+	return &set{family: int64(binary.LittleEndian.Uint64(sum[:]) >> 1), pieces: pieces}
+}
+
+// An atlas has one part for all components that are alike, so that each is hashed once, and
+// nothing else of a Document has to be remembered.
+type atlas struct {
+	seed  maphash.Seed
+	mu    sync.RWMutex
+	parts map[uint64]*part // by a hash of their data
+}
+
+func newAtlas() *atlas { return &atlas{seed: maphash.MakeSeed(), parts: make(map[uint64]*part)} }
 
 // A fact is something that many records have in common.
 type fact struct {
@@ -252,17 +251,16 @@ func verdictCode(verdict string) int64 {
 	return 0
 }
 
-// prepare prepares records, which are behind so many others, on all cores.
-func prepare(ctx context.Context, records []Record, behind int) ([]prepared, error) {
+// prepare prepares records, which are behind so many others, on benches.
+func prepare(ctx context.Context, benches []*bench, records []Record, behind int) ([]prepared, error) {
 	out := make([]prepared, len(records))
 	errs := make([]error, len(records))
 	var wg sync.WaitGroup
 	next := make(chan int)
-	for range min(runtime.GOMAXPROCS(0), len(records)) {
+	for _, b := range benches[:min(len(benches), len(records))] {
 		wg.Go(func() {
-			var b bench
 			for i := range next {
-				if err := records[i].prepare(&out[i], &b); err != nil {
+				if err := records[i].prepare(&out[i], b); err != nil {
 					errs[i] = fmt.Errorf("inventory: record %d: %w", behind+i, err)
 				}
 			}
@@ -286,6 +284,64 @@ func prepare(ctx context.Context, records []Record, behind int) ([]prepared, err
 type bench struct {
 	graph
 	packer
+	atlas *atlas
+
+	buf    []byte // components as they are kept
+	ends   []int  // of each, in buf
+	hashes []uint64
+	parts  []*part
+}
+
+// newBenches returns a bench for each core.
+func newBenches() []*bench {
+	list, a := make([]*bench, runtime.GOMAXPROCS(0)), newAtlas()
+	for i := range list {
+		list[i] = &bench{atlas: a}
+	}
+	return list
+}
+
+// components returns the parts that components are, until the next call.
+func (b *bench) components(list []sbom.Component) []*part {
+	b.buf, b.ends, b.hashes, b.parts = b.buf[:0], b.ends[:0], b.hashes[:0], b.parts[:0]
+	for i := range list {
+		start := len(b.buf)
+		b.buf = appendComponent(b.buf, &list[i])
+		b.ends = append(b.ends, len(b.buf))
+		b.hashes = append(b.hashes, maphash.Bytes(b.atlas.seed, b.buf[start:]))
+	}
+	missing := 0
+	b.atlas.mu.RLock()
+	start := 0
+	for i, end := range b.ends {
+		p := b.atlas.parts[b.hashes[i]]
+		if p != nil && p.data != string(b.buf[start:end]) {
+			p = nil
+		}
+		if p == nil {
+			missing++
+		}
+		b.parts = append(b.parts, p)
+		start = end
+	}
+	b.atlas.mu.RUnlock()
+	if missing == 0 {
+		return b.parts
+	}
+	b.atlas.mu.Lock()
+	defer b.atlas.mu.Unlock()
+	if len(b.atlas.parts)+missing > cacheAtlas {
+		clear(b.atlas.parts)
+	}
+	start = 0
+	for i, end := range b.ends {
+		if b.parts[i] == nil {
+			b.parts[i] = newPart(b.buf[start:end])
+			b.atlas.parts[b.hashes[i]] = b.parts[i]
+		}
+		start = end
+	}
+	return b.parts
 }
 
 func (r *Record) prepare(p *prepared, b *bench) (err error) {
@@ -300,13 +356,12 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		if !r.Attested.IsZero() && !r.Revoked {
 			p.attested = Attested
 		}
-		p.main = &piece{c: &d.Main}
-		p.main.hash = sha256.Sum256(appendComponent(nil, &d.Main))
+		p.main, p.label = newPart(appendComponent(nil, &d.Main)), label(&d.Main)
 		family := r.Artifact.Name
 		if u, err := purl.Parse(d.Main.PURL); err == nil {
 			family = packageTerm(u)
 		}
-		p.contents = newSet(family, b.components(d))
+		p.contents = newSet(family, b.graph.pieces(b.components(d.Components)))
 		for _, text := range d.Unknown {
 			gaps = append(gaps, "the SBOM does not tell: "+text)
 		}
@@ -332,8 +387,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 	if n := len(r.Build.Inputs); n > 0 {
 		pieces := make([]piece, n)
 		for i := range r.Build.Inputs {
-			in := &r.Build.Inputs[i]
-			pieces[i] = piece{hash: sha256.Sum256(appendInput(nil, in)), in: in, parent: fromMain - 1}
+			pieces[i] = piece{newPart(appendInput(nil, &r.Build.Inputs[i])), fromMain - 1}
 		}
 		p.inputs = newSet("inputs "+r.Build.Source+" "+r.Artifact.Name, pieces)
 	}
@@ -374,12 +428,6 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 	id = appendDigests(id, digests)
 	id = appendTexts(id, []string{r.Build.Commit.String(), r.Build.Ref, r.Build.Run, r.Attested.String()})
 	id = binary.AppendVarint(id, micros(r.Build.Finished))
-	for _, s := range []*set{p.contents, p.inputs} {
-		if s != nil {
-			id = append(id, s.hash[:]...)
-		}
-		id = append(id, 0)
-	}
 	if p.main != nil {
 		id = append(id, p.main.hash[:]...)
 	}
@@ -408,24 +456,6 @@ func (r *Record) signers() (names, tags []string) {
 	slices.Sort(names)
 	return slices.Compact(names), tags
 }
-
-// newSet returns the set of pieces, which are sorted by hash if one names the position of
-// another one.
-func newSet(family string, pieces []piece) *set {
-	if !slices.IsSortedFunc(pieces, comparePieces) {
-		slices.SortFunc(pieces, comparePieces)
-	}
-	pieces = slices.CompactFunc(pieces, func(a, b piece) bool { return a.hash == b.hash })
-	b := make([]byte, 0, (sha256.Size+2)*len(pieces))
-	for i := range pieces {
-		b = append(b, pieces[i].hash[:]...)
-		b = binary.AppendVarint(b, int64(pieces[i].parent))
-	}
-	sum := sha256.Sum256([]byte(family))
-	return &set{sha256.Sum256(b), int64(binary.LittleEndian.Uint64(sum[:]) >> 1), pieces}
-}
-
-func comparePieces(a, b piece) int { return bytes.Compare(a.hash[:], b.hash[:]) }
 
 // micros is a time as it is kept: microseconds since 1970, and 0 for none.
 func micros(t time.Time) int64 {

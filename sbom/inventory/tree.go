@@ -7,8 +7,8 @@ import (
 )
 
 // A tree says for each part of a set which one is before it on a shortest way from the
-// artifact. It is kept whole, or as what differs from another set's, of which there are
-// many that differ by little: the builds of one program.
+// artifact. Of sets that differ by little, as the builds of one program do, one is kept whole
+// and the others as what differs from it.
 type tree struct {
 	parts   []int32 // their numbers, ascending
 	parents []int32 // of each, the number of a part, or one of the values below
@@ -18,6 +18,10 @@ const (
 	fromMain  = 0  // the main component requires it
 	fromNoone = -1 // it cannot be reached
 )
+
+// bare is the tree of nothing, which sets that are like no other one differ from. Its number
+// is 0.
+func bare() *tree { return new(tree) }
 
 // parent returns what is before a part, and whether the part is there.
 func (t *tree) parent(part int32) (int32, bool) {
@@ -53,14 +57,20 @@ func (t *tree) append(b []byte) []byte {
 }
 
 func parseTree(data string) (*tree, error) {
+	t := new(tree)
+	return t, t.parse(data)
+}
+
+// parse reads a tree into t, whose memory it uses again.
+func (t *tree) parse(data string) error {
 	r := reader{rest: data}
 	n := r.count()
-	t := &tree{make([]int32, n), make([]int32, n)}
+	t.parts, t.parents = slices.Grow(t.parts[:0], n)[:n], slices.Grow(t.parents[:0], n)[:n]
 	last := uint64(0)
 	for i := range t.parts {
 		d := r.number()
 		if last += d; d == 0 || d >= 1<<31 || last >= 1<<31 {
-			r.failed = true
+			r.fail()
 			break
 		}
 		t.parts[i] = int32(last)
@@ -76,7 +86,7 @@ func parseTree(data string) (*tree, error) {
 			r.failed = true
 		}
 	}
-	return t, r.end("a tree")
+	return r.end("a tree")
 }
 
 // A patch is what differs from a tree: parts that are not there, and parts that are, with
@@ -104,6 +114,16 @@ func patchOf(base, t *tree) *patch {
 	}
 	p.gone = append(p.gone, base.parts[i:]...)
 	return p
+}
+
+// more returns the parts that base has not.
+func (p *patch) more(base *tree) (parts []int32) {
+	for _, part := range p.parts {
+		if _, ok := slices.BinarySearch(base.parts, part); !ok {
+			parts = append(parts, part)
+		}
+	}
+	return parts
 }
 
 // size is how many parts differ.

@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,37 +26,6 @@ func TestCheckOfNothing(t *testing.T) {
 	}
 }
 
-// However small the windows are, all pairs are in one of them, and those of a set in the
-// same.
-func TestWindows(t *testing.T) {
-	var want []uint64
-	lists := make([][]int32, 9)
-	for part := range lists {
-		for set := int32(part%3 + 1); set < 100; set += int32(part + 1) {
-			lists[part] = append(lists[part], set)
-			want = append(want, uint64(set)<<32|uint64(part))
-		}
-	}
-	slices.Sort(want)
-	for most := 1; most < 2*len(want); most++ {
-		var got []uint64
-		for last := int32(0); last < math.MaxInt32; {
-			w := window{behind: last, last: math.MaxInt32, most: most}
-			for part := range lists {
-				w.add(lists[part], part)
-			}
-			slices.Sort(w.pairs)
-			if n := len(got); n > 0 && len(w.pairs) > 0 && got[n-1]>>32 >= w.pairs[0]>>32 || len(w.pairs) > 2*most+len(lists) {
-				t.Fatalf("at most %d pairs: %d behind %d", most, len(w.pairs), n)
-			}
-			got, last = append(got, w.pairs...), w.last
-		}
-		if !slices.Equal(got, want) {
-			t.Fatalf("at most %d pairs: %d in all, want %d", most, len(got), len(want))
-		}
-	}
-}
-
 // values are some of what is in the tables.
 func values() (list []string) {
 	base := &tree{[]int32{1, 2, 5, 9}, []int32{fromMain, 1, fromNoone, 2}}
@@ -67,7 +35,7 @@ func values() (list []string) {
 		Type: sbom.Library, Name: "name", Group: "group", Version: "v1", PURL: "pkg:golang/a@v1", Digests: []hallmark.Digest{d}, Packages: []string{"a/b"},
 		Distribution: &sbom.Distribution{Digests: []hallmark.Digest{d}}, Licenses: &sbom.Licenses{Declared: "MIT"},
 	}
-	r := row{id: 7, main: "main", contents: 3, base: 2, tree: string(patchOf(base, other).append(nil))}
+	r := row{id: 7, main: "main", contents: 3, tree: 2, patch: string(patchOf(base, other).append(nil))}
 	r.head = head{artifact: hallmark.Artifact{Name: "a", Digests: []hallmark.Digest{d}}, finished: noon(), origin: 1, verdict: 2, gaps: 3, attested: Attested, complete: true, parts: 4}
 	for _, b := range [][]byte{
 		base.append(nil), patchOf(base, other).append(nil), appendComponent(nil, c), appendInput(nil, &Input{URI: "a", Digests: []hallmark.Digest{d}}),
