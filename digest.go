@@ -26,31 +26,35 @@ type Digest struct {
 	hex       string
 }
 
-// hexLengths gives the lengths that an algorithm's hexadecimal form can have.
-// Algorithms of no fixed length (shake128, shake256) are left out: two of their
-// digests cannot be told from a truncated one.
-func hexLengths(algorithm string) []int {
+// hexLengths gives the lengths that an algorithm's hexadecimal form can have: one
+// or two, and none of an unknown algorithm. Algorithms of no fixed length
+// (shake128, shake256) are left out: two of their digests cannot be told from a
+// truncated one.
+func hexLengths(algorithm string) (short, long int) {
 	switch algorithm {
 	case "md5":
-		return []int{32}
+		return 32, 32
 	case "sha1", "ripemd160":
-		return []int{40}
+		return 40, 40
 	case "sha224", "sha512_224", "sha3_224":
-		return []int{56}
+		return 56, 56
 	case "sha256", "sha512_256", "sha3_256", "blake2s", "sm3", "gost", "dirHash":
-		return []int{64}
+		return 64, 64
 	case "sha384", "sha3_384":
-		return []int{96}
+		return 96, 96
 	case "sha512", "sha3_512", "blake2b":
-		return []int{128}
+		return 128, 128
 	case "gitCommit", "gitTree", "gitBlob", "gitTag":
-		return []int{40, 64}
+		return 40, 64
 	}
-	return nil
+	return 0, 0
 }
 
 // KnownAlgorithm reports whether a Digest can have the algorithm.
-func KnownAlgorithm(algorithm string) bool { return hexLengths(algorithm) != nil }
+func KnownAlgorithm(algorithm string) bool {
+	short, _ := hexLengths(algorithm)
+	return short > 0
+}
 
 // ParseDigest parses the form "algorithm:hex". The hexadecimal digits must be
 // lower case and as many as the algorithm has; no other spelling is accepted,
@@ -60,15 +64,17 @@ func ParseDigest(s string) (Digest, error) {
 	if !ok {
 		return Digest{}, fmt.Errorf("malformed digest %.150q: no colon, want algorithm:hex", s)
 	}
-	lengths := hexLengths(algorithm)
-	if lengths == nil {
+	short, long := hexLengths(algorithm)
+	if short == 0 {
 		return Digest{}, fmt.Errorf("malformed digest %.150q: unknown algorithm %.50q", s, algorithm)
 	}
-	if !slices.Contains(lengths, len(sum)) {
-		return Digest{}, fmt.Errorf("malformed digest %.150q: %d digits, want %v", s, len(sum), lengths)
+	if len(sum) != short && len(sum) != long {
+		return Digest{}, fmt.Errorf("malformed digest %.150q: %d digits, want %v", s, len(sum), slices.Compact([]int{short, long}))
 	}
-	if strings.Trim(sum, "0123456789abcdef") != "" {
-		return Digest{}, fmt.Errorf("malformed digest %.150q: not lower-case hexadecimal", s)
+	for i := range len(sum) {
+		if c := sum[i]; c-'0' > 9 && c-'a' > 5 { // bytes, so that what is less wraps around
+			return Digest{}, fmt.Errorf("malformed digest %.150q: not lower-case hexadecimal", s)
+		}
 	}
 	return Digest{algorithm, sum}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,9 +27,11 @@ type row struct {
 	patch    string // of the set
 	head
 
-	ways []way // to the candidates that it has
+	text reader // of what is behind the numbers of facts, until it is parsed
 
-	text reader // of all but the number, until it is parsed
+	// For answers.
+	background
+	ways []way // to the candidates that it has
 }
 
 // perBlock is how many rows a block has: so few that a block is in one page of the database
@@ -39,7 +42,9 @@ const perBlock = 4
 type head struct {
 	artifact              hallmark.Artifact
 	commit                hallmark.Digest
-	ref, run              string
+	ref                   string
+	run                   string // without the source before it, if bySource
+	bySource              bool
 	finished, decided     time.Time
 	origin, verdict, gaps int32 // facts
 	attested              Contents
@@ -50,37 +55,54 @@ type head struct {
 // append appends r to a block, with its length before it.
 func (r *row) append(block []byte) []byte {
 	b := binary.AppendUvarint(make([]byte, 0, 512), uint64(r.id))
-	b = binary.AppendUvarint(b, uint64(r.contents))
-	b = binary.AppendUvarint(b, uint64(r.tree))
-	b = appendText(b, r.main)
+	for _, id := range [...]int32{r.contents, r.tree, r.head.origin, r.verdict, r.head.gaps} {
+		b = binary.AppendUvarint(b, uint64(id))
+	}
+	// The label of the main component mostly has the name in it.
+	b = appendText(b, r.artifact.Name)
+	before, behind, ok := r.main, "", false
+	if r.artifact.Name != "" {
+		before, behind, ok = strings.Cut(r.main, r.artifact.Name)
+	}
+	b = appendText(appendText(append(b, byte(number(ok))), before), behind)
 	b = appendText(b, r.patch)
 	b = appendDigests(b, r.artifact.Digests)
-	for _, s := range [...]string{r.artifact.Name, r.commit.String(), r.ref, r.run} {
+	for _, s := range [...]string{r.commit.String(), r.ref, r.run} {
 		b = appendText(b, s)
 	}
 	b = binary.AppendVarint(b, micros(r.finished))
 	b = binary.AppendVarint(b, micros(r.decided))
-	for _, id := range [...]int32{r.origin, r.verdict, r.gaps} {
-		b = binary.AppendUvarint(b, uint64(id))
-	}
-	b = append(b, byte(attestedCode(r.attested)), byte(number(r.complete)))
+	b = append(b, byte(number(r.bySource)), byte(attestedCode(r.attested)), byte(number(r.complete)))
 	b = binary.AppendUvarint(b, uint64(r.parts))
 	return append(binary.AppendUvarint(block, uint64(len(b))), b...)
 }
 
-// parse reads what is in r.text.
+// begin begins to read a row: no more than what it refers to.
+func begin(id int64, from reader) row {
+	r := row{id: id}
+	for _, n := range [...]*int32{&r.contents, &r.tree, &r.head.origin, &r.verdict, &r.head.gaps} {
+		*n = int32(from.number())
+	}
+	r.text = from
+	return r
+}
+
+// parse reads the rest.
 func (r *row) parse() error {
 	from := r.text
 	r.text = reader{}
-	r.contents, r.tree = int32(from.number()), int32(from.number())
-	r.main = from.text()
+	r.artifact.Name = from.text()
+	around, before, behind := from.number() == 1, from.text(), from.text()
+	r.main = before
+	if around {
+		r.main = before + r.artifact.Name + behind
+	}
 	r.patch = from.text()
 	r.artifact.Digests = from.digests()
-	r.artifact.Name = from.text()
 	r.commit = from.digest()
 	r.ref, r.run = from.text(), from.text()
 	r.finished, r.decided = fromMicros(from.signed()), fromMicros(from.signed())
-	r.origin, r.verdict, r.gaps = int32(from.number()), int32(from.number()), int32(from.number())
+	r.bySource = from.number() == 1
 	switch from.number() {
 	case 2:
 		r.attested = Attested
@@ -115,7 +137,21 @@ func blockOf(id int64) int64 { return id / perBlock }
 
 // rows returns those with the numbers ids, which are sorted.
 func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
-	found := make([]row, 0, len(ids))
+	rows, err := s.read(ctx, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if err := rows[i].parse(); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// read appends to found the rows with the numbers ids, which are sorted, and only begins to
+// read them.
+func (s *session) read(ctx context.Context, ids []int64, found []row) ([]row, error) {
 	for some := range slices.Chunk(ids, chunk) {
 		blocks := make([]int32, 0, len(some))
 		for _, id := range some {
@@ -135,7 +171,7 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 					return nil
 				}
 				next++
-				found = append(found, row{id: id, text: rest})
+				found = append(found, begin(id, rest))
 				return nil
 			})
 		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", values...)
@@ -146,19 +182,7 @@ func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
 			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
 		}
 	}
-	return found, parse(found)
-}
-
-// parse parses rows.
-func parse(rows []row) error {
-	return spread(len(rows), func(from, to int) error {
-		for i := from; i < to; i++ {
-			if err := rows[i].parse(); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return found, nil
 }
 
 // spread calls f for parts of n things, on as many cores as that is worth.
@@ -177,12 +201,11 @@ func spread(n int, f func(from, to int) error) error {
 
 // scan gives all rows that contain one of trees or of sets, some at a time. It is for many
 // of them: all blocks are read.
-func (s *session) scan(ctx context.Context, trees, sets bits, give func([]row) (more bool, err error)) error {
-	var rows []row
+func (s *session) scan(ctx context.Context, trees, sets bits, buffer func() []row, give func([]row) (more bool, err error)) error {
 	last := int64(-1)
 	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
 		n := 0
-		rows = rows[:0]
+		rows := buffer()
 		err := s.query(ctx, func(r *sql.Rows) error {
 			var data string
 			if err := r.Scan(&last, &data); err != nil {
@@ -190,16 +213,12 @@ func (s *session) scan(ctx context.Context, trees, sets bits, give func([]row) (
 			}
 			n++
 			return each(data, func(id int64, rest reader, _ string) error {
-				ahead := rest
-				if set, tree := ahead.number(), ahead.number(); trees.has(int32(tree)) || sets.has(int32(set)) {
-					rows = append(rows, row{id: id, text: rest})
+				if r := begin(id, rest); trees.has(r.tree) || sets.has(r.contents) {
+					rows = append(rows, r)
 				}
 				return nil
 			})
 		}, "SELECT id, data FROM inventory_block WHERE id > ? ORDER BY id LIMIT "+strconv.Itoa(size), last)
-		if err == nil {
-			err = parse(rows)
-		}
 		if err != nil {
 			return err
 		}

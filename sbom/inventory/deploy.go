@@ -251,11 +251,14 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			}
 			first := make(map[string]*Entry)
 			wanted := slices.Compact(slices.Sorted(maps.Values(ids)))
-			rows, err := s.rows(ctx, wanted)
+			rows, err := s.read(ctx, wanted, nil)
+			if err == nil {
+				err = a.load(ctx, rows)
+			}
 			if err != nil {
 				return err
 			}
-			entries, err := a.entries(ctx, rows)
+			entries, err := a.finish(ctx, rows)
 			if err != nil {
 				return err
 			}

@@ -11,14 +11,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A session is one connection, in one transaction. Statements are written with ? for
-// their values, whatever the dialect.
+// their values, whatever the dialect. Two goroutines may ask it.
 type session struct {
 	v    *Inventory
 	conn *sql.Conn
-	sql  map[string]string // statements as the dialect has them
+
+	mu  sync.Mutex        // of a query and its answer
+	sql map[string]string // statements as the dialect has them
 }
 
 // begin begins a transaction: of a writer, which excludes all others, or of a reader,
@@ -28,7 +31,7 @@ func (v *Inventory) begin(ctx context.Context, write bool) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{v, conn, make(map[string]string)}
+	s := &session{v: v, conn: conn, sql: make(map[string]string)}
 	statements := []string{"BEGIN"}
 	switch {
 	case v.dialect == SQLite && write:
@@ -116,8 +119,10 @@ func (s *session) exec(ctx context.Context, query string, values ...any) error {
 }
 
 // query calls row for each row of the answer. What row scans into sql.RawBytes is good
-// until it returns.
+// until it returns. It must not ask for something else.
 func (s *session) query(ctx context.Context, row func(*sql.Rows) error, query string, values ...any) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	rows, err := s.conn.QueryContext(ctx, s.text(query), values...)
 	if err != nil {
 		return err

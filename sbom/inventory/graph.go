@@ -96,18 +96,21 @@ func (g *graph) pieces(parts []*part) []piece {
 	g.seen[0] = true
 	g.queue = append(g.queue[:0], 0)
 	for k := 0; k < len(g.queue); k++ {
-		at := g.queue[k]
+		at, before := g.queue[k], int32(theMain)
+		if k > 0 {
+			before = first + int32(k) - 1
+		}
 		for _, next := range g.to[g.first[at]:g.end[at]] {
 			if !g.seen[next] {
 				g.seen[next] = true
-				pieces = append(pieces, piece{parts[next-1], int32(k) - 1})
+				pieces = append(pieces, piece{parts[next-1], before})
 				g.queue = append(g.queue, next)
 			}
 		}
 	}
 	for i, p := range parts {
 		if !g.seen[i+1] {
-			pieces = append(pieces, piece{p, fromNoone - 1})
+			pieces = append(pieces, piece{p, nothing})
 		}
 	}
 	return pieces

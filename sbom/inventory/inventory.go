@@ -188,9 +188,11 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, er
 				return err
 			}
 		}
-		if d == PostgreSQL { // Compressed they take less room and more time.
-			if err := s.exec(ctx, "ALTER TABLE inventory_block ALTER COLUMN data SET STORAGE EXTERNAL"); err != nil {
-				return err
+		if d == PostgreSQL { // Compressed, and in another place, they take less room and more time.
+			for _, set := range []string{"ALTER COLUMN data SET STORAGE EXTERNAL", "SET (toast_tuple_target = 8160)"} {
+				if err := s.exec(ctx, "ALTER TABLE inventory_block "+set); err != nil {
+					return err
+				}
 			}
 		}
 		var generation [8]byte

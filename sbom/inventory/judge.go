@@ -96,7 +96,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			if judgements[i].generation != generation {
 				return fmt.Errorf("judgement %d is not one of what is in these tables: judge anew", i)
 			}
-			f, err := newFact("decision", decision{n.Verdict, n.Policy, n.Reasons, n.Exceptions})
+			f, err := n.fact()
 			if err != nil {
 				return err
 			}
@@ -264,12 +264,12 @@ func judge(ctx context.Context, rule *Rule, e Entry, evidence []verify.Evidence,
 
 // inputs returns the inputs that are in a set.
 func (s *session) inputs(ctx context.Context, set int32) ([]Input, error) {
-	t, err := s.treeOf(ctx, set)
+	parts, err := s.partsOf(ctx, set)
 	if err != nil {
 		return nil, err
 	}
 	var all []Input
-	in, value := s.in("id", t.parts)
+	in, value := s.in("id", parts)
 	err = s.query(ctx, func(rows *sql.Rows) error {
 		var data sql.RawBytes
 		if err := rows.Scan(&data); err != nil {
@@ -282,8 +282,8 @@ func (s *session) inputs(ctx context.Context, set int32) ([]Input, error) {
 	return all, err
 }
 
-// treeOf returns the tree of a set.
-func (s *session) treeOf(ctx context.Context, set int32) (*tree, error) {
+// partsOf returns the parts of a set.
+func (s *session) partsOf(ctx context.Context, set int32) ([]int32, error) {
 	var id int32
 	var patched, data []byte
 	err := s.query(ctx, func(rows *sql.Rows) error {

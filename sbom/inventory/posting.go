@@ -188,8 +188,10 @@ func (s *session) lists(ctx context.Context, f func(part int32, trees, sets []in
 type bits []uint64
 
 func (b bits) has(id int32) bool {
-	return id >= 0 && int(id/64) < len(b) && b[id/64]&(1<<(id%64)) != 0
+	return uint32(id)/64 < uint32(len(b)) && b[uint32(id)/64]&(1<<(uint32(id)%64)) != 0
 }
+
+func (b bits) add(id int32) { b[id/64] |= 1 << (id % 64) }
 
 // count returns how many there are.
 func (b bits) count() (n int) {
@@ -224,7 +226,7 @@ func (s *session) places(ctx context.Context, parts []int32) (trees, sets bits, 
 			if int64(id) > most {
 				return fmt.Errorf("%w: a set is missing", errDamaged)
 			}
-			b[id/64] |= 1 << (id % 64)
+			b.add(id)
 		}
 		return nil
 	}

@@ -178,7 +178,7 @@ type prepared struct {
 // A piece is a part of a set before it has a number.
 type piece struct {
 	*part
-	parent int32 // the position of another one in the set, or fromMain-1, fromNoone-1
+	parent int32 // what is before it, by the position in the set
 }
 
 // A set is the parts of an artifact, or of what its build took in. A part may be in it more
@@ -211,31 +211,81 @@ func newAtlas() *atlas { return &atlas{seed: maphash.MakeSeed(), parts: make(map
 // A fact is something that many records have in common.
 type fact struct {
 	hash hash
-	data []byte // JSON
+	data []byte
 	tags []string
 }
 
-func newFact(kind string, v any, tags ...string) (fact, error) {
-	data, err := json.Marshal(v)
-	// An origin of which nothing is known is not a decision that nobody has made.
-	return fact{sha256.Sum256(append([]byte(kind), data...)), data, tags}, err
-}
+// newFact returns what is written as data, behind its kind.
+func newFact(data []byte, tags ...string) fact { return fact{sha256.Sum256(data), data, tags} }
+
+// Kinds of facts.
+const (
+	originFact   = 'o'
+	decisionFact = 'd'
+	gapsFact     = 'g'
+)
 
 // An origin is who made what, and of what.
 type origin struct {
-	Source   string   `json:"source,omitempty"`
-	Workflow string   `json:"workflow,omitempty"`
-	Builder  string   `json:"builder,omitempty"`
-	Type     string   `json:"type,omitempty"`
-	Signers  []string `json:"signers,omitempty"`
+	Source, Workflow, Builder, Type string
+	Signers                         []string
+}
+
+func (o *origin) append(b []byte) []byte {
+	b = append(b, originFact)
+	for _, s := range [...]string{o.Source, o.Workflow, o.Builder, o.Type} {
+		b = appendText(b, s)
+	}
+	return appendTexts(b, o.Signers)
 }
 
 // A decision is a Verdict without its time.
 type decision struct {
-	Verdict    string             `json:"verdict,omitempty"`
-	Policy     hallmark.Digest    `json:"policy,omitzero"`
-	Reasons    []string           `json:"reasons,omitempty"`
-	Exceptions []verify.Exception `json:"exceptions,omitempty"`
+	Verdict    string
+	Policy     hallmark.Digest
+	Reasons    []string
+	Exceptions []verify.Exception
+}
+
+func (d *decision) append(b []byte) ([]byte, error) {
+	b = appendText(append(b, decisionFact), d.Verdict)
+	b = appendTexts(appendText(b, d.Policy.String()), d.Reasons)
+	if len(d.Exceptions) == 0 {
+		return appendText(b, ""), nil
+	}
+	exceptions, err := json.Marshal(d.Exceptions)
+	return appendText(b, string(exceptions)), err
+}
+
+// fact returns v without its time.
+func (v *Verdict) fact() (fact, error) {
+	d := decision{v.Verdict, v.Policy, v.Reasons, v.Exceptions}
+	data, err := d.append(nil)
+	return newFact(data), err
+}
+
+func appendGaps(b []byte, gaps []string) []byte { return appendTexts(append(b, gapsFact), gaps) }
+
+// parseFact returns an *origin, *decision or []string.
+func parseFact(data string) (any, error) {
+	r := reader{rest: data}
+	switch r.number() {
+	case originFact:
+		o := &origin{r.text(), r.text(), r.text(), r.text(), r.texts()}
+		return o, r.end("an origin")
+	case decisionFact:
+		d := &decision{Verdict: r.text(), Policy: r.digest(), Reasons: r.texts()}
+		if text := r.text(); text != "" {
+			if err := json.Unmarshal([]byte(text), &d.Exceptions); err != nil {
+				return nil, fmt.Errorf("%w: exceptions: %w", errDamaged, err)
+			}
+		}
+		return d, r.end("a decision")
+	case gapsFact:
+		gaps := r.texts()
+		return gaps, r.end("gaps")
+	}
+	return nil, fmt.Errorf("%w: a fact", errDamaged)
 }
 
 // Codes of verdicts in a column.
@@ -387,7 +437,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 	if n := len(r.Build.Inputs); n > 0 {
 		pieces := make([]piece, n)
 		for i := range r.Build.Inputs {
-			pieces[i] = piece{newPart(appendInput(nil, &r.Build.Inputs[i])), fromMain - 1}
+			pieces[i] = piece{newPart(appendInput(nil, &r.Build.Inputs[i])), theMain}
 		}
 		p.inputs = newSet("inputs "+r.Build.Source+" "+r.Artifact.Name, pieces)
 	}
@@ -403,17 +453,12 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 		tags = append(tags, "builder:"+o.Builder[:i])
 	}
 	slices.Sort(tags)
-	if p.origin, err = newFact("origin", o, slices.Compact(tags)...); err != nil {
+	p.origin = newFact(o.append(nil), slices.Compact(tags)...)
+	if p.verdict, err = r.Verdict.fact(); err != nil {
 		return err
 	}
-	v := &r.Verdict
-	if p.verdict, err = newFact("decision", decision{v.Verdict, v.Policy, v.Reasons, v.Exceptions}); err != nil {
-		return err
-	}
-	p.code = verdictCode(v.Verdict)
-	if p.gaps, err = newFact("gaps", append([]string{}, gaps...)); err != nil {
-		return err
-	}
+	p.code = verdictCode(r.Verdict.Verdict)
+	p.gaps = newFact(appendGaps(nil, gaps))
 	if p.evidence, err = b.pack(r.Evidence); err != nil {
 		return err
 	}

@@ -166,18 +166,16 @@ func (s *session) last(ctx context.Context, names []string) (map[string]lastBuil
 			return nil, err
 		}
 		slices.Sort(ids)
-		rows, err := s.rows(ctx, slices.Compact(ids))
-		if err != nil {
-			return nil, err
-		}
-		for i := range rows {
-			one := &rows[i]
-			b := last[one.artifact.Name]
-			b.finished = one.finished
-			if one.run != "" {
-				b.runs = append(b.runs, one.run)
+		for e, err := range s.entriesOf(ctx, slices.Compact(ids)) {
+			if err != nil {
+				return nil, err
 			}
-			last[one.artifact.Name] = b
+			b := last[e.Artifact.Name]
+			b.finished = e.Build.Finished
+			if e.Build.Run != "" {
+				b.runs = append(b.runs, e.Build.Run)
+			}
+			last[e.Artifact.Name] = b
 		}
 	}
 	return last, nil

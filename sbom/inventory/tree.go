@@ -11,47 +11,29 @@ import (
 // and the others as what differs from it.
 type tree struct {
 	parts   []int32 // their numbers, ascending
-	parents []int32 // of each, the number of a part, or one of the values below
+	parents []int32 // of each, what is before it
 }
 
+// What is before a part.
 const (
-	fromMain  = 0  // the main component requires it
-	fromNoone = -1 // it cannot be reached
+	nothing = 0 // it cannot be reached
+	theMain = 1 // the main component
+	first   = 2 // the part at position 0, and from there on those at the next ones
 )
 
-// bare is the tree of nothing, which sets that are like no other one differ from. Its number
-// is 0.
+// bare returns the tree of nothing, which sets that are like no other one differ from. Its
+// number is 0.
 func bare() *tree { return new(tree) }
 
-// parent returns what is before a part, and whether the part is there.
-func (t *tree) parent(part int32) (int32, bool) {
-	i, ok := slices.BinarySearch(t.parts, part)
-	if !ok {
-		return 0, false
-	}
-	return t.parents[i], true
-}
+// position returns where a part is.
+func (t *tree) position(part int32) (int, bool) { return slices.BinarySearch(t.parts, part) }
 
-// A tree is written as how many parts there are, the differences of their numbers, and
-// then a number for each: 0 for none, 1 for the main component, or the position of the
-// parent and 2.
+// append appends how many parts there are, the differences of their numbers, and what is
+// before each.
 func (t *tree) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(t.parts)))
-	last := int32(0)
-	for _, p := range t.parts {
-		b = binary.AppendUvarint(b, uint64(p-last))
-		last = p
-	}
+	b = appendInts(binary.AppendUvarint(b, uint64(len(t.parts))), t.parts)
 	for _, p := range t.parents {
-		code := uint64(p + 1)
-		if p > 0 {
-			i, ok := slices.BinarySearch(t.parts, p)
-			if !ok {
-				panic("inventory: internal error: a parent is not in its set")
-			}
-			code = uint64(i) + 2
-		}
-		b = binary.AppendUvarint(b, code)
+		b = binary.AppendUvarint(b, uint64(p))
 	}
 	return b
 }
@@ -64,62 +46,102 @@ func parseTree(data string) (*tree, error) {
 // parse reads a tree into t, whose memory it uses again.
 func (t *tree) parse(data string) error {
 	r := reader{rest: data}
-	n := r.count()
-	t.parts, t.parents = slices.Grow(t.parts[:0], n)[:n], slices.Grow(t.parents[:0], n)[:n]
-	last := uint64(0)
-	for i := range t.parts {
-		d := r.number()
-		if last += d; d == 0 || d >= 1<<31 || last >= 1<<31 {
-			r.fail()
-			break
-		}
-		t.parts[i] = int32(last)
-	}
-	for i := range t.parents {
-		code := r.number()
-		switch {
-		case code < 2:
-			t.parents[i] = int32(code) - 1
-		case code-2 < uint64(n):
-			t.parents[i] = t.parts[code-2]
-		default:
-			r.failed = true
-		}
-	}
+	t.parts = r.ascending(t.parts)
+	t.parents = r.numbers(t.parents, len(t.parts), first+len(t.parts))
 	return r.end("a tree")
 }
 
-// A patch is what differs from a tree: parts that are not there, and parts that are, with
-// what is before them.
+// ascending appends ascending numbers to list, before which there is how many they are.
+func (r *reader) ascending(list []int32) []int32 {
+	list = r.numbers(list, r.count(), 1<<31)
+	last := int32(0)
+	for i, d := range list {
+		if last += d; last <= 0 || d == 0 {
+			r.fail()
+			return nil
+		}
+		list[i] = last
+	}
+	return list
+}
+
+// numbers returns n numbers less than bound, in the memory of list.
+func (r *reader) numbers(list []int32, n, bound int) []int32 {
+	list = slices.Grow(list[:0], n)[:n]
+	s := r.rest
+	for i := range list {
+		var d uint64
+		switch { // most are of one byte or two
+		case len(s) > 0 && s[0] < 0x80:
+			d, s = uint64(s[0]), s[1:]
+		case len(s) > 1 && s[1] < 0x80:
+			d, s = uint64(s[0]&0x7f)|uint64(s[1])<<7, s[2:]
+		default:
+			r.rest = s
+			d = r.number()
+			s = r.rest
+		}
+		if d >= uint64(bound) {
+			r.fail()
+			return nil
+		}
+		list[i] = int32(d)
+	}
+	r.rest = s
+	return list
+}
+
+// A patch is what differs from a tree, its base.
 type patch struct {
-	gone []int32
-	tree // the numbers of parents may be those of the other tree
+	gone  []int32 // positions in the base of parts that are not there, each and 1
+	parts []int32 // that are there and not in the base, or not behind the same one
+
+	// Of each of parts what is before it: nothing, theMain, or first and twice the position
+	// in the base, or first, 1 and twice the position in parts.
+	parents []int32
 }
 
 // patchOf returns how t differs from base.
 func patchOf(base, t *tree) *patch {
 	p := new(patch)
+	var at []int32 // in t, of p.parts
 	i := 0
 	for k, part := range t.parts {
-		for i < len(base.parts) && base.parts[i] < part {
-			p.gone = append(p.gone, base.parts[i])
-			i++
+		for ; i < len(base.parts) && base.parts[i] < part; i++ {
+			p.gone = append(p.gone, int32(i+1))
 		}
 		if i < len(base.parts) && base.parts[i] == part {
-			if i++; base.parents[i-1] == t.parents[k] {
+			a, b := base.parents[i], t.parents[k]
+			i++
+			if a == b && a < first || a >= first && b >= first && base.parts[a-first] == t.parts[b-first] {
 				continue
 			}
 		}
-		p.parts, p.parents = append(p.parts, part), append(p.parents, t.parents[k])
+		p.parts, at = append(p.parts, part), append(at, int32(k))
 	}
-	p.gone = append(p.gone, base.parts[i:]...)
+	for ; i < len(base.parts); i++ {
+		p.gone = append(p.gone, int32(i+1))
+	}
+	for _, k := range at {
+		before := t.parents[k]
+		if before >= first {
+			part := t.parts[before-first]
+			if i, ok := slices.BinarySearch(p.parts, part); ok {
+				before = int32(first + 2*i + 1)
+			} else {
+				i, _ := base.position(part)
+				before = int32(first + 2*i)
+			}
+		}
+		p.parents = append(p.parents, before)
+	}
 	return p
 }
 
 // more returns the parts that base has not.
 func (p *patch) more(base *tree) (parts []int32) {
 	for _, part := range p.parts {
-		if _, ok := slices.BinarySearch(base.parts, part); !ok {
+		if _, ok := base.position(part); !ok {
 			parts = append(parts, part)
 		}
 	}
@@ -132,8 +154,8 @@ func (p *patch) size() int { return len(p.gone) + len(p.parts) }
 func (p *patch) append(b []byte) []byte {
 	b = appendInts(binary.AppendUvarint(b, uint64(len(p.gone))), p.gone)
 	b = appendInts(binary.AppendUvarint(b, uint64(len(p.parts))), p.parts)
-	for _, parent := range p.parents {
-		b = binary.AppendUvarint(b, uint64(parent+1))
+	for _, before := range p.parents {
+		b = binary.AppendUvarint(b, uint64(before))
 	}
 	return b
 }
@@ -141,86 +163,55 @@ func (p *patch) append(b []byte) []byte {
 // parse reads a patch into p, whose memory it uses again.
 func (p *patch) parse(data string) error {
 	r := reader{rest: data}
-	list := func(ids []int32) []int32 {
-		last := uint64(0)
-		for range r.count() {
-			d := r.number()
-			if last += d; d == 0 || d >= 1<<31 || last >= 1<<31 {
-				r.failed = true
-				return nil
-			}
-			ids = append(ids, int32(last))
-		}
-		return ids
-	}
-	p.gone = list(p.gone[:0])
-	p.parts = list(p.parts[:0])
-	p.parents = p.parents[:0]
-	for range p.parts {
-		code := r.number()
-		if code > 1<<31-1 {
-			r.failed = true
-			break
-		}
-		p.parents = append(p.parents, int32(code)-1)
-	}
+	p.gone = r.ascending(p.gone)
+	p.parts = r.ascending(p.parts)
+	p.parents = r.numbers(p.parents, len(p.parts), 1<<31-1)
 	return r.end("a tree")
 }
 
-// apply returns the tree that differs from base by p.
-func (p *patch) apply(base *tree) (*tree, error) {
-	t := new(tree)
-	gone, more := p.gone, 0
-	add := func(upTo int32, all bool) {
-		for more < len(p.parts) && (all || p.parts[more] < upTo) {
-			t.parts, t.parents = append(t.parts, p.parts[more]), append(t.parents, p.parents[more])
-			more++
-		}
-	}
-	for i, part := range base.parts {
-		add(part, false)
-		switch {
-		case len(gone) > 0 && gone[0] == part:
-			gone = gone[1:]
-		case more < len(p.parts) && p.parts[more] == part:
-			add(part+1, false)
-		default:
-			t.parts, t.parents = append(t.parts, part), append(t.parents, base.parents[i])
-		}
-	}
-	add(0, true)
-	if len(gone) > 0 {
+// apply returns the parts of the tree that differs from base by p.
+func (p *patch) apply(base *tree) ([]int32, error) {
+	if n := len(p.gone); n > 0 && int(p.gone[n-1]) > len(base.parts) {
 		return nil, fmt.Errorf("%w: a tree lacks a part that another one has less", errDamaged)
 	}
-	return t, nil
+	parts := slices.Clone(p.parts)
+	gone := p.gone
+	for i, part := range base.parts {
+		if len(gone) > 0 && int(gone[0]) == i+1 {
+			gone = gone[1:]
+			continue
+		}
+		parts = append(parts, part)
+	}
+	return unique(parts), nil
 }
 
 // path returns the parts on the way to one, it included, of the tree that differs from
-// base by p; p may be nil. It is nil if the part cannot be reached.
-func path(base *tree, p *patch, to int32) ([]int32, error) {
-	way := []int32{to}
-	most := len(base.parts)
-	if p != nil {
-		most += len(p.parts)
-	}
-	for at := to; ; {
-		parent, ok := int32(0), false
-		if p != nil {
-			parent, ok = p.parent(at)
-		}
-		if !ok {
-			parent, ok = base.parent(at)
+// base by p, and whether it can be reached.
+func path(base *tree, p *patch, to int32) (way []int32, known bool, err error) {
+	way = append(make([]int32, 0, 4), to)
+	for at := to; len(way) <= len(base.parts)+len(p.parts); way = append(way, at) {
+		before, list := int32(-1), base.parts
+		if i, ok := slices.BinarySearch(p.parts, at); ok {
+			if before = p.parents[i]; before >= first {
+				if (before-first)%2 == 1 {
+					list = p.parts
+				}
+				before = first + (before-first)/2
+			}
+		} else if i, ok := base.position(at); ok {
+			before = base.parents[i]
 		}
 		switch {
-		case !ok || len(way) > most:
-			return nil, fmt.Errorf("%w: a tree has no way to a part", errDamaged)
-		case parent == fromNoone:
-			return nil, nil
-		case parent == fromMain:
+		case before == nothing:
+			return nil, false, nil
+		case before == theMain:
 			slices.Reverse(way)
-			return way, nil
+			return way, true, nil
+		case before < 0 || int(before-first) >= len(list):
+			return nil, false, fmt.Errorf("%w: a tree has no way to a part", errDamaged)
 		}
-		way = append(way, parent)
-		at = parent
+		at = list[before-first]
 	}
+	return nil, false, fmt.Errorf("%w: a tree has a way without an end", errDamaged)
 }

@@ -28,8 +28,8 @@ func TestCheckOfNothing(t *testing.T) {
 
 // values are some of what is in the tables.
 func values() (list []string) {
-	base := &tree{[]int32{1, 2, 5, 9}, []int32{fromMain, 1, fromNoone, 2}}
-	other := &tree{[]int32{1, 2, 9, 11}, []int32{fromMain, 1, 11, 2}}
+	base := &tree{[]int32{1, 2, 5, 9}, []int32{theMain, first, nothing, first + 1}}
+	other := &tree{[]int32{1, 2, 9, 11}, []int32{theMain, first, first + 3, first + 1}}
 	d, _ := hallmark.ParseDigest("sha256:" + strings.Repeat("a", 64))
 	c := &sbom.Component{
 		Type: sbom.Library, Name: "name", Group: "group", Version: "v1", PURL: "pkg:golang/a@v1", Digests: []hallmark.Digest{d}, Packages: []string{"a/b"},
@@ -53,14 +53,14 @@ func FuzzValues(f *testing.F) {
 	for _, data := range values() {
 		f.Add(data)
 	}
-	base := &tree{[]int32{1, 2, 5, 9}, []int32{fromMain, 1, fromNoone, 2}}
+	base := &tree{[]int32{1, 2, 5, 9}, []int32{theMain, first, nothing, first + 1}}
 	f.Fuzz(func(t *testing.T, data string) {
 		if one, err := parseTree(data); err == nil {
 			if again, err := parseTree(string(one.append(nil))); err != nil || !reflect.DeepEqual(again, one) {
 				t.Errorf("%+v, then %+v, error %v", one, again, err)
 			}
 			for _, part := range one.parts {
-				if way, err := path(one, nil, part); len(way) > len(one.parts) {
+				if way, _, err := path(one, new(patch), part); len(way) > len(one.parts) {
 					t.Errorf("a way of %d parts, error %v", len(way), err)
 				}
 			}
@@ -86,12 +86,12 @@ func FuzzValues(f *testing.F) {
 			}
 		}
 		each(data, func(id int64, rest reader, _ string) error {
-			r := row{id: id, text: rest}
+			r := begin(id, rest)
 			if r.parse() != nil {
 				return nil
 			}
 			return each(string(r.append(nil)), func(id int64, rest reader, _ string) error {
-				again := row{id: id, text: rest}
+				again := begin(id, rest)
 				if err := again.parse(); err != nil || !reflect.DeepEqual(again, r) {
 					t.Errorf("%+v, then %+v, error %v", r, again, err)
 				}

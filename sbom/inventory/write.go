@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -281,7 +282,11 @@ func (p *prepared) identity() hash {
 
 // head returns that of p with the numbers of its facts and that of its components.
 func (p *prepared) head(origin, verdict, gaps int32, parts int) head {
-	return head{p.artifact, p.build.Commit, p.build.Ref, p.build.Run, p.build.Finished, p.decided, origin, verdict, gaps, p.attested, p.complete, parts}
+	run, by := p.build.Run, false
+	if p.build.Source != "" {
+		run, by = strings.CutPrefix(run, p.build.Source)
+	}
+	return head{p.artifact, p.build.Commit, p.build.Ref, run, by, p.build.Finished, p.decided, origin, verdict, gaps, p.attested, p.complete, parts}
 }
 
 // same reports whether other, of the same record, says the same.
@@ -582,18 +587,20 @@ func (s *set) tree() *tree {
 		order[i] = uint64(s.pieces[i].id)<<32 | uint64(i)
 	}
 	slices.Sort(order)
-	t := &tree{make([]int32, 0, len(order)), make([]int32, 0, len(order))}
+	t := &tree{make([]int32, 0, len(order)), make([]int32, len(order))}
+	place := make([]int32, len(order)) // in the tree, of each piece
 	for k, o := range order {
-		if k > 0 && order[k-1]>>32 == o>>32 {
-			continue
+		if k == 0 || order[k-1]>>32 != o>>32 {
+			t.parts = append(t.parts, int32(o>>32))
+			t.parents[len(t.parts)-1] = s.pieces[uint32(o)].parent
 		}
-		parent := s.pieces[uint32(o)].parent
-		if parent >= 0 {
-			parent = s.pieces[parent].id
-		} else {
-			parent++
+		place[uint32(o)] = int32(len(t.parts) - 1)
+	}
+	t.parents = t.parents[:len(t.parts)]
+	for i, before := range t.parents {
+		if before >= first {
+			t.parents[i] = first + place[before-first]
 		}
-		t.parts, t.parents = append(t.parts, int32(o>>32)), append(t.parents, parent)
 	}
 	return t
 }
@@ -634,7 +641,7 @@ func (w *writer) nearest(ctx context.Context, key int64, t *tree) (base rooted, 
 		w.families[key] = list
 	}
 	for _, r := range list {
-		if q := patchOf(r.tree, t); q.size() <= len(t.parts)/4 && (p == nil || q.size() < p.size()) {
+		if q := patchOf(r.tree, t); q.size() <= len(t.parts)/3 && (p == nil || q.size() < p.size()) {
 			base, p = r, q
 		}
 	}
