@@ -309,7 +309,11 @@ func (s *session) partsOf(ctx context.Context, set int32) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := parseTree(string(data))
+	kept, err := openTree(string(data))
+	if err != nil {
+		return nil, err
+	}
+	t, err := kept.whole()
 	if err != nil {
 		return nil, err
 	}

@@ -168,6 +168,17 @@ func (r *reader) text() string {
 	return s
 }
 
+// take reads n bytes.
+func (r *reader) take(n int) string {
+	if n > len(r.rest) {
+		r.fail()
+		return ""
+	}
+	s := r.rest[:n]
+	r.rest = r.rest[n:]
+	return s
+}
+
 func (r *reader) texts() (list []string) {
 	for range r.count() {
 		list = append(list, r.text())

@@ -3,6 +3,8 @@ package inventory
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
+	mathbits "math/bits"
 	"slices"
 )
 
@@ -25,193 +27,435 @@ const (
 // number is 0.
 func bare() *tree { return new(tree) }
 
-// position returns where a part is.
-func (t *tree) position(part int32) (int, bool) { return slices.BinarySearch(t.parts, part) }
-
-// append appends how many parts there are, the differences of their numbers, and what is
-// before each.
+// append appends t in a form in which one part of it can be found without reading all: the
+// number of parts; for each group of them the number of the part before it, and where its
+// differences begin; how long all differences are, and these; and what is before each.
 func (t *tree) append(b []byte) []byte {
-	b = appendInts(binary.AppendUvarint(b, uint64(len(t.parts))), t.parts)
-	for _, p := range t.parents {
-		b = binary.AppendUvarint(b, uint64(p))
+	var index, parts []byte
+	last := int32(0)
+	for i, part := range t.parts {
+		if i%grouped == 0 {
+			index = binary.LittleEndian.AppendUint32(index, uint32(last))
+			index = binary.LittleEndian.AppendUint32(index, uint32(len(parts)))
+		}
+		parts = binary.AppendUvarint(parts, uint64(part-last))
+		last = part
+	}
+	b = append(binary.AppendUvarint(b, uint64(len(t.parts))), index...)
+	b = append(binary.AppendUvarint(b, uint64(len(parts))), parts...)
+	for _, before := range t.parents {
+		if wide(len(t.parts)) {
+			b = binary.LittleEndian.AppendUint32(b, uint32(before))
+		} else {
+			b = binary.LittleEndian.AppendUint16(b, uint16(before))
+		}
 	}
 	return b
 }
 
-func parseTree(data string) (*tree, error) {
-	t := new(tree)
-	return t, t.parse(data)
+// grouped is how many parts one entry of the index is for.
+const grouped = 32
+
+// wide reports whether what is before one of n parts takes four bytes instead of two.
+func wide(n int) bool { return n+first > math.MaxUint16 }
+
+// A timber is a tree as it is kept.
+type timber struct {
+	n                     int // parts
+	index, parts, parents string
 }
 
-// parse reads a tree into t, whose memory it uses again.
-func (t *tree) parse(data string) error {
+func openTree(data string) (*timber, error) {
 	r := reader{rest: data}
-	t.parts = r.ascending(t.parts)
-	t.parents = r.numbers(t.parents, len(t.parts), first+len(t.parts))
-	return r.end("a tree")
+	t := &timber{n: r.count()}
+	t.index = r.take((t.n + grouped - 1) / grouped * 8)
+	t.parts = r.text()
+	size := 2
+	if wide(t.n) {
+		size = 4
+	}
+	t.parents = r.take(size * t.n)
+	return t, r.end("a tree")
 }
 
-// ascending appends ascending numbers to list, before which there is how many they are.
-func (r *reader) ascending(list []int32) []int32 {
-	list = r.numbers(list, r.count(), 1<<31)
-	last := int32(0)
-	for i, d := range list {
-		if last += d; last <= 0 || d == 0 {
-			r.fail()
-			return nil
-		}
-		list[i] = last
-	}
-	return list
+func little(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
-// numbers returns n numbers less than bound, in the memory of list.
-func (r *reader) numbers(list []int32, n, bound int) []int32 {
-	list = slices.Grow(list[:0], n)[:n]
-	s := r.rest
-	for i := range list {
-		var d uint64
-		switch { // most are of one byte or two
-		case len(s) > 0 && s[0] < 0x80:
-			d, s = uint64(s[0]), s[1:]
-		case len(s) > 1 && s[1] < 0x80:
-			d, s = uint64(s[0]&0x7f)|uint64(s[1])<<7, s[2:]
-		default:
-			r.rest = s
-			d = r.number()
-			s = r.rest
-		}
-		if d >= uint64(bound) {
-			r.fail()
-			return nil
-		}
-		list[i] = int32(d)
+// group returns the number of the part before a group, and a reader of the differences.
+func (t *timber) group(i int) (last uint64, r reader) {
+	at := t.index[8*i:]
+	return uint64(little(at)), reader{rest: t.parts[min(int(little(at[4:])), len(t.parts)):]}
+}
+
+// part returns the number of the part at a position, and 0 if it is damaged.
+func (t *timber) part(at int) int32 {
+	last, r := t.group(at / grouped)
+	for range at%grouped + 1 {
+		last += r.number()
 	}
-	r.rest = s
-	return list
+	if r.failed || last > math.MaxInt32 {
+		return 0
+	}
+	return int32(last)
+}
+
+// position returns where a part is.
+func (t *timber) position(part int32) (int, bool) {
+	low, high := 0, len(t.index)/8 // the group is behind the last one before low
+	for low < high {
+		if mid := (low + high) / 2; little(t.index[8*mid:]) < uint32(part) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	if low == 0 {
+		return 0, false
+	}
+	last, r := t.group(low - 1)
+	for at := grouped * (low - 1); at < min(grouped*low, t.n); at++ {
+		if last += r.number(); last >= uint64(part) || r.failed {
+			return at, last == uint64(part) && !r.failed
+		}
+	}
+	return 0, false
+}
+
+// before returns what is before the part at a position.
+func (t *timber) before(at int) int32 {
+	if wide(t.n) {
+		return int32(little(t.parents[4*at:]))
+	}
+	return int32(t.parents[2*at]) | int32(t.parents[2*at+1])<<8
+}
+
+// whole returns all of the tree.
+func (t *timber) whole() (*tree, error) {
+	all := &tree{make([]int32, t.n), make([]int32, t.n)}
+	r := reader{rest: t.parts}
+	last := uint64(0)
+	for i := range all.parts {
+		d := r.number()
+		if last += d; d == 0 || d > math.MaxInt32 || last > math.MaxInt32 {
+			r.fail()
+			break
+		}
+		all.parts[i], all.parents[i] = int32(last), t.before(i)
+		if p := all.parents[i]; p < 0 || int(p) >= first+t.n {
+			r.fail()
+		}
+	}
+	return all, r.end("a tree")
 }
 
 // A patch is what differs from a tree, its base.
 type patch struct {
-	gone  []int32 // positions in the base of parts that are not there, each and 1
-	parts []int32 // that are there and not in the base, or not behind the same one
+	changes []change // of what is at positions of the base, ascending
 
-	// Of each of parts what is before it: nothing, theMain, or first and twice the position
-	// in the base, or first, 1 and twice the position in parts.
+	// Parts that are not in the base, ascending, and what is before each.
+	added   []int32
 	parents []int32
+
+	work []byte
 }
 
-// patchOf returns how t differs from base.
+// A change is one of a patch. What is before a part is nothing, theMain, first and twice a
+// position of the base, or first, 1 and twice a position in added.
+type change struct {
+	at     int32
+	part   int32 // that is there; 0 is the one of the base
+	moved  bool  // it is behind before, and not behind what it is in the base
+	gone   bool  // nothing is there
+	before int32
+}
+
+// patchOf returns how t differs from base, with few changes: a part that is instead of
+// another one, as a version is instead of the one before, is at its position.
 func patchOf(base, t *tree) *patch {
-	p := new(patch)
-	var at []int32 // in t, of p.parts
-	i := 0
-	for k, part := range t.parts {
-		for ; i < len(base.parts) && base.parts[i] < part; i++ {
-			p.gone = append(p.gone, int32(i+1))
-		}
-		if i < len(base.parts) && base.parts[i] == part {
-			a, b := base.parents[i], t.parents[k]
+	// Where the parts of each are in the other one, and 1.
+	in, over := make([]int32, len(t.parts)), make([]int32, len(base.parts))
+	for i, k := 0, 0; i < len(over) && k < len(in); {
+		switch a, b := base.parts[i], t.parts[k]; {
+		case a == b:
+			over[i], in[k] = int32(k+1), int32(i+1)
 			i++
-			if a == b && a < first || a >= first && b >= first && base.parts[a-first] == t.parts[b-first] {
-				continue
-			}
+			k++
+		case a < b:
+			i++
+		default:
+			k++
 		}
-		p.parts, at = append(p.parts, part), append(at, int32(k))
 	}
-	for ; i < len(base.parts); i++ {
-		p.gone = append(p.gone, int32(i+1))
+	// What is before the same is the same in another version, perhaps, and what is before
+	// that.
+	for k, i := range in {
+		for i > 0 {
+			a, b := base.parents[i-1]-first, t.parents[k]-first
+			if a < 0 || b < 0 || over[a] != 0 || in[b] != 0 {
+				break
+			}
+			over[a], in[b] = b+1, a+1
+			i, k = a+1, int(b)
+		}
 	}
-	for _, k := range at {
+	// What nothing is behind is instead of something that was behind the same.
+	free := make(map[int32][]int32) // positions, by what is before them
+	for i, k := range over {
+		if k == 0 {
+			free[base.parents[i]] = append(free[base.parents[i]], int32(i))
+		}
+	}
+	// as returns what is before a part of t in terms of the base, and -1 if it is not there.
+	as := func(before int32) int32 {
+		if before < first {
+			return before
+		}
+		if i := in[before-first]; i > 0 {
+			return first + i - 1
+		}
+		return -1
+	}
+	for k, i := range in {
+		if i != 0 {
+			continue
+		}
+		before := as(t.parents[k])
+		if list := free[before]; len(list) > 0 {
+			over[list[0]], in[k] = int32(k+1), list[0]+1
+			free[before] = list[1:]
+		}
+	}
+
+	p := new(patch)
+	index := make(map[int32]int32) // of p.added, by position in t
+	for k, i := range in {
+		if i == 0 {
+			index[int32(k)] = int32(len(p.added))
+			p.added = append(p.added, t.parts[k])
+		}
+	}
+	code := func(k int) int32 {
 		before := t.parents[k]
-		if before >= first {
-			part := t.parts[before-first]
-			if i, ok := slices.BinarySearch(p.parts, part); ok {
-				before = int32(first + 2*i + 1)
-			} else {
-				i, _ := base.position(part)
-				before = int32(first + 2*i)
+		if before < first {
+			return before
+		}
+		if i := in[before-first]; i > 0 {
+			return first + 2*(i-1)
+		}
+		return first + 2*index[before-first] + 1
+	}
+	for k, i := range in {
+		if i == 0 {
+			p.parents = append(p.parents, code(k))
+		}
+	}
+	for i, k := range over {
+		c := change{at: int32(i), gone: k == 0}
+		if k > 0 {
+			if part := t.parts[k-1]; part != base.parts[i] {
+				c.part = part
+			}
+			if as(t.parents[k-1]) != base.parents[i] {
+				c.moved, c.before = true, code(int(k-1))
 			}
 		}
-		p.parents = append(p.parents, before)
+		if c.gone || c.moved || c.part != 0 {
+			p.changes = append(p.changes, c)
+		}
 	}
 	return p
 }
 
-// more returns the parts that base has not.
-func (p *patch) more(base *tree) (parts []int32) {
-	for _, part := range p.parts {
-		if _, ok := base.position(part); !ok {
-			parts = append(parts, part)
+// more returns the parts that the base has not.
+func (p *patch) more() []int32 {
+	parts := slices.Clone(p.added)
+	for _, c := range p.changes {
+		if c.part != 0 {
+			parts = append(parts, c.part)
 		}
 	}
 	return parts
 }
 
-// size is how many parts differ.
-func (p *patch) size() int { return len(p.gone) + len(p.parts) }
-
+// append appends a bit for each position that is changed, the changes, and the parts that are
+// added.
 func (p *patch) append(b []byte) []byte {
-	b = appendInts(binary.AppendUvarint(b, uint64(len(p.gone))), p.gone)
-	b = appendInts(binary.AppendUvarint(b, uint64(len(p.parts))), p.parts)
+	p.work = p.work[:0]
+	for _, c := range p.changes {
+		for int(c.at/8) >= len(p.work) {
+			p.work = append(p.work, 0)
+		}
+		p.work[c.at/8] |= 1 << (c.at % 8)
+	}
+	b = append(binary.AppendUvarint(b, uint64(len(p.work))), p.work...)
+	for _, c := range p.changes {
+		switch {
+		case c.gone:
+			b = append(b, 0)
+		case c.moved && c.part != 0:
+			b = binary.AppendUvarint(b, uint64(c.part)<<2|3)
+			b = binary.AppendUvarint(b, uint64(c.before))
+		case c.moved:
+			b = binary.AppendUvarint(b, uint64(c.before)<<2|2)
+		default:
+			b = binary.AppendUvarint(b, uint64(c.part)<<2|1)
+		}
+	}
+	b = appendInts(binary.AppendUvarint(b, uint64(len(p.added))), p.added)
 	for _, before := range p.parents {
 		b = binary.AppendUvarint(b, uint64(before))
 	}
 	return b
 }
 
+// touches reports whether a patch, as it is kept, changes what is at one of positions.
+func touches(patch string, positions []int32) bool {
+	r := reader{rest: patch}
+	changed := r.text()
+	for _, at := range positions {
+		if i := int(at / 8); i < len(changed) && changed[i]&(1<<(at%8)) != 0 {
+			return true
+		}
+	}
+	return r.failed
+}
+
 // parse reads a patch into p, whose memory it uses again.
 func (p *patch) parse(data string) error {
 	r := reader{rest: data}
-	p.gone = r.ascending(p.gone)
-	p.parts = r.ascending(p.parts)
-	p.parents = r.numbers(p.parents, len(p.parts), 1<<31-1)
+	changed := r.text()
+	p.changes = p.changes[:0]
+	number := func(bound uint64) int32 {
+		n := r.number()
+		if n > bound {
+			r.fail()
+		}
+		return int32(min(n, bound))
+	}
+	for i := range len(changed) {
+		for bits := changed[i]; bits != 0; bits &= bits - 1 {
+			c := change{at: int32(8*i + mathbits.TrailingZeros8(bits))}
+			n := r.number()
+			if n>>2 > math.MaxInt32 {
+				r.fail()
+			}
+			switch value := int32(n >> 2); {
+			case n == 0:
+				c.gone = true
+			case n&3 == 1 && value > 0:
+				c.part = value
+			case n&3 == 2:
+				c.moved, c.before = true, value
+			case n&3 == 3 && value > 0:
+				c.part, c.moved, c.before = value, true, number(math.MaxInt32)
+			default:
+				r.fail()
+			}
+			p.changes = append(p.changes, c)
+		}
+	}
+	p.added, p.parents = p.added[:0], p.parents[:0]
+	last := int32(0)
+	for range r.count() {
+		d := number(math.MaxInt32)
+		if last += d; d == 0 || last < 0 {
+			r.fail()
+		}
+		p.added = append(p.added, last)
+	}
+	for range p.added {
+		p.parents = append(p.parents, number(math.MaxInt32))
+	}
 	return r.end("a tree")
 }
 
 // apply returns the parts of the tree that differs from base by p.
 func (p *patch) apply(base *tree) ([]int32, error) {
-	if n := len(p.gone); n > 0 && int(p.gone[n-1]) > len(base.parts) {
-		return nil, fmt.Errorf("%w: a tree lacks a part that another one has less", errDamaged)
-	}
-	parts := slices.Clone(p.parts)
-	gone := p.gone
-	for i, part := range base.parts {
-		if len(gone) > 0 && int(gone[0]) == i+1 {
-			gone = gone[1:]
-			continue
+	parts := slices.Concat(base.parts, p.added)
+	for _, c := range p.changes {
+		if int(c.at) >= len(base.parts) {
+			return nil, fmt.Errorf("%w: a tree lacks a part that another one has less", errDamaged)
 		}
-		parts = append(parts, part)
+		if c.gone || c.part != 0 {
+			parts[c.at] = c.part
+		}
 	}
-	return unique(parts), nil
+	parts = unique(parts)
+	if len(parts) > 0 && parts[0] == 0 {
+		parts = parts[1:]
+	}
+	return parts, nil
 }
 
-// path returns the parts on the way to one, it included, of the tree that differs from
-// base by p, and whether it can be reached.
-func path(base *tree, p *patch, to int32) (way []int32, known bool, err error) {
-	way = append(make([]int32, 0, 4), to)
-	for at := to; len(way) <= len(base.parts)+len(p.parts); way = append(way, at) {
-		before, list := int32(-1), base.parts
-		if i, ok := slices.BinarySearch(p.parts, at); ok {
-			if before = p.parents[i]; before >= first {
-				if (before-first)%2 == 1 {
-					list = p.parts
-				}
-				before = first + (before-first)/2
-			}
-		} else if i, ok := base.position(at); ok {
-			before = base.parents[i]
-		}
-		switch {
-		case before == nothing:
-			return nil, false, nil
-		case before == theMain:
-			slices.Reverse(way)
-			return way, true, nil
-		case before < 0 || int(before-first) >= len(list):
-			return nil, false, fmt.Errorf("%w: a tree has no way to a part", errDamaged)
-		}
-		at = list[before-first]
+// change returns what p changes at a position.
+func (p *patch) change(at int32) (c change, ok bool) {
+	i, ok := slices.BinarySearchFunc(p.changes, at, func(c change, at int32) int { return int(c.at - at) })
+	if ok {
+		c = p.changes[i]
 	}
-	return nil, false, fmt.Errorf("%w: a tree has a way without an end", errDamaged)
+	return c, ok
+}
+
+// find returns the place of a part in the tree that differs from base by p, as what is before
+// a part behind it is said in p.
+func (p *patch) find(base *timber, part int32) (place int32, ok bool) {
+	if i, ok := slices.BinarySearch(p.added, part); ok {
+		return int32(first + 2*i + 1), true
+	}
+	for _, c := range p.changes {
+		if c.part == part {
+			return first + 2*c.at, true
+		}
+	}
+	at, ok := base.position(part)
+	if c, changed := p.change(int32(at)); ok && changed && (c.gone || c.part != 0) {
+		return 0, false
+	}
+	return int32(first + 2*at), ok
+}
+
+// path returns the parts on the way to a place, that there included, of the tree that differs
+// from base by p, and their positions in base, -1 for those that are not there. There is
+// none if it cannot be reached.
+func path(base *timber, p *patch, place int32) (way, at []int32, err error) {
+	way, at = make([]int32, 0, 4), make([]int32, 0, 4)
+	for len(way) <= base.n+len(p.added) {
+		i := int((place - first) / 2)
+		added := (place-first)%2 == 1
+		var part, before int32
+		switch {
+		case added && i < len(p.added):
+			part, before = p.added[i], p.parents[i]
+		case !added && i < base.n:
+			c, _ := p.change(int32(i))
+			if part = c.part; part == 0 {
+				part = base.part(i)
+			}
+			if before = c.before; !c.moved {
+				if before = base.before(i); before >= first {
+					before = first + 2*(before-first)
+				}
+			}
+			if c.gone {
+				part = 0
+			}
+		}
+		if part == 0 || before < 0 {
+			break
+		}
+		way, at = append(way, part), append(at, int32(i))
+		if added {
+			at[len(at)-1] = -1
+		}
+		switch place = before; place {
+		case nothing:
+			return nil, nil, nil
+		case theMain:
+			slices.Reverse(way)
+			slices.Reverse(at)
+			return way, at, nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: a tree has no way to a part", errDamaged)
 }

@@ -54,26 +54,44 @@ func FuzzValues(f *testing.F) {
 		f.Add(data)
 	}
 	base := &tree{[]int32{1, 2, 5, 9}, []int32{theMain, first, nothing, first + 1}}
+	standing, err := openTree(string(base.append(nil)))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, data string) {
-		if one, err := parseTree(data); err == nil {
-			if again, err := parseTree(string(one.append(nil))); err != nil || !reflect.DeepEqual(again, one) {
-				t.Errorf("%+v, then %+v, error %v", one, again, err)
-			}
-			for _, part := range one.parts {
-				if way, _, err := path(one, new(patch), part); len(way) > len(one.parts) {
-					t.Errorf("a way of %d parts, error %v", len(way), err)
+		if kept, err := openTree(data); err == nil {
+			one, err := kept.whole()
+			if err == nil {
+				again, err := openTree(string(one.append(nil)))
+				if err == nil {
+					var all *tree
+					if all, err = again.whole(); err == nil && !reflect.DeepEqual(all, one) {
+						t.Errorf("%+v, then %+v", one, all)
+					}
 				}
+				if err != nil {
+					t.Errorf("%+v, then error %v", one, err)
+				}
+			}
+			for at := range kept.n {
+				if way, _, _ := path(kept, new(patch), int32(first+2*at)); len(way) > kept.n {
+					t.Errorf("a way of %d parts", len(way))
+				}
+				kept.position(kept.part(at))
 			}
 		}
 		var p, q patch
 		if p.parse(data) == nil {
-			if err := q.parse(string(p.append(nil))); err != nil || !slices.Equal(p.gone, q.gone) || !slices.Equal(p.parts, q.parts) || !slices.Equal(p.parents, q.parents) {
+			if err := q.parse(string(p.append(nil))); err != nil || !slices.Equal(p.changes, q.changes) || !slices.Equal(p.added, q.added) || !slices.Equal(p.parents, q.parents) {
 				t.Errorf("%+v, then %+v, error %v", p, q, err)
 			}
 			p.apply(base)
-			for _, part := range append(p.parts, base.parts...) {
-				path(base, &p, part)
+			for _, part := range append(p.more(), base.parts...) {
+				if place, ok := p.find(standing, part); ok {
+					path(standing, &p, place)
+				}
 			}
+			touches(data, []int32{0, 1, 1 << 20})
 		}
 		if c, err := parseComponent(data); err == nil {
 			if again, err := parseComponent(string(appendComponent(nil, c))); err != nil || !reflect.DeepEqual(again, c) {

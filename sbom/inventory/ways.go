@@ -50,24 +50,14 @@ type way struct {
 	candidate int
 	known     bool
 	parts     []int32  // without the main component
-	at        []int32  // in the tree that it was found in, each and 1
+	at        []int32  // where they are, or the candidate alone is, in the tree that has the way
 	labels    []string // of the parts
 }
 
 // A planted tree is one that contents are told by.
 type planted struct {
-	data string
+	*timber
 	ways []way // to the candidates that are in it
-
-	once  sync.Once
-	whole *tree
-	err   error
-}
-
-// tree returns all of it.
-func (p *planted) tree() (*tree, error) {
-	p.once.Do(func() { p.whole, p.err = parseTree(p.data) })
-	return p.whole, p.err
 }
 
 // A background is what rows refer to.
@@ -200,8 +190,8 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 		clear(a.trees)
 		a.size = 0
 	}
-	if a.trees[0] == nil {
-		a.trees[0] = &planted{data: string(bare().append(nil))}
+	if a.trees[0] == nil { // the bare one
+		a.trees[0] = &planted{timber: new(timber)}
 	}
 	var missing []int32
 	for i := range rows {
@@ -227,28 +217,30 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 // grow remembers trees.
 func (a *answering) grow(ctx context.Context, missing []int32) error {
 	var ids []int32
-	var trees []*planted
+	var trees []string
 	in, value := a.s.in("id", missing)
 	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
-		p := new(planted)
-		err := rows.Scan(&id, &p.data)
-		ids, trees = append(ids, id), append(trees, p)
+		var data string
+		err := rows.Scan(&id, &data)
+		ids, trees = append(ids, id), append(trees, data)
 		return err
 	}, "SELECT id, data FROM inventory_tree WHERE "+in, value)
 	if err != nil {
 		return err
 	}
+	all := make([]planted, len(trees))
 	err = spread(len(trees), func(from, to int) error {
-		var t tree
 		for i := from; i < to; i++ {
-			if err := t.parse(trees[i].data); err != nil {
+			t, err := openTree(trees[i])
+			if err != nil {
 				return err
 			}
-			if err := a.search(&t, trees[i]); err != nil {
+			all[i].timber = t
+			if all[i].ways, err = a.search(t); err != nil {
 				return err
 			}
-			if a.located && a.in.has(ids[i]) != (len(trees[i].ways) > 0) {
+			if a.located && a.in.has(ids[i]) != (len(all[i].ways) > 0) {
 				return fmt.Errorf("%w: a tree has other parts", errDamaged)
 			}
 		}
@@ -258,54 +250,58 @@ func (a *answering) grow(ctx context.Context, missing []int32) error {
 		return err
 	}
 	var unknown []int32
-	for i, p := range trees {
-		a.trees[ids[i]] = p
-		a.size += 4 * len(p.data) // and more, as soon as all of it is asked for
-		for _, w := range p.ways {
+	for i := range all {
+		a.trees[ids[i]] = &all[i]
+		a.size += len(trees[i])
+		for _, w := range all[i].ways {
 			unknown = append(unknown, w.parts...)
-			a.size += 100
+			a.size += 200
 		}
 	}
 	if err := a.name(ctx, unknown); err != nil {
 		return err
 	}
-	for _, p := range trees {
-		a.label(p.ways)
+	for i := range all {
+		a.label(all[i].ways)
 	}
 	return nil
 }
 
 // search finds the ways to the candidates that are in t.
-func (a *answering) search(t *tree, p *planted) error {
+func (a *answering) search(t *timber) (ways []way, err error) {
 	none := new(patch)
-	add := func(k int, part int32) error {
-		up, known, err := path(t, none, part)
-		w := way{candidate: k, known: known, parts: up, at: make([]int32, len(up))}
-		for i, part := range up {
-			k, _ := t.position(part)
-			w.at[i] = int32(k + 1)
+	add := func(k, at int) error {
+		parts, places, err := path(t, none, int32(first+2*at))
+		w := way{candidate: k, known: parts != nil, parts: parts, at: places}
+		if !w.known {
+			w.at = []int32{int32(at)}
 		}
-		p.ways = append(p.ways, w)
+		ways = append(ways, w)
 		return err
 	}
-	if len(a.parts) < len(t.parts) {
+	if len(a.parts) < t.n/16 { // few enough to look for each
 		for k, part := range a.parts {
-			if _, ok := t.position(part); ok {
-				if err := add(k, part); err != nil {
-					return err
+			if at, ok := t.position(part); ok {
+				if err := add(k, at); err != nil {
+					return nil, err
 				}
 			}
 		}
-		return nil
+		return ways, nil
 	}
-	for _, part := range t.parts {
-		if k, ok := slices.BinarySearch(a.parts, part); ok {
-			if err := add(k, part); err != nil {
-				return err
+	all, err := t.whole()
+	if err != nil {
+		return nil, err
+	}
+	for at, part := range all.parts {
+		if a.asked.has(part) {
+			k, _ := slices.BinarySearch(a.parts, part)
+			if err := add(k, at); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return ways, nil
 }
 
 // finish returns what is said of rows, until the next call, and finds the ways in them to
@@ -373,72 +369,56 @@ func (r *row) entry(now time.Time) Entry {
 }
 
 // walk finds the ways in r to the candidates that it has. p is memory to be used.
-func (a *answering) walk(r *row, p *patch) error {
-	if err := p.parse(r.patch); err != nil {
-		return err
-	}
+func (a *answering) walk(r *row, p *patch) (err error) {
 	r.ways = r.base.ways
-	if a.concerns(p, r.ways) {
-		whole, err := r.base.tree()
-		if err != nil {
+	beside := !a.located || a.beside.has(r.contents)
+	if beside || slices.ContainsFunc(r.ways, func(w way) bool { return touches(r.patch, w.at) }) {
+		if err := p.parse(r.patch); err != nil {
 			return err
 		}
-		if r.ways, err = a.anew(whole, p, r.ways); err != nil {
+		if r.ways, err = a.anew(r.base, p); err != nil {
 			return err
 		}
 	}
-	if a.located && !a.in.has(r.tree) && a.beside.has(r.contents) != (len(r.ways) > 0) {
+	if a.located && !a.in.has(r.tree) && beside != (len(r.ways) > 0) {
 		return fmt.Errorf("%w: a record says of itself that it has other contents", errDamaged)
 	}
 	return nil
 }
 
-// concerns reports whether the ways to the candidates may be others, or to others, in a tree
-// that differs by p from one with ways.
-func (a *answering) concerns(p *patch, ways []way) bool {
-	if p.size() == 0 {
-		return false
-	}
-	for i := range ways {
-		w := &ways[i]
-		if !w.known {
-			return true
-		}
-		for k, part := range w.parts {
-			_, gone := slices.BinarySearch(p.gone, w.at[k])
-			_, other := slices.BinarySearch(p.parts, part)
-			if gone || other {
-				return true
-			}
-		}
-	}
-	return slices.ContainsFunc(p.parts, a.asked.has)
-}
-
-// anew returns the ways to the candidates in the tree that differs by p from base, which
-// has ways.
-func (a *answering) anew(base *tree, p *patch, ways []way) ([]way, error) {
+// anew returns the ways to the candidates in the tree that differs by p from base.
+func (a *answering) anew(base *planted, p *patch) ([]way, error) {
 	var candidates []int
-	for _, w := range ways {
-		i, _ := base.position(a.parts[w.candidate])
-		if _, gone := slices.BinarySearch(p.gone, int32(i+1)); !gone {
+	for i := range base.ways {
+		w := &base.ways[i]
+		if c, _ := p.change(w.at[len(w.at)-1]); !c.gone && c.part == 0 {
 			candidates = append(candidates, w.candidate)
 		}
 	}
-	for _, part := range p.parts {
-		if k, asked := slices.BinarySearch(a.parts, part); asked {
+	add := func(part int32) {
+		if a.asked.has(part) {
+			k, _ := slices.BinarySearch(a.parts, part)
 			candidates = append(candidates, k)
 		}
 	}
+	for i := range p.changes {
+		add(p.changes[i].part)
+	}
+	for _, part := range p.added {
+		add(part)
+	}
 	slices.Sort(candidates)
-	candidates = slices.Compact(candidates)
-	ways = make([]way, len(candidates))
+	ways := make([]way, len(candidates))
 	for i, k := range candidates {
-		up, known, err := path(base, p, a.parts[k])
+		place, ok := p.find(base.timber, a.parts[k])
+		if !ok {
+			return nil, fmt.Errorf("%w: a tree has other parts", errDamaged)
+		}
+		parts, _, err := path(base.timber, p, place)
 		if err != nil {
 			return nil, err
 		}
-		ways[i] = way{candidate: k, known: known, parts: up}
+		ways[i] = way{candidate: k, known: parts != nil, parts: parts}
 	}
 	return ways, nil
 }

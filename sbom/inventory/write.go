@@ -547,22 +547,23 @@ func (w *writer) addSets(ctx context.Context, records []prepared) error {
 			continue
 		}
 		t := trees[s.hash]
-		base, p, err := w.nearest(ctx, s.family, t)
+		base, p, data, err := w.nearest(ctx, s.family, t)
 		if err != nil {
 			return err
 		}
 		if p == nil {
 			base, p = rooted{root, t}, new(patch)
+			data = p.append(nil)
 			treeRows = append(treeRows, []any{int64(root), s.family, t.append(nil)})
 			posted.trees = appendPairs(posted.trees, t.parts, root)
 			w.families[s.family] = grown(w.family(s.family), base)
 			root++
 		}
-		k := &kept{next, base.id, string(p.append(nil))}
+		k := &kept{next, base.id, string(data)}
 		found[s.hash] = k
 		w.set.note(next, s.hash)
 		setRows = append(setRows, []any{int64(next), s.hash[:], int64(k.tree), []byte(k.patch)})
-		posted.sets = appendPairs(posted.sets, p.more(base.tree), next)
+		posted.sets = appendPairs(posted.sets, p.more(), next)
 		next++
 	}
 	for s := range sets(records) {
@@ -617,35 +618,63 @@ func (t *tree) hash() hash {
 
 // nearest returns the tree of a family that t differs from the least, and how. If it differs
 // much from all of them there is no patch.
-func (w *writer) nearest(ctx context.Context, key int64, t *tree) (base rooted, p *patch, err error) {
+func (w *writer) nearest(ctx context.Context, key int64, t *tree) (base rooted, p *patch, data []byte, err error) {
 	if len(t.parts) < leastTree {
 		base = rooted{0, bare()}
-		return base, patchOf(base.tree, t), nil
+		p = patchOf(base.tree, t)
+		return base, p, p.append(nil), nil
 	}
 	list := w.family(key)
 	if list == nil {
 		err := w.query(ctx, func(rows *sql.Rows) error {
 			var r rooted
-			var data []byte
+			var data string
 			if err := rows.Scan(&r.id, &data); err != nil {
 				return err
 			}
-			r.tree, err = parseTree(string(data))
+			kept, err := openTree(data)
+			if err == nil {
+				r.tree, err = kept.whole()
+			}
 			list = append(list, r)
 			return err
 		}, "SELECT id, data FROM inventory_tree WHERE family = ? ORDER BY id DESC LIMIT "+strconv.Itoa(variants), key)
 		if err != nil {
-			return base, nil, err
+			return base, nil, nil, err
 		}
 		slices.Reverse(list)
 		w.families[key] = list
 	}
+	most := 0
 	for _, r := range list {
-		if q := patchOf(r.tree, t); q.size() <= len(t.parts)/3 && (p == nil || q.size() < p.size()) {
-			base, p = r, q
+		if n := common(r.parts, t.parts); n > most {
+			base, most = r, n
 		}
 	}
-	return base, p, nil
+	if 2*most < len(t.parts) {
+		return base, nil, nil, nil
+	}
+	p = patchOf(base.tree, t)
+	if data = p.append(nil); len(data) > 2*len(t.parts)/3 { // a quarter of a tree, about
+		return base, nil, nil, nil
+	}
+	return base, p, data, nil
+}
+
+// common returns how many numbers are in both of two ascending lists.
+func common(a, b []int32) (n int) {
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] == b[0]:
+			n++
+			a, b = a[1:], b[1:]
+		case a[0] < b[0]:
+			a = a[1:]
+		default:
+			b = b[1:]
+		}
+	}
+	return n
 }
 
 // family returns the last trees of a family, as far as they are remembered.

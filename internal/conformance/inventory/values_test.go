@@ -20,7 +20,7 @@ import (
 func TestDamagedValues(t *testing.T) {
 	dir := t.TempDir()
 	sound, bad := filepath.Join(dir, "sound.db"), filepath.Join(dir, "bad.db")
-	f := fleet.New(9, fleet.Options{Services: 12, Builds: 3, Components: 12})
+	f := fleet.New(9, fleet.Options{Services: 12, Builds: 3, Components: 30})
 	records := fleet.Odd(3, true)
 	for r := range f.Records() {
 		records = append(records, r)
