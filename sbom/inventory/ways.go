@@ -34,7 +34,7 @@ type answering struct {
 func newAnswering(s *session, parts []int32) *answering {
 	a := &answering{
 		s: s, parts: parts, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*planted),
-		used: make(chan []row, 3),
+		used: make(chan []row, 4),
 	}
 	if n := len(parts); n > 0 {
 		a.asked = make(bits, parts[n-1]/64+1)
@@ -69,28 +69,35 @@ type background struct {
 }
 
 // stream calls use with the rows that source gives and what is said of them, until it wants
-// no more. It must not keep them.
+// no more. It must not keep them. While it does so the next rows get their background, and
+// those after them are read.
 func (a *answering) stream(ctx context.Context, source func(give func([]row) (more bool, err error)) error, use func([]row, []Entry) (more bool, err error)) error {
-	ready, done := make(chan []row, 1), make(chan struct{})
-	var failed error
+	read, loaded, done := make(chan []row, 1), make(chan []row, 1), make(chan struct{})
+	send := func(rows []row, to chan<- []row) bool {
+		select {
+		case to <- rows:
+			return true
+		case <-done:
+			return false
+		}
+	}
+	var failed [2]error
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		defer close(ready)
-		failed = source(func(rows []row) (bool, error) {
-			if err := a.load(ctx, rows); err != nil {
-				return false, err
+		defer close(read)
+		failed[0] = source(func(rows []row) (bool, error) { return send(rows, read), nil })
+	})
+	wg.Go(func() {
+		defer close(loaded)
+		for rows := range read {
+			if failed[1] = a.load(ctx, rows); failed[1] != nil || !send(rows, loaded) {
+				return
 			}
-			select {
-			case ready <- rows:
-				return true, nil
-			case <-done:
-				return false, nil
-			}
-		})
+		}
 	})
 	defer wg.Wait()
 	defer close(done)
-	for rows := range ready {
+	for rows := range loaded {
 		entries, err := a.finish(ctx, rows)
 		if err != nil {
 			return err
@@ -103,7 +110,10 @@ func (a *answering) stream(ctx context.Context, source func(give func([]row) (mo
 		default:
 		}
 	}
-	return failed
+	if failed[1] != nil { // then the source may still be at work
+		return failed[1]
+	}
+	return failed[0]
 }
 
 // buffer returns room for rows.
@@ -148,40 +158,44 @@ func (a *answering) learn(ctx context.Context, rows []row) error {
 	}
 	var missing []int32
 	for i := range rows {
-		h := &rows[i].head
-		for _, id := range [...]int32{h.origin, h.verdict, h.gaps} {
-			if a.facts[id] == nil {
-				missing = append(missing, id)
-			}
+		if r := &rows[i]; !a.remembers(r) {
+			missing = append(missing, r.head.origin, r.verdict, r.head.gaps)
 		}
 	}
-	if missing = unique(missing); len(missing) > 0 {
-		in, value := a.s.in("id", missing)
-		err := a.s.query(ctx, func(rows *sql.Rows) error {
-			var id int32
-			var data string
-			err := rows.Scan(&id, &data)
-			if err == nil {
-				a.facts[id], err = parseFact(data)
-			}
-			return err
-		}, "SELECT id, data FROM inventory_fact WHERE "+in, value)
-		if err != nil {
-			return err
+	if missing = unique(missing); len(missing) == 0 {
+		return nil
+	}
+	in, value := a.s.in("id", missing)
+	err := a.s.query(ctx, func(rows *sql.Rows) error {
+		var id int32
+		var data string
+		err := rows.Scan(&id, &data)
+		if err == nil {
+			a.facts[id], err = parseFact(data)
 		}
+		return err
+	}, "SELECT id, data FROM inventory_fact WHERE "+in, value)
+	if err != nil {
+		return err
 	}
 	for i := range rows {
-		h := &rows[i].head
-		b := &rows[i].background
-		var ok1, ok2, ok3 bool
-		b.origin, ok1 = a.facts[h.origin].(*origin)
-		b.said, ok2 = a.facts[h.verdict].(*decision)
-		b.gaps, ok3 = a.facts[h.gaps].([]string)
-		if !ok1 || !ok2 || !ok3 {
+		if r := &rows[i]; r.said == nil && !a.remembers(r) {
 			return fmt.Errorf("%w: a fact is missing", errDamaged)
 		}
 	}
 	return nil
+}
+
+// remembers gives r its facts, if they are remembered.
+func (a *answering) remembers(r *row) bool {
+	from, ok1 := a.facts[r.head.origin].(*origin)
+	said, ok2 := a.facts[r.verdict].(*decision)
+	gaps, ok3 := a.facts[r.head.gaps].([]string)
+	if !ok1 || !ok2 || !ok3 {
+		return false
+	}
+	r.background.origin, r.said, r.background.gaps = from, said, gaps
+	return true
 }
 
 // plant remembers the trees of rows.
