@@ -79,6 +79,19 @@ func ParseDigest(s string) (Digest, error) {
 	return Digest{algorithm, sum}, nil
 }
 
+// NewDigest returns the Digest that an algorithm's sum is, which is an error unless
+// it is as long as those of the algorithm are.
+func NewDigest(algorithm string, sum []byte) (Digest, error) {
+	short, long := hexLengths(algorithm)
+	if short == 0 {
+		return Digest{}, fmt.Errorf("digest by an unknown algorithm %.50q", algorithm)
+	}
+	if n := hex.EncodedLen(len(sum)); n != short && n != long {
+		return Digest{}, fmt.Errorf("%s digest of %d bytes, want %v", algorithm, len(sum), slices.Compact([]int{short / 2, long / 2}))
+	}
+	return Digest{algorithm, hex.EncodeToString(sum)}, nil
+}
+
 // ParseH1 parses a sum as go.sum writes it, "h1:" and the base64 form of a
 // SHA-256, into a dirHash Digest. It is the hash of a list of file hashes
 // (golang.org/x/mod/sumdb/dirhash), not the SHA-256 of any file.

@@ -3,7 +3,6 @@ package provenance
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -58,7 +57,7 @@ func (s *Statement) DefinitionDigest() (hallmark.Digest, error) {
 		return hallmark.Digest{}, fmt.Errorf("provenance: definition: %w", err)
 	}
 	sum := sha256.Sum256(b)
-	return hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	return hallmark.NewDigest("sha256", sum[:])
 }
 
 // A Difference is one place in which two builds differ.

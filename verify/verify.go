@@ -54,7 +54,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -647,7 +646,7 @@ func quote(s string) string { return fmt.Sprintf("%.200q", s) }
 // digestOf returns the SHA-256 digest of b.
 func digestOf(b []byte) hallmark.Digest {
 	sum := sha256.Sum256(b)
-	d, err := hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	d, err := hallmark.NewDigest("sha256", sum[:])
 	if err != nil {
 		panic("verify: internal error: " + err.Error())
 	}

@@ -724,7 +724,7 @@ func sum(algorithm string, seed uint64, what string) hallmark.Digest {
 }
 
 func parse(algorithm string, b []byte) hallmark.Digest {
-	d, err := hallmark.ParseDigest(algorithm + ":" + hex.EncodeToString(b))
+	d, err := hallmark.NewDigest(algorithm, b)
 	if err != nil {
 		panic("fleet: internal error: " + err.Error())
 	}

@@ -40,7 +40,6 @@ package github
 import (
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -239,7 +238,7 @@ func AddWorkflow(b *provenance.Build, repository fs.FS) error {
 	}
 	fmt.Fprintf(h, "blob %d\x00", len(text))
 	h.Write(text)
-	blob, err := hallmark.ParseDigest("gitBlob:" + hex.EncodeToString(h.Sum(nil)))
+	blob, err := hallmark.NewDigest("gitBlob", h.Sum(nil))
 	if err != nil {
 		return fmt.Errorf("github: workflow: %w", err)
 	}

@@ -67,9 +67,7 @@ func (r *row) append(block []byte) []byte {
 	b = appendText(appendText(append(b, byte(number(ok))), before), behind)
 	b = appendText(b, r.patch)
 	b = appendDigests(b, r.artifact.Digests)
-	for _, s := range [...]string{r.commit.String(), r.ref, r.run} {
-		b = appendText(b, s)
-	}
+	b = appendText(appendText(appendDigest(b, r.commit), r.ref), r.run)
 	b = binary.AppendVarint(b, micros(r.finished))
 	b = binary.AppendVarint(b, micros(r.decided))
 	b = append(b, byte(number(r.bySource)), byte(attestedCode(r.attested)), byte(number(r.complete)))

@@ -212,12 +212,13 @@ func (b bits) list() (ids []int32) {
 }
 
 // places returns in which trees some of parts are, and in which sets that differ from a
-// tree by having one.
-func (s *session) places(ctx context.Context, parts []int32) (trees, sets bits, err error) {
+// tree by having one; and if they are not too many, the trees in the upper half of a number
+// whose lower one is the position of the part, sorted.
+func (s *session) places(ctx context.Context, parts []int32) (trees, sets bits, pairs []uint64, err error) {
 	var sizes [2]int64
 	for i, table := range []string{"inventory_tree", "inventory_set"} {
 		if sizes[i], err = s.number(ctx, "SELECT max(id) FROM "+table); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	trees, sets = make(bits, sizes[0]/64+1), make(bits, sizes[1]/64+1)
@@ -238,17 +239,27 @@ func (s *session) places(ctx context.Context, parts []int32) (trees, sets bits, 
 		return err
 	}, "SELECT id FROM inventory_segment ORDER BY id")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	all, every := s.in("segment", segments)
 	for some := range slices.Chunk(parts, inlineLimit) {
 		in, value := s.in("part", some)
-		err := s.lists(ctx, func(_ int32, these, those []int32) error {
+		err := s.lists(ctx, func(part int32, these, those []int32) error {
+			if len(pairs) <= maxPairs {
+				k, _ := slices.BinarySearch(parts, part)
+				for _, tree := range these {
+					pairs = append(pairs, uint64(tree)<<32|uint64(k))
+				}
+			}
 			return errors.Join(add(trees, these, sizes[0]), add(sets, those, sizes[1]))
 		}, all+" AND "+in, every, value)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
-	return trees, sets, nil
+	if len(pairs) > maxPairs {
+		pairs = nil
+	}
+	slices.Sort(pairs)
+	return trees, sets, pairs, nil
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,7 +125,7 @@ func signed(e *verify.Evidence) hallmark.Digest {
 		return e.Signed
 	}
 	sum := sha256.Sum256(e.Payload)
-	d, err := hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	d, err := hallmark.NewDigest("sha256", sum[:])
 	if err != nil {
 		panic("inventory: internal error: " + err.Error())
 	}
@@ -249,7 +248,7 @@ type decision struct {
 
 func (d *decision) append(b []byte) ([]byte, error) {
 	b = appendText(append(b, decisionFact), d.Verdict)
-	b = appendTexts(appendText(b, d.Policy.String()), d.Reasons)
+	b = appendTexts(appendDigest(b, d.Policy), d.Reasons)
 	if len(d.Exceptions) == 0 {
 		return appendText(b, ""), nil
 	}

@@ -20,6 +20,7 @@ type answering struct {
 	// a tree by having one.
 	located    bool
 	in, beside bits
+	pairs      []uint64 // the trees, each in the upper half, with candidates, unless they are many
 
 	mu     sync.Mutex // of what is remembered
 	labels map[int32]string
@@ -128,7 +129,7 @@ func (a *answering) buffer() []row {
 
 // locate finds out where the parts are.
 func (a *answering) locate(ctx context.Context) (err error) {
-	a.in, a.beside, err = a.s.places(ctx, a.parts)
+	a.in, a.beside, a.pairs, err = a.s.places(ctx, a.parts)
 	a.located = err == nil
 	return err
 }
@@ -165,16 +166,16 @@ func (a *answering) learn(ctx context.Context, rows []row) error {
 	if missing = unique(missing); len(missing) == 0 {
 		return nil
 	}
-	in, value := a.s.in("id", missing)
+	in, values := a.s.around("id", missing)
 	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
 		var data string
 		err := rows.Scan(&id, &data)
-		if err == nil {
+		if err == nil && a.facts[id] == nil {
 			a.facts[id], err = parseFact(data)
 		}
 		return err
-	}, "SELECT id, data FROM inventory_fact WHERE "+in, value)
+	}, "SELECT id, data FROM inventory_fact WHERE "+in, values...)
 	if err != nil {
 		return err
 	}
@@ -232,14 +233,16 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 func (a *answering) grow(ctx context.Context, missing []int32) error {
 	var ids []int32
 	var trees []string
-	in, value := a.s.in("id", missing)
+	in, values := a.s.around("id", missing)
 	err := a.s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
-		var data string
+		var data sql.RawBytes
 		err := rows.Scan(&id, &data)
-		ids, trees = append(ids, id), append(trees, data)
+		if _, ok := slices.BinarySearch(missing, id); ok {
+			ids, trees = append(ids, id), append(trees, string(data))
+		}
 		return err
-	}, "SELECT id, data FROM inventory_tree WHERE "+in, value)
+	}, "SELECT id, data FROM inventory_tree WHERE "+in, values...)
 	if err != nil {
 		return err
 	}
@@ -251,7 +254,7 @@ func (a *answering) grow(ctx context.Context, missing []int32) error {
 				return err
 			}
 			all[i].timber = t
-			if all[i].ways, err = a.search(t); err != nil {
+			if all[i].ways, err = a.search(ids[i], t); err != nil {
 				return err
 			}
 			if a.located && a.in.has(ids[i]) != (len(all[i].ways) > 0) {
@@ -281,8 +284,8 @@ func (a *answering) grow(ctx context.Context, missing []int32) error {
 	return nil
 }
 
-// search finds the ways to the candidates that are in t.
-func (a *answering) search(t *timber) (ways []way, err error) {
+// search finds the ways to the candidates that are in t, whose number is id.
+func (a *answering) search(id int32, t *timber) (ways []way, err error) {
 	none := new(patch)
 	add := func(k, at int) error {
 		parts, places, err := path(t, none, int32(first+2*at))
@@ -292,6 +295,20 @@ func (a *answering) search(t *timber) (ways []way, err error) {
 		}
 		ways = append(ways, w)
 		return err
+	}
+	if a.pairs != nil {
+		i, _ := slices.BinarySearch(a.pairs, uint64(id)<<32)
+		for ; i < len(a.pairs) && int32(a.pairs[i]>>32) == id; i++ {
+			k := int(uint32(a.pairs[i]))
+			at, ok := t.position(a.parts[k])
+			if !ok {
+				return nil, fmt.Errorf("%w: a tree has other parts", errDamaged)
+			}
+			if err := add(k, at); err != nil {
+				return nil, err
+			}
+		}
+		return ways, nil
 	}
 	if len(a.parts) < t.n/16 { // few enough to look for each
 		for k, part := range a.parts {

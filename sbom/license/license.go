@@ -67,7 +67,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -324,7 +323,7 @@ func isCode(ext string) bool {
 // scanText returns what a text is, without a name.
 func (s *Scanner) scanText(text []byte, kind sbom.LicenseKind) (found, error) {
 	sum := sha256.Sum256(text)
-	digest, err := hallmark.ParseDigest("sha256:" + hex.EncodeToString(sum[:]))
+	digest, err := hallmark.NewDigest("sha256", sum[:])
 	if err != nil {
 		return found{}, err
 	}
