@@ -89,7 +89,8 @@ func NewDigest(algorithm string, sum []byte) (Digest, error) {
 	if n := hex.EncodedLen(len(sum)); n != short && n != long {
 		return Digest{}, fmt.Errorf("%s digest of %d bytes, want %v", algorithm, len(sum), slices.Compact([]int{short / 2, long / 2}))
 	}
-	return Digest{algorithm, hex.EncodeToString(sum)}, nil
+	var memory [128]byte
+	return Digest{algorithm, string(hex.AppendEncode(memory[:0], sum))}, nil
 }
 
 // ParseH1 parses a sum as go.sum writes it, "h1:" and the base64 form of a

@@ -1,6 +1,7 @@
 package hallmark_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -9,6 +10,34 @@ import (
 
 	"github.com/hallmark-dev/hallmark"
 )
+
+func TestNewDigest(t *testing.T) {
+	for _, text := range []string{
+		"sha256:" + strings.Repeat("0f", 32), "gitCommit:" + strings.Repeat("a9", 20), "gitCommit:" + strings.Repeat("00", 32), "sha512:" + strings.Repeat("ff", 64),
+	} {
+		want, err := hallmark.ParseDigest(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := hex.DecodeString(want.Hex())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err := hallmark.NewDigest(want.Algorithm(), sum); err != nil || d != want {
+			t.Errorf("%s: %s, error %v", text, d, err)
+		}
+		for _, n := range []int{0, 1, len(sum) - 1, len(sum) + 1, 300} {
+			if d, err := hallmark.NewDigest(want.Algorithm(), make([]byte, n)); err == nil || !d.IsZero() || !strings.Contains(err.Error(), fmt.Sprintf("digest of %d bytes", n)) {
+				t.Errorf("%s: of %d bytes: %s, error %v", text, n, d, err)
+			}
+		}
+	}
+	for _, algorithm := range []string{"", "sha-256", "SHA256", "shake128"} {
+		if d, err := hallmark.NewDigest(algorithm, make([]byte, 32)); err == nil || !d.IsZero() {
+			t.Errorf("%q: %s, error %v", algorithm, d, err)
+		}
+	}
+}
 
 func TestParseDigest(t *testing.T) {
 	for _, test := range []struct {

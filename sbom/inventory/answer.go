@@ -185,16 +185,16 @@ func (a *answering) others(ctx context.Context, where string, values []any, give
 	if err := a.locate(ctx); err != nil {
 		return err
 	}
-	if where == "" && a.dense() {
-		return a.s.scan(ctx, a.in, a.beside, a.buffer, give)
+	if where == "" && a.dense {
+		return a.s.scan(ctx, a.trees, a.sets, a.buffer, give)
 	}
 	for _, by := range []struct {
 		column string
 		of     bits
 		wanted func(id int64, tree int32) bool
 	}{
-		{"r.tree", a.in, every},
-		{"r.contents", a.beside, func(_ int64, tree int32) bool { return !a.in.has(tree) }}, // which were given
+		{"r.tree", a.trees, every},
+		{"r.contents", a.sets, func(_ int64, tree int32) bool { return !a.trees.has(tree) }}, // which were given
 	} {
 		list := by.of.list()
 		for size := firstChunk; len(list) > 0; size = min(4*size, chunk) {
@@ -388,14 +388,14 @@ func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) 
 	for _, by := range []struct {
 		column string
 		of     bits
-	}{{"tree", a.in}, {"id", a.beside}} {
+	}{{"tree", a.trees}, {"id", a.sets}} {
 		for some := range slices.Chunk(by.of.list(), firstChunk) {
 			var sets []row
 			in, value := s.in(by.column, some)
 			err := s.query(ctx, func(rows *sql.Rows) error {
 				var r row
 				err := rows.Scan(&r.contents, &r.tree, &r.patch)
-				if by.column == "tree" || !a.in.has(r.tree) { // not given yet
+				if by.column == "tree" || !a.trees.has(r.tree) { // not given yet
 					sets = append(sets, r)
 				}
 				return err

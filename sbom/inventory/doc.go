@@ -54,11 +54,12 @@
 // server for many; its tables are in the current schema, and with [Options.Copy] rows come
 // into it by COPY.
 //
-// A set of components is stored once, by what is in it, and its tree as what differs from
-// the tree of a set that is much like it. For each component there are lists of the sets
-// that have it, an integer[] in PostgreSQL and the same in fewer bytes in SQLite, in
-// segments that are merged as they become many. The file scale.md beside this one says how
-// large that becomes, and what to do when one machine is not enough.
+// A set of components is stored once, by what is in it. Sets that are much alike, as those
+// of the builds of one program are, share a tree, and of each is kept how it differs from
+// that. For each component there are lists of the trees that have it and of the sets that
+// have it beyond their tree, an integer[] in PostgreSQL and the same in fewer bytes in
+// SQLite, in segments that are merged as they become many. The file scale.md beside this one
+// says how large that becomes, and what to do when one machine is not enough.
 //
 // # What is not checked
 //

@@ -49,7 +49,8 @@ const (
 	groupWeight = 1 << 26 // bytes, or about as many, from which on fewer are prepared at once
 	cacheAtlas  = 1 << 16 // components of which several Documents have the same
 	fanout      = 16      // segments of a size that are merged into one of the next
-	cacheParts  = 1 << 20 // parts whose numbers are remembered
+	atlasBytes  = 1 << 26 // bytes of them
+	cacheParts  = 1 << 18 // parts whose numbers are remembered
 	cacheTrees  = 4096    // families whose trees are remembered while adding
 	treeParts   = 1 << 23 // parts of all of them
 	treeBytes   = 1 << 26 // bytes of trees that are remembered while answering

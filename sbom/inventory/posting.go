@@ -3,7 +3,6 @@ package inventory
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	mathbits "math/bits"
@@ -184,82 +183,101 @@ func (s *session) lists(ctx context.Context, f func(part int32, trees, sets []in
 	}, "SELECT part, trees, sets FROM inventory_posting WHERE "+condition, values...)
 }
 
-// A bits has numbers.
-type bits []uint64
+// A bits has numbers: a bit for each, in pages, of which there are those that have one.
+type bits []*page
+
+type page [1024]uint64
 
 func (b bits) has(id int32) bool {
-	return uint32(id)/64 < uint32(len(b)) && b[uint32(id)/64]&(1<<(uint32(id)%64)) != 0
+	i := int(uint32(id) / (64 * uint32(len(page{}))))
+	return i < len(b) && b[i] != nil && b[i][uint32(id)/64%uint32(len(page{}))]&(1<<(uint32(id)%64)) != 0
 }
 
-func (b bits) add(id int32) { b[id/64] |= 1 << (id % 64) }
-
-// count returns how many there are.
-func (b bits) count() (n int) {
-	for _, word := range b {
-		n += mathbits.OnesCount64(word)
+// add adds a number, which is not negative.
+func (b *bits) add(id int32) {
+	i := int(id) / (64 * len(page{}))
+	for i >= len(*b) {
+		*b = append(*b, nil)
 	}
-	return n
+	if (*b)[i] == nil {
+		(*b)[i] = new(page)
+	}
+	(*b)[i][int(id)/64%len(page{})] |= 1 << (id % 64)
 }
 
 // list returns the numbers, sorted.
 func (b bits) list() (ids []int32) {
-	for i, word := range b {
-		for ; word != 0; word &= word - 1 {
-			ids = append(ids, int32(64*i+mathbits.TrailingZeros64(word)))
+	for i, p := range b {
+		if p == nil {
+			continue
+		}
+		for k, word := range p {
+			for ; word != 0; word &= word - 1 {
+				ids = append(ids, int32(64*(len(p)*i+k)+mathbits.TrailingZeros64(word)))
+			}
 		}
 	}
 	return ids
 }
 
-// places returns in which trees some of parts are, and in which sets that differ from a
-// tree by having one; and if they are not too many, the trees in the upper half of a number
-// whose lower one is the position of the part, sorted.
-func (s *session) places(ctx context.Context, parts []int32) (trees, sets bits, pairs []uint64, err error) {
-	var sizes [2]int64
-	for i, table := range []string{"inventory_tree", "inventory_set"} {
-		if sizes[i], err = s.number(ctx, "SELECT max(id) FROM "+table); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	trees, sets = make(bits, sizes[0]/64+1), make(bits, sizes[1]/64+1)
-	add := func(b bits, ids []int32, most int64) error {
-		for _, id := range ids {
-			if int64(id) > most {
-				return fmt.Errorf("%w: a set is missing", errDamaged)
-			}
-			b.add(id)
-		}
-		return nil
-	}
+// A places is where some parts are.
+type places struct {
+	trees, sets bits     // in these trees, and in sets that differ from a tree by having one
+	pairs       []uint64 // the trees in the upper half, and the part by its position, sorted; none if they are many
+
+	dense bool // it is a large share of all
+}
+
+// places returns where parts are.
+func (s *session) places(ctx context.Context, parts []int32) (*places, error) {
 	var segments []int32
-	err = s.query(ctx, func(rows *sql.Rows) error {
+	err := s.query(ctx, func(rows *sql.Rows) error {
 		var id int32
 		err := rows.Scan(&id)
 		segments = append(segments, id)
 		return err
 	}, "SELECT id FROM inventory_segment ORDER BY id")
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	all, every := s.in("segment", segments)
+	p := new(places)
+	inSegment, all := s.in("segment", segments)
 	for some := range slices.Chunk(parts, inlineLimit) {
-		in, value := s.in("part", some)
-		err := s.lists(ctx, func(part int32, these, those []int32) error {
-			if len(pairs) <= maxPairs {
-				k, _ := slices.BinarySearch(parts, part)
-				for _, tree := range these {
-					pairs = append(pairs, uint64(tree)<<32|uint64(k))
+		inPart, these := s.in("part", some)
+		err := s.lists(ctx, func(part int32, trees, sets []int32) error {
+			k, _ := slices.BinarySearch(parts, part)
+			for _, id := range trees {
+				p.trees.add(id)
+				if len(p.pairs) <= maxPairs {
+					p.pairs = append(p.pairs, uint64(id)<<32|uint64(k))
 				}
 			}
-			return errors.Join(add(trees, these, sizes[0]), add(sets, those, sizes[1]))
-		}, all+" AND "+in, every, value)
+			for _, id := range sets {
+				p.sets.add(id)
+			}
+			return nil
+		}, inSegment+" AND "+inPart, all, these)
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 	}
-	if len(pairs) > maxPairs {
-		pairs = nil
+	if len(p.pairs) > maxPairs {
+		p.pairs = nil
 	}
-	slices.Sort(pairs)
-	return trees, sets, pairs, nil
+	slices.Sort(p.pairs)
+	for _, of := range []struct {
+		bits
+		table string
+	}{{p.trees, "inventory_tree"}, {p.sets, "inventory_set"}} {
+		ids := of.list()
+		last, err := s.number(ctx, "SELECT max(id) FROM "+of.table)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(ids); n > 0 && int64(ids[n-1]) > last {
+			return nil, fmt.Errorf("%w: a set is missing", errDamaged)
+		}
+		p.dense = p.dense || int64(len(ids)) > last/dense
+	}
+	return p, nil
 }

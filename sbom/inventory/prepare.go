@@ -203,9 +203,50 @@ type atlas struct {
 	seed  maphash.Seed
 	mu    sync.RWMutex
 	parts map[uint64]*part // by a hash of their data
+	size  int              // of their data
 }
 
 func newAtlas() *atlas { return &atlas{seed: maphash.MakeSeed(), parts: make(map[uint64]*part)} }
+
+// find appends to found the parts whose data is in buf, one after the other up to ends, and
+// whose hashes are given.
+func (a *atlas) find(buf []byte, ends []int, hashes []uint64, found []*part) []*part {
+	known := len(found)
+	missing := 0
+	a.mu.RLock()
+	start := 0
+	for i, end := range ends {
+		p := a.parts[hashes[i]]
+		if p != nil && p.data != string(buf[start:end]) { // which makes it only slower
+			p = nil
+		}
+		if p == nil {
+			missing++
+		}
+		found = append(found, p)
+		start = end
+	}
+	a.mu.RUnlock()
+	if missing == 0 {
+		return found
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.parts)+missing > cacheAtlas || a.size > atlasBytes {
+		clear(a.parts)
+		a.size = 0
+	}
+	start = 0
+	for i, end := range ends {
+		if p := &found[known+i]; *p == nil {
+			*p = newPart(buf[start:end])
+			a.parts[hashes[i]] = *p
+			a.size += end - start
+		}
+		start = end
+	}
+	return found
+}
 
 // A fact is something that many records have in common.
 type fact struct {
@@ -352,43 +393,16 @@ func newBenches() []*bench {
 
 // components returns the parts that components are, until the next call.
 func (b *bench) components(list []sbom.Component) []*part {
-	b.buf, b.ends, b.hashes, b.parts = b.buf[:0], b.ends[:0], b.hashes[:0], b.parts[:0]
-	for i := range list {
-		start := len(b.buf)
-		b.buf = appendComponent(b.buf, &list[i])
-		b.ends = append(b.ends, len(b.buf))
-		b.hashes = append(b.hashes, maphash.Bytes(b.atlas.seed, b.buf[start:]))
-	}
-	missing := 0
-	b.atlas.mu.RLock()
-	start := 0
-	for i, end := range b.ends {
-		p := b.atlas.parts[b.hashes[i]]
-		if p != nil && p.data != string(b.buf[start:end]) {
-			p = nil
+	b.parts = b.parts[:0]
+	for some := range slices.Chunk(list, chunk) {
+		b.buf, b.ends, b.hashes = b.buf[:0], b.ends[:0], b.hashes[:0]
+		for i := range some {
+			start := len(b.buf)
+			b.buf = appendComponent(b.buf, &some[i])
+			b.ends = append(b.ends, len(b.buf))
+			b.hashes = append(b.hashes, maphash.Bytes(b.atlas.seed, b.buf[start:]))
 		}
-		if p == nil {
-			missing++
-		}
-		b.parts = append(b.parts, p)
-		start = end
-	}
-	b.atlas.mu.RUnlock()
-	if missing == 0 {
-		return b.parts
-	}
-	b.atlas.mu.Lock()
-	defer b.atlas.mu.Unlock()
-	if len(b.atlas.parts)+missing > cacheAtlas {
-		clear(b.atlas.parts)
-	}
-	start = 0
-	for i, end := range b.ends {
-		if b.parts[i] == nil {
-			b.parts[i] = newPart(b.buf[start:end])
-			b.atlas.parts[b.hashes[i]] = b.parts[i]
-		}
-		start = end
+		b.parts = b.atlas.find(b.buf, b.ends, b.hashes, b.parts)
 	}
 	return b.parts
 }

@@ -16,17 +16,13 @@ type answering struct {
 	parts []int32 // that are asked for, sorted: the candidates
 	asked bits    // these, too
 
-	// Where the parts are, once that is asked: in these trees, and in sets that differ from
-	// a tree by having one.
-	located    bool
-	in, beside bits
-	pairs      []uint64 // the trees, each in the upper half, with candidates, unless they are many
+	*places // where the parts are, once that is asked
 
 	mu     sync.Mutex // of what is remembered
 	labels map[int32]string
-	facts  map[int32]any // *origin, *decision or []string
-	trees  map[int32]*planted
-	size   int // of the trees, in bytes
+	facts  map[int32]any      // *origin, *decision or []string
+	grown  map[int32]*planted // trees
+	size   int                // of them, in bytes
 
 	used    chan []row // to be used again
 	answers []Entry
@@ -34,14 +30,11 @@ type answering struct {
 
 func newAnswering(s *session, parts []int32) *answering {
 	a := &answering{
-		s: s, parts: parts, labels: make(map[int32]string), facts: make(map[int32]any), trees: make(map[int32]*planted),
+		s: s, parts: parts, labels: make(map[int32]string), facts: make(map[int32]any), grown: make(map[int32]*planted),
 		used: make(chan []row, 4),
 	}
-	if n := len(parts); n > 0 {
-		a.asked = make(bits, parts[n-1]/64+1)
-		for _, part := range parts {
-			a.asked.add(part)
-		}
+	for _, part := range parts {
+		a.asked.add(part)
 	}
 	return a
 }
@@ -129,14 +122,8 @@ func (a *answering) buffer() []row {
 
 // locate finds out where the parts are.
 func (a *answering) locate(ctx context.Context) (err error) {
-	a.in, a.beside, a.pairs, err = a.s.places(ctx, a.parts)
-	a.located = err == nil
+	a.places, err = a.s.places(ctx, a.parts)
 	return err
-}
-
-// dense reports whether the parts are in so many records that it is faster to look at all.
-func (a *answering) dense() bool {
-	return a.in.count() > len(a.in)*64/dense || a.beside.count() > len(a.beside)*64/dense
 }
 
 // load gives rows the background that they need.
@@ -202,15 +189,15 @@ func (a *answering) remembers(r *row) bool {
 // plant remembers the trees of rows.
 func (a *answering) plant(ctx context.Context, rows []row) error {
 	if a.size > treeBytes {
-		clear(a.trees)
+		clear(a.grown)
 		a.size = 0
 	}
-	if a.trees[0] == nil { // the bare one
-		a.trees[0] = &planted{timber: new(timber)}
+	if a.grown[0] == nil { // the bare one
+		a.grown[0] = &planted{timber: new(timber)}
 	}
 	var missing []int32
 	for i := range rows {
-		if r := &rows[i]; r.ways == nil && a.trees[r.tree] == nil {
+		if r := &rows[i]; r.ways == nil && a.grown[r.tree] == nil {
 			missing = append(missing, r.tree)
 		}
 	}
@@ -221,7 +208,7 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 	}
 	for i := range rows {
 		if r := &rows[i]; r.ways == nil {
-			if r.base = a.trees[r.tree]; r.base == nil {
+			if r.base = a.grown[r.tree]; r.base == nil {
 				return fmt.Errorf("%w: a tree is missing", errDamaged)
 			}
 		}
@@ -257,7 +244,7 @@ func (a *answering) grow(ctx context.Context, missing []int32) error {
 			if all[i].ways, err = a.search(ids[i], t); err != nil {
 				return err
 			}
-			if a.located && a.in.has(ids[i]) != (len(all[i].ways) > 0) {
+			if a.places != nil && a.trees.has(ids[i]) != (len(all[i].ways) > 0) {
 				return fmt.Errorf("%w: a tree has other parts", errDamaged)
 			}
 		}
@@ -268,7 +255,7 @@ func (a *answering) grow(ctx context.Context, missing []int32) error {
 	}
 	var unknown []int32
 	for i := range all {
-		a.trees[ids[i]] = &all[i]
+		a.grown[ids[i]] = &all[i]
 		a.size += len(trees[i])
 		for _, w := range all[i].ways {
 			unknown = append(unknown, w.parts...)
@@ -296,7 +283,7 @@ func (a *answering) search(id int32, t *timber) (ways []way, err error) {
 		ways = append(ways, w)
 		return err
 	}
-	if a.pairs != nil {
+	if a.places != nil && a.pairs != nil {
 		i, _ := slices.BinarySearch(a.pairs, uint64(id)<<32)
 		for ; i < len(a.pairs) && int32(a.pairs[i]>>32) == id; i++ {
 			k := int(uint32(a.pairs[i]))
@@ -402,7 +389,7 @@ func (r *row) entry(now time.Time) Entry {
 // walk finds the ways in r to the candidates that it has. p is memory to be used.
 func (a *answering) walk(r *row, p *patch) (err error) {
 	r.ways = r.base.ways
-	beside := !a.located || a.beside.has(r.contents)
+	beside := a.places == nil || a.sets.has(r.contents)
 	if beside || slices.ContainsFunc(r.ways, func(w way) bool { return touches(r.patch, w.at) }) {
 		if err := p.parse(r.patch); err != nil {
 			return err
@@ -411,7 +398,7 @@ func (a *answering) walk(r *row, p *patch) (err error) {
 			return err
 		}
 	}
-	if a.located && !a.in.has(r.tree) && beside != (len(r.ways) > 0) {
+	if a.places != nil && !a.trees.has(r.tree) && beside != (len(r.ways) > 0) {
 		return fmt.Errorf("%w: a record says of itself that it has other contents", errDamaged)
 	}
 	return nil
