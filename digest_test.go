@@ -1,6 +1,7 @@
 package hallmark_test
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -213,6 +214,21 @@ func ExampleParseDigest() {
 	// Output:
 	// sha256 ba7816bf
 	// malformed digest "sha256:BA7816BF": 8 digits, want [64]
+}
+
+func ExampleNewDigest() {
+	sum := sha256.Sum256([]byte("abc"))
+	d, err := hallmark.NewDigest("sha256", sum[:])
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(d)
+
+	_, err = hallmark.NewDigest("sha512", sum[:])
+	fmt.Println(err)
+	// Output:
+	// sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad
+	// sha512 digest of 32 bytes, want [64]
 }
 
 func ExampleKnownAlgorithm() {
