@@ -96,10 +96,7 @@ func (v *Inventory) Keep(ctx context.Context, judgements ...Judgement) error {
 			if judgements[i].generation != generation {
 				return fmt.Errorf("judgement %d is not one of what is in these tables: judge anew", i)
 			}
-			f, err := n.fact()
-			if err != nil {
-				return err
-			}
+			f := n.fact()
 			verdicts[i] = &f
 		}
 		if err := w.intern(ctx, verdicts); err != nil {

@@ -287,21 +287,24 @@ type decision struct {
 	Exceptions []verify.Exception
 }
 
-func (d *decision) append(b []byte) ([]byte, error) {
+func (d *decision) append(b []byte) []byte {
 	b = appendText(append(b, decisionFact), d.Verdict)
 	b = appendTexts(appendDigest(b, d.Policy), d.Reasons)
-	if len(d.Exceptions) == 0 {
-		return appendText(b, ""), nil
+	b = binary.AppendUvarint(b, uint64(len(d.Exceptions)))
+	for _, e := range d.Exceptions {
+		b = appendDigest(appendText(appendText(b, string(e.Rule)), e.Item), e.Digest)
+		for _, s := range [...]string{e.Owner, e.Reason, e.Control} {
+			b = appendText(b, s)
+		}
+		b = binary.AppendVarint(b, micros(e.Expires))
 	}
-	exceptions, err := json.Marshal(d.Exceptions)
-	return appendText(b, string(exceptions)), err
+	return b
 }
 
 // fact returns v without its time.
-func (v *Verdict) fact() (fact, error) {
+func (v *Verdict) fact() fact {
 	d := decision{v.Verdict, v.Policy, v.Reasons, v.Exceptions}
-	data, err := d.append(nil)
-	return newFact(data), err
+	return newFact(d.append(nil))
 }
 
 func appendGaps(b []byte, gaps []string) []byte { return appendTexts(append(b, gapsFact), gaps) }
@@ -315,10 +318,10 @@ func parseFact(data string) (any, error) {
 		return o, r.end("an origin")
 	case decisionFact:
 		d := &decision{Verdict: r.text(), Policy: r.digest(), Reasons: r.texts()}
-		if text := r.text(); text != "" {
-			if err := json.Unmarshal([]byte(text), &d.Exceptions); err != nil {
-				return nil, fmt.Errorf("%w: exceptions: %w", errDamaged, err)
-			}
+		for range r.count() {
+			d.Exceptions = append(d.Exceptions, verify.Exception{
+				Rule: verify.Rule(r.text()), Item: r.text(), Digest: r.digest(), Owner: r.text(), Reason: r.text(), Control: r.text(), Expires: fromMicros(r.signed()),
+			})
 		}
 		return d, r.end("a decision")
 	case gapsFact:
@@ -467,10 +470,7 @@ func (r *Record) prepare(p *prepared, b *bench) (err error) {
 	}
 	slices.Sort(tags)
 	p.origin = newFact(o.append(nil), slices.Compact(tags)...)
-	if p.verdict, err = r.Verdict.fact(); err != nil {
-		return err
-	}
-	p.code = verdictCode(r.Verdict.Verdict)
+	p.verdict, p.code = r.Verdict.fact(), verdictCode(r.Verdict.Verdict)
 	p.gaps = newFact(appendGaps(nil, gaps))
 	if p.evidence, err = b.pack(r.Evidence); err != nil {
 		return err

@@ -26,6 +26,43 @@ func TestCheckOfNothing(t *testing.T) {
 	}
 }
 
+// Facts are read as they were written, with all that they have.
+func TestFacts(t *testing.T) {
+	d, err := hallmark.ParseDigest("sha256:" + strings.Repeat("a", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := verify.Exception{Rule: "source", Item: "item", Digest: d, Owner: "owner", Reason: "reason", Control: "control", Expires: noon()}
+	for i, v := 0, reflect.ValueOf(e); i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("this test forgets %s", v.Type().Field(i).Name)
+		}
+	}
+	for _, want := range []any{
+		&origin{"source", "workflow", "builder", "type", []string{"a", "b"}}, new(origin),
+		&decision{"accepted", d, []string{"one", "two"}, []verify.Exception{e, {}}}, new(decision),
+		[]string{"gap", "other"}, []string(nil),
+	} {
+		var data []byte
+		switch f := want.(type) {
+		case *origin:
+			data = f.append(nil)
+		case *decision:
+			data = f.append(nil)
+		case []string:
+			data = appendGaps(nil, f)
+		}
+		if got, err := parseFact(string(data)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v, error %v, want %+v", got, err, want)
+		}
+		for i := range data {
+			if got, err := parseFact(string(data[:i])); err == nil {
+				t.Errorf("%d of %d bytes of %+v: %+v", i, len(data), want, got)
+			}
+		}
+	}
+}
+
 // values are some of what is in the tables.
 func values() (list []string) {
 	base := &tree{[]int32{1, 2, 5, 9}, []int32{theMain, first, nothing, first + 1}}
@@ -40,6 +77,7 @@ func values() (list []string) {
 	for _, b := range [][]byte{
 		base.append(nil), patchOf(base, other).append(nil), appendComponent(nil, c), appendInput(nil, &Input{URI: "a", Digests: []hallmark.Digest{d}}),
 		r.append(nil), r.append(r.append(nil)), appendInts(nil, []int32{1, 5, 1 << 30}), []byte("{1,5,1073741824}"),
+		(&origin{Source: "a", Signers: []string{"b"}}).append(nil), (&decision{Verdict: "c", Policy: d, Exceptions: []verify.Exception{{Item: "i"}}}).append(nil),
 		{},
 	} {
 		list = append(list, string(b))
@@ -124,5 +162,19 @@ func FuzzValues(f *testing.F) {
 			}
 		}
 		unpack([]byte(data))
+		if fact, err := parseFact(data); err == nil {
+			var again []byte
+			switch f := fact.(type) {
+			case *origin:
+				again = f.append(nil)
+			case *decision:
+				again = f.append(nil)
+			case []string:
+				again = appendGaps(nil, f)
+			}
+			if other, err := parseFact(string(again)); err != nil || !reflect.DeepEqual(other, fact) {
+				t.Errorf("%+v, then %+v, error %v", fact, other, err)
+			}
+		}
 	})
 }

@@ -153,18 +153,14 @@ func (a *answering) learn(ctx context.Context, rows []row) error {
 	if missing = unique(missing); len(missing) == 0 {
 		return nil
 	}
-	in, values := a.s.around("id", missing)
-	err := a.s.query(ctx, func(rows *sql.Rows) error {
-		var id int32
-		var data string
-		err := rows.Scan(&id, &data)
-		if err == nil && a.facts[id] == nil {
-			a.facts[id], err = parseFact(data)
-		}
-		return err
-	}, "SELECT id, data FROM inventory_fact WHERE "+in, values...)
+	ids, facts, err := a.s.data(ctx, "inventory_fact", missing)
 	if err != nil {
 		return err
+	}
+	for i, id := range ids {
+		if a.facts[id], err = parseFact(facts[i]); err != nil {
+			return err
+		}
 	}
 	for i := range rows {
 		if r := &rows[i]; r.said == nil && !a.remembers(r) {
@@ -172,6 +168,22 @@ func (a *answering) learn(ctx context.Context, rows []row) error {
 		}
 	}
 	return nil
+}
+
+// data returns the data of those rows of a table that have one of the numbers wanted, which
+// are sorted.
+func (s *session) data(ctx context.Context, table string, wanted []int32) (ids []int32, data []string, err error) {
+	in, values := s.around("id", wanted)
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var id int32
+		var one sql.RawBytes
+		err := rows.Scan(&id, &one)
+		if _, ok := slices.BinarySearch(wanted, id); ok {
+			ids, data = append(ids, id), append(data, string(one))
+		}
+		return err
+	}, "SELECT id, data FROM "+table+" WHERE "+in, values...)
+	return ids, data, err
 }
 
 // remembers gives r its facts, if they are remembered.
@@ -218,18 +230,7 @@ func (a *answering) plant(ctx context.Context, rows []row) error {
 
 // grow remembers trees.
 func (a *answering) grow(ctx context.Context, missing []int32) error {
-	var ids []int32
-	var trees []string
-	in, values := a.s.around("id", missing)
-	err := a.s.query(ctx, func(rows *sql.Rows) error {
-		var id int32
-		var data sql.RawBytes
-		err := rows.Scan(&id, &data)
-		if _, ok := slices.BinarySearch(missing, id); ok {
-			ids, trees = append(ids, id), append(trees, string(data))
-		}
-		return err
-	}, "SELECT id, data FROM inventory_tree WHERE "+in, values...)
+	ids, trees, err := a.s.data(ctx, "inventory_tree", missing)
 	if err != nil {
 		return err
 	}
