@@ -26,6 +26,15 @@ func TestCheckOfNothing(t *testing.T) {
 	}
 }
 
+// A component that could not be read again is refused.
+func TestZeroDigest(t *testing.T) {
+	d := &sbom.Document{Main: sbom.Component{Ref: "main"}, Components: []sbom.Component{{Ref: "a", Name: "left", Digests: make([]hallmark.Digest, 1)}}}
+	err := new(prepared).of(&Record{Artifact: artifact(t), Document: d})
+	if err == nil || !strings.Contains(err.Error(), `component "left": a zero digest`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Facts are read as they were written, with all that they have.
 func TestFacts(t *testing.T) {
 	d, err := hallmark.ParseDigest("sha256:" + strings.Repeat("a", 64))

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// An answering gives an answer. One goroutine reads what answers say from the database, and
-// another one makes them of it.
+// An answering gives an answer: one goroutine reads rows, another one finds what they refer
+// to, and that of the caller makes of them what is said.
 type answering struct {
 	s     *session
 	parts []int32 // that are asked for, sorted: the candidates
