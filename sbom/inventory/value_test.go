@@ -50,7 +50,8 @@ func TestFacts(t *testing.T) {
 	for _, want := range []any{
 		&origin{"source", "workflow", "builder", "type", []string{"a", "b"}}, new(origin),
 		&decision{"accepted", d, []string{"one", "two"}, []verify.Exception{e, {}}}, new(decision),
-		[]string{"gap", "other"}, []string(nil),
+		[]string{"gap", "other"},
+		[]string(nil),
 	} {
 		var data []byte
 		switch f := want.(type) {
