@@ -56,7 +56,7 @@ const (
 	treeBytes   = 1 << 26 // bytes of trees that are remembered while answering
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // sets that are asked for before the first hit
-	chunk       = 2048    // sets or records that are asked for at once
+	chunk       = 4096    // sets or records that are asked for at once
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one tree of so many has what is asked for if it is faster to look at all records
 	maxPairs    = 1 << 20 // pairs of a tree and a part in it that are remembered
