@@ -146,8 +146,14 @@ func (a *answering) learn(ctx context.Context, rows []row) error {
 	}
 	var missing []int32
 	for i := range rows {
-		if r := &rows[i]; !a.remembers(r) {
-			missing = append(missing, r.head.origin, r.verdict, r.head.gaps)
+		r := &rows[i]
+		if a.remembers(r) {
+			continue
+		}
+		for _, id := range [...]int32{r.head.origin, r.verdict, r.head.gaps} {
+			if a.facts[id] == nil {
+				missing = append(missing, id)
+			}
 		}
 	}
 	if missing = unique(missing); len(missing) == 0 {
