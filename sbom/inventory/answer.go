@@ -197,7 +197,7 @@ func (a *answering) others(ctx context.Context, where string, values []any, give
 		{"r.contents", a.sets, func(_ int64, tree int32) bool { return !a.trees.has(tree) }}, // which were given
 	} {
 		list := by.of.list()
-		for size := firstChunk; len(list) > 0; size = min(4*size, chunk) {
+		for size := firstTrees; len(list) > 0; size = min(4*size, chunk) {
 			some := list[:min(size, len(list))]
 			list = list[len(some):]
 			in, value := a.s.in(by.column, some)

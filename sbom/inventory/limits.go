@@ -55,8 +55,9 @@ const (
 	treeParts   = 1 << 23 // parts of all of them
 	treeBytes   = 1 << 26 // bytes of trees that are remembered while answering
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
-	firstChunk  = 128     // sets that are asked for before the first hit
-	chunk       = 4096    // sets or records that are asked for at once
+	firstChunk  = 128     // records that are asked for before the first hit
+	firstTrees  = 16      // trees, each of several records
+	chunk       = 4096    // records, sets or trees that are asked for at once
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one tree of so many has what is asked for if it is faster to look at all records
 	maxPairs    = 1 << 20 // pairs of a tree and a part in it that are remembered
