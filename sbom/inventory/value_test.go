@@ -53,15 +53,7 @@ func TestFacts(t *testing.T) {
 		[]string{"gap", "other"},
 		[]string(nil),
 	} {
-		var data []byte
-		switch f := want.(type) {
-		case *origin:
-			data = f.append(nil)
-		case *decision:
-			data = f.append(nil)
-		case []string:
-			data = appendGaps(nil, f)
-		}
+		data := written(want)
 		if got, err := parseFact(string(data)); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v, error %v, want %+v", got, err, want)
 		}
@@ -71,6 +63,17 @@ func TestFacts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// written returns a fact as it is kept.
+func written(fact any) []byte {
+	switch f := fact.(type) {
+	case *origin:
+		return f.append(nil)
+	case *decision:
+		return f.append(nil)
+	}
+	return appendGaps(nil, fact.([]string))
 }
 
 // values are some of what is in the tables.
@@ -173,16 +176,7 @@ func FuzzValues(f *testing.F) {
 		}
 		unpack([]byte(data))
 		if fact, err := parseFact(data); err == nil {
-			var again []byte
-			switch f := fact.(type) {
-			case *origin:
-				again = f.append(nil)
-			case *decision:
-				again = f.append(nil)
-			case []string:
-				again = appendGaps(nil, f)
-			}
-			if other, err := parseFact(string(again)); err != nil || !reflect.DeepEqual(other, fact) {
+			if other, err := parseFact(string(written(fact))); err != nil || !reflect.DeepEqual(other, fact) {
 				t.Errorf("%+v, then %+v, error %v", fact, other, err)
 			}
 		}
