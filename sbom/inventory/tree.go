@@ -3,6 +3,7 @@ package inventory
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math"
 	mathbits "math/bits"
 	"slices"
@@ -267,15 +268,21 @@ func patchOf(base, t *tree) *patch {
 	return p
 }
 
-// more returns the parts that the base has not.
-func (p *patch) more() []int32 {
-	parts := slices.Clone(p.added)
-	for _, c := range p.changes {
-		if c.part != 0 {
-			parts = append(parts, c.part)
+// more yields the parts that the base has not, and the place of each, as what is before a
+// part behind it is said.
+func (p *patch) more() iter.Seq2[int32, int32] {
+	return func(yield func(part, place int32) bool) {
+		for _, c := range p.changes {
+			if c.part != 0 && !yield(c.part, first+2*c.at) {
+				return
+			}
+		}
+		for i, part := range p.added {
+			if !yield(part, int32(first+2*i+1)) {
+				return
+			}
 		}
 	}
-	return parts
 }
 
 // append appends a bit for each position that is changed, the changes, and the parts that are
@@ -395,24 +402,6 @@ func (p *patch) change(at int32) (c change, ok bool) {
 		c = p.changes[i]
 	}
 	return c, ok
-}
-
-// find returns the place of a part in the tree that differs from base by p, as what is before
-// a part behind it is said in p.
-func (p *patch) find(base *timber, part int32) (place int32, ok bool) {
-	if i, ok := slices.BinarySearch(p.added, part); ok {
-		return int32(first + 2*i + 1), true
-	}
-	for _, c := range p.changes {
-		if c.part == part {
-			return first + 2*c.at, true
-		}
-	}
-	at, ok := base.position(part)
-	if c, changed := p.change(int32(at)); ok && changed && (c.gone || c.part != 0) {
-		return 0, false
-	}
-	return int32(first + 2*at), ok
 }
 
 // path returns the parts on the way to a place, that there included, of the tree that differs

@@ -80,6 +80,20 @@ func (g *grove) tree(leaves []leaf) (t *tree, ways map[int32][]int32) {
 	return t, ways
 }
 
+// find returns the place of a part in the tree that differs from base by p.
+func (p *patch) find(base *timber, part int32) (place int32, ok bool) {
+	for other, place := range p.more() {
+		if other == part {
+			return place, true
+		}
+	}
+	at, ok := base.position(part)
+	if c, _ := p.change(int32(at)); ok && (c.gone || c.part != 0) {
+		return 0, false
+	}
+	return int32(first + 2*at), ok
+}
+
 // A tree that is told by what differs from another one has the same parts, and the same ways
 // to them.
 func TestPatches(t *testing.T) {

@@ -413,37 +413,32 @@ func (a *answering) walk(r *row, p *patch) (err error) {
 
 // anew returns the ways to the candidates in the tree that differs by p from base.
 func (a *answering) anew(base *planted, p *patch) ([]way, error) {
-	var candidates []int
+	type found struct {
+		candidate int
+		place     int32
+	}
+	var all []found
 	for i := range base.ways {
 		w := &base.ways[i]
-		if c, _ := p.change(w.at[len(w.at)-1]); !c.gone && c.part == 0 {
-			candidates = append(candidates, w.candidate)
+		at := w.at[len(w.at)-1]
+		if c, _ := p.change(at); !c.gone && c.part == 0 {
+			all = append(all, found{w.candidate, first + 2*at})
 		}
 	}
-	add := func(part int32) {
+	for part, place := range p.more() {
 		if a.asked.has(part) {
 			k, _ := slices.BinarySearch(a.parts, part)
-			candidates = append(candidates, k)
+			all = append(all, found{k, place})
 		}
 	}
-	for i := range p.changes {
-		add(p.changes[i].part)
-	}
-	for _, part := range p.added {
-		add(part)
-	}
-	slices.Sort(candidates)
-	ways := make([]way, len(candidates))
-	for i, k := range candidates {
-		place, ok := p.find(base.timber, a.parts[k])
-		if !ok {
-			return nil, fmt.Errorf("%w: a tree has other parts", errDamaged)
-		}
-		parts, _, err := path(base.timber, p, place)
+	slices.SortFunc(all, func(a, b found) int { return a.candidate - b.candidate })
+	ways := make([]way, len(all))
+	for i, f := range all {
+		parts, _, err := path(base.timber, p, f.place)
 		if err != nil {
 			return nil, err
 		}
-		ways[i] = way{candidate: k, known: parts != nil, parts: parts}
+		ways[i] = way{candidate: f.candidate, known: parts != nil, parts: parts}
 	}
 	return ways, nil
 }

@@ -563,7 +563,9 @@ func (w *writer) addSets(ctx context.Context, records []prepared) error {
 		found[s.hash] = k
 		w.set.note(next, s.hash)
 		setRows = append(setRows, []any{int64(next), s.hash[:], int64(k.tree), []byte(k.patch)})
-		posted.sets = appendPairs(posted.sets, p.more(), next)
+		for part := range p.more() {
+			posted.sets = append(posted.sets, uint64(part)<<32|uint64(next))
+		}
 		next++
 	}
 	for s := range sets(records) {
