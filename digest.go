@@ -71,13 +71,26 @@ func ParseDigest(s string) (Digest, error) {
 	if len(sum) != short && len(sum) != long {
 		return Digest{}, fmt.Errorf("malformed digest %.150q: %d digits, want %v", s, len(sum), slices.Compact([]int{short, long}))
 	}
-	for i := range len(sum) {
-		if c := sum[i]; c-'0' > 9 && c-'a' > 5 { // bytes, so that what is less wraps around
-			return Digest{}, fmt.Errorf("malformed digest %.150q: not lower-case hexadecimal", s)
-		}
+	other := byte(0)
+	for i := range len(sum) { // without a branch on digits, which nobody could predict
+		other |= notLowerHex[sum[i]]
+	}
+	if other != 0 {
+		return Digest{}, fmt.Errorf("malformed digest %.150q: not lower-case hexadecimal", s)
 	}
 	return Digest{algorithm, sum}, nil
 }
+
+// notLowerHex is 0 for a lower-case hexadecimal digit.
+var notLowerHex = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 1
+	}
+	for _, c := range "0123456789abcdef" {
+		table[c] = 0
+	}
+	return table
+}()
 
 // NewDigest returns the Digest that an algorithm's sum is, which is an error unless
 // it is as long as those of the algorithm are.

@@ -142,7 +142,7 @@ func (a *answering) mains(ctx context.Context, where string, values []any, give 
 		more, err := a.these(ctx, ids, func(rows []row) (bool, error) {
 			for i := range rows {
 				k, _ := slices.BinarySearch(a.parts, is[rows[i].id])
-				rows[i].ways = []way{{candidate: k, known: true}}
+				rows[i].ways, rows[i].open = []way{{candidate: k, known: true, route: new(route)}}, false
 			}
 			return give(rows)
 		})
@@ -156,7 +156,7 @@ func (a *answering) mains(ctx context.Context, where string, values []any, give 
 // these gives the records of ids.
 func (a *answering) these(ctx context.Context, ids []int64, give func([]row) (more bool, err error)) (more bool, err error) {
 	for ids := range slices.Chunk(ids, chunk) {
-		rows, err := a.s.read(ctx, ids, a.buffer())
+		rows, err := a.rows(ctx, ids)
 		if err != nil {
 			return false, err
 		}
@@ -186,7 +186,7 @@ func (a *answering) others(ctx context.Context, where string, values []any, give
 		return err
 	}
 	if where == "" && a.dense {
-		return a.s.scan(ctx, a.trees, a.sets, a.buffer, give)
+		return a.scan(ctx, give)
 	}
 	for _, by := range []struct {
 		column string
@@ -211,6 +211,32 @@ func (a *answering) others(ctx context.Context, where string, values []any, give
 		}
 	}
 	return nil
+}
+
+// scan gives all rows that have a candidate as another component, some at a time. It is for
+// many of them: all blocks are read.
+func (a *answering) scan(ctx context.Context, give func([]row) (more bool, err error)) error {
+	from := int64(0)
+	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
+		rows := a.buffer(size * perBlock)
+		next, err := a.s.scan(ctx, from, size, func(r *rough) error {
+			if !a.trees.has(r.tree) && !a.sets.has(r.contents) {
+				return nil
+			}
+			rows = append(rows, row{})
+			return a.begin(&rows[len(rows)-1], r)
+		})
+		if err == nil {
+			err = a.learn(ctx, rows)
+		}
+		if err != nil {
+			return err
+		}
+		if more, err := give(rows); err != nil || !more || next == 0 {
+			return err
+		}
+		from = next
+	}
 }
 
 // entries yields the artifacts that f asks for.
@@ -380,7 +406,6 @@ func (s *session) tookIn(ctx context.Context, d hallmark.Digest) ([]int32, error
 // setsWith gives the sets that have one of parts, which are sorted, as rows that only have
 // contents: some at a time, with others.
 func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) error) error {
-	var p patch
 	a := newAnswering(s, parts)
 	if err := a.locate(ctx); err != nil {
 		return err
@@ -393,18 +418,17 @@ func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) 
 			var sets []row
 			in, value := s.in(by.column, some)
 			err := s.query(ctx, func(rows *sql.Rows) error {
-				var r row
-				err := rows.Scan(&r.contents, &r.tree, &r.patch)
-				if by.column == "tree" || !a.trees.has(r.tree) { // not given yet
-					sets = append(sets, r)
+				var r rough
+				var changed sql.RawBytes
+				if err := rows.Scan(&r.contents, &r.tree, &changed); err != nil || by.column == "id" && a.trees.has(r.tree) { // then it was given
+					return err
 				}
-				return err
+				r.patch = changed
+				sets = append(sets, row{})
+				return a.begin(&sets[len(sets)-1], &r)
 			}, "SELECT id, tree, patch FROM inventory_set WHERE "+in, value)
 			if err == nil {
-				err = a.plant(ctx, sets)
-			}
-			for i := 0; err == nil && i < len(sets); i++ {
-				err = a.walk(&sets[i], &p)
+				err = a.lead(ctx, sets)
 			}
 			if err == nil {
 				err = give(sets)

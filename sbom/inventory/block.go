@@ -1,12 +1,14 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -27,11 +29,12 @@ type row struct {
 	patch    string // of the set
 	head
 
-	text reader // of what is behind the numbers of facts, until it is parsed
+	rest string // what is behind the patch, until it is parsed
 
 	// For answers.
 	background
 	ways []way // to the candidates that it has
+	open bool  // they are still to be found
 }
 
 // perBlock is how many rows a block has: so few that a block is in one page of the database
@@ -58,6 +61,7 @@ func (r *row) append(block []byte) []byte {
 	for _, id := range [...]int32{r.contents, r.tree, r.head.origin, r.verdict, r.head.gaps} {
 		b = binary.AppendUvarint(b, uint64(id))
 	}
+	b = appendText(b, r.patch)
 	// The label of the main component mostly has the name in it.
 	b = appendText(b, r.artifact.Name)
 	before, behind, ok := r.main, "", false
@@ -65,7 +69,6 @@ func (r *row) append(block []byte) []byte {
 		before, behind, ok = strings.Cut(r.main, r.artifact.Name)
 	}
 	b = appendText(appendText(append(b, byte(number(ok))), before), behind)
-	b = appendText(b, r.patch)
 	b = appendDigests(b, r.artifact.Digests)
 	b = appendText(appendText(appendDigest(b, r.commit), r.ref), r.run)
 	b = binary.AppendVarint(b, micros(r.finished))
@@ -75,32 +78,91 @@ func (r *row) append(block []byte) []byte {
 	return append(binary.AppendUvarint(block, uint64(len(b))), b...)
 }
 
-// begin begins to read a row: no more than what it refers to.
-func begin(id int64, from reader) row {
-	r := row{id: id}
-	for _, n := range [...]*int32{&r.contents, &r.tree, &r.head.origin, &r.verdict, &r.head.gaps} {
-		*n = int32(from.number())
-	}
-	r.text = from
-	return r
+// A rough is a row as a block has it.
+type rough struct {
+	id                    int64
+	contents, tree        int32
+	origin, verdict, gaps int32
+	patch, rest           []byte
+	all                   []byte
 }
 
-// parse reads the rest.
-func (r *row) parse() error {
-	from := r.text
-	r.text = reader{}
+// begin begins to make r of what a block has: all but its patch. The rest is to be parsed.
+func (r *row) begin(from *rough) {
+	*r = row{id: from.id, contents: from.contents, tree: from.tree, rest: string(from.rest)}
+	r.head.origin, r.verdict, r.head.gaps = from.origin, from.verdict, from.gaps
+}
+
+// each calls f for each row of a block, with r, which it must not keep.
+func (r *rough) each(block []byte, f func(*rough) error) error {
+	for len(block) > 0 {
+		var ok bool
+		if r.all, block, ok = chop(block); ok {
+			ok = r.read()
+		}
+		if !ok {
+			return fmt.Errorf("%w: a block", errDamaged)
+		}
+		if err := f(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read reads what is in r.all.
+func (r *rough) read() (ok bool) {
+	b := r.all
+	id, n := binary.Uvarint(b)
+	if n <= 0 {
+		return false
+	}
+	r.id, b = int64(id), b[n:]
+	for _, to := range [...]*int32{&r.contents, &r.tree, &r.origin, &r.verdict, &r.gaps} {
+		id, n := binary.Uvarint(b)
+		if n <= 0 || id > math.MaxInt32 {
+			return false
+		}
+		*to, b = int32(id), b[n:]
+	}
+	r.patch, r.rest, ok = chop(b)
+	return ok
+}
+
+// chop returns a text that has its length before it, and what is behind it.
+func chop(b []byte) (text, rest []byte, ok bool) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return nil, nil, false
+	}
+	return b[n : n+int(size)], b[n+int(size):], true
+}
+
+// parse reads the rest, whose texts are good once c has written them. What it says of the
+// source of its build is behind source.
+func (r *row) parse(c *clerk, source string) error {
+	from := reader{rest: r.rest}
+	r.rest = ""
 	r.artifact.Name = from.text()
 	around, before, behind := from.number() == 1, from.text(), from.text()
 	r.main = before
 	if around {
-		r.main = before + r.artifact.Name + behind
+		c.text(&r.main, before, r.artifact.Name, behind)
 	}
-	r.patch = from.text()
-	r.artifact.Digests = from.digests()
-	r.commit = from.digest()
+	r.artifact.Digests = c.digests.take(from.count())
+	for i := range r.artifact.Digests {
+		if !c.digest(&r.artifact.Digests[i], &from) {
+			from.fail()
+		}
+	}
+	r.commit = hallmark.Digest{}
+	c.digest(&r.commit, &from)
 	r.ref, r.run = from.text(), from.text()
 	r.finished, r.decided = fromMicros(from.signed()), fromMicros(from.signed())
-	r.bySource = from.number() == 1
+	if r.bySource = from.number() == 1; r.bySource && source != "" {
+		c.text(&r.run, source, r.run)
+		r.bySource = false
+	}
 	switch from.number() {
 	case 2:
 		r.attested = Attested
@@ -114,42 +176,31 @@ func (r *row) parse() error {
 	return from.end("a record")
 }
 
-// each calls f for each row of a block, with its number and what is behind that.
-func each(block string, f func(id int64, rest reader, all string) error) error {
-	r := reader{rest: block}
-	for len(r.rest) > 0 {
-		one := reader{rest: r.text()}
-		all := one.rest
-		id := int64(one.number())
-		if r.failed || one.failed {
-			return fmt.Errorf("%w: a block", errDamaged)
-		}
-		if err := f(id, one, all); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func blockOf(id int64) int64 { return id / perBlock }
 
 // rows returns those with the numbers ids, which are sorted.
 func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
-	rows, err := s.read(ctx, ids, nil)
+	rows := make([]row, 0, len(ids))
+	err := s.read(ctx, ids, func(r *rough) error {
+		rows = append(rows, row{})
+		one := &rows[len(rows)-1]
+		one.begin(r)
+		one.patch = string(r.patch)
+		return nil
+	})
+	var c clerk
+	for i := 0; err == nil && i < len(rows); i++ {
+		err = rows[i].parse(&c, "")
+	}
 	if err != nil {
 		return nil, err
 	}
-	for i := range rows {
-		if err := rows[i].parse(); err != nil {
-			return nil, err
-		}
-	}
-	return rows, nil
+	return rows, c.write()
 }
 
-// read appends to found the rows with the numbers ids, which are sorted, and only begins to
-// read them.
-func (s *session) read(ctx context.Context, ids []int64, found []row) ([]row, error) {
+// read calls f for the rows with the numbers ids, which are sorted.
+func (s *session) read(ctx context.Context, ids []int64, f func(*rough) error) error {
+	var r rough
 	for some := range slices.Chunk(ids, chunk) {
 		blocks := make([]int32, 0, len(some))
 		for _, id := range some {
@@ -160,27 +211,26 @@ func (s *session) read(ctx context.Context, ids []int64, found []row) ([]row, er
 		in, values := s.around("id", blocks)
 		next := 0 // of some, the first that is not found
 		err := s.query(ctx, func(rows *sql.Rows) error {
-			var data string
+			var data sql.RawBytes
 			if err := rows.Scan(&data); err != nil {
 				return err
 			}
-			return each(data, func(id int64, rest reader, _ string) error {
-				if next == len(some) || some[next] != id {
+			return r.each(data, func(r *rough) error {
+				if next == len(some) || some[next] != r.id {
 					return nil
 				}
 				next++
-				found = append(found, begin(id, rest))
-				return nil
+				return f(r)
 			})
 		}, "SELECT data FROM inventory_block WHERE "+in+" ORDER BY id", values...)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if next != len(some) {
-			return nil, fmt.Errorf("%w: a record is missing", errDamaged)
+			return fmt.Errorf("%w: a record is missing", errDamaged)
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // spread calls f for parts of n things, on as many cores as that is worth.
@@ -197,33 +247,26 @@ func spread(n int, f func(from, to int) error) error {
 	return errors.Join(errs...)
 }
 
-// scan gives all rows that contain one of trees or of sets, some at a time. It is for many
-// of them: all blocks are read.
-func (s *session) scan(ctx context.Context, trees, sets bits, buffer func() []row, give func([]row) (more bool, err error)) error {
-	last := int64(-1)
-	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
-		n := 0
-		rows := buffer()
-		err := s.query(ctx, func(r *sql.Rows) error {
-			var data string
-			if err := r.Scan(&last, &data); err != nil {
-				return err
-			}
-			n++
-			return each(data, func(id int64, rest reader, _ string) error {
-				if r := begin(id, rest); trees.has(r.tree) || sets.has(r.contents) {
-					rows = append(rows, r)
-				}
-				return nil
-			})
-		}, "SELECT id, data FROM inventory_block WHERE id > ? ORDER BY id LIMIT "+strconv.Itoa(size), last)
-		if err != nil {
+// scan calls f for all rows from a block on, of at most so many blocks, and returns the next
+// block, which is 0 behind the last one.
+func (s *session) scan(ctx context.Context, from int64, blocks int, f func(*rough) error) (next int64, err error) {
+	var r rough
+	n := 0
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var data sql.RawBytes
+		if err := rows.Scan(&data); err != nil {
 			return err
 		}
-		if more, err := give(rows); err != nil || !more || n < size {
-			return err
-		}
+		n++
+		return r.each(data, f)
+	}, "SELECT data FROM inventory_block WHERE id >= ? ORDER BY id LIMIT "+strconv.Itoa(blocks), from)
+	switch next = blockOf(r.id) + 1; {
+	case n < blocks:
+		next = 0
+	case next <= from:
+		err = cmp.Or(err, fmt.Errorf("%w: a block is of another number", errDamaged))
 	}
+	return next, err
 }
 
 // rewrite writes rows instead of those with the same numbers.
@@ -242,11 +285,11 @@ func (s *session) rewrite(ctx context.Context, rows []row) error {
 			return err
 		}
 		var written []byte
-		err = each(string(data), func(id int64, _ reader, all string) error {
-			if r := byBlock[b][id]; r != nil {
-				written = r.append(written)
+		err = new(rough).each(data, func(r *rough) error {
+			if row := byBlock[b][r.id]; row != nil {
+				written = row.append(written)
 			} else {
-				written = appendText(written, all)
+				written = append(binary.AppendUvarint(written, uint64(len(r.all))), r.all...)
 			}
 			return nil
 		})

@@ -251,14 +251,11 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			}
 			first := make(map[string]*Entry)
 			wanted := slices.Compact(slices.Sorted(maps.Values(ids)))
-			rows, err := s.read(ctx, wanted, nil)
-			if err == nil {
-				err = a.load(ctx, rows)
-			}
+			rows, err := a.rows(ctx, wanted)
 			if err != nil {
 				return err
 			}
-			entries, err := a.finish(ctx, rows)
+			entries, err := a.finish(rows)
 			if err != nil {
 				return err
 			}

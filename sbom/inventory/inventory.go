@@ -46,7 +46,7 @@ type Inventory struct {
 }
 
 // schema is the version of the tables.
-const schema = 2
+const schema = 3
 
 // tables are the statements that make them. The words in braces are those of a
 // dialect.
@@ -87,6 +87,7 @@ CREATE TABLE inventory_posting (
 	segment INTEGER NOT NULL,
 	part    INTEGER NOT NULL,
 	trees   {ints} NOT NULL,
+	ways    {bytes} NOT NULL,
 	sets    {ints} NOT NULL,
 	PRIMARY KEY (segment, part)
 ) {compact};

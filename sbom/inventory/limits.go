@@ -54,6 +54,7 @@ const (
 	cacheTrees  = 4096    // families whose trees are remembered while adding
 	treeParts   = 1 << 23 // parts of all of them
 	treeBytes   = 1 << 26 // bytes of trees that are remembered while answering
+	readTrees   = 512     // trees that are read at once
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
 	firstChunk  = 128     // records that are asked for before the first hit
 	firstTrees  = 16      // trees, each of several records
@@ -61,6 +62,7 @@ const (
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one tree of so many has what is asked for if it is faster to look at all records
 	maxPairs    = 1 << 20 // pairs of a tree and a part in it that are remembered
+	farthest    = 16      // parts before one on a way that is kept beside a list
 	leastTree   = 24      // parts of a set for which another one may be told by what differs from it
 	variants    = 2       // trees of a family that a set is compared with
 	inlineLimit = 500     // values of a statement that are not in one list

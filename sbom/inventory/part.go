@@ -146,14 +146,15 @@ func (r *reader) number() uint64 {
 }
 
 func (r *reader) large() (n uint64) {
-	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
-		b := r.rest[i]
+	rest := r.rest
+	for i := 0; i < len(rest) && i < binary.MaxVarintLen64; i++ {
+		b := rest[i]
 		n |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {
 			if i == binary.MaxVarintLen64-1 && b > 1 {
 				break
 			}
-			r.rest = r.rest[i+1:]
+			r.rest = rest[i+1:]
 			return n
 		}
 	}

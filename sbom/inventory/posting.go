@@ -1,21 +1,113 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"maps"
 	mathbits "math/bits"
 	"slices"
 )
 
-// Postings tell for each part in which trees it is, and in which sets that differ from a
-// tree by having it. They are in segments, of which each was written at once, so that a batch
-// adds to none of the lists that are there.
+// Postings tell for each part in which trees it is and by which ways, and in which sets that
+// differ from a tree by having it. They are in segments, of which each was written at once, so
+// that a batch adds to none of the lists that are there.
+
+// A posting is what a segment tells of a part.
+type posting struct {
+	part  int32
+	trees []int32
+	ways  []byte // in the trees, one after the other
+	sets  []int32
+}
+
+// join adds what a later segment tells.
+func (p *posting) join(other *posting) {
+	p.trees = append(p.trees, other.trees...)
+	p.ways = append(p.ways, other.ways...)
+	p.sets = append(p.sets, other.sets...)
+}
+
+// sort sorts p, as batches of different sizes need: their segments are not merged in the
+// order in which they were written.
+func (p *posting) sort() error {
+	slices.Sort(p.sets)
+	if slices.IsSorted(p.trees) {
+		return nil
+	}
+	pairs, err := p.pairs(nil, 0)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(pairs, comparePairs)
+	p.ways = p.ways[:0]
+	for i, one := range pairs {
+		p.trees[i] = one.tree
+		p.ways = append(p.ways, one.way...)
+	}
+	return nil
+}
+
+// A pair is a tree that has a candidate.
+type pair struct {
+	tree, candidate int32
+	way             string // as it is kept
+}
+
+func comparePairs(a, b pair) int {
+	return cmp.Or(cmp.Compare(a.tree, b.tree), cmp.Compare(a.candidate, b.candidate))
+}
+
+// pairs appends those of p, whose part is a candidate.
+func (p *posting) pairs(list []pair, candidate int32) ([]pair, error) {
+	r := reader{rest: string(p.ways)}
+	for _, tree := range p.trees {
+		list = append(list, pair{tree, candidate, r.pass()})
+	}
+	return list, r.end("a list of ways")
+}
 
 // postings are pairs of a part, in the upper half, and a number.
 type postings struct {
 	trees, sets []uint64
+	grown       []rooted // the trees, whose numbers follow each other
+}
+
+// posting returns what p tells of the first part of which it still tells something.
+func (p *postings) posting() *posting {
+	var part uint64
+	switch {
+	case len(p.trees) == 0:
+		part = p.sets[0] >> 32
+	case len(p.sets) == 0:
+		part = p.trees[0] >> 32
+	default:
+		part = min(p.trees[0]>>32, p.sets[0]>>32)
+	}
+	one := &posting{part: int32(part), trees: taken(part, &p.trees), ways: []byte{}, sets: taken(part, &p.sets)}
+	for _, id := range one.trees {
+		t := p.grown[id-p.grown[0].id]
+		at, _ := slices.BinarySearch(t.parts, one.part)
+		one.ways = t.appendWay(one.ways, at)
+	}
+	return one
+}
+
+// taken returns the numbers of a part, which are the next of pairs if it has some, and
+// takes them away.
+func taken(part uint64, pairs *[]uint64) []int32 {
+	n := 0
+	for n < len(*pairs) && (*pairs)[n]>>32 == part {
+		n++
+	}
+	ids := make([]int32, n)
+	for i, pair := range (*pairs)[:n] {
+		ids[i] = int32(uint32(pair))
+	}
+	*pairs = (*pairs)[n:]
+	return ids
 }
 
 func appendPairs(pairs []uint64, parts []int32, number int32) []uint64 {
@@ -34,42 +126,23 @@ func (w *writer) addSegment(ctx context.Context, p *postings, sets int64) error 
 	if err := w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", int64(segment), sets); err != nil {
 		return err
 	}
-	if err := w.addPostings(ctx, segment, p); err != nil {
+	slices.Sort(p.trees)
+	slices.Sort(p.sets)
+	err = w.addPostings(ctx, segment, func(yield func(*posting) bool) {
+		for len(p.trees)+len(p.sets) > 0 && yield(p.posting()) {
+		}
+	})
+	if err != nil {
 		return err
 	}
 	return w.mergeSegments(ctx)
 }
 
-// addPostings adds the lists of a segment.
-func (w *writer) addPostings(ctx context.Context, segment int32, p *postings) error {
-	slices.Sort(p.trees)
-	slices.Sort(p.sets)
-	return w.insert(ctx, "inventory_posting", []string{"segment", "part", "trees", "sets"}, func(yield func([]any) bool) {
-		// take returns the numbers of a part, which are the next of pairs if it has some.
-		take := func(part uint64, pairs *[]uint64) (ids []int32) {
-			n := 0
-			for n < len(*pairs) && (*pairs)[n]>>32 == part {
-				n++
-			}
-			ids = make([]int32, n)
-			for i, pair := range (*pairs)[:n] {
-				ids[i] = int32(uint32(pair))
-			}
-			*pairs = (*pairs)[n:]
-			return ids
-		}
-		trees, sets := p.trees, p.sets
-		for len(trees)+len(sets) > 0 {
-			var part uint64
-			switch {
-			case len(trees) == 0:
-				part = sets[0] >> 32
-			case len(sets) == 0:
-				part = trees[0] >> 32
-			default:
-				part = min(trees[0]>>32, sets[0]>>32)
-			}
-			if !yield([]any{int64(segment), int64(part), take(part, &trees), take(part, &sets)}) {
+// addPostings adds those of a segment.
+func (w *writer) addPostings(ctx context.Context, segment int32, list iter.Seq[*posting]) error {
+	return w.insert(ctx, "inventory_posting", []string{"segment", "part", "trees", "ways", "sets"}, func(yield func([]any) bool) {
+		for p := range list {
+			if !yield([]any{int64(segment), int64(p.part), p.trees, p.ways, p.sets}) {
 				return
 			}
 		}
@@ -129,23 +202,31 @@ func (w *writer) mergeThese(ctx context.Context, ids []int32, sizes map[int32]in
 		return err
 	}
 	old, value := w.in("segment", ids)
-	const width = 1000 // parts that are merged at once
-	var p postings
+	const width = 1000                                                                             // parts that are merged at once
+	merged := slices.Repeat([]posting{{trees: []int32{}, ways: []byte{}, sets: []int32{}}}, width) // not nil, which would be NULL
 	for from := int64(0); from <= parts; from += width {
-		p.trees, p.sets = p.trees[:0], p.sets[:0]
-		err := w.lists(ctx, func(part int32, trees, sets []int32) error {
-			for _, id := range trees {
-				p.trees = append(p.trees, uint64(part)<<32|uint64(id))
-			}
-			for _, id := range sets {
-				p.sets = append(p.sets, uint64(part)<<32|uint64(id))
-			}
+		for i := range merged {
+			p := &merged[i]
+			p.part, p.trees, p.ways, p.sets = int32(from)+int32(i), p.trees[:0], p.ways[:0], p.sets[:0]
+		}
+		err := w.lists(ctx, func(p *posting) error {
+			merged[int64(p.part)-from].join(p)
 			return nil
 		}, old+" AND part >= ? AND part < ? ORDER BY segment, part", value, from, from+width)
+		for i := 0; err == nil && i < len(merged); i++ {
+			err = merged[i].sort()
+		}
 		if err != nil {
 			return err
 		}
-		if err := w.addPostings(ctx, into, &p); err != nil {
+		err = w.addPostings(ctx, into, func(yield func(*posting) bool) {
+			for i := range merged {
+				if p := &merged[i]; len(p.trees)+len(p.sets) > 0 && !yield(p) {
+					return
+				}
+			}
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -162,25 +243,24 @@ func (w *writer) mergeThese(ctx context.Context, ids []int32, sizes map[int32]in
 	return w.exec(ctx, "INSERT INTO inventory_segment (id, sets) VALUES (?, ?)", int64(into), size)
 }
 
-// lists calls f with the lists of those postings for which a condition holds. f must not
-// keep them.
-func (s *session) lists(ctx context.Context, f func(part int32, trees, sets []int32) error, condition string, values ...any) error {
-	var trees, sets []int32
+// lists calls f with those postings for which a condition holds. f must not keep them.
+func (s *session) lists(ctx context.Context, f func(*posting) error, condition string, values ...any) error {
+	var p posting
 	return s.query(ctx, func(rows *sql.Rows) error {
-		var part int32
-		var a, b sql.RawBytes
-		err := rows.Scan(&part, &a, &b)
+		var trees, ways, sets sql.RawBytes
+		err := rows.Scan(&p.part, &trees, &ways, &sets)
 		if err == nil {
-			trees, err = s.ints(trees[:0], a)
+			p.trees, err = s.ints(p.trees[:0], trees)
 		}
 		if err == nil {
-			sets, err = s.ints(sets[:0], b)
+			p.sets, err = s.ints(p.sets[:0], sets)
 		}
 		if err != nil {
 			return err
 		}
-		return f(part, trees, sets)
-	}, "SELECT part, trees, sets FROM inventory_posting WHERE "+condition, values...)
+		p.ways = ways
+		return f(&p)
+	}, "SELECT part, trees, ways, sets FROM inventory_posting WHERE "+condition, values...)
 }
 
 // A bits has numbers: a bit for each, in pages, of which there are those that have one.
@@ -222,8 +302,9 @@ func (b bits) list() (ids []int32) {
 
 // A places is where some parts are.
 type places struct {
-	trees, sets bits     // in these trees, and in sets that differ from a tree by having one
-	pairs       []uint64 // the trees in the upper half, and the part by its position, sorted; none if they are many
+	trees, sets bits   // in these trees, and in sets that differ from a tree by having one
+	pairs       []pair // of the trees, sorted
+	told        bool   // whether they are all of them: there may be too many
 
 	dense bool // it is a large share of all
 }
@@ -240,31 +321,31 @@ func (s *session) places(ctx context.Context, parts []int32) (*places, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := new(places)
+	p := &places{told: true}
 	inSegment, all := s.in("segment", segments)
 	for some := range slices.Chunk(parts, inlineLimit) {
 		inPart, these := s.in("part", some)
-		err := s.lists(ctx, func(part int32, trees, sets []int32) error {
-			k, _ := slices.BinarySearch(parts, part)
-			for _, id := range trees {
+		err := s.lists(ctx, func(list *posting) (err error) {
+			for _, id := range list.trees {
 				p.trees.add(id)
-				if len(p.pairs) <= maxPairs {
-					p.pairs = append(p.pairs, uint64(id)<<32|uint64(k))
-				}
 			}
-			for _, id := range sets {
+			for _, id := range list.sets {
 				p.sets.add(id)
 			}
-			return nil
+			if p.told = p.told && len(p.pairs)+len(list.trees) <= maxPairs; p.told {
+				k, _ := slices.BinarySearch(parts, list.part)
+				p.pairs, err = list.pairs(p.pairs, int32(k))
+			}
+			return err
 		}, inSegment+" AND "+inPart, all, these)
 		if err != nil {
 			return nil, err
 		}
 	}
-	if len(p.pairs) > maxPairs {
+	if !p.told {
 		p.pairs = nil
 	}
-	slices.Sort(p.pairs)
+	slices.SortFunc(p.pairs, comparePairs)
 	for _, of := range []struct {
 		bits
 		table string
@@ -280,4 +361,14 @@ func (s *session) places(ctx context.Context, parts []int32) (*places, error) {
 		p.dense = p.dense || int64(len(ids)) > last/dense
 	}
 	return p, nil
+}
+
+// in returns the pairs of a tree.
+func (p *places) in(tree int32) []pair {
+	i, _ := slices.BinarySearchFunc(p.pairs, tree, func(one pair, tree int32) int { return cmp.Compare(one.tree, tree) })
+	n := i
+	for n < len(p.pairs) && p.pairs[n].tree == tree {
+		n++
+	}
+	return p.pairs[i:n]
 }

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -316,16 +317,15 @@ func (p *patch) append(b []byte) []byte {
 	return b
 }
 
-// touches reports whether a patch, as it is kept, changes what is at one of positions.
-func touches(patch string, positions []int32) bool {
-	r := reader{rest: patch}
-	changed := r.text()
+// touches reports whether a patch changes what is at one of positions. changed is what it
+// has a bit for each of them in.
+func touches[T string | []byte](changed T, positions []int32) bool {
 	for _, at := range positions {
 		if i := int(at / 8); i < len(changed) && changed[i]&(1<<(at%8)) != 0 {
 			return true
 		}
 	}
-	return r.failed
+	return false
 }
 
 // parse reads a patch into p, whose memory it uses again.
@@ -404,39 +404,65 @@ func (p *patch) change(at int32) (c change, ok bool) {
 	return c, ok
 }
 
+// A ground is what a patch stands on: a tree, or what is known of one.
+type ground interface {
+	// step returns the part at a position and what is before it, as a patch says it.
+	step(at int32) (part, before int32, err error)
+	// steps returns how many positions there may be on a way.
+	steps() int
+}
+
+func (t *timber) steps() int { return t.n }
+
+func (t *timber) step(at int32) (part, before int32, err error) {
+	if int(at) < t.n {
+		part, before = t.part(int(at)), t.before(int(at))
+	}
+	if part == 0 || before < 0 || int(before) >= first+t.n {
+		return 0, 0, fmt.Errorf("%w: a tree has no way to a part", errDamaged)
+	}
+	return part, placed(before), nil
+}
+
+// placed returns what is before a part of a tree as a patch says it.
+func placed(before int32) int32 {
+	if before < first {
+		return before
+	}
+	return first + 2*(before-first)
+}
+
 // path returns the parts on the way to a place, that there included, of the tree that differs
 // from base by p, and their positions in base, -1 for those that are not there. There is
 // none if it cannot be reached.
-func path(base *timber, p *patch, place int32) (way, at []int32, err error) {
+func path(base ground, p *patch, place int32) (way, at []int32, err error) {
 	way, at = make([]int32, 0, 4), make([]int32, 0, 4)
-	for len(way) <= base.n+len(p.added) {
-		i := int((place - first) / 2)
-		added := (place-first)%2 == 1
+	for len(way) <= base.steps()+len(p.changes)+len(p.added) {
+		i := (place - first) / 2
+		position := i
 		var part, before int32
-		switch {
-		case added && i < len(p.added):
-			part, before = p.added[i], p.parents[i]
-		case !added && i < base.n:
-			c, _ := p.change(int32(i))
-			if part = c.part; part == 0 {
-				part = base.part(i)
+		if (place-first)%2 == 1 {
+			position = -1
+			if int(i) < len(p.added) {
+				part, before = p.added[i], p.parents[i]
 			}
-			if before = c.before; !c.moved {
-				if before = base.before(i); before >= first {
-					before = first + 2*(before-first)
+		} else {
+			c, _ := p.change(i)
+			if part, before = c.part, c.before; !c.gone && (part == 0 || !c.moved) {
+				kept, behind, err := base.step(i)
+				if err != nil {
+					return nil, nil, err
 				}
-			}
-			if c.gone {
-				part = 0
+				part = cmp.Or(part, kept)
+				if !c.moved {
+					before = behind
+				}
 			}
 		}
 		if part == 0 || before < 0 {
 			break
 		}
-		way, at = append(way, part), append(at, int32(i))
-		if added {
-			at[len(at)-1] = -1
-		}
+		way, at = append(way, part), append(at, position)
 		switch place = before; place {
 		case nothing:
 			return nil, nil, nil
@@ -447,4 +473,97 @@ func path(base *timber, p *patch, place int32) (way, at []int32, err error) {
 		}
 	}
 	return nil, nil, fmt.Errorf("%w: a tree has no way to a part", errDamaged)
+}
+
+// A way is also kept beside the number of its tree in the list of a part, so that the tree
+// need not be read: the position of the part; how many parts are before it, and 2; these,
+// from the main component on; and their positions. Instead of how many it may say:
+const (
+	untold    = 0 // they are more than farthest
+	unreached = 1 // there is no way
+)
+
+// appendWay appends the way to the part at a position.
+func (t *tree) appendWay(b []byte, at int) []byte {
+	var way [farthest]int32 // positions, backwards
+	n := 0
+	before := t.parents[at]
+	for before >= first && n < farthest {
+		way[n] = before - first
+		before = t.parents[before-first]
+		n++
+	}
+	b = binary.AppendUvarint(b, uint64(at))
+	switch {
+	case before >= first:
+		return append(b, untold)
+	case before == nothing:
+		return append(b, unreached)
+	}
+	b = append(b, byte(n+2))
+	for i := n - 1; i >= 0; i-- {
+		b = binary.AppendUvarint(b, uint64(t.parts[way[i]]))
+	}
+	for i := n - 1; i >= 0; i-- {
+		b = binary.AppendUvarint(b, uint64(way[i]))
+	}
+	return b
+}
+
+// A trail is a way as it is kept.
+type trail struct {
+	untold bool
+	known  bool    // there is one
+	parts  string  // uvarints of those before the last one
+	route  []int32 // all, or the last one alone
+	at     []int32 // their positions, or that of the last one alone
+}
+
+// place reads the number of a part or a position.
+func (r *reader) place() int32 {
+	n := r.number()
+	if n > math.MaxInt32 {
+		r.fail()
+		return 0
+	}
+	return int32(n)
+}
+
+// trail reads a way to a part.
+func (r *reader) trail(part int32) trail {
+	at, n := r.place(), r.number()
+	if n > farthest+2 {
+		r.fail()
+	}
+	if r.failed || n < 2 {
+		return trail{untold: n == untold, route: []int32{part}, at: []int32{at}}
+	}
+	before := int(n - 2)
+	both := make([]int32, 2*(before+1))
+	t := trail{known: true, route: both[: before+1 : before+1], at: both[before+1:]}
+	start := r.rest
+	for i := range before {
+		t.route[i] = r.place()
+	}
+	t.parts = start[:len(start)-len(r.rest)]
+	for i := range before {
+		t.at[i] = r.place()
+	}
+	t.route[before], t.at[before] = part, at
+	return t
+}
+
+// pass passes over a way, and returns it as it is kept.
+func (r *reader) pass() string {
+	start := r.rest
+	r.place()
+	n := r.number()
+	if n > farthest+2 {
+		r.fail()
+	}
+	for ; n > 2 && !r.failed; n-- {
+		r.place()
+		r.place()
+	}
+	return start[:len(start)-len(r.rest)]
 }

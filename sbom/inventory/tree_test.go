@@ -143,7 +143,7 @@ func TestPatches(t *testing.T) {
 			if way == nil {
 				at = []int32{int32(i)}
 			}
-			if !touches(data, at) && !slices.Equal(way, ways[part]) {
+			if changed, _, _ := chop([]byte(data)); !touches(changed, at) && !slices.Equal(way, ways[part]) {
 				t.Fatalf("tree %d: part %d: the way is %v, and would be %v", n, part, ways[part], way)
 			}
 		}

@@ -98,6 +98,19 @@ func values() (list []string) {
 	return list
 }
 
+// parsed returns all of a row.
+func parsed(r *rough) (row, error) {
+	var one row
+	one.begin(r)
+	one.patch = string(r.patch)
+	var c clerk
+	err := one.parse(&c, "")
+	if err == nil {
+		err = c.write()
+	}
+	return one, err
+}
+
 // What a database has is read, or is an error: a value that is read, written and read again
 // is the same.
 func FuzzValues(f *testing.F) {
@@ -155,19 +168,24 @@ func FuzzValues(f *testing.F) {
 				t.Errorf("%+v, then %+v, error %v", in, again, err)
 			}
 		}
-		each(data, func(id int64, rest reader, _ string) error {
-			r := begin(id, rest)
-			if r.parse() != nil {
+		new(rough).each([]byte(data), func(r *rough) error {
+			one, err := parsed(r)
+			if err != nil {
 				return nil
 			}
-			return each(string(r.append(nil)), func(id int64, rest reader, _ string) error {
-				again := begin(id, rest)
-				if err := again.parse(); err != nil || !reflect.DeepEqual(again, r) {
-					t.Errorf("%+v, then %+v, error %v", r, again, err)
+			return new(rough).each(one.append(nil), func(r *rough) error {
+				if again, err := parsed(r); err != nil || !reflect.DeepEqual(again, one) {
+					t.Errorf("%+v, then %+v, error %v", one, again, err)
 				}
 				return nil
 			})
 		})
+		from := reader{rest: data}
+		passed := from.pass()
+		other := reader{rest: data}
+		if way := other.trail(7); from.rest != other.rest || from.failed != other.failed || passed != data[:len(data)-len(from.rest)] && !from.failed || len(way.at) != len(way.route) {
+			t.Errorf("a way %+v, before %q, passed over before %q", way, other.rest, from.rest)
+		}
 		for _, dialect := range []Dialect{SQLite, PostgreSQL} {
 			s := &session{v: &Inventory{dialect: dialect}}
 			ids, err := s.ints(nil, []byte(data))

@@ -556,6 +556,7 @@ func (w *writer) addSets(ctx context.Context, records []prepared) error {
 			data = p.append(nil)
 			treeRows = append(treeRows, []any{int64(root), s.family, t.append(nil)})
 			posted.trees = appendPairs(posted.trees, t.parts, root)
+			posted.grown = append(posted.grown, base)
 			w.families[s.family] = grown(w.family(s.family), base)
 			root++
 		}
