@@ -61,7 +61,7 @@ const (
 	chunk       = 4096    // records, sets or trees that are asked for at once
 	narrowed    = 200     // records of a filter whose parts are looked at one by one, if more parts than that are asked for
 	dense       = 8       // one tree of so many has what is asked for if it is faster to look at all records
-	maxPairs    = 1 << 20 // pairs of a tree and a part in it that are remembered
+	maxPairs    = 1 << 19 // pairs of a tree and a part in it that are remembered
 	farthest    = 16      // parts before one on a way that is kept beside a list
 	leastTree   = 24      // parts of a set for which another one may be told by what differs from it
 	variants    = 2       // trees of a family that a set is compared with

@@ -43,9 +43,9 @@ func (p *posting) sort() error {
 	}
 	slices.SortFunc(pairs, comparePairs)
 	p.ways = p.ways[:0]
-	for i, one := range pairs {
-		p.trees[i] = one.tree
-		p.ways = append(p.ways, one.way...)
+	for i := range pairs {
+		p.trees[i] = pairs[i].tree
+		p.ways = pairs[i].trail.append(p.ways)
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func (p *posting) sort() error {
 // A pair is a tree that has a candidate.
 type pair struct {
 	tree, candidate int32
-	way             string // as it is kept
+	trail
 }
 
 func comparePairs(a, b pair) int {
@@ -64,7 +64,7 @@ func comparePairs(a, b pair) int {
 func (p *posting) pairs(list []pair, candidate int32) ([]pair, error) {
 	r := reader{rest: string(p.ways)}
 	for _, tree := range p.trees {
-		list = append(list, pair{tree, candidate, r.pass()})
+		list = append(list, pair{tree, candidate, r.trail()})
 	}
 	return list, r.end("a list of ways")
 }

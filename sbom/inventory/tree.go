@@ -333,29 +333,21 @@ func (p *patch) parse(data string) error {
 	r := reader{rest: data}
 	changed := r.text()
 	p.changes = p.changes[:0]
-	number := func(bound uint64) int32 {
-		n := r.number()
-		if n > bound {
-			r.fail()
-		}
-		return int32(min(n, bound))
-	}
 	for i := range len(changed) {
 		for bits := changed[i]; bits != 0; bits &= bits - 1 {
-			c := change{at: int32(8*i + mathbits.TrailingZeros8(bits))}
 			n := r.number()
-			if n>>2 > math.MaxInt32 {
+			c := change{at: int32(8*i + mathbits.TrailingZeros8(bits))}
+			switch value := n >> 2; {
+			case value > math.MaxInt32:
 				r.fail()
-			}
-			switch value := int32(n >> 2); {
 			case n == 0:
 				c.gone = true
 			case n&3 == 1 && value > 0:
-				c.part = value
+				c.part = int32(value)
 			case n&3 == 2:
-				c.moved, c.before = true, value
+				c.moved, c.before = true, int32(value)
 			case n&3 == 3 && value > 0:
-				c.part, c.moved, c.before = value, true, number(math.MaxInt32)
+				c.part, c.moved, c.before = int32(value), true, r.place()
 			default:
 				r.fail()
 			}
@@ -365,14 +357,14 @@ func (p *patch) parse(data string) error {
 	p.added, p.parents = p.added[:0], p.parents[:0]
 	last := int32(0)
 	for range r.count() {
-		d := number(math.MaxInt32)
+		d := r.place()
 		if last += d; d == 0 || last < 0 {
 			r.fail()
 		}
 		p.added = append(p.added, last)
 	}
 	for range p.added {
-		p.parents = append(p.parents, number(math.MaxInt32))
+		p.parents = append(p.parents, r.place())
 	}
 	return r.end("a tree")
 }
@@ -512,11 +504,56 @@ func (t *tree) appendWay(b []byte, at int) []byte {
 
 // A trail is a way as it is kept.
 type trail struct {
-	untold bool
-	known  bool    // there is one
-	parts  string  // uvarints of those before the last one
-	route  []int32 // all, or the last one alone
-	at     []int32 // their positions, or that of the last one alone
+	at     int32
+	n      int    // parts before the last one; -1 if there is no way, -2 if it is not told
+	parts  string // uvarints of these
+	places string // and of their positions
+}
+
+// trail reads a way.
+func (r *reader) trail() trail {
+	t := trail{at: r.place()}
+	n := r.number()
+	if n > farthest+2 {
+		r.fail()
+		n = unreached
+	}
+	t.n = int(n) - 2
+	start := r.rest
+	for range t.n {
+		r.place()
+	}
+	t.parts = start[:len(start)-len(r.rest)]
+	start = r.rest
+	for range t.n {
+		r.place()
+	}
+	t.places = start[:len(start)-len(r.rest)]
+	return t
+}
+
+// append appends t.
+func (t *trail) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(t.at))
+	b = append(b, byte(t.n+2))
+	return append(append(b, t.parts...), t.places...)
+}
+
+// route returns the parts of t, or the last one alone if there is no way.
+func (t *trail) route(last int32) []int32 { return numbers(t.parts, t.n, last) }
+
+// positions returns where these are.
+func (t *trail) positions() []int32 { return numbers(t.places, t.n, t.at) }
+
+// numbers returns n of them and the last one.
+func numbers(data string, n int, last int32) []int32 {
+	r := reader{rest: data}
+	list := make([]int32, max(n, 0)+1)
+	for i := range n {
+		list[i] = r.place()
+	}
+	list[len(list)-1] = last
+	return list
 }
 
 // place reads the number of a part or a position.
@@ -527,43 +564,4 @@ func (r *reader) place() int32 {
 		return 0
 	}
 	return int32(n)
-}
-
-// trail reads a way to a part.
-func (r *reader) trail(part int32) trail {
-	at, n := r.place(), r.number()
-	if n > farthest+2 {
-		r.fail()
-	}
-	if r.failed || n < 2 {
-		return trail{untold: n == untold, route: []int32{part}, at: []int32{at}}
-	}
-	before := int(n - 2)
-	both := make([]int32, 2*(before+1))
-	t := trail{known: true, route: both[: before+1 : before+1], at: both[before+1:]}
-	start := r.rest
-	for i := range before {
-		t.route[i] = r.place()
-	}
-	t.parts = start[:len(start)-len(r.rest)]
-	for i := range before {
-		t.at[i] = r.place()
-	}
-	t.route[before], t.at[before] = part, at
-	return t
-}
-
-// pass passes over a way, and returns it as it is kept.
-func (r *reader) pass() string {
-	start := r.rest
-	r.place()
-	n := r.number()
-	if n > farthest+2 {
-		r.fail()
-	}
-	for ; n > 2 && !r.failed; n-- {
-		r.place()
-		r.place()
-	}
-	return start[:len(start)-len(r.rest)]
 }

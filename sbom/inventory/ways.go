@@ -152,7 +152,7 @@ func (a *answering) locate(ctx context.Context) (err error) {
 func (a *answering) rows(ctx context.Context, ids []int64) ([]row, error) {
 	rows := a.buffer(len(ids))
 	err := a.s.read(ctx, ids, func(r *rough) error {
-		rows = append(rows, row{})
+		rows = rows[:len(rows)+1]
 		return a.begin(&rows[len(rows)-1], r)
 	})
 	if err != nil {
@@ -194,22 +194,20 @@ func (a *answering) base(tree int32) (*planted, error) {
 	}
 	pairs := a.in(tree)
 	b := &planted{make([]way, len(pairs))}
-	for i, one := range pairs {
+	for i := range pairs {
+		one := &pairs[i]
 		k := int(one.candidate)
-		from := reader{rest: one.way}
-		t := from.trail(a.parts[k])
-		if err := from.end("a way"); err != nil {
-			return nil, err
-		}
-		if t.untold {
+		if one.n == untold-2 {
 			b = nil
 			break
 		}
-		key := routeKey{k, t.parts}
-		if a.routes[key] == nil {
-			a.routes[key] = &route{parts: t.route}
+		key := routeKey{k, one.trail.parts}
+		r := a.routes[key]
+		if r == nil {
+			r = &route{parts: one.route(a.parts[k])}
+			a.routes[key] = r
 		}
-		b.ways[i] = way{k, t.known, a.routes[key], t.at}
+		b.ways[i] = way{k, one.n >= 0, r, one.positions()}
 	}
 	a.bases[tree] = b
 	return b, nil
