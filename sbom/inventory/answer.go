@@ -89,33 +89,33 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		a.labels[c.part] = label(c.component)
 	}
 
-	source := func(give func([]row) (bool, error)) error {
+	source := func(give func(*sheaf) (bool, error)) error {
 		if more, err := a.mains(ctx, where, values, give); err != nil || !more {
 			return err
 		}
 		return a.others(ctx, where, values, give)
 	}
-	return a.stream(ctx, source, func(rows []row, entries []Entry) (bool, error) {
+	return a.stream(ctx, source, func(drafts []draft, entries []Entry) (bool, error) {
 		if rule != nil {
 			if err := s.judgeThese(ctx, rule, entries); err != nil {
 				return false, err
 			}
 		}
 		steps := 0
-		for i := range rows {
-			for k := range rows[i].ways {
-				steps += len(rows[i].ways[k].labels) + 1
+		for i := range drafts {
+			for k := range drafts[i].ways {
+				steps += len(drafts[i].ways[k].labels) + 1
 			}
 		}
 		paths := make([]string, 0, steps)
-		for i := range rows {
-			for k := range rows[i].ways {
-				w := &rows[i].ways[k]
+		for i := range drafts {
+			for k := range drafts[i].ways {
+				w := &drafts[i].ways[k]
 				c := &found[w.candidate]
 				h := Hit{Entry: entries[i], Component: c.component, Doubt: c.doubt, Finding: c.finding}
 				if w.known {
 					from := len(paths)
-					paths = append(append(paths, rows[i].main), w.labels...)
+					paths = append(append(paths, a.names[i]), w.labels...)
 					h.Path = paths[from:len(paths):len(paths)]
 				}
 				if !yield(h) {
@@ -128,7 +128,7 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 }
 
 // mains gives the records for which a condition holds whose main component is a candidate.
-func (a *answering) mains(ctx context.Context, where string, values []any, give func([]row) (more bool, err error)) (more bool, err error) {
+func (a *answering) mains(ctx context.Context, where string, values []any, give func(*sheaf) (more bool, err error)) (more bool, err error) {
 	for some := range slices.Chunk(a.parts, chunk) {
 		is := make(map[int64]int32)
 		in, value := a.s.in("r.main", some)
@@ -139,12 +139,13 @@ func (a *answering) mains(ctx context.Context, where string, values []any, give 
 		if err != nil {
 			return false, err
 		}
-		more, err := a.these(ctx, ids, func(rows []row) (bool, error) {
-			for i := range rows {
-				k, _ := slices.BinarySearch(a.parts, is[rows[i].id])
-				rows[i].ways, rows[i].open = []way{{candidate: k, known: true, route: new(route)}}, false
+		more, err := a.these(ctx, ids, func(of *sheaf) (bool, error) {
+			for i := range of.drafts {
+				l := &of.drafts[i]
+				k, _ := slices.BinarySearch(a.parts, is[l.id])
+				l.ways, l.open = []way{{candidate: k, known: true, route: new(route)}}, false
 			}
-			return give(rows)
+			return give(of)
 		})
 		if err != nil || !more {
 			return false, err
@@ -154,13 +155,13 @@ func (a *answering) mains(ctx context.Context, where string, values []any, give 
 }
 
 // these gives the records of ids.
-func (a *answering) these(ctx context.Context, ids []int64, give func([]row) (more bool, err error)) (more bool, err error) {
+func (a *answering) these(ctx context.Context, ids []int64, give func(*sheaf) (more bool, err error)) (more bool, err error) {
 	for ids := range slices.Chunk(ids, chunk) {
-		rows, err := a.rows(ctx, ids)
+		of, err := a.drafts(ctx, ids)
 		if err != nil {
 			return false, err
 		}
-		if more, err := give(rows); err != nil || !more {
+		if more, err := give(of); err != nil || !more {
 			return false, err
 		}
 	}
@@ -169,7 +170,7 @@ func (a *answering) these(ctx context.Context, ids []int64, give func([]row) (mo
 
 // others gives the records for which a condition holds that have a candidate as another
 // component, and perhaps some that have none.
-func (a *answering) others(ctx context.Context, where string, values []any, give func([]row) (more bool, err error)) error {
+func (a *answering) others(ctx context.Context, where string, values []any, give func(*sheaf) (more bool, err error)) error {
 	// If the records are few and the candidates many, it is faster to look at what is in
 	// each than where each candidate is.
 	if where != "" && len(a.parts) > narrowed {
@@ -215,24 +216,23 @@ func (a *answering) others(ctx context.Context, where string, values []any, give
 
 // scan gives all rows that have a candidate as another component, some at a time. It is for
 // many of them: all blocks are read.
-func (a *answering) scan(ctx context.Context, give func([]row) (more bool, err error)) error {
+func (a *answering) scan(ctx context.Context, give func(*sheaf) (more bool, err error)) error {
 	from := int64(0)
 	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
-		rows := a.buffer(size * perBlock)
+		some := a.sheaf(size * perBlock)
 		next, err := a.s.scan(ctx, from, size, func(r *rough) error {
 			if !a.trees.has(r.tree) && !a.sets.has(r.contents) {
 				return nil
 			}
-			rows = slices.Grow(rows, 1)[:len(rows)+1] // without what is in the memory being cleared twice
-			return a.begin(&rows[len(rows)-1], r)
+			return a.begin(some, r)
 		})
 		if err == nil {
-			err = a.learn(ctx, rows)
+			err = a.learn(ctx, some.drafts)
 		}
 		if err != nil {
 			return err
 		}
-		if more, err := give(rows); err != nil || !more || next == 0 {
+		if more, err := give(some); err != nil || !more || next == 0 {
 			return err
 		}
 		from = next
@@ -246,7 +246,7 @@ func (s *session) entries(ctx context.Context, f *Filter, yield func(Entry) bool
 		return err
 	}
 	a := newAnswering(s, nil)
-	return a.stream(ctx, func(give func([]row) (bool, error)) error {
+	return a.stream(ctx, func(give func(*sheaf) (bool, error)) error {
 		size := firstChunk
 		for last := int64(0); ; size = min(4*size, chunk) {
 			ids, err := s.idsWhere(ctx, every, "r.contents", "r.id > ?"+where+" ORDER BY r.id LIMIT "+strconv.Itoa(size), append([]any{last}, values...))
@@ -266,7 +266,7 @@ func (s *session) entriesOf(ctx context.Context, ids []int64) iter.Seq2[Entry, e
 	return func(yield func(Entry, error) bool) {
 		a := newAnswering(s, nil)
 		enough := false
-		err := a.stream(ctx, func(give func([]row) (bool, error)) error {
+		err := a.stream(ctx, func(give func(*sheaf) (bool, error)) error {
 			_, err := a.these(ctx, ids, give)
 			return err
 		}, eachEntry(func(e Entry) bool {
@@ -280,8 +280,8 @@ func (s *session) entriesOf(ctx context.Context, ids []int64) iter.Seq2[Entry, e
 }
 
 // eachEntry is for [answering.stream], and yields all entries.
-func eachEntry(yield func(Entry) bool) func([]row, []Entry) (more bool, err error) {
-	return func(_ []row, entries []Entry) (bool, error) {
+func eachEntry(yield func(Entry) bool) func([]draft, []Entry) (more bool, err error) {
+	return func(_ []draft, entries []Entry) (bool, error) {
 		for i := range entries {
 			if !yield(entries[i]) {
 				return false, nil
@@ -341,7 +341,7 @@ func (s *session) usedBy(ctx context.Context, digests []hallmark.Digest) (map[ha
 			return nil, err
 		}
 		parts := slices.Sorted(maps.Keys(digestsOf))
-		err = s.setsWith(ctx, parts, func(sets []row) error {
+		err = s.setsWith(ctx, parts, func(sets []draft) error {
 			with := make(map[int32][]int32) // parts by set
 			for _, r := range sets {
 				for _, w := range r.ways {
@@ -392,10 +392,10 @@ func (s *session) tookIn(ctx context.Context, d hallmark.Digest) ([]int32, error
 		return nil, err
 	}
 	var sets []int32
-	err = s.setsWith(ctx, parts, func(rows []row) error {
-		for i := range rows {
-			if len(rows[i].ways) > 0 {
-				sets = append(sets, rows[i].contents)
+	err = s.setsWith(ctx, parts, func(drafts []draft) error {
+		for i := range drafts {
+			if len(drafts[i].ways) > 0 {
+				sets = append(sets, drafts[i].contents)
 			}
 		}
 		return nil
@@ -403,9 +403,9 @@ func (s *session) tookIn(ctx context.Context, d hallmark.Digest) ([]int32, error
 	return sets, err
 }
 
-// setsWith gives the sets that have one of parts, which are sorted, as rows that only have
+// setsWith gives the sets that have one of parts, which are sorted, as drafts that only have
 // contents: some at a time, with others.
-func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) error) error {
+func (s *session) setsWith(ctx context.Context, parts []int32, give func([]draft) error) error {
 	a := newAnswering(s, parts)
 	if err := a.locate(ctx); err != nil {
 		return err
@@ -415,7 +415,7 @@ func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) 
 		of     bits
 	}{{"tree", a.trees}, {"id", a.sets}} {
 		for some := range slices.Chunk(by.of.list(), firstChunk) {
-			var sets []row
+			var sets sheaf
 			in, value := s.in(by.column, some)
 			err := s.query(ctx, func(rows *sql.Rows) error {
 				var r rough
@@ -424,14 +424,13 @@ func (s *session) setsWith(ctx context.Context, parts []int32, give func([]row) 
 					return err
 				}
 				r.patch = changed
-				sets = append(sets, row{})
-				return a.begin(&sets[len(sets)-1], &r)
+				return a.begin(&sets, &r)
 			}, "SELECT id, tree, patch FROM inventory_set WHERE "+in, value)
 			if err == nil {
-				err = a.lead(ctx, sets)
+				err = a.lead(ctx, sets.drafts)
 			}
 			if err == nil {
-				err = give(sets)
+				err = give(sets.drafts)
 			}
 			if err != nil {
 				return err

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -28,18 +27,11 @@ type row struct {
 	tree     int32  // that the set is told by, or 0
 	patch    string // of the set
 	head
-
-	rest string // what is behind the patch, until it is parsed
-
-	// For answers.
-	background
-	ways []way // to the candidates that it has
-	open bool  // they are still to be found
 }
 
 // perBlock is how many rows a block has: so few that a block is in one page of the database
 // as a rule, and who asks for a few records does not read many.
-const perBlock = 4
+const perBlock = 8
 
 // A head is what a row says of the artifact.
 type head struct {
@@ -58,7 +50,7 @@ type head struct {
 // append appends r to a block, with its length before it.
 func (r *row) append(block []byte) []byte {
 	b := binary.AppendUvarint(make([]byte, 0, 512), uint64(r.id))
-	for _, id := range [...]int32{r.contents, r.tree, r.head.origin, r.verdict, r.head.gaps} {
+	for _, id := range [...]int32{r.contents, r.tree, r.origin, r.verdict, r.gaps} {
 		b = binary.AppendUvarint(b, uint64(id))
 	}
 	b = appendText(b, r.patch)
@@ -83,24 +75,23 @@ type rough struct {
 	id                    int64
 	contents, tree        int32
 	origin, verdict, gaps int32
-	patch, rest           []byte
+	patch                 []byte
+	rest                  []byte // a head and what is around it, to be parsed
 	all                   []byte
-}
-
-// begin begins to make r of what a block has: all but its patch. The rest is to be parsed.
-func (r *row) begin(from *rough) {
-	*r = row{id: from.id, contents: from.contents, tree: from.tree, rest: string(from.rest)}
-	r.head.origin, r.verdict, r.head.gaps = from.origin, from.verdict, from.gaps
 }
 
 // each calls f for each row of a block, with r, which it must not keep.
 func (r *rough) each(block []byte, f func(*rough) error) error {
-	for len(block) > 0 {
-		var ok bool
-		if r.all, block, ok = chop(block); ok {
-			ok = r.read()
+	from := reader[[]byte]{rest: block}
+	for len(from.rest) > 0 {
+		r.all = from.text()
+		one := reader[[]byte]{rest: r.all}
+		r.id = int64(one.number())
+		for _, to := range [...]*int32{&r.contents, &r.tree, &r.origin, &r.verdict, &r.gaps} {
+			*to = one.id()
 		}
-		if !ok {
+		r.patch, r.rest = one.text(), one.rest
+		if from.failed || one.failed {
 			return fmt.Errorf("%w: a block", errDamaged)
 		}
 		if err := f(r); err != nil {
@@ -110,69 +101,47 @@ func (r *rough) each(block []byte, f func(*rough) error) error {
 	return nil
 }
 
-// read reads what is in r.all.
-func (r *rough) read() (ok bool) {
-	b := r.all
-	id, n := binary.Uvarint(b)
-	if n <= 0 {
-		return false
+// parse reads what is behind the patch. Texts are there once c has written them. main is
+// how the main component is called in a path. What is said of the run of a build by its
+// source is behind source.
+func (h *head) parse(rest []byte, c *clerk, source string, main *string) error {
+	from := reader[[]byte]{rest: rest}
+	name := from.text()
+	if around, before, behind := from.number() == 1, from.text(), from.text(); around {
+		c.text(main, before, name, behind)
+		c.within(&h.artifact.Name, len(before), len(name))
+	} else {
+		c.text(main, before)
+		c.text(&h.artifact.Name, name)
 	}
-	r.id, b = int64(id), b[n:]
-	for _, to := range [...]*int32{&r.contents, &r.tree, &r.origin, &r.verdict, &r.gaps} {
-		id, n := binary.Uvarint(b)
-		if n <= 0 || id > math.MaxInt32 {
-			return false
-		}
-		*to, b = int32(id), b[n:]
-	}
-	r.patch, r.rest, ok = chop(b)
-	return ok
-}
-
-// chop returns a text that has its length before it, and what is behind it.
-func chop(b []byte) (text, rest []byte, ok bool) {
-	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
-		return nil, nil, false
-	}
-	return b[n : n+int(size)], b[n+int(size):], true
-}
-
-// parse reads the rest, whose texts are good once c has written them. What it says of the
-// source of its build is behind source.
-func (r *row) parse(c *clerk, source string) error {
-	from := reader{rest: r.rest}
-	r.rest = ""
-	r.artifact.Name = from.text()
-	around, before, behind := from.number() == 1, from.text(), from.text()
-	r.main = before
-	if around {
-		c.text(&r.main, before, r.artifact.Name, behind)
-	}
-	r.artifact.Digests = c.digests.take(from.count())
-	for i := range r.artifact.Digests {
-		if !c.digest(&r.artifact.Digests[i], &from) {
+	h.artifact.Digests = c.digests.take(from.count())
+	for i := range h.artifact.Digests {
+		if !c.digest(&h.artifact.Digests[i], &from) {
 			from.fail()
 		}
 	}
-	r.commit = hallmark.Digest{}
-	c.digest(&r.commit, &from)
-	r.ref, r.run = from.text(), from.text()
-	r.finished, r.decided = fromMicros(from.signed()), fromMicros(from.signed())
-	if r.bySource = from.number() == 1; r.bySource && source != "" {
-		c.text(&r.run, source, r.run)
-		r.bySource = false
+	h.commit = hallmark.Digest{}
+	c.digest(&h.commit, &from)
+	c.text(&h.ref, from.text())
+	run := from.text()
+	h.finished, h.decided = fromMicros(from.signed()), fromMicros(from.signed())
+	h.bySource = from.number() == 1
+	if h.bySource && source != "" {
+		c.text(&h.run, []byte(source), run)
+		h.bySource = false
+	} else {
+		c.text(&h.run, run)
 	}
 	switch from.number() {
 	case 2:
-		r.attested = Attested
+		h.attested = Attested
 	case 1:
-		r.attested = Unattested
+		h.attested = Unattested
 	default:
-		r.attested = NoSBOM
+		h.attested = NoSBOM
 	}
-	r.complete = from.number() == 1
-	r.parts = int(from.number())
+	h.complete = from.number() == 1
+	h.parts = int(from.number())
 	return from.end("a record")
 }
 
@@ -180,22 +149,25 @@ func blockOf(id int64) int64 { return id / perBlock }
 
 // rows returns those with the numbers ids, which are sorted.
 func (s *session) rows(ctx context.Context, ids []int64) ([]row, error) {
-	rows := make([]row, 0, len(ids))
-	err := s.read(ctx, ids, func(r *rough) error {
-		rows = append(rows, row{})
-		one := &rows[len(rows)-1]
-		one.begin(r)
-		one.patch = string(r.patch)
-		return nil
-	})
+	rows := make([]row, len(ids))
 	var c clerk
-	for i := 0; err == nil && i < len(rows); i++ {
-		err = rows[i].parse(&c, "")
-	}
+	n := 0
+	err := s.read(ctx, ids, func(from *rough) error {
+		r := &rows[n]
+		n++
+		return r.parse(from, &c)
+	})
 	if err != nil {
 		return nil, err
 	}
 	return rows, c.write()
+}
+
+// parse makes r of what a block has, as far as c has not to write it.
+func (r *row) parse(from *rough, c *clerk) error {
+	r.id, r.contents, r.tree, r.patch = from.id, from.contents, from.tree, string(from.patch)
+	r.origin, r.verdict, r.gaps = from.origin, from.verdict, from.gaps
+	return r.head.parse(from.rest, c, "", &r.main)
 }
 
 // read calls f for the rows with the numbers ids, which are sorted.

@@ -10,48 +10,54 @@ import (
 // A clerk writes texts that are made of others: those of several rows at once, in one piece
 // of memory.
 type clerk struct {
-	draft   []byte
+	paper   []byte
 	owed    []promise
 	digests slab[hallmark.Digest]
 }
 
 // A promise is where a text is to be, or the Digest that it is of.
 type promise struct {
-	text   *string
-	digest *hallmark.Digest
-	end    int // in what is to be written
+	text     *string
+	digest   *hallmark.Digest
+	from, to int // in what is to be written
 }
 
-// sheet is how many bytes are written at once, about.
-const sheet = 4096
+// sheet is how many rows a clerk writes at once.
+const sheet = 32
 
 // text promises the text that parts are together.
-func (c *clerk) text(to *string, parts ...string) {
+func (c *clerk) text(to *string, parts ...[]byte) {
+	from := len(c.paper)
 	for _, part := range parts {
-		c.draft = append(c.draft, part...)
+		c.paper = append(c.paper, part...)
 	}
-	c.owed = append(c.owed, promise{text: to, end: len(c.draft)})
+	c.owed = append(c.owed, promise{text: to, from: from, to: len(c.paper)})
+}
+
+// within promises what is at a place of the text that was promised last.
+func (c *clerk) within(to *string, from, n int) {
+	from += c.owed[len(c.owed)-1].from
+	c.owed = append(c.owed, promise{text: to, from: from, to: from + n})
 }
 
 // digest promises a Digest that from has next, unless it is the zero one.
-func (c *clerk) digest(to *hallmark.Digest, from *reader) (ok bool) {
+func (c *clerk) digest(to *hallmark.Digest, from *reader[[]byte]) (ok bool) {
 	algorithm, sum := from.text(), from.text()
-	if algorithm == "" && sum == "" {
+	if len(algorithm)+len(sum) == 0 {
 		return false
 	}
-	c.draft = append(append(c.draft, algorithm...), ':')
-	c.draft = hex.AppendEncode(c.draft, []byte(sum))
-	c.owed = append(c.owed, promise{digest: to, end: len(c.draft)})
+	start := len(c.paper)
+	c.paper = append(append(c.paper, algorithm...), ':')
+	c.paper = hex.AppendEncode(c.paper, sum)
+	c.owed = append(c.owed, promise{digest: to, from: start, to: len(c.paper)})
 	return true
 }
 
 // write keeps the promises.
 func (c *clerk) write() error {
-	text := string(c.draft)
-	start := 0
+	text := string(c.paper)
 	for _, p := range c.owed {
-		one := text[start:p.end]
-		start = p.end
+		one := text[p.from:p.to]
 		if p.text != nil {
 			*p.text = one
 			continue
@@ -62,7 +68,7 @@ func (c *clerk) write() error {
 		}
 		*p.digest = d
 	}
-	c.draft, c.owed = c.draft[:0], c.owed[:0]
+	c.paper, c.owed = c.paper[:0], c.owed[:0]
 	return nil
 }
 

@@ -251,11 +251,11 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			}
 			first := make(map[string]*Entry)
 			wanted := slices.Compact(slices.Sorted(maps.Values(ids)))
-			rows, err := a.rows(ctx, wanted)
+			of, err := a.drafts(ctx, wanted)
 			if err != nil {
 				return err
 			}
-			entries, err := a.finish(rows)
+			entries, err := a.finish(of.drafts)
 			if err != nil {
 				return err
 			}

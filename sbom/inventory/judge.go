@@ -293,7 +293,7 @@ func (s *session) partsOf(ctx context.Context, set int32) ([]int32, error) {
 		return nil, err
 	}
 	var p patch
-	if err := p.parse(string(patched)); err != nil {
+	if err := p.parse(patched); err != nil {
 		return nil, err
 	}
 	if id == 0 {
@@ -326,7 +326,7 @@ func unpack(data []byte) ([]verify.Evidence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}
-	r := reader{rest: string(text)}
+	r := reader[string]{rest: string(text)}
 	payloads := r.texts()
 	var evidence []verify.Evidence
 	if err := json.Unmarshal([]byte(r.rest), &evidence); err != nil {

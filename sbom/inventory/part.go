@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -128,15 +129,15 @@ func appendInput(b []byte, in *Input) []byte {
 
 // A reader reads what the functions above have written. It makes no copies: texts are parts
 // of what is read. After a failure it returns zero values, and failed is set.
-type reader struct {
-	rest   string
+type reader[T string | []byte] struct {
+	rest   T
 	failed bool
 }
 
-func (r *reader) fail() { r.failed, r.rest = true, "" }
+func (r *reader[T]) fail() { r.failed, r.rest = true, r.rest[:0] }
 
 // number reads a uvarint, as package encoding/binary has it.
-func (r *reader) number() uint64 {
+func (r *reader[T]) number() uint64 {
 	if len(r.rest) > 0 && r.rest[0] < 0x80 { // as most are
 		n := r.rest[0]
 		r.rest = r.rest[1:]
@@ -145,7 +146,7 @@ func (r *reader) number() uint64 {
 	return r.large()
 }
 
-func (r *reader) large() (n uint64) {
+func (r *reader[T]) large() (n uint64) {
 	rest := r.rest
 	for i := 0; i < len(rest) && i < binary.MaxVarintLen64; i++ {
 		b := rest[i]
@@ -162,14 +163,24 @@ func (r *reader) large() (n uint64) {
 	return 0
 }
 
+// id reads the number of something in a table, or a position.
+func (r *reader[T]) id() int32 {
+	n := r.number()
+	if n > math.MaxInt32 {
+		r.fail()
+		return 0
+	}
+	return int32(n)
+}
+
 // signed reads a varint.
-func (r *reader) signed() int64 {
+func (r *reader[T]) signed() int64 {
 	n := r.number()
 	return int64(n>>1) ^ -int64(n&1)
 }
 
 // count returns how many things follow, each of at least one byte.
-func (r *reader) count() int {
+func (r *reader[T]) count() int {
 	n := r.number()
 	if n > uint64(len(r.rest)) {
 		r.fail()
@@ -178,7 +189,7 @@ func (r *reader) count() int {
 	return int(n)
 }
 
-func (r *reader) text() string {
+func (r *reader[T]) text() T {
 	n := r.count()
 	s := r.rest[:n]
 	r.rest = r.rest[n:]
@@ -186,36 +197,36 @@ func (r *reader) text() string {
 }
 
 // take reads n bytes.
-func (r *reader) take(n int) string {
+func (r *reader[T]) take(n int) T {
 	if n > len(r.rest) {
 		r.fail()
-		return ""
+		n = 0
 	}
 	s := r.rest[:n]
 	r.rest = r.rest[n:]
 	return s
 }
 
-func (r *reader) texts() (list []string) {
+func (r *reader[T]) texts() (list []T) {
 	for range r.count() {
 		list = append(list, r.text())
 	}
 	return list
 }
 
-func (r *reader) digest() hallmark.Digest {
+func (r *reader[T]) digest() hallmark.Digest {
 	algorithm, sum := r.text(), r.text()
-	if algorithm == "" && sum == "" {
+	if len(algorithm)+len(sum) == 0 {
 		return hallmark.Digest{}
 	}
-	d, err := hallmark.NewDigest(algorithm, []byte(sum))
+	d, err := hallmark.NewDigest(string(algorithm), []byte(sum))
 	if err != nil {
 		r.failed = true
 	}
 	return d
 }
 
-func (r *reader) digests() (list []hallmark.Digest) {
+func (r *reader[T]) digests() (list []hallmark.Digest) {
 	for range r.count() {
 		d := r.digest()
 		if d.IsZero() {
@@ -226,7 +237,7 @@ func (r *reader) digests() (list []hallmark.Digest) {
 	return list
 }
 
-func (r *reader) end(what string) error {
+func (r *reader[T]) end(what string) error {
 	if r.failed || len(r.rest) > 0 {
 		return fmt.Errorf("%w: %s", errDamaged, what)
 	}
@@ -237,7 +248,7 @@ func parseComponent(data string) (*sbom.Component, error) {
 	if len(data) == 0 || data[0] != componentPart {
 		return nil, fmt.Errorf("%w: a component", errDamaged)
 	}
-	r := reader{rest: data[1:]}
+	r := reader[string]{rest: data[1:]}
 	c := &sbom.Component{Type: sbom.Type(r.text()), Name: r.text(), Group: r.text(), Version: r.text(), PURL: r.text(), Replaces: r.text()}
 	c.Digests = r.digests()
 	if ds := r.digests(); ds != nil {
@@ -254,7 +265,7 @@ func parseInput(data string) (in Input, err error) {
 	if len(data) == 0 || data[0] != inputPart {
 		return in, fmt.Errorf("%w: an input", errDamaged)
 	}
-	r := reader{rest: data[1:]}
+	r := reader[string]{rest: data[1:]}
 	if texts := r.texts(); len(texts) == 3 {
 		in = Input{URI: texts[0], Name: texts[1], Location: texts[2]}
 	} else {

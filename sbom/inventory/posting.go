@@ -62,9 +62,9 @@ func comparePairs(a, b pair) int {
 
 // pairs appends those of p, whose part is a candidate.
 func (p *posting) pairs(list []pair, candidate int32) ([]pair, error) {
-	r := reader{rest: string(p.ways)}
+	r := reader[string]{rest: string(p.ways)}
 	for _, tree := range p.trees {
-		list = append(list, pair{tree, candidate, r.trail()})
+		list = append(list, pair{tree, candidate, readTrail(&r)})
 	}
 	return list, r.end("a list of ways")
 }

@@ -311,7 +311,7 @@ func appendGaps(b []byte, gaps []string) []byte { return appendTexts(append(b, g
 
 // parseFact returns an *origin, *decision or []string.
 func parseFact(data string) (any, error) {
-	r := reader{rest: data}
+	r := reader[string]{rest: data}
 	switch r.number() {
 	case originFact:
 		o := &origin{r.text(), r.text(), r.text(), r.text(), r.texts()}

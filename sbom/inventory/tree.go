@@ -68,7 +68,7 @@ type timber struct {
 }
 
 func openTree(data string) (*timber, error) {
-	r := reader{rest: data}
+	r := reader[string]{rest: data}
 	t := &timber{n: r.count()}
 	t.index = r.take((t.n + grouped - 1) / grouped * 8)
 	t.parts = r.text()
@@ -85,9 +85,9 @@ func little(s string) uint32 {
 }
 
 // group returns the number of the part before a group, and a reader of the differences.
-func (t *timber) group(i int) (last uint64, r reader) {
+func (t *timber) group(i int) (last uint64, r reader[string]) {
 	at := t.index[8*i:]
-	return uint64(little(at)), reader{rest: t.parts[min(int(little(at[4:])), len(t.parts)):]}
+	return uint64(little(at)), reader[string]{rest: t.parts[min(int(little(at[4:])), len(t.parts)):]}
 }
 
 // part returns the number of the part at a position, and 0 if it is damaged.
@@ -135,7 +135,7 @@ func (t *timber) before(at int) int32 {
 // whole returns all of the tree.
 func (t *timber) whole() (*tree, error) {
 	all := &tree{make([]int32, t.n), make([]int32, t.n)}
-	r := reader{rest: t.parts}
+	r := reader[string]{rest: t.parts}
 	last := uint64(0)
 	for i := range all.parts {
 		d := r.number()
@@ -329,8 +329,8 @@ func touches[T string | []byte](changed T, positions []int32) bool {
 }
 
 // parse reads a patch into p, whose memory it uses again.
-func (p *patch) parse(data string) error {
-	r := reader{rest: data}
+func (p *patch) parse(data []byte) error {
+	r := reader[[]byte]{rest: data}
 	changed := r.text()
 	p.changes = p.changes[:0]
 	for i := range len(changed) {
@@ -347,7 +347,7 @@ func (p *patch) parse(data string) error {
 			case n&3 == 2:
 				c.moved, c.before = true, int32(value)
 			case n&3 == 3 && value > 0:
-				c.part, c.moved, c.before = int32(value), true, r.place()
+				c.part, c.moved, c.before = int32(value), true, r.id()
 			default:
 				r.fail()
 			}
@@ -357,14 +357,14 @@ func (p *patch) parse(data string) error {
 	p.added, p.parents = p.added[:0], p.parents[:0]
 	last := int32(0)
 	for range r.count() {
-		d := r.place()
+		d := r.id()
 		if last += d; d == 0 || last < 0 {
 			r.fail()
 		}
 		p.added = append(p.added, last)
 	}
 	for range p.added {
-		p.parents = append(p.parents, r.place())
+		p.parents = append(p.parents, r.id())
 	}
 	return r.end("a tree")
 }
@@ -510,9 +510,9 @@ type trail struct {
 	places string // and of their positions
 }
 
-// trail reads a way.
-func (r *reader) trail() trail {
-	t := trail{at: r.place()}
+// readTrail reads a way.
+func readTrail(r *reader[string]) trail {
+	t := trail{at: r.id()}
 	n := r.number()
 	if n > farthest+2 {
 		r.fail()
@@ -521,12 +521,12 @@ func (r *reader) trail() trail {
 	t.n = int(n) - 2
 	start := r.rest
 	for range t.n {
-		r.place()
+		r.id()
 	}
 	t.parts = start[:len(start)-len(r.rest)]
 	start = r.rest
 	for range t.n {
-		r.place()
+		r.id()
 	}
 	t.places = start[:len(start)-len(r.rest)]
 	return t
@@ -547,21 +547,11 @@ func (t *trail) positions() []int32 { return numbers(t.places, t.n, t.at) }
 
 // numbers returns n of them and the last one.
 func numbers(data string, n int, last int32) []int32 {
-	r := reader{rest: data}
+	r := reader[string]{rest: data}
 	list := make([]int32, max(n, 0)+1)
 	for i := range n {
-		list[i] = r.place()
+		list[i] = r.id()
 	}
 	list[len(list)-1] = last
 	return list
-}
-
-// place reads the number of a part or a position.
-func (r *reader) place() int32 {
-	n := r.number()
-	if n > math.MaxInt32 {
-		r.fail()
-		return 0
-	}
-	return int32(n)
 }

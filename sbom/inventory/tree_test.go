@@ -114,7 +114,7 @@ func TestPatches(t *testing.T) {
 		}
 		data := string(patchOf(base, other).append(nil))
 		var p patch
-		if err := p.parse(data); err != nil {
+		if err := p.parse([]byte(data)); err != nil {
 			t.Fatal(err)
 		}
 		if parts, err := p.apply(base); err != nil || !slices.Equal(parts, other.parts) {
@@ -143,7 +143,7 @@ func TestPatches(t *testing.T) {
 			if way == nil {
 				at = []int32{int32(i)}
 			}
-			if changed, _, _ := chop([]byte(data)); !touches(changed, at) && !slices.Equal(way, ways[part]) {
+			if r := (reader[string]{rest: data}); !touches(r.text(), at) && !slices.Equal(way, ways[part]) {
 				t.Fatalf("tree %d: part %d: the way is %v, and would be %v", n, part, ways[part], way)
 			}
 		}

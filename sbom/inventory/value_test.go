@@ -101,10 +101,8 @@ func values() (list []string) {
 // parsed returns all of a row.
 func parsed(r *rough) (row, error) {
 	var one row
-	one.begin(r)
-	one.patch = string(r.patch)
 	var c clerk
-	err := one.parse(&c, "")
+	err := one.parse(r, &c)
 	if err == nil {
 		err = c.write()
 	}
@@ -145,8 +143,8 @@ func FuzzValues(f *testing.F) {
 			}
 		}
 		var p, q patch
-		if p.parse(data) == nil {
-			if err := q.parse(string(p.append(nil))); err != nil || !slices.Equal(p.changes, q.changes) || !slices.Equal(p.added, q.added) || !slices.Equal(p.parents, q.parents) {
+		if p.parse([]byte(data)) == nil {
+			if err := q.parse(p.append(nil)); err != nil || !slices.Equal(p.changes, q.changes) || !slices.Equal(p.added, q.added) || !slices.Equal(p.parents, q.parents) {
 				t.Errorf("%+v, then %+v, error %v", p, q, err)
 			}
 			p.apply(base)
@@ -180,11 +178,11 @@ func FuzzValues(f *testing.F) {
 				return nil
 			})
 		})
-		from := reader{rest: data}
-		if way := from.trail(); !from.failed {
+		from := reader[string]{rest: data}
+		if way := readTrail(&from); !from.failed {
 			if again := string(way.append(nil)); again != data[:len(data)-len(from.rest)] {
-				again := reader{rest: again}
-				if other := again.trail(); again.end("") != nil || other.at != way.at || !slices.Equal(other.route(7), way.route(7)) || !slices.Equal(other.positions(), way.positions()) {
+				again := reader[string]{rest: again}
+				if other := readTrail(&again); again.end("") != nil || other.at != way.at || !slices.Equal(other.route(7), way.route(7)) || !slices.Equal(other.positions(), way.positions()) {
 					t.Errorf("a way %+v, then %+v", way, other)
 				}
 			}

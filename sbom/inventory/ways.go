@@ -34,14 +34,17 @@ type answering struct {
 	grown  map[int32]*planted // of some that were read
 	size   int                // of these, in bytes
 
-	used    chan []row // to be used again
+	used chan *sheaf // to be used again
+
+	// Of the caller's.
 	answers []Entry
+	names   []string // of each, how the main component is called in a path
 }
 
 func newAnswering(s *session, parts []int32) *answering {
 	a := &answering{
 		s: s, parts: parts, facts: make(map[int32]any), bases: make(map[int32]*planted), routes: make(map[routeKey]*route),
-		labels: make(map[int32]string), used: make(chan []row, 4),
+		labels: make(map[int32]string), used: make(chan *sheaf, 4),
 	}
 	a.forget()
 	for _, part := range parts {
@@ -76,22 +79,37 @@ type planted struct {
 	ways []way // to the candidates that are in it
 }
 
-// A background is what rows refer to.
-type background struct {
-	base   *planted // of the tree, if that need not be read
+// A draft is a row as far as it is needed until all is known that is said of it.
+type draft struct {
+	id             int64
+	contents, tree int32
+	facts          [3]int32 // an origin, a decision and gaps
+	rest           []byte   // to be parsed
+
 	origin *origin
 	said   *decision
 	gaps   []string
+
+	base  *planted // what is known of the tree, if it need not be read
+	ways  []way    // to the candidates that the record has
+	open  bool     // they are still to be found
+	patch []byte   // for that
+}
+
+// A sheaf is drafts that are on their way to being said.
+type sheaf struct {
+	drafts []draft
+	text   []byte // that they are about
 }
 
 // stream calls use with the rows that source gives and what is said of them, until it wants
 // no more. It must not keep them. While it does so the ways in the next rows are found, and
 // those after them are read.
-func (a *answering) stream(ctx context.Context, source func(give func([]row) (more bool, err error)) error, use func([]row, []Entry) (more bool, err error)) error {
-	read, led, done := make(chan []row, 1), make(chan []row, 1), make(chan struct{})
-	send := func(rows []row, to chan<- []row) bool {
+func (a *answering) stream(ctx context.Context, source func(give func(*sheaf) (more bool, err error)) error, use func([]draft, []Entry) (more bool, err error)) error {
+	read, led, done := make(chan *sheaf, 1), make(chan *sheaf, 1), make(chan struct{})
+	send := func(some *sheaf, to chan<- *sheaf) bool {
 		select {
-		case to <- rows:
+		case to <- some:
 			return true
 		case <-done:
 			return false
@@ -101,28 +119,28 @@ func (a *answering) stream(ctx context.Context, source func(give func([]row) (mo
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(read)
-		failed[0] = source(func(rows []row) (bool, error) { return send(rows, read), nil })
+		failed[0] = source(func(some *sheaf) (bool, error) { return send(some, read), nil })
 	})
 	wg.Go(func() {
 		defer close(led)
-		for rows := range read {
-			if failed[1] = a.lead(ctx, rows); failed[1] != nil || !send(rows, led) {
+		for some := range read {
+			if failed[1] = a.lead(ctx, some.drafts); failed[1] != nil || !send(some, led) {
 				return
 			}
 		}
 	})
 	defer wg.Wait()
 	defer close(done)
-	for rows := range led {
-		entries, err := a.finish(rows)
+	for some := range led {
+		entries, err := a.finish(some.drafts)
 		if err != nil {
 			return err
 		}
-		if more, err := use(rows, entries); err != nil || !more {
+		if more, err := use(some.drafts, entries); err != nil || !more {
 			return err
 		}
 		select {
-		case a.used <- rows[:0]:
+		case a.used <- some:
 		default:
 		}
 	}
@@ -132,13 +150,14 @@ func (a *answering) stream(ctx context.Context, source func(give func([]row) (mo
 	return failed[0]
 }
 
-// buffer returns room for n rows.
-func (a *answering) buffer(n int) []row {
+// sheaf returns an empty one, for n drafts.
+func (a *answering) sheaf(n int) *sheaf {
 	select {
-	case rows := <-a.used:
-		return slices.Grow(rows, n)
+	case some := <-a.used:
+		some.drafts, some.text = slices.Grow(some.drafts[:0], n), some.text[:0]
+		return some
 	default:
-		return make([]row, 0, n)
+		return &sheaf{make([]draft, 0, n), make([]byte, 0, 256*n)}
 	}
 }
 
@@ -148,37 +167,41 @@ func (a *answering) locate(ctx context.Context) (err error) {
 	return err
 }
 
-// rows returns those of ids, with their facts.
-func (a *answering) rows(ctx context.Context, ids []int64) ([]row, error) {
-	rows := a.buffer(len(ids))
-	err := a.s.read(ctx, ids, func(r *rough) error {
-		rows = rows[:len(rows)+1]
-		return a.begin(&rows[len(rows)-1], r)
-	})
+// drafts returns those of ids, with their facts.
+func (a *answering) drafts(ctx context.Context, ids []int64) (*sheaf, error) {
+	some := a.sheaf(len(ids))
+	err := a.s.read(ctx, ids, func(r *rough) error { return a.begin(some, r) })
 	if err != nil {
 		return nil, err
 	}
-	return rows, a.learn(ctx, rows)
+	return some, a.learn(ctx, some.drafts)
 }
 
-// begin begins to make r of what a block has. Its patch is only kept if the ways in it may be
-// others than in its tree, or if these are not known yet.
-func (a *answering) begin(r *row, from *rough) (err error) {
-	r.begin(from)
+// begin adds a draft. The patch is only kept if the ways may be others than in the tree, or if
+// these are not known yet.
+func (a *answering) begin(some *sheaf, from *rough) (err error) {
+	keep := func(text []byte) []byte {
+		some.text = append(some.text, text...)
+		return some.text[len(some.text)-len(text):]
+	}
+	some.drafts = append(some.drafts, draft{
+		id: from.id, contents: from.contents, tree: from.tree, facts: [...]int32{from.origin, from.verdict, from.gaps}, rest: keep(from.rest),
+	})
+	d := &some.drafts[len(some.drafts)-1]
 	if len(a.parts) == 0 {
 		return nil
 	}
 	if a.places != nil && a.told {
-		if r.base, err = a.base(r.tree); err != nil {
+		if d.base, err = a.base(d.tree); err != nil {
 			return err
 		}
-		changed, _, ok := chop(from.patch)
-		if r.base != nil && ok && !a.sets.has(r.contents) && !slices.ContainsFunc(r.base.ways, func(w way) bool { return touches(changed, w.at) }) {
-			r.ways = r.base.ways
+		patch := reader[[]byte]{rest: from.patch}
+		if changed := patch.text(); d.base != nil && !patch.failed && !a.sets.has(d.contents) && !touched(changed, d.base.ways) {
+			d.ways = d.base.ways
 			return nil
 		}
 	}
-	r.open, r.patch = true, string(from.patch)
+	d.open, d.patch = true, keep(from.patch)
 	return nil
 }
 
@@ -213,20 +236,18 @@ func (a *answering) base(tree int32) (*planted, error) {
 	return b, nil
 }
 
-// learn gives rows their facts.
-func (a *answering) learn(ctx context.Context, rows []row) error {
+// learn gives drafts their facts.
+func (a *answering) learn(ctx context.Context, drafts []draft) error {
 	if len(a.facts) > cacheFacts {
 		clear(a.facts)
 	}
 	var missing []int32
-	for i := range rows {
-		r := &rows[i]
-		if a.remembers(r) {
-			continue
-		}
-		for _, id := range [...]int32{r.head.origin, r.verdict, r.head.gaps} {
-			if a.facts[id] == nil {
-				missing = append(missing, id)
+	for i := range drafts {
+		if d := &drafts[i]; !a.remembers(d) {
+			for _, id := range d.facts {
+				if a.facts[id] == nil {
+					missing = append(missing, id)
+				}
 			}
 		}
 	}
@@ -242,8 +263,8 @@ func (a *answering) learn(ctx context.Context, rows []row) error {
 			return err
 		}
 	}
-	for i := range rows {
-		if r := &rows[i]; r.said == nil && !a.remembers(r) {
+	for i := range drafts {
+		if d := &drafts[i]; d.said == nil && !a.remembers(d) {
 			return fmt.Errorf("%w: a fact is missing", errDamaged)
 		}
 	}
@@ -279,9 +300,9 @@ func (s *session) data(ctx context.Context, table string, wanted []int32) (ids [
 	return ids, data, nil
 }
 
-// remembers gives r its facts, if they are remembered.
-func (a *answering) remembers(r *row) bool {
-	for i, id := range [...]int32{r.head.origin, r.verdict, r.head.gaps} {
+// remembers gives d its facts, if they are remembered.
+func (a *answering) remembers(d *draft) bool {
+	for i, id := range d.facts {
 		if m := &a.memo[i]; m.id != id || m.fact == nil { // many have the same as the one before
 			m.id, m.fact = id, a.facts[id]
 		}
@@ -292,36 +313,36 @@ func (a *answering) remembers(r *row) bool {
 	if !ok1 || !ok2 || !ok3 {
 		return false
 	}
-	r.background.origin, r.said, r.background.gaps = from, said, gaps
+	d.origin, d.said, d.gaps = from, said, gaps
 	return true
 }
 
 // errUnread is that a tree has to be read.
 var errUnread = errors.New("inventory: internal error: a tree is not read")
 
-// lead finds the ways in rows to the candidates that they have, and what these are called.
-func (a *answering) lead(ctx context.Context, rows []row) error {
+// lead finds the ways in drafts to the candidates that they have, and what these are called.
+func (a *answering) lead(ctx context.Context, drafts []draft) error {
 	var p patch
 	for {
 		var unread, unknown []int32 // trees, of which the ways are known, or not
-		for i := range rows {
-			r := &rows[i]
-			if !r.open {
+		for i := range drafts {
+			d := &drafts[i]
+			if !d.open {
 				continue
 			}
-			switch err := a.walk(r, &p); {
+			switch err := a.walk(d, &p); {
 			case err == nil:
-				r.open, r.patch = false, ""
+				d.open = false
 			case err != errUnread:
 				return err
-			case r.base != nil:
-				unread = append(unread, r.tree)
+			case d.base != nil:
+				unread = append(unread, d.tree)
 			default:
-				unknown = append(unknown, r.tree)
+				unknown = append(unknown, d.tree)
 			}
 		}
 		if len(unread)+len(unknown) == 0 {
-			return a.call(ctx, rows)
+			return a.call(ctx, drafts)
 		}
 		if a.size > treeBytes {
 			a.forget()
@@ -413,31 +434,40 @@ func (a *answering) search(t *timber) (ways []way, err error) {
 	return ways, nil
 }
 
-// walk finds the ways in r to the candidates that it has, which is errUnread if its tree has
+// walk finds the ways in d to the candidates that it has, which is errUnread if its tree has
 // to be read for that. p is memory to be used.
-func (a *answering) walk(r *row, p *patch) (err error) {
-	base := r.base
+func (a *answering) walk(d *draft, p *patch) (err error) {
+	base := d.base
 	if base == nil {
-		if base = a.grown[r.tree]; base == nil {
+		if base = a.grown[d.tree]; base == nil {
 			return errUnread
 		}
 	}
-	r.ways = base.ways
-	beside := a.places == nil || a.sets.has(r.contents)
-	from := reader{rest: r.patch}
-	changed := from.text()
-	if beside || from.failed || slices.ContainsFunc(r.ways, func(w way) bool { return touches(changed, w.at) }) {
-		if err := p.parse(r.patch); err != nil {
+	d.ways = base.ways
+	beside := a.places == nil || a.sets.has(d.contents)
+	patch := reader[[]byte]{rest: d.patch}
+	if changed := patch.text(); beside || patch.failed || touched(changed, d.ways) {
+		if err := p.parse(d.patch); err != nil {
 			return err
 		}
-		if r.ways, err = a.anew(&footing{base.ways, a.read[r.tree]}, p); err != nil {
+		if d.ways, err = a.anew(&footing{base.ways, a.read[d.tree]}, p); err != nil {
 			return err
 		}
 	}
-	if a.places != nil && !a.trees.has(r.tree) && beside != (len(r.ways) > 0) {
+	if a.places != nil && !a.trees.has(d.tree) && beside != (len(d.ways) > 0) {
 		return fmt.Errorf("%w: a record says of itself that it has other contents", errDamaged)
 	}
 	return nil
+}
+
+// touched reports whether one of ways goes through something that changed has a bit for.
+func touched(changed []byte, ways []way) bool {
+	for i := range ways {
+		if touches(changed, ways[i].at) {
+			return true
+		}
+	}
+	return false
 }
 
 // A footing is what is known of a tree: some ways, and perhaps all of it.
@@ -505,13 +535,13 @@ func (a *answering) anew(base *footing, p *patch) ([]way, error) {
 	return ways, nil
 }
 
-// call gives the routes of rows their labels.
-func (a *answering) call(ctx context.Context, rows []row) error {
+// call gives the routes of drafts their labels.
+func (a *answering) call(ctx context.Context, drafts []draft) error {
 	var fresh []*route
 	var parts []int32
-	for i := range rows {
-		for k := range rows[i].ways {
-			if w := &rows[i].ways[k]; w.known && w.labels == nil && len(w.parts) > 0 {
+	for i := range drafts {
+		for k := range drafts[i].ways {
+			if w := &drafts[i].ways[k]; w.known && w.labels == nil && len(w.parts) > 0 {
 				fresh, parts = append(fresh, w.route), append(parts, w.parts...)
 			}
 		}
@@ -562,42 +592,45 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 	return nil
 }
 
-// finish returns what is said of rows, until the next call.
-func (a *answering) finish(rows []row) ([]Entry, error) {
-	a.answers = slices.Grow(a.answers[:0], len(rows))[:len(rows)]
+// finish returns what is said of drafts, until the next call.
+func (a *answering) finish(drafts []draft) ([]Entry, error) {
+	a.answers = slices.Grow(a.answers[:0], len(drafts))[:len(drafts)]
+	a.names = slices.Grow(a.names[:0], len(drafts))[:len(drafts)]
 	now := a.s.v.o.Now()
-	err := spread(len(rows), func(from, to int) error {
+	err := spread(len(drafts), func(from, to int) error {
 		var c clerk
-		done := from
-		for i := from; i < to; i++ {
-			if err := rows[i].parse(&c, rows[i].background.origin.Source); err != nil {
-				return err
-			}
-			if len(c.draft) < sheet && i+1 < to {
-				continue
+		var heads [sheet]head
+		for from < to {
+			n := min(sheet, to-from)
+			for i := range n {
+				d := &drafts[from+i]
+				if err := heads[i].parse(d.rest, &c, d.origin.Source, &a.names[from+i]); err != nil {
+					return err
+				}
 			}
 			if err := c.write(); err != nil {
 				return err
 			}
-			for ; done <= i; done++ {
-				a.answers[done] = rows[done].entry(now)
+			for i := range n {
+				drafts[from+i].entry(&heads[i], now, &a.answers[from+i])
 			}
+			from += n
 		}
 		return nil
 	})
 	return a.answers, err
 }
 
-// entry returns what is said of r.
-func (r *row) entry(now time.Time) Entry {
-	from, said := r.background.origin, r.said
-	v := Verdict{Verdict: said.Verdict, Policy: said.Policy, At: r.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
-	return Entry{
-		Artifact: r.artifact,
-		Build:    Build{from.Source, r.commit, r.ref, from.Workflow, from.Builder, from.Type, r.run, r.finished, nil},
-		Signers:  from.Signers, Gaps: r.background.gaps, Parts: r.parts, Complete: r.complete,
-		Trust: Trust{v, r.attested, v.lapsed(now)},
-		id:    r.id,
+// entry makes e of what is said of d, and of h, which is its head.
+func (d *draft) entry(h *head, now time.Time, e *Entry) {
+	from, said := d.origin, d.said
+	v := Verdict{Verdict: said.Verdict, Policy: said.Policy, At: h.decided, Reasons: said.Reasons, Exceptions: said.Exceptions}
+	*e = Entry{
+		Artifact: h.artifact,
+		Build:    Build{from.Source, h.commit, h.ref, from.Workflow, from.Builder, from.Type, h.run, h.finished, nil},
+		Signers:  from.Signers, Gaps: d.gaps, Parts: h.parts, Complete: h.complete,
+		Trust: Trust{v, h.attested, v.lapsed(now)},
+		id:    d.id,
 	}
 }
 
