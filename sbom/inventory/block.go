@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -205,16 +204,17 @@ func (s *session) read(ctx context.Context, ids []int64, f func(*rough) error) e
 	return nil
 }
 
-// spread calls f for parts of n things, on as many cores as that is worth.
-func spread(n int, f func(from, to int) error) error {
+// spread calls f for parts of n things, each on a core of its own, of which there are so many
+// and as many are used as it is worth.
+func spread(cores, n int, f func(core, from, to int) error) error {
 	const least = 64 // things to begin with them on another core
-	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))
+	parts := max(1, min(cores, n/least))
 	errs := make([]error, parts)
 	var wg sync.WaitGroup
 	for k := 1; k < parts; k++ {
-		wg.Go(func() { errs[k] = f(k*n/parts, (k+1)*n/parts) })
+		wg.Go(func() { errs[k] = f(k, k*n/parts, (k+1)*n/parts) })
 	}
-	errs[0] = f(0, n/parts)
+	errs[0] = f(0, 0, n/parts)
 	wg.Wait()
 	return errors.Join(errs...)
 }

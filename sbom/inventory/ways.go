@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -39,12 +40,19 @@ type answering struct {
 	// Of the caller's.
 	answers []Entry
 	names   []string // of each, how the main component is called in a path
+	desks   []desk   // for each core
+}
+
+// A desk is where entries are made.
+type desk struct {
+	clerk
+	heads [sheet]head
 }
 
 func newAnswering(s *session, parts []int32) *answering {
 	a := &answering{
 		s: s, parts: parts, facts: make(map[int32]any), bases: make(map[int32]*planted), routes: make(map[routeKey]*route),
-		labels: make(map[int32]string), used: make(chan *sheaf, 4),
+		labels: make(map[int32]string), used: make(chan *sheaf, 4), desks: make([]desk, runtime.GOMAXPROCS(0)),
 	}
 	a.forget()
 	for _, part := range parts {
@@ -372,7 +380,7 @@ func (a *answering) grow(ctx context.Context, trees []int32, search bool) error 
 		return fmt.Errorf("%w: a tree is missing", errDamaged)
 	}
 	read, grown := make([]*timber, len(ids)), make([]planted, len(ids))
-	err = spread(len(ids), func(from, to int) (err error) {
+	err = spread(runtime.GOMAXPROCS(0), len(ids), func(_, from, to int) (err error) {
 		for i := from; i < to && err == nil; i++ {
 			if read[i], err = openTree(data[i]); err == nil && search {
 				grown[i].ways, err = a.search(read[i])
@@ -597,14 +605,13 @@ func (a *answering) finish(drafts []draft) ([]Entry, error) {
 	a.answers = slices.Grow(a.answers[:0], len(drafts))[:len(drafts)]
 	a.names = slices.Grow(a.names[:0], len(drafts))[:len(drafts)]
 	now := a.s.v.o.Now()
-	err := spread(len(drafts), func(from, to int) error {
-		var c clerk
-		var heads [sheet]head
+	err := spread(len(a.desks), len(drafts), func(core, from, to int) error {
+		c, heads := &a.desks[core].clerk, &a.desks[core].heads
 		for from < to {
 			n := min(sheet, to-from)
 			for i := range n {
 				d := &drafts[from+i]
-				if err := heads[i].parse(d.rest, &c, d.origin.Source, &a.names[from+i]); err != nil {
+				if err := heads[i].parse(d.rest, c, d.origin.Source, &a.names[from+i]); err != nil {
 					return err
 				}
 			}
