@@ -81,7 +81,7 @@ func (s *slab[T]) take(n int) []T {
 		return nil
 	}
 	if n > len(s.rest) {
-		s.rest = make([]T, max(n, 64))
+		s.rest = make([]T, max(n, 128))
 	}
 	some := s.rest[:n:n]
 	s.rest = s.rest[n:]

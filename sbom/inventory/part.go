@@ -190,10 +190,14 @@ func (r *reader[T]) count() int {
 }
 
 func (r *reader[T]) text() T {
-	n := r.count()
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
-	return s
+	if len(r.rest) > 0 {
+		if n := int(r.rest[0]); n < 0x80 && n < len(r.rest) { // as most are
+			s := r.rest[1 : n+1]
+			r.rest = r.rest[n+1:]
+			return s
+		}
+	}
+	return r.take(r.count())
 }
 
 // take reads n bytes.

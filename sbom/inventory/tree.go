@@ -540,15 +540,19 @@ func (t *trail) append(b []byte) []byte {
 }
 
 // route returns the parts of t, or the last one alone if there is no way.
-func (t *trail) route(last int32) []int32 { return numbers(t.parts, t.n, last) }
+func (t *trail) route(memory *slab[int32], last int32) []int32 {
+	return numbers(memory, t.parts, t.n, last)
+}
 
 // positions returns where these are.
-func (t *trail) positions() []int32 { return numbers(t.places, t.n, t.at) }
+func (t *trail) positions(memory *slab[int32]) []int32 {
+	return numbers(memory, t.places, t.n, t.at)
+}
 
 // numbers returns n of them and the last one.
-func numbers(data string, n int, last int32) []int32 {
+func numbers(memory *slab[int32], data string, n int, last int32) []int32 {
 	r := reader[string]{rest: data}
-	list := make([]int32, max(n, 0)+1)
+	list := memory.take(max(n, 0) + 1)
 	for i := range n {
 		list[i] = r.id()
 	}

@@ -179,10 +179,11 @@ func FuzzValues(f *testing.F) {
 			})
 		})
 		from := reader[string]{rest: data}
+		var memory slab[int32]
 		if way := readTrail(&from); !from.failed {
 			if again := string(way.append(nil)); again != data[:len(data)-len(from.rest)] {
 				again := reader[string]{rest: again}
-				if other := readTrail(&again); again.end("") != nil || other.at != way.at || !slices.Equal(other.route(7), way.route(7)) || !slices.Equal(other.positions(), way.positions()) {
+				if other := readTrail(&again); again.end("") != nil || other.at != way.at || !slices.Equal(other.route(&memory, 7), way.route(&memory, 7)) || !slices.Equal(other.positions(&memory), way.positions(&memory)) {
 					t.Errorf("a way %+v, then %+v", way, other)
 				}
 			}

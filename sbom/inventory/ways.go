@@ -28,6 +28,11 @@ type answering struct {
 	}
 	bases  map[int32]*planted
 	routes map[routeKey]*route
+	slabs  struct {
+		planted slab[planted]
+		ways    slab[way]
+		places  slab[int32]
+	}
 
 	// Of the second one.
 	labels map[int32]string
@@ -224,7 +229,8 @@ func (a *answering) base(tree int32) (*planted, error) {
 		clear(a.routes)
 	}
 	pairs := a.in(tree)
-	b := &planted{make([]way, len(pairs))}
+	b := &a.slabs.planted.take(1)[0]
+	b.ways = a.slabs.ways.take(len(pairs))
 	for i := range pairs {
 		one := &pairs[i]
 		k := int(one.candidate)
@@ -235,10 +241,10 @@ func (a *answering) base(tree int32) (*planted, error) {
 		key := routeKey{k, one.trail.parts}
 		r := a.routes[key]
 		if r == nil {
-			r = &route{parts: one.route(a.parts[k])}
+			r = &route{parts: one.route(&a.slabs.places, a.parts[k])}
 			a.routes[key] = r
 		}
-		b.ways[i] = way{k, one.n >= 0, r, one.positions()}
+		b.ways[i] = way{k, one.n >= 0, r, one.positions(&a.slabs.places)}
 	}
 	a.bases[tree] = b
 	return b, nil
