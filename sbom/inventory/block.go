@@ -46,7 +46,7 @@ type head struct {
 	parts                 int
 }
 
-// append appends r to a block, with its length before it.
+// append appends r to a block.
 func (r *row) append(block []byte) []byte {
 	b := binary.AppendUvarint(make([]byte, 0, 512), uint64(r.id))
 	for _, id := range [...]int32{r.contents, r.tree, r.origin, r.verdict, r.gaps} {
@@ -66,7 +66,7 @@ func (r *row) append(block []byte) []byte {
 	b = binary.AppendVarint(b, micros(r.decided))
 	b = append(b, byte(number(r.bySource)), byte(attestedCode(r.attested)), byte(number(r.complete)))
 	b = binary.AppendUvarint(b, uint64(r.parts))
-	return append(binary.AppendUvarint(block, uint64(len(b))), b...)
+	return appendBytes(block, b)
 }
 
 // A rough is a row as a block has it.
@@ -143,6 +143,9 @@ func (h *head) parse(rest []byte, c *clerk, source string, main *string) error {
 	h.parts = int(from.number())
 	return from.end("a record")
 }
+
+// perFacts is how many facts a block of them has.
+const perFacts = 16
 
 func blockOf(id int64) int64 { return id / perBlock }
 
@@ -252,7 +255,7 @@ func (s *session) rewrite(ctx context.Context, rows []row) error {
 		byBlock[b][rows[i].id] = &rows[i]
 	}
 	for _, b := range slices.Sorted(maps.Keys(byBlock)) {
-		data, err := s.block(ctx, b)
+		data, err := s.block(ctx, "inventory_block", b)
 		if err != nil {
 			return err
 		}
@@ -261,7 +264,7 @@ func (s *session) rewrite(ctx context.Context, rows []row) error {
 			if row := byBlock[b][r.id]; row != nil {
 				written = row.append(written)
 			} else {
-				written = append(binary.AppendUvarint(written, uint64(len(r.all))), r.all...)
+				written = appendBytes(written, r.all)
 			}
 			return nil
 		})
@@ -275,36 +278,38 @@ func (s *session) rewrite(ctx context.Context, rows []row) error {
 	return nil
 }
 
-// block returns a block, which is empty if it is not there.
-func (s *session) block(ctx context.Context, id int64) (data []byte, err error) {
-	err = s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data) }, "SELECT data FROM inventory_block WHERE id = ?", id)
+// block returns a block of a table, which is empty if it is not there.
+func (s *session) block(ctx context.Context, table string, id int64) (data []byte, err error) {
+	err = s.query(ctx, func(rows *sql.Rows) error { return rows.Scan(&data) }, "SELECT data FROM "+table+" WHERE id = ?", id)
 	return data, err
 }
 
-// addRows adds rows, whose numbers follow those that are there.
-func (s *session) addRows(ctx context.Context, rows []row) error {
-	if len(rows) == 0 {
+// addBlocks adds things to the blocks of a table, of which each has so many. Their numbers
+// follow those that are there.
+func (s *session) addBlocks(ctx context.Context, table string, per, first int64, things [][]byte) error {
+	if len(things) == 0 {
 		return nil
 	}
-	first := blockOf(rows[0].id)
-	old, err := s.block(ctx, first)
+	begun := first / per
+	old, err := s.block(ctx, table, begun)
 	if err != nil {
 		return err
 	}
 	var blocks [][]any
 	data := old
-	for i := range rows {
-		data = rows[i].append(data)
-		if b := blockOf(rows[i].id); i == len(rows)-1 || blockOf(rows[i+1].id) != b {
-			blocks = append(blocks, []any{b, data})
+	for i, thing := range things {
+		data = append(data, thing...)
+		id := first + int64(i)
+		if i == len(things)-1 || (id+1)%per == 0 {
+			blocks = append(blocks, []any{id / per, data})
 			data = nil
 		}
 	}
 	if old != nil {
-		if err := s.exec(ctx, "UPDATE inventory_block SET data = ? WHERE id = ?", blocks[0][1], first); err != nil {
+		if err := s.exec(ctx, "UPDATE "+table+" SET data = ? WHERE id = ?", blocks[0][1], begun); err != nil {
 			return err
 		}
 		blocks = blocks[1:]
 	}
-	return s.insert(ctx, "inventory_block", []string{"id", "data"}, slices.Values(blocks))
+	return s.insert(ctx, table, []string{"id", "data"}, slices.Values(blocks))
 }

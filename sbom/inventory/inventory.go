@@ -93,7 +93,10 @@ CREATE TABLE inventory_posting (
 ) {compact};
 CREATE TABLE inventory_fact (
 	id   INTEGER PRIMARY KEY,
-	hash {bytes} NOT NULL UNIQUE,
+	hash {bytes} NOT NULL UNIQUE
+);
+CREATE TABLE inventory_facts (
+	id   INTEGER PRIMARY KEY,
 	data {bytes} NOT NULL
 );
 CREATE TABLE inventory_tag (
@@ -190,8 +193,8 @@ func Open(ctx context.Context, db *sql.DB, d Dialect, o Options) (*Inventory, er
 			}
 		}
 		if d == PostgreSQL { // Compressed, and in another place, they take less room and more time.
-			for _, set := range []string{"ALTER COLUMN data SET STORAGE EXTERNAL", "SET (toast_tuple_target = 8160)"} {
-				if err := s.exec(ctx, "ALTER TABLE inventory_block "+set); err != nil {
+			for _, table := range []string{"inventory_block", "inventory_facts"} {
+				if err := s.exec(ctx, "ALTER TABLE "+table+" ALTER COLUMN data SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160)"); err != nil {
 					return err
 				}
 			}

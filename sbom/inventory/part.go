@@ -70,6 +70,11 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
+// appendBytes appends a thing with its length before it.
+func appendBytes(b, thing []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(thing))), thing...)
+}
+
 func appendDigests(b []byte, ds []hallmark.Digest) []byte {
 	b = binary.AppendUvarint(b, uint64(len(ds)))
 	for _, d := range ds {

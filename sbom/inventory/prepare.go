@@ -331,6 +331,27 @@ func parseFact(data string) (any, error) {
 	return nil, fmt.Errorf("%w: a fact", errDamaged)
 }
 
+// facts are those that are remembered, by their numbers: an *origin, a *decision or a
+// []string each.
+type facts map[int32]any
+
+// read reads a block of them.
+func (f facts) read(block string) error {
+	for from := (reader[string]{rest: block}); len(from.rest) > 0; {
+		one := reader[string]{rest: from.text()}
+		id := one.id()
+		if from.failed || one.failed {
+			return fmt.Errorf("%w: facts", errDamaged)
+		}
+		fact, err := parseFact(one.rest)
+		if err != nil {
+			return err
+		}
+		f[id] = fact
+	}
+	return nil
+}
+
 // Codes of verdicts in a column.
 func verdictCode(verdict string) int64 {
 	switch verdict {

@@ -21,8 +21,8 @@ type answering struct {
 	*places // where the parts are, once that is asked
 
 	// Of the first goroutine.
-	facts map[int32]any // *origin, *decision or []string
-	memo  [3]struct {   // of these, the last ones
+	facts facts
+	memo  [3]struct { // of these, the last ones
 		id   int32
 		fact any
 	}
@@ -56,7 +56,7 @@ type desk struct {
 
 func newAnswering(s *session, parts []int32) *answering {
 	a := &answering{
-		s: s, parts: parts, facts: make(map[int32]any), bases: make(map[int32]*planted), routes: make(map[routeKey]*route),
+		s: s, parts: parts, facts: make(facts), bases: make(map[int32]*planted), routes: make(map[routeKey]*route),
 		labels: make(map[int32]string), used: make(chan *sheaf, 4), desks: make([]desk, runtime.GOMAXPROCS(0)),
 	}
 	a.forget()
@@ -268,12 +268,15 @@ func (a *answering) learn(ctx context.Context, drafts []draft) error {
 	if missing = unique(missing); len(missing) == 0 {
 		return nil
 	}
-	ids, facts, err := a.s.data(ctx, "inventory_fact", missing)
+	for i, id := range missing {
+		missing[i] = id / perFacts
+	}
+	_, blocks, err := a.s.data(ctx, "inventory_facts", slices.Compact(missing))
 	if err != nil {
 		return err
 	}
-	for i, id := range ids {
-		if a.facts[id], err = parseFact(facts[i]); err != nil {
+	for _, block := range blocks {
+		if err := a.facts.read(block); err != nil {
 			return err
 		}
 	}
@@ -288,30 +291,17 @@ func (a *answering) learn(ctx context.Context, drafts []draft) error {
 // data returns the data of those rows of a table that have one of the numbers wanted, which
 // are sorted.
 func (s *session) data(ctx context.Context, table string, wanted []int32) (ids []int32, data []string, err error) {
-	// Most follow each other, as they were written for the same records, and a few do not.
-	few := len(wanted)
-	for few > 0 && wanted[len(wanted)-1]-wanted[few-1] < 2*int32(len(wanted)-few+1) {
-		few--
-	}
-	for _, some := range [][]int32{wanted[:few], wanted[few:]} {
-		if len(some) == 0 {
-			continue
+	in, values := s.around("id", wanted)
+	err = s.query(ctx, func(rows *sql.Rows) error {
+		var id int32
+		var one sql.RawBytes
+		err := rows.Scan(&id, &one)
+		if _, ok := slices.BinarySearch(wanted, id); ok {
+			ids, data = append(ids, id), append(data, string(one))
 		}
-		in, values := s.around("id", some)
-		err := s.query(ctx, func(rows *sql.Rows) error {
-			var id int32
-			var one sql.RawBytes
-			err := rows.Scan(&id, &one)
-			if _, ok := slices.BinarySearch(some, id); ok {
-				ids, data = append(ids, id), append(data, string(one))
-			}
-			return err
-		}, "SELECT id, data FROM "+table+" WHERE "+in, values...)
-		if err != nil {
-			return nil, nil, err
-		}
-	}
-	return ids, data, nil
+		return err
+	}, "SELECT id, data FROM "+table+" WHERE "+in, values...)
+	return ids, data, err
 }
 
 // remembers gives d its facts, if they are remembered.

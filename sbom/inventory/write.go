@@ -392,7 +392,9 @@ func (w *writer) intern(ctx context.Context, facts []*fact) error {
 	if err != nil {
 		return err
 	}
+	begin := next
 	var rows, tags [][]any
+	var texts [][]byte
 	for _, h := range order {
 		if id, ok := w.facts[h]; ok {
 			w.fact.note(id, h)
@@ -400,13 +402,17 @@ func (w *writer) intern(ctx context.Context, facts []*fact) error {
 		}
 		w.facts[h] = next
 		w.fact.note(next, h)
-		rows = append(rows, []any{int64(next), h[:], missing[h].data})
+		rows = append(rows, []any{int64(next), h[:]})
+		texts = append(texts, appendBytes(nil, append(binary.AppendUvarint(nil, uint64(next)), missing[h].data...)))
 		for _, tag := range missing[h].tags {
 			tags = append(tags, []any{tag, int64(next)})
 		}
 		next++
 	}
-	if err := w.insert(ctx, "inventory_fact", []string{"id", "hash", "data"}, slices.Values(rows)); err != nil {
+	if err := w.insert(ctx, "inventory_fact", []string{"id", "hash"}, slices.Values(rows)); err != nil {
+		return err
+	}
+	if err := w.addBlocks(ctx, "inventory_facts", perFacts, int64(begin), texts); err != nil {
 		return err
 	}
 	return w.insert(ctx, "inventory_tag", []string{"tag", "fact"}, slices.Values(tags))
@@ -728,17 +734,19 @@ func (w *writer) addRecords(ctx context.Context, records []*prepared) error {
 	if err := w.insert(ctx, "inventory_record", columns, rows); err != nil {
 		return err
 	}
-	answers := make([]row, len(records))
+	answers := make([][]byte, len(records))
 	for i, p := range records {
-		r, k := &answers[i], of(p.contents)
+		var r row
+		k := of(p.contents)
 		r.id, r.contents, r.tree, r.patch = last+1+int64(i), k.id, k.tree, k.patch
 		parts := 0
 		if p.contents != nil {
 			parts = p.contents.size
 		}
 		r.main, r.head = p.label, p.head(w.factOf(&p.origin), w.factOf(&p.verdict), w.factOf(&p.gaps), parts)
+		answers[i] = r.append(nil)
 	}
-	if err := w.addRows(ctx, answers); err != nil {
+	if err := w.addBlocks(ctx, "inventory_block", perBlock, last+1, answers); err != nil {
 		return err
 	}
 	about := func(yield func([]any) bool) {
