@@ -221,10 +221,10 @@ func (a *answering) scan(ctx context.Context, give func(*sheaf) (more bool, err 
 	for size := firstChunk / perBlock; ; size = min(4*size, chunk/perBlock) {
 		some := a.sheaf(size * perBlock)
 		next, err := a.s.scan(ctx, from, size, func(r *rough) error {
-			if !a.trees.has(r.tree) && !a.sets.has(r.contents) {
-				return nil
+			if a.trees.has(r.tree) || a.sets.has(r.contents) {
+				a.begin(some, r)
 			}
-			return a.begin(some, r)
+			return nil
 		})
 		if err == nil {
 			err = a.learn(ctx, some.drafts)
@@ -424,7 +424,8 @@ func (s *session) setsWith(ctx context.Context, parts []int32, give func([]draft
 					return err
 				}
 				r.patch = changed
-				return a.begin(&sets, &r)
+				a.begin(&sets, &r)
+				return nil
 			}, "SELECT id, tree, patch FROM inventory_set WHERE "+in, value)
 			if err == nil {
 				err = a.lead(ctx, sets.drafts)

@@ -183,39 +183,26 @@ func (a *answering) locate(ctx context.Context) (err error) {
 // drafts returns those of ids, with their facts.
 func (a *answering) drafts(ctx context.Context, ids []int64) (*sheaf, error) {
 	some := a.sheaf(len(ids))
-	err := a.s.read(ctx, ids, func(r *rough) error { return a.begin(some, r) })
+	err := a.s.read(ctx, ids, func(r *rough) error {
+		a.begin(some, r)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	return some, a.learn(ctx, some.drafts)
 }
 
-// begin adds a draft. The patch is only kept if the ways may be others than in the tree, or if
-// these are not known yet.
-func (a *answering) begin(some *sheaf, from *rough) (err error) {
-	keep := func(text []byte) []byte {
-		some.text = append(some.text, text...)
-		return some.text[len(some.text)-len(text):]
+// begin adds a draft.
+func (a *answering) begin(some *sheaf, from *rough) {
+	some.text = append(some.text, from.rest...)
+	d := draft{id: from.id, contents: from.contents, tree: from.tree, facts: [...]int32{from.origin, from.verdict, from.gaps}}
+	d.rest = some.text[len(some.text)-len(from.rest):]
+	if len(a.parts) > 0 {
+		some.text = append(some.text, from.patch...)
+		d.open, d.patch = true, some.text[len(some.text)-len(from.patch):]
 	}
-	some.drafts = append(some.drafts, draft{
-		id: from.id, contents: from.contents, tree: from.tree, facts: [...]int32{from.origin, from.verdict, from.gaps}, rest: keep(from.rest),
-	})
-	d := &some.drafts[len(some.drafts)-1]
-	if len(a.parts) == 0 {
-		return nil
-	}
-	if a.places != nil && a.told {
-		if d.base, err = a.base(d.tree); err != nil {
-			return err
-		}
-		patch := reader[[]byte]{rest: from.patch}
-		if changed := patch.text(); d.base != nil && !patch.failed && !a.sets.has(d.contents) && !touched(changed, d.base.ways) {
-			d.ways = d.base.ways
-			return nil
-		}
-	}
-	d.open, d.patch = true, keep(from.patch)
-	return nil
+	some.drafts = append(some.drafts, d)
 }
 
 // base returns what is known of a tree by the ways that are kept beside lists, and nil if
@@ -441,6 +428,11 @@ func (a *answering) search(t *timber) (ways []way, err error) {
 // walk finds the ways in d to the candidates that it has, which is errUnread if its tree has
 // to be read for that. p is memory to be used.
 func (a *answering) walk(d *draft, p *patch) (err error) {
+	if d.base == nil && a.places != nil && a.told {
+		if d.base, err = a.base(d.tree); err != nil {
+			return err
+		}
+	}
 	base := d.base
 	if base == nil {
 		if base = a.grown[d.tree]; base == nil {
@@ -601,7 +593,7 @@ func (a *answering) finish(drafts []draft) ([]Entry, error) {
 	a.answers = slices.Grow(a.answers[:0], len(drafts))[:len(drafts)]
 	a.names = slices.Grow(a.names[:0], len(drafts))[:len(drafts)]
 	now := a.s.v.o.Now()
-	err := spread(len(a.desks), len(drafts), func(core, from, to int) error {
+	err := spread(1, len(drafts), func(core, from, to int) error {
 		c, heads := &a.desks[core].clerk, &a.desks[core].heads
 		for from < to {
 			n := min(sheet, to-from)
