@@ -95,13 +95,13 @@ func (s *session) hits(ctx context.Context, found []candidate, f *Filter, rule *
 		}
 		return a.others(ctx, where, values, give)
 	}
-	return a.stream(ctx, source, func(drafts []draft, entries []Entry) (bool, error) {
+	return a.stream(ctx, source, func(some *sheaf, entries []Entry) (bool, error) {
 		if rule != nil {
 			if err := s.judgeThese(ctx, rule, entries); err != nil {
 				return false, err
 			}
 		}
-		steps := 0
+		steps, drafts := 0, some.drafts
 		for i := range drafts {
 			for k := range drafts[i].ways {
 				steps += len(drafts[i].ways[k].labels) + 1
@@ -280,8 +280,8 @@ func (s *session) entriesOf(ctx context.Context, ids []int64) iter.Seq2[Entry, e
 }
 
 // eachEntry is for [answering.stream], and yields all entries.
-func eachEntry(yield func(Entry) bool) func([]draft, []Entry) (more bool, err error) {
-	return func(_ []draft, entries []Entry) (bool, error) {
+func eachEntry(yield func(Entry) bool) func(*sheaf, []Entry) (more bool, err error) {
+	return func(_ *sheaf, entries []Entry) (bool, error) {
 		for i := range entries {
 			if !yield(entries[i]) {
 				return false, nil
@@ -428,7 +428,7 @@ func (s *session) setsWith(ctx context.Context, parts []int32, give func([]draft
 				return nil
 			}, "SELECT id, tree, patch FROM inventory_set WHERE "+in, value)
 			if err == nil {
-				err = a.lead(ctx, sets.drafts)
+				err = a.lead(ctx, &sets)
 			}
 			if err == nil {
 				err = give(sets.drafts)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,15 +82,15 @@ type rough struct {
 
 // each calls f for each row of a block, with r, which it must not keep.
 func (r *rough) each(block []byte, f func(*rough) error) error {
-	from := reader[[]byte]{rest: block}
-	for len(from.rest) > 0 {
+	from := reader[[]byte]{data: block}
+	for from.at < len(from.data) {
 		r.all = from.text()
-		one := reader[[]byte]{rest: r.all}
+		one := reader[[]byte]{data: r.all}
 		r.id = int64(one.number())
 		for _, to := range [...]*int32{&r.contents, &r.tree, &r.origin, &r.verdict, &r.gaps} {
 			*to = one.id()
 		}
-		r.patch, r.rest = one.text(), one.rest
+		r.patch, r.rest = one.text(), one.rest()
 		if from.failed || one.failed {
 			return fmt.Errorf("%w: a block", errDamaged)
 		}
@@ -104,7 +105,7 @@ func (r *rough) each(block []byte, f func(*rough) error) error {
 // how the main component is called in a path. What is said of the run of a build by its
 // source is behind source.
 func (h *head) parse(rest []byte, c *clerk, source string, main *string) error {
-	from := reader[[]byte]{rest: rest}
+	from := reader[[]byte]{data: rest}
 	name := from.text()
 	if around, before, behind := from.number() == 1, from.text(), from.text(); around {
 		c.text(main, before, name, behind)
@@ -207,17 +208,16 @@ func (s *session) read(ctx context.Context, ids []int64, f func(*rough) error) e
 	return nil
 }
 
-// spread calls f for parts of n things, each on a core of its own, of which there are so many
-// and as many are used as it is worth.
-func spread(cores, n int, f func(core, from, to int) error) error {
+// spread calls f for parts of n things, on as many cores as that is worth.
+func spread(n int, f func(from, to int) error) error {
 	const least = 64 // things to begin with them on another core
-	parts := max(1, min(cores, n/least))
+	parts := max(1, min(runtime.GOMAXPROCS(0), n/least))
 	errs := make([]error, parts)
 	var wg sync.WaitGroup
 	for k := 1; k < parts; k++ {
-		wg.Go(func() { errs[k] = f(k, k*n/parts, (k+1)*n/parts) })
+		wg.Go(func() { errs[k] = f(k*n/parts, (k+1)*n/parts) })
 	}
-	errs[0] = f(0, 0, n/parts)
+	errs[0] = f(0, n/parts)
 	wg.Wait()
 	return errors.Join(errs...)
 }

@@ -255,7 +255,7 @@ func (v *Inventory) Deployments(ctx context.Context, f Filter) iter.Seq2[Deploye
 			if err != nil {
 				return err
 			}
-			entries, err := a.finish(of.drafts)
+			entries, err := a.finish(of)
 			if err != nil {
 				return err
 			}

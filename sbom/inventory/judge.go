@@ -326,10 +326,10 @@ func unpack(data []byte) ([]verify.Evidence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}
-	r := reader[string]{rest: string(text)}
+	r := reader[string]{data: string(text)}
 	payloads := r.texts()
 	var evidence []verify.Evidence
-	if err := json.Unmarshal([]byte(r.rest), &evidence); err != nil {
+	if err := json.Unmarshal([]byte(r.rest()), &evidence); err != nil {
 		return nil, fmt.Errorf("%w: evidence: %w", errDamaged, err)
 	}
 	if r.failed || len(evidence) != len(payloads) {

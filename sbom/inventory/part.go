@@ -135,32 +135,34 @@ func appendInput(b []byte, in *Input) []byte {
 // A reader reads what the functions above have written. It makes no copies: texts are parts
 // of what is read. After a failure it returns zero values, and failed is set.
 type reader[T string | []byte] struct {
-	rest   T
+	data   T
+	at     int // what has been read of data
 	failed bool
 }
 
-func (r *reader[T]) fail() { r.failed, r.rest = true, r.rest[:0] }
+func (r *reader[T]) fail() { r.failed, r.at = true, len(r.data) }
+
+// rest returns what has not been read.
+func (r *reader[T]) rest() T { return r.data[r.at:] }
 
 // number reads a uvarint, as package encoding/binary has it.
 func (r *reader[T]) number() uint64 {
-	if len(r.rest) > 0 && r.rest[0] < 0x80 { // as most are
-		n := r.rest[0]
-		r.rest = r.rest[1:]
-		return uint64(n)
+	if i := r.at; i < len(r.data) && r.data[i] < 0x80 { // as most are
+		r.at++
+		return uint64(r.data[i])
 	}
 	return r.large()
 }
 
 func (r *reader[T]) large() (n uint64) {
-	rest := r.rest
-	for i := 0; i < len(rest) && i < binary.MaxVarintLen64; i++ {
-		b := rest[i]
+	for i := 0; r.at+i < len(r.data) && i < binary.MaxVarintLen64; i++ {
+		b := r.data[r.at+i]
 		n |= uint64(b&0x7f) << (7 * i)
 		if b < 0x80 {
 			if i == binary.MaxVarintLen64-1 && b > 1 {
 				break
 			}
-			r.rest = rest[i+1:]
+			r.at += i + 1
 			return n
 		}
 	}
@@ -187,33 +189,23 @@ func (r *reader[T]) signed() int64 {
 // count returns how many things follow, each of at least one byte.
 func (r *reader[T]) count() int {
 	n := r.number()
-	if n > uint64(len(r.rest)) {
+	if n > uint64(len(r.data)-r.at) {
 		r.fail()
 		return 0
 	}
 	return int(n)
 }
 
-func (r *reader[T]) text() T {
-	if len(r.rest) > 0 {
-		if n := int(r.rest[0]); n < 0x80 && n < len(r.rest) { // as most are
-			s := r.rest[1 : n+1]
-			r.rest = r.rest[n+1:]
-			return s
-		}
-	}
-	return r.take(r.count())
-}
+func (r *reader[T]) text() T { return r.take(r.count()) }
 
 // take reads n bytes.
 func (r *reader[T]) take(n int) T {
-	if n > len(r.rest) {
+	if n > len(r.data)-r.at {
 		r.fail()
 		n = 0
 	}
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
-	return s
+	r.at += n
+	return r.data[r.at-n : r.at]
 }
 
 func (r *reader[T]) texts() (list []T) {
@@ -247,7 +239,7 @@ func (r *reader[T]) digests() (list []hallmark.Digest) {
 }
 
 func (r *reader[T]) end(what string) error {
-	if r.failed || len(r.rest) > 0 {
+	if r.failed || r.at < len(r.data) {
 		return fmt.Errorf("%w: %s", errDamaged, what)
 	}
 	return nil
@@ -257,7 +249,7 @@ func parseComponent(data string) (*sbom.Component, error) {
 	if len(data) == 0 || data[0] != componentPart {
 		return nil, fmt.Errorf("%w: a component", errDamaged)
 	}
-	r := reader[string]{rest: data[1:]}
+	r := reader[string]{data: data[1:]}
 	c := &sbom.Component{Type: sbom.Type(r.text()), Name: r.text(), Group: r.text(), Version: r.text(), PURL: r.text(), Replaces: r.text()}
 	c.Digests = r.digests()
 	if ds := r.digests(); ds != nil {
@@ -274,7 +266,7 @@ func parseInput(data string) (in Input, err error) {
 	if len(data) == 0 || data[0] != inputPart {
 		return in, fmt.Errorf("%w: an input", errDamaged)
 	}
-	r := reader[string]{rest: data[1:]}
+	r := reader[string]{data: data[1:]}
 	if texts := r.texts(); len(texts) == 3 {
 		in = Input{URI: texts[0], Name: texts[1], Location: texts[2]}
 	} else {

@@ -62,7 +62,7 @@ func comparePairs(a, b pair) int {
 
 // pairs appends those of p, whose part is a candidate.
 func (p *posting) pairs(list []pair, candidate int32) ([]pair, error) {
-	r := reader[string]{rest: string(p.ways)}
+	r := reader[string]{data: string(p.ways)}
 	for _, tree := range p.trees {
 		list = append(list, pair{tree, candidate, readTrail(&r)})
 	}

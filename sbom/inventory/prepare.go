@@ -311,7 +311,7 @@ func appendGaps(b []byte, gaps []string) []byte { return appendTexts(append(b, g
 
 // parseFact returns an *origin, *decision or []string.
 func parseFact(data string) (any, error) {
-	r := reader[string]{rest: data}
+	r := reader[string]{data: data}
 	switch r.number() {
 	case originFact:
 		o := &origin{r.text(), r.text(), r.text(), r.text(), r.texts()}
@@ -337,13 +337,13 @@ type facts map[int32]any
 
 // read reads a block of them.
 func (f facts) read(block string) error {
-	for from := (reader[string]{rest: block}); len(from.rest) > 0; {
-		one := reader[string]{rest: from.text()}
+	for from := (reader[string]{data: block}); from.at < len(from.data); {
+		one := reader[string]{data: from.text()}
 		id := one.id()
 		if from.failed || one.failed {
 			return fmt.Errorf("%w: facts", errDamaged)
 		}
-		fact, err := parseFact(one.rest)
+		fact, err := parseFact(one.rest())
 		if err != nil {
 			return err
 		}

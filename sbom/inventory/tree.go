@@ -68,7 +68,7 @@ type timber struct {
 }
 
 func openTree(data string) (*timber, error) {
-	r := reader[string]{rest: data}
+	r := reader[string]{data: data}
 	t := &timber{n: r.count()}
 	t.index = r.take((t.n + grouped - 1) / grouped * 8)
 	t.parts = r.text()
@@ -87,7 +87,7 @@ func little(s string) uint32 {
 // group returns the number of the part before a group, and a reader of the differences.
 func (t *timber) group(i int) (last uint64, r reader[string]) {
 	at := t.index[8*i:]
-	return uint64(little(at)), reader[string]{rest: t.parts[min(int(little(at[4:])), len(t.parts)):]}
+	return uint64(little(at)), reader[string]{data: t.parts[min(int(little(at[4:])), len(t.parts)):]}
 }
 
 // part returns the number of the part at a position, and 0 if it is damaged.
@@ -135,7 +135,7 @@ func (t *timber) before(at int) int32 {
 // whole returns all of the tree.
 func (t *timber) whole() (*tree, error) {
 	all := &tree{make([]int32, t.n), make([]int32, t.n)}
-	r := reader[string]{rest: t.parts}
+	r := reader[string]{data: t.parts}
 	last := uint64(0)
 	for i := range all.parts {
 		d := r.number()
@@ -330,7 +330,7 @@ func touches[T string | []byte](changed T, positions []int32) bool {
 
 // parse reads a patch into p, whose memory it uses again.
 func (p *patch) parse(data []byte) error {
-	r := reader[[]byte]{rest: data}
+	r := reader[[]byte]{data: data}
 	changed := r.text()
 	p.changes = p.changes[:0]
 	for i := range len(changed) {
@@ -519,16 +519,16 @@ func readTrail(r *reader[string]) trail {
 		n = unreached
 	}
 	t.n = int(n) - 2
-	start := r.rest
+	start := r.at
 	for range t.n {
 		r.id()
 	}
-	t.parts = start[:len(start)-len(r.rest)]
-	start = r.rest
+	t.parts = r.data[start:r.at]
+	start = r.at
 	for range t.n {
 		r.id()
 	}
-	t.places = start[:len(start)-len(r.rest)]
+	t.places = r.data[start:r.at]
 	return t
 }
 
@@ -551,7 +551,7 @@ func (t *trail) positions(memory *slab[int32]) []int32 {
 
 // numbers returns n of them and the last one.
 func numbers(memory *slab[int32], data string, n int, last int32) []int32 {
-	r := reader[string]{rest: data}
+	r := reader[string]{data: data}
 	list := memory.take(max(n, 0) + 1)
 	for i := range n {
 		list[i] = r.id()

@@ -143,7 +143,7 @@ func TestPatches(t *testing.T) {
 			if way == nil {
 				at = []int32{int32(i)}
 			}
-			if r := (reader[string]{rest: data}); !touches(r.text(), at) && !slices.Equal(way, ways[part]) {
+			if r := (reader[string]{data: data}); !touches(r.text(), at) && !slices.Equal(way, ways[part]) {
 				t.Fatalf("tree %d: part %d: the way is %v, and would be %v", n, part, ways[part], way)
 			}
 		}

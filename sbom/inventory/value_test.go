@@ -178,11 +178,11 @@ func FuzzValues(f *testing.F) {
 				return nil
 			})
 		})
-		from := reader[string]{rest: data}
+		from := reader[string]{data: data}
 		var memory slab[int32]
 		if way := readTrail(&from); !from.failed {
-			if again := string(way.append(nil)); again != data[:len(data)-len(from.rest)] {
-				again := reader[string]{rest: again}
+			if again := string(way.append(nil)); again != data[:from.at] {
+				again := reader[string]{data: again}
 				if other := readTrail(&again); again.end("") != nil || other.at != way.at || !slices.Equal(other.route(&memory, 7), way.route(&memory, 7)) || !slices.Equal(other.positions(&memory), way.positions(&memory)) {
 					t.Errorf("a way %+v, then %+v", way, other)
 				}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -45,11 +44,6 @@ type answering struct {
 	// Of the caller's.
 	answers []Entry
 	names   []string // of each, how the main component is called in a path
-	desks   []desk   // for each core
-}
-
-// A desk is where entries are made.
-type desk struct {
 	clerk
 	heads [sheet]head
 }
@@ -57,7 +51,7 @@ type desk struct {
 func newAnswering(s *session, parts []int32) *answering {
 	a := &answering{
 		s: s, parts: parts, facts: make(facts), bases: make(map[int32]*planted), routes: make(map[routeKey]*route),
-		labels: make(map[int32]string), used: make(chan *sheaf, 4), desks: make([]desk, runtime.GOMAXPROCS(0)),
+		labels: make(map[int32]string), used: make(chan *sheaf, 4),
 	}
 	a.forget()
 	for _, part := range parts {
@@ -97,16 +91,15 @@ type draft struct {
 	id             int64
 	contents, tree int32
 	facts          [3]int32 // an origin, a decision and gaps
-	rest           []byte   // to be parsed
+	rest           span     // to be parsed
 
 	origin *origin
 	said   *decision
 	gaps   []string
 
-	base  *planted // what is known of the tree, if it need not be read
-	ways  []way    // to the candidates that the record has
-	open  bool     // they are still to be found
-	patch []byte   // for that
+	ways  []way // to the candidates that the record has
+	open  bool  // they are still to be found
+	patch span  // for that
 }
 
 // A sheaf is drafts that are on their way to being said.
@@ -115,10 +108,21 @@ type sheaf struct {
 	text   []byte // that they are about
 }
 
+// A span is a part of the text of a sheaf.
+type span struct{ from, to int }
+
+func (f *sheaf) at(s span) []byte { return f.text[s.from:s.to] }
+
+// keep adds a text.
+func (f *sheaf) keep(text []byte) span {
+	f.text = append(f.text, text...)
+	return span{len(f.text) - len(text), len(f.text)}
+}
+
 // stream calls use with the rows that source gives and what is said of them, until it wants
 // no more. It must not keep them. While it does so the ways in the next rows are found, and
 // those after them are read.
-func (a *answering) stream(ctx context.Context, source func(give func(*sheaf) (more bool, err error)) error, use func([]draft, []Entry) (more bool, err error)) error {
+func (a *answering) stream(ctx context.Context, source func(give func(*sheaf) (more bool, err error)) error, use func(*sheaf, []Entry) (more bool, err error)) error {
 	read, led, done := make(chan *sheaf, 1), make(chan *sheaf, 1), make(chan struct{})
 	send := func(some *sheaf, to chan<- *sheaf) bool {
 		select {
@@ -137,7 +141,7 @@ func (a *answering) stream(ctx context.Context, source func(give func(*sheaf) (m
 	wg.Go(func() {
 		defer close(led)
 		for some := range read {
-			if failed[1] = a.lead(ctx, some.drafts); failed[1] != nil || !send(some, led) {
+			if failed[1] = a.lead(ctx, some); failed[1] != nil || !send(some, led) {
 				return
 			}
 		}
@@ -145,11 +149,11 @@ func (a *answering) stream(ctx context.Context, source func(give func(*sheaf) (m
 	defer wg.Wait()
 	defer close(done)
 	for some := range led {
-		entries, err := a.finish(some.drafts)
+		entries, err := a.finish(some)
 		if err != nil {
 			return err
 		}
-		if more, err := use(some.drafts, entries); err != nil || !more {
+		if more, err := use(some, entries); err != nil || !more {
 			return err
 		}
 		select {
@@ -170,7 +174,7 @@ func (a *answering) sheaf(n int) *sheaf {
 		some.drafts, some.text = slices.Grow(some.drafts[:0], n), some.text[:0]
 		return some
 	default:
-		return &sheaf{make([]draft, 0, n), make([]byte, 0, 256*n)}
+		return &sheaf{make([]draft, 0, n), make([]byte, 0, 512*n)}
 	}
 }
 
@@ -195,12 +199,9 @@ func (a *answering) drafts(ctx context.Context, ids []int64) (*sheaf, error) {
 
 // begin adds a draft.
 func (a *answering) begin(some *sheaf, from *rough) {
-	some.text = append(some.text, from.rest...)
-	d := draft{id: from.id, contents: from.contents, tree: from.tree, facts: [...]int32{from.origin, from.verdict, from.gaps}}
-	d.rest = some.text[len(some.text)-len(from.rest):]
+	d := draft{id: from.id, contents: from.contents, tree: from.tree, facts: [...]int32{from.origin, from.verdict, from.gaps}, rest: some.keep(from.rest)}
 	if len(a.parts) > 0 {
-		some.text = append(some.text, from.patch...)
-		d.open, d.patch = true, some.text[len(some.text)-len(from.patch):]
+		d.open, d.patch = true, some.keep(from.patch)
 	}
 	some.drafts = append(some.drafts, d)
 }
@@ -308,32 +309,35 @@ func (a *answering) remembers(d *draft) bool {
 	return true
 }
 
-// errUnread is that a tree has to be read.
-var errUnread = errors.New("inventory: internal error: a tree is not read")
+// What has to be done before the ways in a draft can be found.
+var (
+	errUnread    = errors.New("inventory: internal error: a tree is not read")
+	errUnplanted = errors.New("inventory: internal error: the ways in a tree are not found")
+)
 
 // lead finds the ways in drafts to the candidates that they have, and what these are called.
-func (a *answering) lead(ctx context.Context, drafts []draft) error {
+func (a *answering) lead(ctx context.Context, some *sheaf) error {
 	var p patch
 	for {
-		var unread, unknown []int32 // trees, of which the ways are known, or not
-		for i := range drafts {
-			d := &drafts[i]
+		var unread, unplanted []int32
+		for i := range some.drafts {
+			d := &some.drafts[i]
 			if !d.open {
 				continue
 			}
-			switch err := a.walk(d, &p); {
-			case err == nil:
+			switch err := a.walk(d, some.at(d.patch), &p); err {
+			case nil:
 				d.open = false
-			case err != errUnread:
-				return err
-			case d.base != nil:
+			case errUnread:
 				unread = append(unread, d.tree)
+			case errUnplanted:
+				unplanted = append(unplanted, d.tree)
 			default:
-				unknown = append(unknown, d.tree)
+				return err
 			}
 		}
-		if len(unread)+len(unknown) == 0 {
-			return a.call(ctx, drafts)
+		if len(unread)+len(unplanted) == 0 {
+			return a.call(ctx, some.drafts)
 		}
 		if a.size > treeBytes {
 			a.forget()
@@ -341,7 +345,7 @@ func (a *answering) lead(ctx context.Context, drafts []draft) error {
 		if err := a.grow(ctx, unread, false); err != nil {
 			return err
 		}
-		if err := a.grow(ctx, unknown, true); err != nil {
+		if err := a.grow(ctx, unplanted, true); err != nil {
 			return err
 		}
 	}
@@ -363,7 +367,7 @@ func (a *answering) grow(ctx context.Context, trees []int32, search bool) error 
 		return fmt.Errorf("%w: a tree is missing", errDamaged)
 	}
 	read, grown := make([]*timber, len(ids)), make([]planted, len(ids))
-	err = spread(runtime.GOMAXPROCS(0), len(ids), func(_, from, to int) (err error) {
+	err = spread(len(ids), func(from, to int) (err error) {
 		for i := from; i < to && err == nil; i++ {
 			if read[i], err = openTree(data[i]); err == nil && search {
 				grown[i].ways, err = a.search(read[i])
@@ -425,25 +429,23 @@ func (a *answering) search(t *timber) (ways []way, err error) {
 	return ways, nil
 }
 
-// walk finds the ways in d to the candidates that it has, which is errUnread if its tree has
-// to be read for that. p is memory to be used.
-func (a *answering) walk(d *draft, p *patch) (err error) {
-	if d.base == nil && a.places != nil && a.told {
-		if d.base, err = a.base(d.tree); err != nil {
+// walk finds the ways in d to the candidates that it has, unless that has to wait for its
+// tree. p is memory to be used.
+func (a *answering) walk(d *draft, data []byte, p *patch) (err error) {
+	base := a.grown[d.tree]
+	if a.places != nil && a.told && base == nil {
+		if base, err = a.base(d.tree); err != nil {
 			return err
 		}
 	}
-	base := d.base
 	if base == nil {
-		if base = a.grown[d.tree]; base == nil {
-			return errUnread
-		}
+		return errUnplanted
 	}
 	d.ways = base.ways
 	beside := a.places == nil || a.sets.has(d.contents)
-	patch := reader[[]byte]{rest: d.patch}
+	patch := reader[[]byte]{data: data}
 	if changed := patch.text(); beside || patch.failed || touched(changed, d.ways) {
-		if err := p.parse(d.patch); err != nil {
+		if err := p.parse(data); err != nil {
 			return err
 		}
 		if d.ways, err = a.anew(&footing{base.ways, a.read[d.tree]}, p); err != nil {
@@ -588,32 +590,28 @@ func (a *answering) name(ctx context.Context, parts []int32) error {
 	return nil
 }
 
-// finish returns what is said of drafts, until the next call.
-func (a *answering) finish(drafts []draft) ([]Entry, error) {
-	a.answers = slices.Grow(a.answers[:0], len(drafts))[:len(drafts)]
-	a.names = slices.Grow(a.names[:0], len(drafts))[:len(drafts)]
+// finish returns what is said of the drafts of a sheaf, until the next call.
+func (a *answering) finish(some *sheaf) ([]Entry, error) {
+	n := len(some.drafts)
+	a.answers, a.names = slices.Grow(a.answers[:0], n)[:n], slices.Grow(a.names[:0], n)[:n]
 	now := a.s.v.o.Now()
-	err := spread(1, len(drafts), func(core, from, to int) error {
-		c, heads := &a.desks[core].clerk, &a.desks[core].heads
-		for from < to {
-			n := min(sheet, to-from)
-			for i := range n {
-				d := &drafts[from+i]
-				if err := heads[i].parse(d.rest, c, d.origin.Source, &a.names[from+i]); err != nil {
-					return err
-				}
+	done := 0
+	for drafts := range slices.Chunk(some.drafts, sheet) {
+		for i := range drafts {
+			d := &drafts[i]
+			if err := a.heads[i].parse(some.at(d.rest), &a.clerk, d.origin.Source, &a.names[done+i]); err != nil {
+				return nil, err
 			}
-			if err := c.write(); err != nil {
-				return err
-			}
-			for i := range n {
-				drafts[from+i].entry(&heads[i], now, &a.answers[from+i])
-			}
-			from += n
 		}
-		return nil
-	})
-	return a.answers, err
+		if err := a.write(); err != nil {
+			return nil, err
+		}
+		for i := range drafts {
+			drafts[i].entry(&a.heads[i], now, &a.answers[done+i])
+		}
+		done += len(drafts)
+	}
+	return a.answers, nil
 }
 
 // entry makes e of what is said of d, and of h, which is its head.
