@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha3"
 	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -233,7 +232,7 @@ func hashReader(r io.Reader, algorithms []string, size int64, buf []byte) ([]Dig
 	}
 	ds := make([]Digest, len(algorithms))
 	for i, h := range hashes {
-		ds[i] = Digest{algorithms[i], hex.EncodeToString(h.Sum(nil))}
+		ds[i] = Digest{algorithms[i], string(h.Sum(nil))}
 	}
 	return ds, total, nil
 }

@@ -23,37 +23,66 @@ import (
 // https://github.com/in-toto/attestation/blob/main/spec/v1/digest_set.md
 type Digest struct {
 	algorithm string
-	hex       string
+	sum       string // not in hexadecimal
 }
 
-// hexLengths gives the lengths that an algorithm's hexadecimal form can have: one
-// or two, and none of an unknown algorithm. Algorithms of no fixed length
-// (shake128, shake256) are left out: two of their digests cannot be told from a
-// truncated one.
-func hexLengths(algorithm string) (short, long int) {
+// lengths gives the name of an algorithm, and how many bytes its sums can have: one or two
+// numbers, and none for an unknown algorithm. Algorithms of no fixed length (shake128,
+// shake256) are left out: two of their digests cannot be told from a truncated one.
+func lengths(algorithm string) (name string, short, long int) {
 	switch algorithm {
 	case "md5":
-		return 32, 32
-	case "sha1", "ripemd160":
-		return 40, 40
-	case "sha224", "sha512_224", "sha3_224":
-		return 56, 56
-	case "sha256", "sha512_256", "sha3_256", "blake2s", "sm3", "gost", "dirHash":
-		return 64, 64
-	case "sha384", "sha3_384":
-		return 96, 96
-	case "sha512", "sha3_512", "blake2b":
-		return 128, 128
-	case "gitCommit", "gitTree", "gitBlob", "gitTag":
-		return 40, 64
+		return "md5", 16, 16
+	case "sha1":
+		return "sha1", 20, 20
+	case "ripemd160":
+		return "ripemd160", 20, 20
+	case "sha224":
+		return "sha224", 28, 28
+	case "sha512_224":
+		return "sha512_224", 28, 28
+	case "sha3_224":
+		return "sha3_224", 28, 28
+	case "sha256":
+		return "sha256", 32, 32
+	case "sha512_256":
+		return "sha512_256", 32, 32
+	case "sha3_256":
+		return "sha3_256", 32, 32
+	case "blake2s":
+		return "blake2s", 32, 32
+	case "sm3":
+		return "sm3", 32, 32
+	case "gost":
+		return "gost", 32, 32
+	case "dirHash":
+		return "dirHash", 32, 32
+	case "sha384":
+		return "sha384", 48, 48
+	case "sha3_384":
+		return "sha3_384", 48, 48
+	case "sha512":
+		return "sha512", 64, 64
+	case "sha3_512":
+		return "sha3_512", 64, 64
+	case "blake2b":
+		return "blake2b", 64, 64
+	case "gitCommit":
+		return "gitCommit", 20, 32
+	case "gitTree":
+		return "gitTree", 20, 32
+	case "gitBlob":
+		return "gitBlob", 20, 32
+	case "gitTag":
+		return "gitTag", 20, 32
 	}
-	return 0, 0
+	return "", 0, 0
 }
 
 // KnownAlgorithm reports whether a Digest can have the algorithm.
 func KnownAlgorithm(algorithm string) bool {
-	short, _ := hexLengths(algorithm)
-	return short > 0
+	name, _, _ := lengths(algorithm)
+	return name != ""
 }
 
 // ParseDigest parses the form "algorithm:hex". The hexadecimal digits must be
@@ -64,46 +93,48 @@ func ParseDigest(s string) (Digest, error) {
 	if !ok {
 		return Digest{}, fmt.Errorf("malformed digest %.150q: no colon, want algorithm:hex", s)
 	}
-	short, long := hexLengths(algorithm)
-	if short == 0 {
+	name, short, long := lengths(algorithm)
+	if name == "" {
 		return Digest{}, fmt.Errorf("malformed digest %.150q: unknown algorithm %.50q", s, algorithm)
 	}
-	if len(sum) != short && len(sum) != long {
-		return Digest{}, fmt.Errorf("malformed digest %.150q: %d digits, want %v", s, len(sum), slices.Compact([]int{short, long}))
+	if len(sum) != 2*short && len(sum) != 2*long {
+		return Digest{}, fmt.Errorf("malformed digest %.150q: %d digits, want %v", s, len(sum), slices.Compact([]int{2 * short, 2 * long}))
 	}
+	var memory [64]byte
 	other := byte(0)
-	for i := range len(sum) { // without a branch on digits, which nobody could predict
-		other |= notLowerHex[sum[i]]
+	for i := range len(sum) / 2 { // without a branch on digits, which nobody could predict
+		high, low := lowerHex[sum[2*i]], lowerHex[sum[2*i+1]]
+		memory[i] = high<<4 | low
+		other |= high | low
 	}
-	if other != 0 {
+	if other > 15 {
 		return Digest{}, fmt.Errorf("malformed digest %.150q: not lower-case hexadecimal", s)
 	}
-	return Digest{algorithm, sum}, nil
+	return Digest{name, string(memory[:len(sum)/2])}, nil
 }
 
-// notLowerHex is 0 for a lower-case hexadecimal digit.
-var notLowerHex = func() (table [256]byte) {
+// lowerHex has what each lower-case hexadecimal digit stands for, and 255 for all else.
+var lowerHex = func() (table [256]byte) {
 	for c := range table {
-		table[c] = 1
+		table[c] = 255
 	}
-	for _, c := range "0123456789abcdef" {
-		table[c] = 0
+	for i, c := range "0123456789abcdef" {
+		table[c] = byte(i)
 	}
 	return table
 }()
 
 // NewDigest returns the Digest that an algorithm's sum is, which is an error unless
-// it is as long as those of the algorithm are.
-func NewDigest(algorithm string, sum []byte) (Digest, error) {
-	short, long := hexLengths(algorithm)
-	if short == 0 {
+// it is as long as those of the algorithm are. Of a string it makes no copy.
+func NewDigest[T string | []byte](algorithm string, sum T) (Digest, error) {
+	name, short, long := lengths(algorithm)
+	if name == "" {
 		return Digest{}, fmt.Errorf("digest by an unknown algorithm %.50q", algorithm)
 	}
-	if n := hex.EncodedLen(len(sum)); n != short && n != long {
-		return Digest{}, fmt.Errorf("%s digest of %d bytes, want %v", algorithm, len(sum), slices.Compact([]int{short / 2, long / 2}))
+	if len(sum) != short && len(sum) != long {
+		return Digest{}, fmt.Errorf("%s digest of %d bytes, want %v", algorithm, len(sum), slices.Compact([]int{short, long}))
 	}
-	var memory [128]byte
-	return Digest{algorithm, string(hex.AppendEncode(memory[:0], sum))}, nil
+	return Digest{name, string(sum)}, nil
 }
 
 // ParseH1 parses a sum as go.sum writes it, "h1:" and the base64 form of a
@@ -120,14 +151,20 @@ func ParseH1(sum string) (Digest, error) {
 	if err != nil || len(b64) != 44 || len(b) != 32 {
 		return Digest{}, fmt.Errorf("malformed module sum %.150q: want 32 bytes in base64", sum)
 	}
-	return Digest{"dirHash", hex.EncodeToString(b)}, nil
+	return Digest{"dirHash", string(b)}, nil
 }
 
 // Algorithm returns the DigestSet name of d's hash function.
 func (d Digest) Algorithm() string { return d.algorithm }
 
 // Hex returns d's sum in lower-case hexadecimal.
-func (d Digest) Hex() string { return d.hex }
+func (d Digest) Hex() string {
+	var memory [128]byte
+	return string(hex.AppendEncode(memory[:0], []byte(d.sum)))
+}
+
+// Sum returns d's sum, a string of bytes.
+func (d Digest) Sum() string { return d.sum }
 
 // IsZero reports whether d is the zero Digest, which names nothing.
 func (d Digest) IsZero() bool { return d == Digest{} }
@@ -150,12 +187,7 @@ func (d Digest) H1() string {
 	if d.algorithm != "dirHash" {
 		return ""
 	}
-	var memory [64]byte
-	b, err := hex.AppendDecode(memory[:0], []byte(d.hex))
-	if err != nil {
-		panic("hallmark: internal error: digest is not hexadecimal")
-	}
-	return string(base64.StdEncoding.AppendEncode([]byte("h1:"), b))
+	return string(base64.StdEncoding.AppendEncode([]byte("h1:"), []byte(d.sum)))
 }
 
 // String returns the form that [ParseDigest] reads, or "" for the zero Digest.
@@ -163,7 +195,9 @@ func (d Digest) String() string {
 	if d.IsZero() {
 		return ""
 	}
-	return d.algorithm + ":" + d.hex
+	var memory [160]byte
+	text := append(append(memory[:0], d.algorithm...), ':')
+	return string(hex.AppendEncode(text, []byte(d.sum)))
 }
 
 // MarshalText returns the form that [ParseDigest] reads. It fails for the zero

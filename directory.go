@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"os"
@@ -94,7 +93,7 @@ func HashDir(ctx context.Context, dir string, o DirOptions) (Artifact, error) {
 	for i := range files {
 		f := &files[i]
 		if f.mode.IsRegular() {
-			f.sha256, f.blob = hashed[0].Digest("sha256").hex, hashed[0].Digest("gitBlob").hex
+			f.sha256, f.blob = hashed[0].Digest("sha256").sum, hashed[0].Digest("gitBlob").sum
 			hashed = hashed[1:]
 			continue
 		}
@@ -136,7 +135,7 @@ type dirFile struct {
 	mode         fs.FileMode
 	size         int64
 	modified     time.Time
-	sha256, blob string // digests, in hexadecimal
+	sha256, blob string // sums
 }
 
 // listDir returns what is in a directory, sorted by name.
@@ -194,9 +193,9 @@ func dirHash(files []dirFile, prefix string) string {
 	}
 	h := sha256.New()
 	for _, f := range files {
-		fmt.Fprintf(h, "%s  %s\n", f.sha256, f.name)
+		fmt.Fprintf(h, "%x  %s\n", f.sha256, f.name)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return string(h.Sum(nil))
 }
 
 // gitTree returns the name of the tree object with files, in which all names are
@@ -235,8 +234,7 @@ func gitTree(files []dirFile) string {
 	var b []byte
 	for _, e := range entries {
 		b = append(append(append(b, e.mode...), ' '), strings.TrimSuffix(e.name, "/")...)
-		b = append(b, 0)
-		b, _ = hex.AppendDecode(b, []byte(e.sum))
+		b = append(append(b, 0), e.sum...)
 	}
 	return gitObject("tree", b)
 }
@@ -254,5 +252,5 @@ func gitObject(kind string, content []byte) string {
 	h := sha1.New()
 	fmt.Fprintf(h, "%s %d\x00", kind, len(content))
 	h.Write(content)
-	return hex.EncodeToString(h.Sum(nil))
+	return string(h.Sum(nil))
 }

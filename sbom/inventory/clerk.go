@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"encoding/hex"
 	"fmt"
 
 	"github.com/hallmark-dev/hallmark"
@@ -20,6 +19,7 @@ type promise struct {
 	text     *string
 	digest   *hallmark.Digest
 	from, to int // in what is to be written
+	sum      int // from there on, behind the algorithm of a Digest
 }
 
 // sheet is how many rows a clerk writes at once.
@@ -47,9 +47,8 @@ func (c *clerk) digest(to *hallmark.Digest, from *reader[[]byte]) (ok bool) {
 		return false
 	}
 	start := len(c.paper)
-	c.paper = append(append(c.paper, algorithm...), ':')
-	c.paper = hex.AppendEncode(c.paper, sum)
-	c.owed = append(c.owed, promise{digest: to, from: start, to: len(c.paper)})
+	c.paper = append(append(c.paper, algorithm...), sum...)
+	c.owed = append(c.owed, promise{digest: to, from: start, sum: start + len(algorithm), to: len(c.paper)})
 	return true
 }
 
@@ -57,12 +56,11 @@ func (c *clerk) digest(to *hallmark.Digest, from *reader[[]byte]) (ok bool) {
 func (c *clerk) write() error {
 	text := string(c.paper)
 	for _, p := range c.owed {
-		one := text[p.from:p.to]
 		if p.text != nil {
-			*p.text = one
+			*p.text = text[p.from:p.to]
 			continue
 		}
-		d, err := hallmark.ParseDigest(one)
+		d, err := hallmark.NewDigest(text[p.from:p.sum], text[p.sum:p.to])
 		if err != nil {
 			return fmt.Errorf("%w: %w", errDamaged, err)
 		}

@@ -85,22 +85,8 @@ func appendDigests(b []byte, ds []hallmark.Digest) []byte {
 
 // appendDigest appends the algorithm of d and its sum. The zero Digest has neither.
 func appendDigest(b []byte, d hallmark.Digest) []byte {
-	hex := d.Hex()
-	b = binary.AppendUvarint(appendText(b, d.Algorithm()), uint64(len(hex)/2))
-	for i := 0; i+1 < len(hex); i += 2 { // faster than from a []byte of it
-		b = append(b, digits[hex[i]]<<4|digits[hex[i+1]])
-	}
-	return b
+	return appendText(appendText(b, d.Algorithm()), d.Sum())
 }
-
-// digits has what each lower-case hexadecimal digit stands for. A branch on digits nobody
-// could predict.
-var digits = func() (table [256]byte) {
-	for i, c := range "0123456789abcdef" {
-		table[c] = byte(i)
-	}
-	return table
-}()
 
 func appendTexts(b []byte, list []string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
@@ -221,7 +207,7 @@ func (r *reader[T]) digest() hallmark.Digest {
 	if len(algorithm)+len(sum) == 0 {
 		return hallmark.Digest{}
 	}
-	d, err := hallmark.NewDigest(string(algorithm), []byte(sum))
+	d, err := hallmark.NewDigest(string(algorithm), sum)
 	if err != nil {
 		r.failed = true
 	}
