@@ -333,10 +333,12 @@ func (p *patch) parse(data []byte) error {
 	r := reader[[]byte]{data: data}
 	changed := r.text()
 	p.changes = p.changes[:0]
-	for i := range len(changed) {
-		for bits := changed[i]; bits != 0; bits &= bits - 1 {
+	for i := 0; i < len(changed); i += 8 {
+		var word [8]byte
+		copy(word[:], changed[i:])
+		for bits := binary.LittleEndian.Uint64(word[:]); bits != 0; bits &= bits - 1 {
 			n := r.number()
-			c := change{at: int32(8*i + mathbits.TrailingZeros8(bits))}
+			c := change{at: int32(8*i + mathbits.TrailingZeros64(bits))}
 			switch value := n >> 2; {
 			case value > math.MaxInt32:
 				r.fail()
