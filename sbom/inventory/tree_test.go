@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -174,6 +175,90 @@ func TestTimber(t *testing.T) {
 		}
 		if _, ok := kept.position(1 << 30); ok || n > 0 && g.next > 1<<30 {
 			t.Errorf("%d parts: one that is not there is", n)
+		}
+	}
+}
+
+// The way to each part that is kept beside a list is that in the tree, if it is not too long.
+func TestTrails(t *testing.T) {
+	g := &grove{Rand: rand.New(rand.NewPCG(5, 5))}
+	var memory slab[int32]
+	counts := make(map[string]int)
+	for n := range 200 {
+		leaves := g.plant(g.IntN(150))
+		if n%4 == 0 { // in one line
+			for i := range leaves {
+				leaves[i].parent = int32(i) - 1
+			}
+		}
+		one, ways := g.tree(leaves)
+		standing, err := openTree(string(one.append(nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []byte
+		for i := range one.parts {
+			all = one.appendWay(all, i)
+		}
+		from := reader[string]{data: string(all)}
+		var again []byte
+		for i, part := range one.parts {
+			trail := readTrail(&from)
+			again = trail.append(again)
+			want := ways[part]
+			_, at, err := path(standing, new(patch), int32(first+2*i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch {
+			case want == nil:
+				counts["none"]++
+				if trail.n != unreached-2 || !slices.Equal(trail.route(&memory, part), []int32{part}) || !slices.Equal(trail.positions(&memory), []int32{int32(i)}) {
+					t.Fatalf("tree %d: part %d: %+v, and there is no way", n, part, trail)
+				}
+			case len(want) > farthest+1:
+				counts["long"]++
+				if trail.n != untold-2 {
+					t.Fatalf("tree %d: part %d: %+v, and the way is %v", n, part, trail, want)
+				}
+			default:
+				counts["told"]++
+				if !slices.Equal(trail.route(&memory, part), want) || !slices.Equal(trail.positions(&memory), at) {
+					t.Fatalf("tree %d: part %d: %+v, want %v at %v", n, part, trail, want, at)
+				}
+			}
+		}
+		if err := from.end("ways"); err != nil || string(again) != string(all) {
+			t.Fatalf("tree %d: error %v, or ways are written in another form", n, err)
+		}
+	}
+	if counts["none"] < 500 || counts["long"] < 500 || counts["told"] < 500 {
+		t.Errorf("too few to tell: %v", counts)
+	}
+}
+
+// Segments that were written in any order are merged into one in which everything is sorted.
+func TestMergedPostings(t *testing.T) {
+	g := &grove{Rand: rand.New(rand.NewPCG(6, 6))}
+	for n := range 50 {
+		part := int32(7)
+		var want posting
+		var segments []posting
+		for tree := range int32(1 + g.IntN(30)) {
+			one, _ := g.tree(append(g.plant(g.IntN(20)), leaf{part, -1}))
+			at, _ := slices.BinarySearch(one.parts, part)
+			segment := posting{trees: []int32{tree + 1}, ways: one.appendWay(nil, at), sets: []int32{3 * tree, 3*tree + 1}}
+			want.join(&segment)
+			segments = append(segments, segment)
+			g.next = max(g.next, part)
+		}
+		g.Shuffle(len(segments), func(i, k int) { segments[i], segments[k] = segments[k], segments[i] })
+		var merged posting
+		for _, s := range segments {
+			merged.join(&s)
+		}
+		if err := merged.sort(); err != nil || !reflect.DeepEqual(merged, want) {
+			t.Fatalf("%d: %+v, error %v, want %+v", n, merged, err, want)
 		}
 	}
 }

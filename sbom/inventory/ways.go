@@ -25,18 +25,18 @@ type answering struct {
 		id   int32
 		fact any
 	}
-	bases  map[int32]*planted
+
+	// Of the second one.
+	bases  map[int32]*planted // trees by what is kept beside lists, nil if that is not enough
 	routes map[routeKey]*route
 	slabs  struct {
 		planted slab[planted]
 		ways    slab[way]
 		places  slab[int32]
 	}
-
-	// Of the second one.
 	labels map[int32]string
 	read   map[int32]*timber
-	grown  map[int32]*planted // of some that were read
+	grown  map[int32]*planted // some that were read
 	size   int                // of these, in bytes
 
 	used chan *sheaf // to be used again

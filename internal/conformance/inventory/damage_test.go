@@ -283,10 +283,12 @@ func TestOtherDatabases(t *testing.T) {
 		if tables() == 0 {
 			t.Error("no tables of the inventory")
 		}
-		run("UPDATE inventory_meta SET value = 3 WHERE name = 'schema'")
-		refused("a newer schema", "version 3, want 2")
+		run("UPDATE inventory_meta SET value = 2 WHERE name = 'schema'")
+		refused("an older schema", "version 2, want 3")
+		run("UPDATE inventory_meta SET value = 4 WHERE name = 'schema'")
+		refused("a newer schema", "version 4, want 3")
 		run("DELETE FROM inventory_meta WHERE name = 'schema'")
-		refused("a schema that is not told", "version 0, want 2")
+		refused("a schema that is not told", "version 0, want 3")
 		if err := inventory.Drop(t.Context(), d.db(t), d.dialect); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,9 @@ package inventory_test
 
 import (
 	"cmp"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +104,75 @@ func TestFleet(t *testing.T) {
 		}
 		if hits < 150 {
 			t.Errorf("%d hits are too few to tell", hits)
+		}
+	})
+}
+
+// Builds of a program whose ways are long: of 60 components 40 are in one line, and some
+// cannot be reached. From one build to the next versions change, and a component is moved.
+func TestLongWays(t *testing.T) {
+	component := func(i, version int) sbom.Component {
+		name := fmt.Sprintf("git.example.org/deep/c%02d", i)
+		url := fmt.Sprintf("pkg:golang/%s@v1.%d.0", name, version)
+		return sbom.Component{Ref: url, Type: sbom.Library, Name: name, Version: fmt.Sprintf("v1.%d.0", version), PURL: url}
+	}
+	const line, total = 40, 60
+	version := make([]int, total)
+	before := make([]int, total) // -1 is the main component, -2 nothing
+	for i := range before {
+		switch {
+		case i < line:
+			before[i] = i - 1
+		case i < total-5:
+			before[i] = -1
+		default:
+			before[i] = -2
+		}
+	}
+	like := fleet.New(3, fleet.Options{Services: 1, Builds: 12, Components: 1})
+	var records []inventory.Record
+	var o oracle
+	r := rand.New(rand.NewPCG(8, 8))
+	for one := range like.Records() {
+		d := &sbom.Document{Main: sbom.Component{Ref: "main", Type: sbom.Application, Name: "deep", Version: "v1.0.0", PURL: "pkg:golang/git.example.org/deep@v1.0.0"}}
+		for i := range total {
+			d.Components = append(d.Components, component(i, version[i]))
+		}
+		for i := range total {
+			switch {
+			case before[i] == -1:
+				d.Edges = append(d.Edges, sbom.Edge{From: d.Main.Ref, To: d.Components[i].Ref})
+			case before[i] >= 0:
+				d.Edges = append(d.Edges, sbom.Edge{From: d.Components[before[i]].Ref, To: d.Components[i].Ref})
+			}
+		}
+		slices.SortFunc(d.Edges, func(a, b sbom.Edge) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+		one.Document, one.Attested, one.Evidence, one.Gaps = d, hallmark.Digest{}, nil, nil
+		records = append(records, one)
+		o.add(t, one)
+		version[r.IntN(total)]++
+		version[r.IntN(line)]++
+		if i := 1 + r.IntN(line-1); i%3 == 0 {
+			before[i] = r.IntN(i+1) - 1
+		}
+	}
+	var questions []question
+	for i := range total {
+		questions = append(questions, o.question(t, inventory.Query{Package: sbom.Query{PURL: "pkg:golang/" + component(i, 0).Name}}))
+		questions = append(questions, o.question(t, inventory.Query{Package: sbom.Query{PURL: "pkg:golang/" + component(i, 0).Name, Versions: ">= v1.1.0"}}))
+	}
+	each(t, func(t *testing.T, d database) {
+		v := d.open(t)
+		add(t, v, records, 5)
+		longest, hits := 0, 0
+		for _, q := range questions {
+			hits += q.compare(t, v)
+			for _, h := range all(t, v.Affected(t.Context(), q.Query)) {
+				longest = max(longest, len(h.Path))
+			}
+		}
+		if longest < 30 || hits < len(records)*total {
+			t.Errorf("%d hits, the longest way of %d components: too few to tell", hits, longest)
 		}
 	})
 }

@@ -50,7 +50,7 @@ func TestDamagedValues(t *testing.T) {
 	}
 
 	columns := []string{
-		"block.data", "fact.data", "set.tree", "set.patch", "tree.data", "posting.sets", "posting.trees", "part.data", "record.evidence", "record.hash", "set.hash", "part.hash", "fact.hash",
+		"block.data", "facts.data", "set.tree", "set.patch", "tree.data", "posting.sets", "posting.trees", "posting.ways", "part.data", "record.evidence", "record.hash", "set.hash", "part.hash", "fact.hash",
 		"part.label", "record.sbom", "about.term", "term.term", "tag.tag", "deployment.digest", "tree.id", "record.contents", "record.tree", "record.main", "record.inputs",
 		"record.attested", "segment.id", "posting.part", "deployment.until", "meta.value",
 	}
