@@ -114,15 +114,13 @@ func ParseDigest(s string) (Digest, error) {
 }
 
 // lowerHex has what each lower-case hexadecimal digit stands for, and 255 for all else.
-var lowerHex = func() (table [256]byte) {
-	for c := range table {
-		table[c] = 255
-	}
-	for i, c := range "0123456789abcdef" {
-		table[c] = byte(i)
-	}
-	return table
-}()
+const lowerHex = noHex + noHex + noHex +
+	"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\xff\xff\xff\xff\xff\xff" +
+	noHex + noHex +
+	"\xff\x0a\x0b\x0c\x0d\x0e\x0f\xff\xff\xff\xff\xff\xff\xff\xff\xff" +
+	noHex + noHex + noHex + noHex + noHex + noHex + noHex + noHex + noHex
+
+const noHex = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
 
 // NewDigest returns the Digest that an algorithm's sum is, which is an error unless
 // it is as long as those of the algorithm are. Of a string it makes no copy.

@@ -40,6 +40,29 @@ func TestNewDigest(t *testing.T) {
 	}
 }
 
+// Of all bytes only the lower-case digits are digits, wherever they stand.
+func TestDigits(t *testing.T) {
+	for c := range 256 {
+		for _, at := range []int{0, 1, 31} {
+			sum := []byte(strings.Repeat("5a", 16))
+			sum[at] = byte(c)
+			d, err := hallmark.ParseDigest("md5:" + string(sum))
+			if digit := strings.IndexByte("0123456789abcdef", byte(c)) >= 0; digit != (err == nil) {
+				t.Errorf("byte %q at %d: error %v", rune(c), at, err)
+			}
+			if err != nil {
+				continue
+			}
+			if got := hex.EncodeToString([]byte(d.Sum())); got != string(sum) || d.Hex() != string(sum) || d.String() != "md5:"+string(sum) {
+				t.Errorf("%q: sum %q, hexadecimal %q, written %q", sum, got, d.Hex(), d)
+			}
+			if same, err := hallmark.NewDigest("md5", d.Sum()); err != nil || same != d {
+				t.Errorf("%q: from its sum %q, error %v", sum, same, err)
+			}
+		}
+	}
+}
+
 func TestParseDigest(t *testing.T) {
 	for _, test := range []struct {
 		algorithm string
@@ -214,6 +237,15 @@ func ExampleParseDigest() {
 	// Output:
 	// sha256 ba7816bf
 	// malformed digest "sha256:BA7816BF": 8 digits, want [64]
+}
+
+func ExampleDigest_Sum() {
+	d, err := hallmark.ParseDigest("md5:d41d8cd98f00b204e9800998ecf8427e")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(d.Sum()), []byte(d.Sum()[:4]))
+	// Output: 16 [212 29 140 217]
 }
 
 func ExampleNewDigest() {
