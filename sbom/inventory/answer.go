@@ -141,9 +141,9 @@ func (a *answering) mains(ctx context.Context, where string, values []any, give 
 		}
 		more, err := a.these(ctx, ids, func(of *sheaf) (bool, error) {
 			for i := range of.drafts {
-				l := &of.drafts[i]
-				k, _ := slices.BinarySearch(a.parts, is[l.id])
-				l.ways, l.open = []way{{candidate: k, known: true, route: new(route)}}, false
+				d := &of.drafts[i]
+				k, _ := slices.BinarySearch(a.parts, is[d.id])
+				d.ways, d.open = []way{{candidate: k, known: true, route: new(route)}}, false
 			}
 			return give(of)
 		})

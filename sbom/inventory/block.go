@@ -1,7 +1,6 @@
 package inventory
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -228,18 +227,22 @@ func (s *session) scan(ctx context.Context, from int64, blocks int, f func(*roug
 	var r rough
 	n := 0
 	err = s.query(ctx, func(rows *sql.Rows) error {
+		var block int64
 		var data sql.RawBytes
-		if err := rows.Scan(&data); err != nil {
+		if err := rows.Scan(&block, &data); err != nil {
 			return err
 		}
 		n++
-		return r.each(data, f)
-	}, "SELECT data FROM inventory_block WHERE id >= ? ORDER BY id LIMIT "+strconv.Itoa(blocks), from)
-	switch next = blockOf(r.id) + 1; {
-	case n < blocks:
+		next = block + 1
+		return r.each(data, func(r *rough) error {
+			if blockOf(r.id) != block {
+				return fmt.Errorf("%w: a record is in another block", errDamaged)
+			}
+			return f(r)
+		})
+	}, "SELECT id, data FROM inventory_block WHERE id >= ? ORDER BY id LIMIT "+strconv.Itoa(blocks), from)
+	if n < blocks {
 		next = 0
-	case next <= from:
-		err = cmp.Or(err, fmt.Errorf("%w: a block is of another number", errDamaged))
 	}
 	return next, err
 }

@@ -208,9 +208,9 @@ func (a *answering) begin(some *sheaf, from *rough) {
 
 // base returns what is known of a tree by the ways that are kept beside lists, and nil if
 // that is not enough.
-func (a *answering) base(tree int32) (*planted, error) {
+func (a *answering) base(tree int32) *planted {
 	if b, ok := a.bases[tree]; ok {
-		return b, nil
+		return b
 	}
 	if len(a.bases) > cacheFacts {
 		clear(a.bases)
@@ -235,7 +235,7 @@ func (a *answering) base(tree int32) (*planted, error) {
 		b.ways[i] = way{k, one.n >= 0, r, one.positions(&a.slabs.places)}
 	}
 	a.bases[tree] = b
-	return b, nil
+	return b
 }
 
 // learn gives drafts their facts.
@@ -432,14 +432,14 @@ func (a *answering) search(t *timber) (ways []way, err error) {
 // walk finds the ways in d to the candidates that it has, unless that has to wait for its
 // tree. p is memory to be used.
 func (a *answering) walk(d *draft, data []byte, p *patch) (err error) {
-	base := a.grown[d.tree]
-	if a.places != nil && a.told && base == nil {
-		if base, err = a.base(d.tree); err != nil {
-			return err
-		}
+	var base *planted
+	if a.places != nil && a.told {
+		base = a.base(d.tree)
 	}
 	if base == nil {
-		return errUnplanted
+		if base = a.grown[d.tree]; base == nil {
+			return errUnplanted
+		}
 	}
 	d.ways = base.ways
 	beside := a.places == nil || a.sets.has(d.contents)
@@ -603,7 +603,7 @@ func (a *answering) finish(some *sheaf) ([]Entry, error) {
 				return nil, err
 			}
 		}
-		if err := a.write(); err != nil {
+		if err := a.clerk.write(); err != nil {
 			return nil, err
 		}
 		for i := range drafts {
