@@ -35,6 +35,7 @@ type answering struct {
 		places  slab[int32]
 	}
 	labels map[int32]string
+	called bool // those of all trees are among them, if they are not too many
 	read   map[int32]*timber
 	grown  map[int32]*planted // some that were read
 	size   int                // of these, in bytes
@@ -317,6 +318,12 @@ var (
 
 // lead finds the ways in drafts to the candidates that they have, and what these are called.
 func (a *answering) lead(ctx context.Context, some *sheaf) error {
+	if a.places != nil && a.told && !a.called {
+		a.called = true
+		if err := a.callAll(ctx); err != nil {
+			return err
+		}
+	}
 	var p patch
 	for {
 		var unread, unplanted []int32
@@ -531,6 +538,26 @@ func (a *answering) anew(base *footing, p *patch) ([]way, error) {
 		ways[i] = way{f.candidate, parts != nil, &route{parts: parts}, nil}
 	}
 	return ways, nil
+}
+
+// callAll remembers the labels of all ways in trees, unless they are many: one question is
+// faster than one for each sheaf.
+func (a *answering) callAll(ctx context.Context) error {
+	var parts []int32
+	var all bits
+	for i := range a.pairs {
+		r := reader[string]{data: a.pairs[i].parts}
+		for range a.pairs[i].n {
+			if part := r.id(); !all.has(part) {
+				all.add(part)
+				parts = append(parts, part)
+			}
+		}
+		if len(parts) > fewLabels {
+			return nil
+		}
+	}
+	return a.name(ctx, parts)
 }
 
 // call gives the routes of drafts their labels.
