@@ -56,7 +56,7 @@ const (
 	treeBytes   = 1 << 26 // bytes of trees that are remembered while answering
 	readTrees   = 512     // trees that are read at once
 	cacheFacts  = 1 << 16 // facts and labels that are remembered
-	fewLabels   = 2000    // of which all are asked for before the first hit
+	fewLabels   = 2000    // labels on all ways that are asked for at once
 	firstChunk  = 128     // records that are asked for before the first hit
 	firstTrees  = 16      // trees, each of several records
 	chunk       = 4096    // records, sets or trees that are asked for at once

@@ -157,10 +157,20 @@ func (r *reader[T]) large() (n uint64) {
 	return 0
 }
 
-// id reads the number of something in a table, or a position.
+// id reads the number of something in a table.
 func (r *reader[T]) id() int32 {
 	n := r.number()
 	if n > math.MaxInt32 {
+		r.fail()
+		return 0
+	}
+	return int32(n)
+}
+
+// position reads one in a tree.
+func (r *reader[T]) position() int32 {
+	n := r.number()
+	if n > MaxParts {
 		r.fail()
 		return 0
 	}

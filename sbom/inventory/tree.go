@@ -319,7 +319,7 @@ func (p *patch) append(b []byte) []byte {
 
 // touches reports whether a patch changes what is at one of positions. changed is what it
 // has a bit for each of them in.
-func touches[T string | []byte](changed T, positions []int32) bool {
+func touches(changed []byte, positions []int32) bool {
 	for _, at := range positions {
 		if i := int(at / 8); i < len(changed) && changed[i]&(1<<(at%8)) != 0 {
 			return true
@@ -409,7 +409,7 @@ type ground interface {
 func (t *timber) steps() int { return t.n }
 
 func (t *timber) step(at int32) (part, before int32, err error) {
-	if int(at) < t.n {
+	if at >= 0 && int(at) < t.n {
 		part, before = t.part(int(at)), t.before(int(at))
 	}
 	if part == 0 || before < 0 || int(before) >= first+t.n {
@@ -514,7 +514,7 @@ type trail struct {
 
 // readTrail reads a way.
 func readTrail(r *reader[string]) trail {
-	t := trail{at: r.id()}
+	t := trail{at: r.position()}
 	n := r.number()
 	if n > farthest+2 {
 		r.fail()
@@ -528,7 +528,7 @@ func readTrail(r *reader[string]) trail {
 	t.parts = r.data[start:r.at]
 	start = r.at
 	for range t.n {
-		r.id()
+		r.position()
 	}
 	t.places = r.data[start:r.at]
 	return t

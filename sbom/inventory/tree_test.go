@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -144,7 +146,7 @@ func TestPatches(t *testing.T) {
 			if way == nil {
 				at = []int32{int32(i)}
 			}
-			if r := (reader[string]{data: data}); !touches(r.text(), at) && !slices.Equal(way, ways[part]) {
+			if r := (reader[[]byte]{data: []byte(data)}); !touches(r.text(), at) && !slices.Equal(way, ways[part]) {
 				t.Fatalf("tree %d: part %d: the way is %v, and would be %v", n, part, ways[part], way)
 			}
 		}
@@ -234,6 +236,27 @@ func TestTrails(t *testing.T) {
 	}
 	if counts["none"] < 500 || counts["long"] < 500 || counts["told"] < 500 {
 		t.Errorf("too few to tell: %v", counts)
+	}
+}
+
+// A position that no tree has is damage, and is not looked up.
+func TestStrangePositions(t *testing.T) {
+	for _, at := range []int32{MaxParts + 1, 1 << 30, 1<<30 + 5, 1<<31 - 1} {
+		for _, way := range []trail{{at: at, n: unreached - 2}, {at: 1, n: 1, parts: "\x05", places: string(binary.AppendUvarint(nil, uint64(at)))}} {
+			r := reader[string]{data: string(way.append(nil))}
+			if got := readTrail(&r); !r.failed {
+				t.Errorf("a way at %d is read: %+v", at, got)
+			}
+		}
+	}
+	standing, err := openTree(string((&tree{[]int32{1, 2}, []int32{theMain, first}}).append(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []int32{-1, -1 << 31, 2, 1<<31 - 1} {
+		if _, _, err := standing.step(at); !errors.Is(err, errDamaged) {
+			t.Errorf("position %d: error %v", at, err)
+		}
 	}
 }
 

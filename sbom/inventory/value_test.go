@@ -154,7 +154,7 @@ func FuzzValues(f *testing.F) {
 			for i := range base.parts {
 				path(standing, &p, int32(first+2*i))
 			}
-			touches(data, []int32{0, 1, 1 << 20})
+			touches([]byte(data), []int32{0, 1, 1 << 20})
 		}
 		if c, err := parseComponent(data); err == nil {
 			if again, err := parseComponent(string(appendComponent(nil, c))); err != nil || !reflect.DeepEqual(again, c) {

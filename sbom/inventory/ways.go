@@ -318,6 +318,9 @@ var (
 
 // lead finds the ways in drafts to the candidates that they have, and what these are called.
 func (a *answering) lead(ctx context.Context, some *sheaf) error {
+	if !slices.ContainsFunc(some.drafts, func(d draft) bool { return d.open }) { // then the first goroutine may still ask where the parts are
+		return a.call(ctx, some.drafts)
+	}
 	if a.places != nil && a.told && !a.called {
 		a.called = true
 		if err := a.callAll(ctx); err != nil {
