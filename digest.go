@@ -155,13 +155,13 @@ func ParseH1(sum string) (Digest, error) {
 // Algorithm returns the DigestSet name of d's hash function.
 func (d Digest) Algorithm() string { return d.algorithm }
 
-// Hex returns d's sum in lower-case hexadecimal.
+// Hex returns d's sum in lower-case hexadecimal, "" for the zero Digest.
 func (d Digest) Hex() string {
 	var memory [128]byte
 	return string(hex.AppendEncode(memory[:0], []byte(d.sum)))
 }
 
-// Sum returns d's sum, a string of bytes.
+// Sum returns d's sum as bytes, none for the zero Digest.
 func (d Digest) Sum() string { return d.sum }
 
 // IsZero reports whether d is the zero Digest, which names nothing.
